@@ -1,0 +1,62 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// One set of rules for every target of ours: strict memory safety, explicit existentials, explicit imports,
+/// and no warning left standing.
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .strictMemorySafety(),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .treatAllWarnings(as: .error),
+]
+
+let package = Package(
+  name: "foretoken",
+  platforms: [.macOS(.v15)],
+  products: [
+    .executable(name: "foretoken", targets: ["foretoken"])
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
+  ],
+  targets: [
+    // Layers, top to bottom: a target imports only targets above it.
+    .target(name: "CForetokenKernels"),
+    .systemLibrary(
+      name: "CForetokenPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"]), .brew(["pcre2"])]),
+    .target(name: "Tensor", dependencies: ["CForetokenKernels"], swiftSettings: strict),
+    .target(
+      name: "ModelFiles",
+      dependencies: ["Tensor", .product(name: "Crypto", package: "swift-crypto")], swiftSettings: strict),
+    .target(name: "Tokenization", dependencies: ["CForetokenPCRE2"], swiftSettings: strict),
+    .target(name: "Transformer", dependencies: ["Tensor", "ModelFiles"], swiftSettings: strict),
+    .target(name: "Decoding", dependencies: ["Transformer", "Tokenization"], swiftSettings: strict),
+    .target(name: "Speculation", dependencies: ["Decoding", "Transformer", "Tokenization"], swiftSettings: strict),
+    .executableTarget(
+      name: "foretoken",
+      dependencies: [
+        "Tensor", "ModelFiles", "Tokenization", "Transformer", "Decoding", "Speculation",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: strict),
+
+    .testTarget(name: "TensorTests", dependencies: ["Tensor", "CForetokenKernels"], swiftSettings: strict),
+    .testTarget(
+      name: "ModelFilesTests",
+      dependencies: ["ModelFiles", "Tensor", .product(name: "FlyingFox", package: "FlyingFox")],
+      swiftSettings: strict),
+    .testTarget(name: "TokenizationTests", dependencies: ["Tokenization"], swiftSettings: strict),
+    .testTarget(
+      name: "TransformerTests", dependencies: ["Transformer", "Tensor", "ModelFiles"], swiftSettings: strict),
+    .testTarget(
+      name: "DecodingTests", dependencies: ["Decoding", "Transformer", "Tokenization"], swiftSettings: strict),
+    .testTarget(
+      name: "SpeculationTests",
+      dependencies: ["Speculation", "Decoding", "Transformer", "Tokenization", "ModelFiles", "Tensor"],
+      swiftSettings: strict),
+  ]
+)

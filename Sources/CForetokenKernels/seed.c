@@ -1,0 +1,1 @@
+#include "foretoken_kernels.h"
