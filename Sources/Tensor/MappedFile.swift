@@ -14,7 +14,7 @@ internal import Darwin
   public let path: String
   /// Length of the file in bytes at the time it was mapped.
   public let byteCount: Int
-  private let base: MappedAddress
+  @unsafe private let base: SharedAddress?
 
   /// Maps the whole file at `path`.
   ///
@@ -33,19 +33,19 @@ internal import Darwin
     self.path = path
     byteCount = Int(status.st_size)
     guard byteCount > 0 else {
-      unsafe base = MappedAddress(pointer: nil)
+      unsafe base = nil
       return
     }
     let address = unsafe mmap(nil, byteCount, PROT_READ, MAP_PRIVATE, descriptor, 0)
     guard let address = unsafe address, unsafe address != MAP_FAILED else {
       throw MappedFileError(path: path, operation: "map", code: errno)
     }
-    unsafe base = MappedAddress(pointer: UnsafeRawPointer(address))
+    unsafe base = SharedAddress(address)
   }
 
   deinit {
-    if let pointer = unsafe base.pointer {
-      unsafe munmap(UnsafeMutableRawPointer(mutating: pointer), byteCount)
+    if let pointer = unsafe base?.pointer {
+      unsafe munmap(pointer, byteCount)
     }
   }
 
@@ -58,7 +58,7 @@ internal import Darwin
   /// The bytes of `range`, or `nil` when the range does not lie inside the file.
   @unsafe package func buffer(_ range: Range<Int>) -> UnsafeRawBufferPointer? {
     guard range.lowerBound >= 0, range.upperBound <= byteCount else { return nil }
-    guard let pointer = unsafe base.pointer else { return unsafe UnsafeRawBufferPointer(start: nil, count: 0) }
+    guard let pointer = unsafe base?.pointer else { return unsafe UnsafeRawBufferPointer(start: nil, count: 0) }
     return unsafe UnsafeRawBufferPointer(start: pointer + range.lowerBound, count: range.count)
   }
 
@@ -67,14 +67,9 @@ internal import Darwin
     let pageSize = Int(getpagesize())
     let first = (max(range.lowerBound, 0) + pageSize - 1) / pageSize * pageSize
     let last = min(range.upperBound, byteCount) / pageSize * pageSize
-    guard first < last, let pointer = unsafe base.pointer else { return }
-    unsafe madvise(UnsafeMutableRawPointer(mutating: pointer + first), last - first, MADV_DONTNEED)
+    guard first < last, let pointer = unsafe base?.pointer else { return }
+    unsafe madvise(pointer + first, last - first, MADV_DONTNEED)
   }
-}
-
-/// The start of a mapping. Read-only memory that lives as long as the `MappedFile` that owns it.
-@unsafe private struct MappedAddress: @unchecked Sendable {
-  let pointer: UnsafeRawPointer?
 }
 
 /// A file could not be mapped.

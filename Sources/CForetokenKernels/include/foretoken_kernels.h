@@ -1,1 +1,107 @@
+/// Kernels of Foretoken: arithmetic on plain memory. No allocation, no threads, no state.
+///
+/// Every function takes the instruction set to use. All sets give the same bits: the same operations in the same
+/// order, only more or fewer lanes at a time. A row's results depend on that row alone, however many rows are passed.
 #pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/// Rows of a packed matrix that are computed together.
+#define FT_PANEL 16
+/// Input columns that share one scale in the four-bit format.
+#define FT_GROUP 32
+/// Positions in a KV block.
+#define FT_BLOCK 16
+
+typedef enum { FT_PORTABLE = 0, FT_AVX2 = 1, FT_AVX512 = 2 } ft_instruction_set;
+typedef enum { FT_FLOAT32 = 0, FT_FLOAT16 = 1, FT_BFLOAT16 = 2 } ft_element;
+typedef enum { FT_WEIGHT_BFLOAT16 = 0, FT_WEIGHT_INT8 = 1, FT_WEIGHT_INT4 = 2 } ft_weight_format;
+
+/// Whether this machine can run `set`.
+bool ft_is_available(ft_instruction_set set);
+/// A pause inside a spinning loop.
+void ft_pause(void);
+
+// --- Packing -----------------------------------------------------------------------------------------------------
+
+/// Input columns rounded up to what the format stores.
+size_t ft_packed_columns(ft_weight_format format, size_t columns);
+/// Bytes of one panel of FT_PANEL output rows.
+size_t ft_panel_bytes(ft_weight_format format, size_t columns);
+/// Packs one panel. `rows[i]` is an output row in the checkpoint's format, or NULL for a row of zeros.
+/// `scratch` holds FT_PANEL * packed columns floats.
+void ft_pack_panel(ft_weight_format format, ft_element element, const void *const rows[FT_PANEL], size_t columns,
+                   float *scratch, uint8_t *panel);
+/// Converts checkpoint elements to floats, exactly.
+void ft_to_float(ft_element element, const void *source, size_t count, float *output);
+
+// --- Matrix products -----------------------------------------------------------------------------------------------
+
+/// Input rows quantised to eight bits, one scale a row.
+typedef struct {
+  int8_t *values;     ///< [rows, stride], zero past the columns
+  float *scales;      ///< [rows]
+  int32_t *group_sums; ///< [rows, stride / FT_GROUP], sums of `values`
+  size_t stride;      ///< a multiple of FT_GROUP
+} ft_quantized_rows;
+
+/// Quantises rows `first ..< first + count` of `x` to symmetric eight bits.
+void ft_quantize_rows(ft_instruction_set set, const float *x, size_t stride, size_t columns, size_t first, size_t count,
+                      const ft_quantized_rows *output);
+
+typedef enum {
+  FT_STORE = 0, ///< output = product + bias
+  FT_ADD = 1,   ///< output += product + bias
+  FT_GATE = 2   ///< panels alternate gate and up; output = silu(gate) * up
+} ft_epilogue;
+
+typedef struct {
+  ft_weight_format format;
+  ft_epilogue epilogue;
+  const uint8_t *panels;
+  size_t columns;      ///< inputs of the matrix
+  size_t outputs;      ///< columns of `output`
+  const float *x;      ///< [rows, x_stride]; read in the brain-float format
+  size_t x_stride;
+  ft_quantized_rows q; ///< read in the integer formats
+  size_t rows;
+  const float *bias;    ///< [outputs] or NULL; the gate's for FT_GATE
+  const float *up_bias; ///< [outputs] or NULL
+  float *output;        ///< [rows, output_stride]
+  size_t output_stride;
+} ft_linear_task;
+
+/// Computes the output panels `first ..< first + count`; for FT_GATE a unit is a pair of panels.
+void ft_linear(ft_instruction_set set, const ft_linear_task *task, size_t first, size_t count);
+
+// --- Rows --------------------------------------------------------------------------------------------------------
+
+/// output = x / rms(x) * weight, for one row.
+void ft_rms_norm(ft_instruction_set set, const float *x, size_t columns, const float *weight, float epsilon, float *output);
+/// Index of the largest value, the lowest one of several; NaN never wins.
+size_t ft_argmax(ft_instruction_set set, const float *values, size_t count);
+
+// --- Attention -----------------------------------------------------------------------------------------------------
+
+/// Rotates (after normalising, when `norm` is not NULL) one head in place. Channel i pairs with i + head_size / 2.
+void ft_norm_rotate(ft_instruction_set set, float *head, size_t head_size, const float *norm, float epsilon,
+                    const float *cosines, const float *sines);
+/// Writes one position's key and value of one KV head. A key block is [head_size, FT_BLOCK], a value block
+/// [FT_BLOCK, head_size], both in half precision, saturated.
+void ft_store_key_value(uint16_t *key_block, uint16_t *value_block, size_t slot, const float *key, const float *value,
+                        size_t head_size);
+
+typedef struct {
+  const uint16_t *keys;   ///< first key block of this layer and KV head
+  const uint16_t *values; ///< first value block of this layer and KV head
+  size_t block_stride;    ///< elements from a block to the next block number
+  const int32_t *blocks;  ///< the sequence's blocks
+  size_t head_size;
+  float scale;
+} ft_attention_task;
+
+/// Attention of one query head of one row over positions 0 ..< `length`.
+/// `scratch` holds head_size floats, rounded up to a multiple of 16.
+void ft_attention(ft_instruction_set set, const ft_attention_task *task, const float *query, size_t length, float *output,
+                  float *scratch);

@@ -1,0 +1,16 @@
+#include "kernels.h"
+
+#define FT_SET 2
+#define FT_NAME(name) ft_avx512_##name
+#if defined(__x86_64__)
+#include <immintrin.h>
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c"))), apply_to = function)
+#include "vectors.h"
+
+#include "attention.inc"
+#include "linear.inc"
+#include "rows.inc"
+
+const ft_kernels ft_kernels_avx512 = FT_KERNELS;
+#pragma clang attribute pop
+#endif

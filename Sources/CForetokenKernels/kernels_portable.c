@@ -1,0 +1,11 @@
+#include "kernels.h"
+
+#define FT_SET 0
+#define FT_NAME(name) ft_portable_##name
+#include "vectors.h"
+
+#include "attention.inc"
+#include "linear.inc"
+#include "rows.inc"
+
+const ft_kernels ft_kernels_portable = FT_KERNELS;

@@ -1,0 +1,158 @@
+// Conversion of checkpoint rows into panels. Runs once per weight.
+#include "kernels.h"
+
+static float from_bits(uint32_t bits) {
+  float value;
+  memcpy(&value, &bits, 4);
+  return value;
+}
+static uint32_t to_bits(float value) {
+  uint32_t bits;
+  memcpy(&bits, &value, 4);
+  return bits;
+}
+
+static float from_half(uint16_t bits) {
+  uint32_t sign = (uint32_t)(bits & 0x8000) << 16, exponent = bits >> 10 & 31, fraction = bits & 0x3FF;
+  if (exponent == 0) return from_bits(sign | to_bits((float)fraction * 0x1p-24f));
+  if (exponent == 31) return from_bits(sign | 0x7F800000u | fraction << 13);
+  return from_bits(sign | (exponent + 112) << 23 | fraction << 13);
+}
+
+/// Nearest half, ties to even; saturates, so that no infinity is ever stored.
+static uint16_t to_half(float value) {
+  uint32_t bits = to_bits(value), sign = bits >> 16 & 0x8000, magnitude = bits & 0x7FFFFFFF;
+  if (magnitude > 0x7F800000u) return (uint16_t)sign;             // NaN has no place in a cache: zero
+  if (magnitude >= 0x477FF000u) return (uint16_t)(sign | 0x7BFF); // above 65504
+  if (magnitude < 0x38800000u) {
+    // A subnormal half: adding 0.5 lets the addition round at the right bit.
+    return (uint16_t)(sign | (to_bits(from_bits(magnitude) + 0.5f) - 0x3F000000u));
+  }
+  uint32_t rounded = magnitude + 0xFFF + (magnitude >> 13 & 1);
+  return (uint16_t)(sign | (rounded - 0x38000000u) >> 13);
+}
+
+/// Nearest brain float, ties to even.
+static uint16_t to_bfloat16(float value) {
+  uint32_t bits = to_bits(value);
+  if ((bits & 0x7FFFFFFF) > 0x7F800000u) return (uint16_t)(bits >> 16 | 0x40);
+  return (uint16_t)((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
+}
+
+void ft_to_float(ft_element element, const void *source, size_t count, float *output) {
+  const uint8_t *bytes = source;
+  for (size_t i = 0; i < count; i++) {
+    uint16_t half;
+    switch (element) {
+    case FT_FLOAT32: memcpy(output + i, bytes + 4 * i, 4); break;
+    case FT_FLOAT16: memcpy(&half, bytes + 2 * i, 2), output[i] = from_half(half); break;
+    case FT_BFLOAT16: memcpy(&half, bytes + 2 * i, 2), output[i] = from_bits((uint32_t)half << 16); break;
+    }
+  }
+}
+
+size_t ft_packed_columns(ft_weight_format format, size_t columns) {
+  size_t unit = format == FT_WEIGHT_BFLOAT16 ? 2 : format == FT_WEIGHT_INT8 ? 4 : FT_GROUP;
+  return (columns + unit - 1) / unit * unit;
+}
+
+size_t ft_panel_bytes(ft_weight_format format, size_t columns) {
+  size_t packed = ft_packed_columns(format, columns);
+  switch (format) {
+  case FT_WEIGHT_BFLOAT16: return packed * FT_PANEL * 2;
+  case FT_WEIGHT_INT8: return packed * FT_PANEL + FT_PANEL * (sizeof(float) + sizeof(int32_t));
+  case FT_WEIGHT_INT4: return packed / FT_GROUP * (FT_PANEL * 2 + FT_PANEL * FT_GROUP / 2);
+  }
+  return 0;
+}
+
+static float largest_magnitude(const float *values, size_t count) {
+  float peak = 0;
+  for (size_t i = 0; i < count; i++) peak = fabsf(values[i]) > peak ? fabsf(values[i]) : peak;
+  return peak;
+}
+
+static int nearest(float value, int low, int high) {
+  float rounded = rintf(value);
+  return rounded < (float)low ? low : rounded > (float)high ? high : (int)rounded;
+}
+
+static void pack_int8(const float *rows, size_t columns, uint8_t *panel) {
+  for (size_t r = 0; r < FT_PANEL; r++) {
+    const float *row = rows + r * columns;
+    float scale = largest_magnitude(row, columns) / 127.0f;
+    int32_t sum = 0;
+    for (size_t k = 0; k < columns; k++) {
+      int value = scale > 0 ? nearest(row[k] / scale, -127, 127) : 0;
+      panel[k / 4 * 64 + r * 4 + k % 4] = (uint8_t)(int8_t)value;
+      sum += value;
+    }
+    memcpy(panel + columns * FT_PANEL + r * sizeof(float), &scale, sizeof(float));
+    memcpy(panel + columns * FT_PANEL + FT_PANEL * sizeof(float) + r * sizeof(int32_t), &sum, sizeof(int32_t));
+  }
+}
+
+/// The scale, representable in half precision, whose four-bit grid -8 ... 7 lies closest to the group's values.
+static float best_scale(const float *values) {
+  float peak = largest_magnitude(values, FT_GROUP);
+  if (peak == 0) return 0;
+  float best = 0, least = INFINITY;
+  for (int candidate = -8; candidate <= 8; candidate++) {
+    // The grid's ends at the peak, from either side, stretched by up to a fifth.
+    for (int sign = -1; sign <= 1; sign += 2) {
+      float scale = from_half(to_half((float)sign * peak / (7.25f + 0.2f * (float)candidate)));
+      if (scale == 0) continue;
+      float error = 0;
+      for (int i = 0; i < FT_GROUP; i++) {
+        float difference = values[i] - scale * (float)nearest(values[i] / scale, -8, 7);
+        error += difference * difference;
+      }
+      if (error < least) least = error, best = scale;
+    }
+  }
+  return best;
+}
+
+static void pack_int4(const float *rows, size_t columns, uint8_t *panel) {
+  for (size_t g = 0; g < columns / FT_GROUP; g++) {
+    uint8_t *group = panel + g * (32 + 256);
+    memset(group + 32, 0, 256);
+    for (size_t r = 0; r < FT_PANEL; r++) {
+      const float *values = rows + r * columns + g * FT_GROUP;
+      float scale = best_scale(values);
+      uint16_t half = to_half(scale);
+      memcpy(group + r * 2, &half, 2);
+      for (size_t i = 0; i < FT_GROUP; i++) {
+        int value = 8 + (scale != 0 ? nearest(values[i] / scale, -8, 7) : 0);
+        group[32 + i / 8 * 64 + r * 4 + i % 4] |= (uint8_t)(value << (i % 8 < 4 ? 0 : 4));
+      }
+    }
+  }
+}
+
+void ft_pack_panel(ft_weight_format format, ft_element element, const void *const rows[FT_PANEL], size_t columns,
+                   float *scratch, uint8_t *panel) {
+  size_t packed = ft_packed_columns(format, columns);
+  memset(scratch, 0, FT_PANEL * packed * sizeof(float));
+  for (size_t r = 0; r < FT_PANEL; r++)
+    if (rows[r]) ft_to_float(element, rows[r], columns, scratch + r * packed);
+  switch (format) {
+  case FT_WEIGHT_BFLOAT16:
+    for (size_t r = 0; r < FT_PANEL; r++)
+      for (size_t k = 0; k < packed; k++) {
+        uint16_t value = to_bfloat16(scratch[r * packed + k]);
+        memcpy(panel + (k / 2 * 32 + r * 2 + k % 2) * 2, &value, 2);
+      }
+    break;
+  case FT_WEIGHT_INT8: pack_int8(scratch, packed, panel); break;
+  case FT_WEIGHT_INT4: pack_int4(scratch, packed, panel); break;
+  }
+}
+
+void ft_store_key_value(uint16_t *key_block, uint16_t *value_block, size_t slot, const float *key, const float *value,
+                        size_t head_size) {
+  for (size_t d = 0; d < head_size; d++) {
+    key_block[d * FT_BLOCK + slot] = to_half(key[d]);
+    value_block[slot * head_size + d] = to_half(value[d]);
+  }
+}

@@ -1,1 +1,0 @@
-#include "foretoken_kernels.h"

@@ -1,0 +1,85 @@
+// Vector types and elementary functions. Included once per instruction set, inside that set's target attribute, so
+// that one text serves all and all give the same bits.
+//
+// FT_NAME(x) names a function of the set. FT_SET is the set's number.
+
+// All of these are inlined; none crosses a boundary where the wide types would change how arguments are passed.
+#pragma clang diagnostic ignored "-Wpsabi"
+
+typedef float FT_NAME(f32x16) __attribute__((ext_vector_type(16)));
+typedef int32_t FT_NAME(i32x16) __attribute__((ext_vector_type(16)));
+typedef uint32_t FT_NAME(u32x16) __attribute__((ext_vector_type(16)));
+typedef uint16_t FT_NAME(u16x16) __attribute__((ext_vector_type(16)));
+// Loads and stores go through types that promise no alignment.
+typedef float FT_NAME(f32x16_at) __attribute__((ext_vector_type(16), aligned(4)));
+typedef uint32_t FT_NAME(u32x16_at) __attribute__((ext_vector_type(16), aligned(4)));
+typedef uint16_t FT_NAME(u16x16_at) __attribute__((ext_vector_type(16), aligned(2)));
+#define f32x16 FT_NAME(f32x16)
+#define i32x16 FT_NAME(i32x16)
+#define u32x16 FT_NAME(u32x16)
+#define u16x16 FT_NAME(u16x16)
+#define FT_INLINE static inline __attribute__((always_inline))
+
+FT_INLINE f32x16 FT_NAME(load)(const float *p) { return *(const FT_NAME(f32x16_at) *)p; }
+FT_INLINE void FT_NAME(store)(float *p, f32x16 v) { *(FT_NAME(f32x16_at) *)p = v; }
+FT_INLINE u32x16 FT_NAME(load_words)(const void *p) { return *(const FT_NAME(u32x16_at) *)p; }
+FT_INLINE f32x16 FT_NAME(fma)(f32x16 a, f32x16 b, f32x16 c) { return __builtin_elementwise_fma(a, b, c); }
+
+/// Sixteen halves as floats, exactly; no infinities among them.
+FT_INLINE f32x16 FT_NAME(load_half)(const uint16_t *p) {
+#if FT_SET == 2
+  return (f32x16)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p));
+#elif FT_SET == 1
+  __m256 low = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p));
+  __m256 high = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(p + 8)));
+  f32x16 result;
+  memcpy(&result, &low, 32);
+  memcpy((char *)&result + 32, &high, 32);
+  return result;
+#else
+  u32x16 bits = __builtin_convertvector(*(const FT_NAME(u16x16_at) *)p, u32x16);
+  // Moving the exponent field up by 13 bits leaves it 112 too low; the product sets that right, subnormals included.
+  u32x16 magnitude = (bits & 0x7FFFu) << 13;
+  f32x16 value = *(f32x16 *)&magnitude * 0x1p112f;
+  u32x16 result = *(u32x16 *)&value | (bits & 0x8000u) << 16;
+  return *(f32x16 *)&result;
+#endif
+}
+
+/// Sum of the lanes: halves are added to halves, so the order is fixed.
+FT_INLINE float FT_NAME(sum)(f32x16 v) {
+  float a[16];
+  FT_NAME(store)(a, v);
+  for (int width = 8; width > 0; width /= 2)
+    for (int i = 0; i < width; i++) a[i] += a[i + width];
+  return a[0];
+}
+
+FT_INLINE float FT_NAME(largest)(f32x16 v) {
+  float a[16];
+  FT_NAME(store)(a, v);
+  for (int width = 8; width > 0; width /= 2)
+    for (int i = 0; i < width; i++) a[i] = a[i + width] > a[i] ? a[i + width] : a[i];
+  return a[0];
+}
+
+/// e^x within 2 units in the last place, for x in [-87, 88]; clamped outside.
+FT_INLINE f32x16 FT_NAME(exp)(f32x16 x) {
+  f32x16 clamped = __builtin_elementwise_min(__builtin_elementwise_max(x, (f32x16)(-87.0f)), (f32x16)(88.0f));
+  // Adding 1.5 * 2^23 rounds to an integer, which then stands in the low bits.
+  const float magic = 12582912.0f;
+  f32x16 shifted = FT_NAME(fma)(clamped, (f32x16)(1.44269504f), (f32x16)(magic));
+  f32x16 n = shifted - magic;
+  f32x16 r = FT_NAME(fma)(n, (f32x16)(-0.693145752f), clamped);
+  r = FT_NAME(fma)(n, (f32x16)(-1.42860677e-6f), r);
+  f32x16 p = (f32x16)(1.0f / 5040);
+  p = FT_NAME(fma)(p, r, (f32x16)(1.0f / 720));
+  p = FT_NAME(fma)(p, r, (f32x16)(1.0f / 120));
+  p = FT_NAME(fma)(p, r, (f32x16)(1.0f / 24));
+  p = FT_NAME(fma)(p, r, (f32x16)(1.0f / 6));
+  p = FT_NAME(fma)(p, r, (f32x16)(0.5f));
+  p = FT_NAME(fma)(p, r, (f32x16)(1.0f));
+  p = FT_NAME(fma)(p, r, (f32x16)(1.0f));
+  u32x16 exponent = (*(u32x16 *)&shifted - 0x4B400000u + 127u) << 23;
+  return p * *(f32x16 *)&exponent;
+}

@@ -1,0 +1,55 @@
+internal import CForetokenKernels
+
+/// A matrix of floats `[rowCapacity, columns]` that a pass writes and the next one overwrites.
+///
+/// Rows start at multiples of 64 bytes and are padded with zeros, which no operation changes.
+@safe public final class Activations {
+  /// Number of rows there is memory for.
+  public let rowCapacity: Int
+  /// Elements per row.
+  public let columns: Int
+  /// Floats from one row to the next.
+  let stride: Int
+  private let memory: AlignedMemory
+
+  /// A matrix of zeros.
+  ///
+  /// - Throws: `MemoryError` when there is not enough memory.
+  public init(rowCapacity: Int, columns: Int) throws(MemoryError) {
+    precondition(rowCapacity > 0 && columns > 0)
+    self.rowCapacity = rowCapacity
+    self.columns = columns
+    stride = (columns + 15) / 16 * 16
+    memory = try AlignedMemory(byteCount: rowCapacity * stride * MemoryLayout<Float>.size, for: "activations")
+  }
+
+  /// A copy of one row.
+  public func row(_ row: Int) -> [Float] { withRow(row) { span in span.indices.map { span[$0] } } }
+
+  /// Calls `body` with one row.
+  public func withRow<Result>(_ row: Int, _ body: (Span<Float>) throws -> Result) rethrows -> Result {
+    try unsafe body(UnsafeBufferPointer(start: pointer(row: row), count: columns).span)
+  }
+
+  /// Overwrites one row.
+  public func setRow(_ row: Int, to values: [Float]) {
+    precondition(values.count == columns)
+    unsafe pointer(row: row).update(from: values, count: columns)
+  }
+
+  /// Column of the largest value of a row; the lowest of several, and never a NaN's.
+  public func argmax(row: Int) -> Int {
+    unsafe ft_argmax(InstructionSet.best.kernelValue, pointer(row: row), columns)
+  }
+
+  @unsafe func pointer(row: Int) -> UnsafeMutablePointer<Float> {
+    precondition(row >= 0 && row < rowCapacity)
+    return unsafe memory.pointer.assumingMemoryBound(to: Float.self) + row * stride
+  }
+
+  /// The start, for `rows` rows, to be shared with workers.
+  @unsafe func shared(rows: Int) -> SharedAddress {
+    precondition(rows >= 0 && rows <= rowCapacity)
+    return unsafe SharedAddress(memory.pointer)
+  }
+}

@@ -1,0 +1,45 @@
+internal import CForetokenKernels
+
+/// The kernels' variants. All of them give the same bits; they differ in speed.
+public enum InstructionSet: String, Sendable, CaseIterable {
+  /// Plain C.
+  case portable
+  /// 256-bit vectors with fused multiply-add.
+  case avx2
+  /// 512-bit vectors with byte dot products (VNNI).
+  case avx512
+
+  /// What this machine can run, slowest first.
+  public static let available: [InstructionSet] = allCases.filter { ft_is_available($0.kernelValue) }
+
+  /// The fastest that this machine can run.
+  public static var best: InstructionSet { available.last ?? .portable }
+
+  var kernelValue: ft_instruction_set {
+    switch self {
+    case .portable: FT_PORTABLE
+    case .avx2: FT_AVX2
+    case .avx512: FT_AVX512
+    }
+  }
+}
+
+extension WeightFormat {
+  var kernelValue: ft_weight_format {
+    switch self {
+    case .bfloat16: FT_WEIGHT_BFLOAT16
+    case .int8: FT_WEIGHT_INT8
+    case .int4: FT_WEIGHT_INT4
+    }
+  }
+}
+
+extension ElementType {
+  var kernelValue: ft_element {
+    switch self {
+    case .float32: FT_FLOAT32
+    case .float16: FT_FLOAT16
+    case .bfloat16: FT_BFLOAT16
+    }
+  }
+}

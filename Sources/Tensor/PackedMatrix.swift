@@ -1,0 +1,125 @@
+internal import CForetokenKernels
+
+/// A weight matrix `[rows, columns]` in the layout that the kernels stream: panels of 16 output rows, each panel in the
+/// order of the inputs. Immutable; copies share the memory.
+@safe public struct PackedMatrix: Sendable {
+  /// Output rows. For a pair of gate and up, the rows of one of them.
+  public let rows: Int
+  /// Input columns.
+  public let columns: Int
+  /// Format of the weights.
+  public let format: WeightFormat
+  /// Whether panels alternate between a gate's and an up projection's.
+  let isGatePair: Bool
+  let memory: AlignedMemory
+
+  /// Memory taken, in bytes.
+  public var byteCount: Int { memory.byteCount }
+
+  /// Packs matrices of equal width, one below the other.
+  ///
+  /// - Throws: `PackingError` when they are not matrices of one width and element type.
+  public init(stacking tensors: [TensorView], format: WeightFormat, pool: WorkerPool) throws(PackingError) {
+    let columns = try Self.commonColumns(of: tensors)
+    let sources = tensors.flatMap { tensor in (0..<tensor.shape[0]).map { RowSource(tensor: tensor, row: $0) } }
+    let panels = stride(from: 0, to: sources.count, by: Int(FT_PANEL)).map { first in
+      Array(sources[first..<min(first + Int(FT_PANEL), sources.count)])
+    }
+    try self.init(panels: panels, rows: sources.count, columns: columns, format: format, isGatePair: false, pool: pool)
+  }
+
+  /// Packs two matrices of equal shape for `TensorOperations.gatedLinear`.
+  ///
+  /// - Throws: `PackingError` when they are not matrices of one shape and element type.
+  public init(
+    pairingGate gate: TensorView, up: TensorView, format: WeightFormat, pool: WorkerPool
+  ) throws(PackingError) {
+    let columns = try Self.commonColumns(of: [gate, up])
+    guard gate.shape == up.shape else {
+      throw PackingError(description: "'\(gate.name)' has shape \(gate.shape) and '\(up.name)' \(up.shape)")
+    }
+    let rows = gate.shape[0]
+    let panels = stride(from: 0, to: rows, by: Int(FT_PANEL)).flatMap { first in
+      [gate, up].map { tensor in
+        (first..<min(first + Int(FT_PANEL), rows)).map { RowSource(tensor: tensor, row: $0) }
+      }
+    }
+    try self.init(panels: panels, rows: rows, columns: columns, format: format, isGatePair: true, pool: pool)
+  }
+
+  /// One row of a checkpoint's tensor.
+  private struct RowSource {
+    let tensor: TensorView
+    let row: Int
+
+    /// Where it lies in its file.
+    var bytes: Range<Int> {
+      let size = tensor.shape[1] * tensor.elementType.byteCount
+      let start = tensor.byteRange.lowerBound + row * size
+      return start..<start + size
+    }
+  }
+
+  private init(
+    panels: [[RowSource]], rows: Int, columns: Int, format: WeightFormat, isGatePair: Bool, pool: WorkerPool
+  ) throws(PackingError) {
+    self.rows = rows
+    self.columns = columns
+    self.format = format
+    self.isGatePair = isGatePair
+    let kernelFormat = format.kernelValue
+    let panelBytes = ft_panel_bytes(kernelFormat, columns)
+    let packedColumns = ft_packed_columns(kernelFormat, columns)
+    do {
+      memory = try AlignedMemory(byteCount: panels.count * panelBytes, for: "weights")
+    } catch {
+      throw PackingError(description: error.description)
+    }
+    let output = unsafe SharedAddress(memory.pointer)
+    // Pages of the source are given back as soon as they are read: memory never holds much of both copies.
+    let batch = max(pool.threadCount, (8 << 20) / max(panelBytes, 1))
+    for first in stride(from: 0, to: panels.count, by: batch) {
+      let part = panels[first..<min(first + batch, panels.count)]
+      pool.run(over: part.count) { share in
+        let scratch = UnsafeMutablePointer<Float>.allocate(capacity: Int(FT_PANEL) * packedColumns)
+        defer { unsafe scratch.deallocate() }
+        for index in share {
+          let sources = part[part.startIndex + index]
+          var pointers = unsafe [UnsafeRawPointer?](repeating: nil, count: Int(FT_PANEL))
+          for (lane, source) in sources.enumerated() {
+            unsafe pointers[lane] = source.tensor.file.buffer(source.bytes)?.baseAddress
+          }
+          let element = sources.first?.tensor.elementType.kernelValue ?? FT_FLOAT32
+          let panel = unsafe output.pointer.assumingMemoryBound(to: UInt8.self) + (first + index) * panelBytes
+          unsafe ft_pack_panel(kernelFormat, element, &pointers, columns, scratch, panel)
+        }
+      }
+      for panel in part {
+        guard let first = panel.first, let last = panel.last else { continue }
+        first.tensor.file.releasePages(in: first.bytes.lowerBound..<last.bytes.upperBound)
+      }
+    }
+  }
+
+  private static func commonColumns(of tensors: [TensorView]) throws(PackingError) -> Int {
+    guard let first = tensors.first else { throw PackingError(description: "no tensor to pack") }
+    for tensor in tensors {
+      guard tensor.shape.count == 2, tensor.shape[0] > 0, tensor.shape[1] > 0 else {
+        throw PackingError(description: "'\(tensor.name)' has shape \(tensor.shape); expected a matrix")
+      }
+      guard tensor.shape[1] == first.shape[1], tensor.elementType == first.elementType else {
+        throw PackingError(
+          description:
+            "'\(tensor.name)' is \(tensor.elementType.rawValue) \(tensor.shape) and '\(first.name)' \(first.elementType.rawValue) \(first.shape); they must agree in type and width to be packed together"
+        )
+      }
+    }
+    return first.shape[1]
+  }
+}
+
+/// Tensors that cannot be packed into one matrix.
+public struct PackingError: Error, Sendable, CustomStringConvertible {
+  /// One sentence: which tensor, what was found, what was expected.
+  public let description: String
+}

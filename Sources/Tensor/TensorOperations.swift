@@ -1,0 +1,280 @@
+internal import CForetokenKernels
+internal import Foundation
+
+/// The steps of a forward pass. One runner owns it and uses it from one thread at a time.
+///
+/// Every output row depends on its own input row alone, bit for bit: the number of rows, the number of threads and the
+/// instruction set change the speed only.
+public final class TensorOperations {
+  private let pool: WorkerPool
+  private let set: ft_instruction_set
+  private let quantized: QuantizedRows
+  private let attentionScratch: AlignedMemory
+  private static let scratchFloats = 1024
+
+  /// Operations on the threads of `pool`.
+  ///
+  /// - Parameters:
+  ///   - instructionSet: which kernels to use; the best that the machine has when `nil`.
+  ///   - rowCapacity: most rows of any input.
+  ///   - columnCapacity: most columns of any input of a matrix product.
+  /// - Throws: `MemoryError` when there is no memory for scratch.
+  public init(
+    pool: WorkerPool, instructionSet: InstructionSet? = nil, rowCapacity: Int, columnCapacity: Int
+  ) throws(MemoryError) {
+    let instructionSet = instructionSet ?? .best
+    precondition(InstructionSet.available.contains(instructionSet))
+    self.pool = pool
+    set = instructionSet.kernelValue
+    quantized = try QuantizedRows(rows: rowCapacity, columns: columnCapacity)
+    attentionScratch = try AlignedMemory(
+      byteCount: pool.threadCount * Self.scratchFloats * MemoryLayout<Float>.size, for: "attention")
+  }
+
+  // MARK: Rows
+
+  /// Reads row `tokens[i]` of `table` into row `i`.
+  public func gatherRows(of table: TensorView, tokens: [Int32], into output: Activations) {
+    let width = table.shape[1]
+    precondition(width == output.columns)
+    for (row, token) in tokens.enumerated() {
+      let buffer = unsafe UnsafeMutableBufferPointer(start: output.pointer(row: row), count: width)
+      unsafe table.copyFloats(in: Int(token) * width..<(Int(token) + 1) * width, to: buffer)
+    }
+  }
+
+  /// Copies `rows[i]` of `input` into row `i`.
+  public func copyRows(_ rows: [Int], of input: Activations, into output: Activations) {
+    precondition(input.columns == output.columns)
+    for (index, row) in rows.enumerated() {
+      unsafe output.pointer(row: index).update(from: input.pointer(row: row), count: input.columns)
+    }
+  }
+
+  /// output = x / rms(x) · weight.
+  public func rmsNorm(
+    _ x: Activations, rowCount: Int, weight: [Float], epsilon: Float, into output: Activations
+  ) {
+    precondition(x.columns == output.columns && weight.count == x.columns)
+    for row in 0..<rowCount {
+      unsafe ft_rms_norm(set, x.pointer(row: row), x.columns, weight, epsilon, output.pointer(row: row))
+    }
+  }
+
+  /// Cosines and sines of the rotary angles, `[positions, headSize / 2]` each, times `scale`.
+  public func rotaryAngles(
+    positions: [Int32], inverseFrequencies: [Float], scale: Float, into cosines: Activations, sin sines: Activations
+  ) {
+    precondition(cosines.columns == inverseFrequencies.count && sines.columns == inverseFrequencies.count)
+    for (row, position) in positions.enumerated() {
+      let (cosineRow, sineRow) = (unsafe cosines.pointer(row: row), unsafe sines.pointer(row: row))
+      for (index, frequency) in inverseFrequencies.enumerated() {
+        // The product is rounded to single precision, as the reference does it.
+        let angle = Double(Float(position) * frequency)
+        unsafe cosineRow[index] = Float(cos(angle)) * scale
+        unsafe sineRow[index] = Float(sin(angle)) * scale
+      }
+    }
+  }
+
+  // MARK: Matrix products
+
+  /// output = weight · x + bias.
+  public func linear(
+    _ x: Activations, rowCount: Int, weight: PackedMatrix, bias: [Float]? = nil, into output: Activations
+  ) {
+    product(x, rowCount, weight, bias, nil, output, FT_STORE)
+  }
+
+  /// residual += weight · x + bias.
+  public func linearAdding(
+    _ x: Activations, rowCount: Int, weight: PackedMatrix, bias: [Float]? = nil, to residual: Activations
+  ) {
+    product(x, rowCount, weight, bias, nil, residual, FT_ADD)
+  }
+
+  /// output = silu(gate · x) · (up · x), for a matrix packed as a pair of gate and up.
+  public func gatedLinear(
+    _ x: Activations, rowCount: Int, weight: PackedMatrix, bias: (gate: [Float], up: [Float])? = nil,
+    into output: Activations
+  ) {
+    product(x, rowCount, weight, bias?.gate, bias?.up, output, FT_GATE)
+  }
+
+  private func product(
+    _ x: Activations, _ rowCount: Int, _ weight: PackedMatrix, _ bias: [Float]?, _ upBias: [Float]?,
+    _ output: Activations, _ epilogue: ft_epilogue
+  ) {
+    guard rowCount > 0 else { return }
+    precondition(x.columns == weight.columns && output.columns == weight.rows)
+    precondition(weight.isGatePair == (epilogue == FT_GATE))
+    precondition(bias.map { $0.count == weight.rows } ?? true && upBias.map { $0.count == weight.rows } ?? true)
+    let input = unsafe x.shared(rows: rowCount)
+    let result = unsafe output.shared(rows: rowCount)
+    if weight.format != .bfloat16 { quantize(x, rowCount: rowCount) }
+    let rowQuantities = unsafe quantized.shared(columns: x.columns)
+    let (inputStride, resultStride, columns, set) = (x.stride, output.stride, x.columns, set)
+    let units = (weight.rows + Int(FT_PANEL) - 1) / Int(FT_PANEL)
+    pool.run(over: units) { share in
+      unsafe bias.withPointer { biasPointer in
+        unsafe upBias.withPointer { upPointer in
+          var task = unsafe ft_linear_task(
+            format: weight.format.kernelValue, epilogue: epilogue,
+            panels: UnsafePointer(weight.memory.pointer.assumingMemoryBound(to: UInt8.self)), columns: columns,
+            outputs: weight.rows, x: UnsafePointer(input.pointer.assumingMemoryBound(to: Float.self)),
+            x_stride: inputStride, q: rowQuantities.kernelValue, rows: rowCount, bias: biasPointer, up_bias: upPointer,
+            output: result.pointer.assumingMemoryBound(to: Float.self), output_stride: resultStride)
+          unsafe ft_linear(set, &task, share.lowerBound, share.count)
+        }
+      }
+    }
+  }
+
+  private func quantize(_ x: Activations, rowCount: Int) {
+    let (set, stride, columns) = (set, x.stride, x.columns)
+    let input = unsafe x.shared(rows: rowCount)
+    let output = unsafe quantized.shared(columns: columns)
+    let work = { @Sendable (rows: Range<Int>) in
+      var values = unsafe output.kernelValue
+      unsafe ft_quantize_rows(
+        set, input.pointer.assumingMemoryBound(to: Float.self), stride, columns, rows.lowerBound, rows.count, &values)
+    }
+    // A few rows are done before another thread has heard of them.
+    if rowCount < 16 { work(0..<rowCount) } else { pool.run(over: rowCount, work) }
+  }
+
+  // MARK: Attention
+
+  /// Normalises and rotates queries in place, and writes keys (normalised and rotated) and values to the KV blocks.
+  ///
+  /// Rows of `qkv` are `[query heads | key heads | value heads] · headSize`. Rotation pairs channel `i` with
+  /// `i + headSize / 2`.
+  public func normRotateStore(
+    _ qkv: Activations, rowCount: Int, headCount: Int, kvHeadCount: Int, headSize: Int, queryNorm: [Float]?,
+    keyNorm: [Float]?, epsilon: Float, cos cosines: Activations, sin sines: Activations, slices: [AttentionSlice],
+    storage: KVStorage, layer: Int
+  ) {
+    precondition(qkv.columns == (headCount + 2 * kvHeadCount) * headSize && storage.headSize == headSize)
+    precondition(cosines.columns == headSize / 2 && sines.columns == headSize / 2)
+    for slice in slices {
+      for row in 0..<slice.rowCount {
+        let heads = unsafe qkv.pointer(row: slice.firstRow + row)
+        let (cosineRow, sineRow) = unsafe (
+          cosines.pointer(row: slice.firstRow + row), sines.pointer(row: slice.firstRow + row)
+        )
+        for head in 0..<headCount {
+          unsafe queryNorm.withPointer { norm in
+            unsafe ft_norm_rotate(set, heads + head * headSize, headSize, norm, epsilon, cosineRow, sineRow)
+          }
+        }
+        let (block, slot) = (slice.firstPosition + row).quotientAndRemainder(dividingBy: KVStorage.blockSize)
+        let place = checkedBlock(slice, block, storage) * storage.blockStride
+        for head in 0..<kvHeadCount {
+          let key = unsafe heads + (headCount + head) * headSize
+          unsafe keyNorm.withPointer { norm in
+            unsafe ft_norm_rotate(set, key, headSize, norm, epsilon, cosineRow, sineRow)
+          }
+          unsafe ft_store_key_value(
+            storage.start(layer: layer, kvHead: head, isValue: false) + place,
+            storage.start(layer: layer, kvHead: head, isValue: true) + place, slot, key,
+            key + kvHeadCount * headSize, headSize)
+        }
+      }
+    }
+  }
+
+  /// Causal attention: row `r` of a slice sees positions `0...firstPosition + r`.
+  public func attention(
+    _ qkv: Activations, headCount: Int, kvHeadCount: Int, headSize: Int, scale: Float, slices: [AttentionSlice],
+    storage: KVStorage, layer: Int, into output: Activations
+  ) {
+    precondition(output.columns == headCount * headSize && headSize <= Self.scratchFloats)
+    let rowCount = slices.reduce(0) { $0 + $1.rowCount }
+    let queries = unsafe qkv.shared(rows: rowCount)
+    let results = unsafe output.shared(rows: rowCount)
+    let scratch = unsafe SharedAddress(attentionScratch.pointer)
+    let cache = unsafe SharedAddress(
+      UnsafeMutableRawPointer(storage.start(layer: layer, kvHead: 0, isValue: false)))
+    let (set, blockStride, headElements) = (set, storage.blockStride, storage.headElements)
+    let (queryStride, resultStride) = (qkv.stride, output.stride)
+    for slice in slices {
+      for block in 0..<(slice.firstPosition + slice.rowCount + KVStorage.blockSize - 1) / KVStorage.blockSize {
+        _ = checkedBlock(slice, block, storage)
+      }
+    }
+    let group = headCount / kvHeadCount
+    // Units are (row, head), head after head within a sequence, so that a worker reads each key once from memory.
+    let threads = pool.threadCount
+    pool.run { worker in
+      let own = unsafe scratch.pointer.assumingMemoryBound(to: Float.self) + worker * Self.scratchFloats
+      for slice in slices {
+        for head in 0..<headCount {
+          let keys = unsafe cache.pointer.assumingMemoryBound(to: UInt16.self) + 2 * (head / group) * headElements
+          unsafe slice.blocks.withUnsafeBufferPointer { blocks in
+            var task = unsafe ft_attention_task(
+              keys: keys, values: keys + headElements, block_stride: blockStride, blocks: blocks.baseAddress,
+              head_size: headSize, scale: scale)
+            for row in 0..<slice.rowCount where (head * slice.rowCount + row) % threads == worker {
+              let index = slice.firstRow + row
+              let query = unsafe queries.pointer.assumingMemoryBound(to: Float.self) + index * queryStride
+              let result = unsafe results.pointer.assumingMemoryBound(to: Float.self) + index * resultStride
+              unsafe ft_attention(
+                set, &task, query + head * headSize, slice.firstPosition + row + 1, result + head * headSize, own)
+            }
+          }
+        }
+      }
+    }
+  }
+
+  private func checkedBlock(_ slice: AttentionSlice, _ index: Int, _ storage: KVStorage) -> Int {
+    let block = Int(slice.blocks[index])
+    precondition(block >= 0 && block < storage.blockCount)
+    return block
+  }
+}
+
+extension Optional where Wrapped == [Float] {
+  /// Calls `body` with the elements' address, or with `nil`.
+  @unsafe fileprivate func withPointer<Result>(_ body: (UnsafePointer<Float>?) -> Result) -> Result {
+    switch self {
+    case let values?: unsafe values.withUnsafeBufferPointer { unsafe body($0.baseAddress) }
+    case nil: body(nil)
+    }
+  }
+}
+
+/// Scratch for input rows in eight bits.
+private final class QuantizedRows {
+  private let values, scales, sums: AlignedMemory
+  private let rows, columnCapacity: Int
+
+  init(rows: Int, columns: Int) throws(MemoryError) {
+    self.rows = rows
+    columnCapacity = (columns + Int(FT_GROUP) - 1) / Int(FT_GROUP) * Int(FT_GROUP)
+    values = try AlignedMemory(byteCount: rows * columnCapacity, for: "quantised activations")
+    scales = try AlignedMemory(byteCount: rows * 4, for: "quantised activations")
+    sums = try AlignedMemory(byteCount: rows * columnCapacity / Int(FT_GROUP) * 4, for: "quantised activations")
+  }
+
+  /// The scratch laid out for rows of `columns`.
+  @unsafe func shared(columns: Int) -> SharedRows {
+    let stride = (columns + Int(FT_GROUP) - 1) / Int(FT_GROUP) * Int(FT_GROUP)
+    precondition(stride <= columnCapacity)
+    return unsafe SharedRows(
+      values: SharedAddress(values.pointer), scales: SharedAddress(scales.pointer), sums: SharedAddress(sums.pointer),
+      stride: stride)
+  }
+
+  @unsafe struct SharedRows: Sendable {
+    let values, scales, sums: SharedAddress
+    let stride: Int
+
+    @unsafe var kernelValue: ft_quantized_rows {
+      unsafe ft_quantized_rows(
+        values: values.pointer.assumingMemoryBound(to: Int8.self),
+        scales: scales.pointer.assumingMemoryBound(to: Float.self),
+        group_sums: sums.pointer.assumingMemoryBound(to: Int32.self), stride: stride)
+    }
+  }
+}

@@ -1,0 +1,147 @@
+internal import CForetokenKernels
+internal import Dispatch
+internal import Foundation
+internal import Synchronization
+
+/// Threads that work on one thing together: the caller is worker 0, and `run` returns when all are done.
+///
+/// A forward pass is hundreds of short steps, so idle workers spin for a moment before they go to sleep.
+public final class WorkerPool: Sendable {
+  /// Number of workers, the caller included.
+  public let threadCount: Int
+  private let state = WorkerState()
+  private let wakeUps: [DispatchSemaphore]
+
+  /// One per physical core that this process may use.
+  public static var defaultThreadCount: Int { PhysicalCores.count }
+
+  /// Starts `threadCount - 1` threads.
+  public init(threadCount: Int) {
+    precondition(threadCount >= 1)
+    self.threadCount = threadCount
+    let wakeUps = (1..<threadCount).map { _ in DispatchSemaphore(value: 0) }
+    self.wakeUps = wakeUps
+    for index in 1..<threadCount {
+      let (state, wakeUp) = (state, wakeUps[index - 1])
+      let thread = Thread { state.work(as: index, wakeUp: wakeUp) }
+      thread.name = "foretoken.worker.\(index)"
+      thread.start()
+    }
+  }
+
+  deinit {
+    state.isClosed.store(true, ordering: .releasing)
+    state.round.add(1, ordering: .releasing)
+    for wakeUp in wakeUps { wakeUp.signal() }
+  }
+
+  /// Calls `body` once on every worker, with the worker's number.
+  package func run(_ body: @Sendable (Int) -> Void) {
+    guard threadCount > 1 else { return body(0) }
+    withoutActuallyEscaping(body) { body in
+      state.job.withLock { $0 = body }
+      state.unfinished.store(threadCount - 1, ordering: .relaxed)
+      state.round.add(1, ordering: .sequentiallyConsistent)
+      for (index, wakeUp) in wakeUps.enumerated() where state.isAsleep(index + 1) { wakeUp.signal() }
+      body(0)
+      var spins = 0
+      while state.unfinished.load(ordering: .acquiring) > 0 {
+        ft_pause()
+        spins += 1
+        // More threads than free cores: let the others run.
+        if spins % 4096 == 0 { sched_yield() }
+      }
+      state.job.withLock { $0 = nil }
+    }
+  }
+
+  /// Calls `body` with a share of `0..<count` on every worker; shares are consecutive.
+  package func run(over count: Int, _ body: @Sendable (Range<Int>) -> Void) {
+    let workers = threadCount
+    guard workers > 1, count > 1 else {
+      if count > 0 { body(0..<count) }
+      return
+    }
+    run { worker in
+      let share = count * worker / workers..<count * (worker + 1) / workers
+      if !share.isEmpty { body(share) }
+    }
+  }
+}
+
+/// What the workers share.
+private final class WorkerState: Sendable {
+  /// Counts jobs; a worker that sees a new number takes the job.
+  let round = Atomic<Int>(0)
+  /// Workers that have not finished the job yet.
+  let unfinished = Atomic<Int>(0)
+  let isClosed = Atomic<Bool>(false)
+  let job = Mutex<(@Sendable (Int) -> Void)?>(nil)
+  /// Bit `i` is set while worker `i` sleeps or is about to.
+  private let sleepers = Atomic<UInt64>(0)
+  private let spinLimit = 20_000
+
+  /// Takes the worker's sleep mark away; whoever does owes it a signal.
+  func isAsleep(_ worker: Int) -> Bool {
+    let bit = UInt64(1) << UInt64(worker % 64)
+    return sleepers.bitwiseAnd(~bit, ordering: .sequentiallyConsistent).oldValue & bit != 0
+  }
+
+  func work(as worker: Int, wakeUp: DispatchSemaphore) {
+    var seen = 0
+    while true {
+      var spins = 0
+      while round.load(ordering: .acquiring) == seen {
+        ft_pause()
+        spins += 1
+        if spins == spinLimit { sleep(as: worker, seen: seen, wakeUp: wakeUp) }
+      }
+      seen += 1
+      if isClosed.load(ordering: .acquiring) { return }
+      let body = job.withLock { $0 }
+      body?(worker)
+      unfinished.subtract(1, ordering: .releasing)
+    }
+  }
+
+  private func sleep(as worker: Int, seen: Int, wakeUp: DispatchSemaphore) {
+    let bit = UInt64(1) << UInt64(worker % 64)
+    sleepers.bitwiseOr(bit, ordering: .sequentiallyConsistent)
+    // A job may have come between the last look and the mark; then take the mark back, or the signal if it was sent.
+    if round.load(ordering: .sequentiallyConsistent) != seen, isAsleep(worker) { return }
+    wakeUp.wait()
+  }
+}
+
+/// The processor cores that this process may use.
+enum PhysicalCores {
+  static var count: Int {
+    #if os(Linux)
+    let allowed = allowedProcessors
+    guard !allowed.isEmpty else { return ProcessInfo.processInfo.activeProcessorCount }
+    // Hyperthreads of one core compete for the same arithmetic units; the first of each core stands for it.
+    let cores = Set(
+      allowed.map { cpu -> String in
+        let path = "/sys/devices/system/cpu/cpu\(cpu)/topology/thread_siblings_list"
+        return (try? String(contentsOfFile: path, encoding: .utf8)) ?? "\(cpu)"
+      })
+    return max(1, cores.count)
+    #else
+    return ProcessInfo.processInfo.activeProcessorCount
+    #endif
+  }
+
+  #if os(Linux)
+  /// From a line such as `Cpus_allowed_list: 0-3,8`.
+  private static var allowedProcessors: [Int] {
+    guard let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8),
+      let line = status.split(separator: "\n").first(where: { $0.hasPrefix("Cpus_allowed_list:") })
+    else { return [] }
+    return line.dropFirst("Cpus_allowed_list:".count).split(separator: ",").flatMap { range -> [Int] in
+      let ends = range.split(separator: "-").compactMap { Int($0.trimmingCharacters(in: .whitespaces)) }
+      guard let first = ends.first, let last = ends.last, first <= last else { return [] }
+      return Array(first...last)
+    }
+  }
+  #endif
+}
