@@ -1,0 +1,99 @@
+internal import Foundation
+public import Tensor
+
+/// The tensors of a model directory: one `model.safetensors`, or shards named by `model.safetensors.index.json`.
+///
+/// Files are mapped; nothing is read until it is asked for.
+public struct Checkpoint: Sendable {
+  /// The directory, as it was given.
+  public let directory: String
+  private let places: [String: Place]
+
+  /// Where a tensor lies.
+  private struct Place: Sendable {
+    let file: MappedFile
+    let elementType: String
+    let shape: [Int]
+    let byteRange: Range<Int>
+  }
+
+  /// Opens the directory's files and checks their headers.
+  ///
+  /// - Throws: `ModelFileError` that names the file and what is wrong with it.
+  public init(directory: String) throws(ModelFileError) {
+    self.directory = directory
+    let single = directory + "/model.safetensors"
+    let index = single + ".index.json"
+    var places: [String: Place] = [:]
+    if JSONFile.exists(index) {
+      let map = try JSONFile.decode(ShardIndex.self, at: index).weight_map
+      for shard in Set(map.values).sorted() {
+        guard !shard.contains("/"), !shard.contains("\\"), shard != "..", shard != "." else {
+          throw ModelFileError(index, "names the shard '\(shard)'; expected a file name in the same directory")
+        }
+        let expected = Set(map.filter { $0.value == shard }.keys)
+        let found = try Self.places(in: directory + "/" + shard)
+        for name in expected.sorted() where found[name] == nil {
+          throw ModelFileError(directory + "/" + shard, "lacks the tensor '\(name)' that \(index) places there")
+        }
+        places.merge(found.filter { expected.contains($0.key) }) { first, _ in first }
+      }
+    } else if JSONFile.exists(single) {
+      places = try Self.places(in: single)
+    } else {
+      throw ModelFileError(directory, "has neither model.safetensors nor model.safetensors.index.json")
+    }
+    self.places = places
+  }
+
+  /// Names of all tensors, sorted.
+  public var tensorNames: [String] { places.keys.sorted() }
+
+  /// Shape of a tensor; `nil` when there is none of that name.
+  public func shape(of name: String) -> [Int]? { places[name]?.shape }
+
+  /// Number of elements of all tensors.
+  public var parameterCount: Int { places.values.reduce(0) { $0 + $1.shape.reduce(1, *) } }
+
+  /// Bytes of all tensors, by element type.
+  public var bytesByType: [String: Int] {
+    places.values.reduce(into: [:]) { $0[$1.elementType, default: 0] += $1.byteRange.count }
+  }
+
+  /// The tensor `name`, which must have the given shape.
+  ///
+  /// - Throws: `ModelFileError` when it is missing, has another shape, or an element type other than F32, F16 or BF16.
+  public func tensor(_ name: String, shape: [Int]) throws(ModelFileError) -> TensorView {
+    guard let place = places[name] else { throw ModelFileError(directory, "the tensor '\(name)' is missing") }
+    let path = place.file.path
+    guard place.shape == shape else {
+      throw ModelFileError(path, "tensor '\(name)' has shape \(place.shape); config.json asks for \(shape)")
+    }
+    guard let type = ElementType(rawValue: place.elementType) else {
+      throw ModelFileError(
+        path, "tensor '\(name)' is \(place.elementType); supported are \(ElementType.allCases.map(\.rawValue).joined(separator: ", "))")
+    }
+    guard
+      let view = TensorView(
+        name: name, elementType: type, shape: shape, byteRange: place.byteRange, file: place.file)
+    else { throw ModelFileError(path, "tensor '\(name)' does not lie within the file") }
+    return view
+  }
+
+  private static func places(in path: String) throws(ModelFileError) -> [String: Place] {
+    let file: MappedFile
+    do { file = try MappedFile(path: path) } catch { throw ModelFileError(path, error.description) }
+    var places: [String: Place] = [:]
+    for entry in try SafetensorsHeader(of: file).entries {
+      let place = Place(file: file, elementType: entry.elementType, shape: entry.shape, byteRange: entry.byteRange)
+      guard places.updateValue(place, forKey: entry.name) == nil else {
+        throw ModelFileError(path, "the tensor '\(entry.name)' stands twice in the header")
+      }
+    }
+    return places
+  }
+
+  private struct ShardIndex: Decodable {
+    let weight_map: [String: String]
+  }
+}

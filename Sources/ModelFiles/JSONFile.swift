@@ -1,0 +1,58 @@
+internal import Foundation
+internal import Tensor
+
+/// Reads the JSON files of a model directory.
+enum JSONFile {
+  /// No description file of a model comes near this.
+  private static let byteLimit = 256 << 20
+
+  /// Whether there is a file at `path`.
+  static func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
+
+  /// Decodes the file at `path`.
+  static func decode<Value: Decodable>(_ type: Value.Type, at path: String) throws(ModelFileError) -> Value {
+    let file: MappedFile
+    do { file = try MappedFile(path: path) } catch { throw ModelFileError(path, error.description) }
+    guard file.byteCount <= byteLimit else {
+      throw ModelFileError(path, "has \(file.byteCount) bytes; expected at most \(byteLimit)")
+    }
+    let data = file.withBytes(in: 0..<file.byteCount) { bytes in Data(bytes.byteArray) } ?? Data()
+    return try decode(type, from: data, path: path)
+  }
+
+  /// Decodes `data`, which came from the file at `path`.
+  static func decode<Value: Decodable>(
+    _ type: Value.Type, from data: Data, path: String
+  ) throws(ModelFileError) -> Value {
+    do {
+      return try JSONDecoder().decode(type, from: data)
+    } catch let error as DecodingError {
+      throw ModelFileError(path, error.sentence)
+    } catch {
+      throw ModelFileError(path, "is not valid JSON")
+    }
+  }
+}
+
+extension RawSpan {
+  /// A copy.
+  var byteArray: [UInt8] { byteOffsets.map { unsafe unsafeLoad(fromUncheckedByteOffset: $0, as: UInt8.self) } }
+}
+
+extension DecodingError {
+  /// What was wrong, and where, for a person.
+  var sentence: String {
+    func place(_ context: Context, _ key: (any CodingKey)? = nil) -> String {
+      let path = context.codingPath + (key.map { [$0] } ?? [])
+      return path.isEmpty ? "the document" : "'" + path.map(\.stringValue).joined(separator: ".") + "'"
+    }
+    return switch self {
+    case .keyNotFound(let key, let context): "lacks the key \(place(context, key))"
+    case .typeMismatch(let type, let context): "\(place(context)) is not of the expected type \(type)"
+    case .valueNotFound(let type, let context): "\(place(context)) is null; expected \(type)"
+    case .dataCorrupted(let context):
+      context.codingPath.isEmpty ? "is not valid JSON" : "\(place(context)): \(context.debugDescription)"
+    @unknown default: "is not valid JSON"
+    }
+  }
+}

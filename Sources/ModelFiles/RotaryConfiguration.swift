@@ -1,0 +1,107 @@
+internal import Foundation
+
+/// Rotary position embedding: the base, and how it is stretched to longer contexts.
+///
+/// Sources: Su et al., "RoFormer" (2021); Peng et al., "YaRN" (2023); Llama 3.1's scaling as `transformers` computes it.
+public struct RotaryConfiguration: Sendable, Equatable {
+  /// How frequencies are changed.
+  public enum Scaling: Sendable, Equatable {
+    /// Not at all.
+    case none
+    /// All divided by `factor`.
+    case linear(factor: Double)
+    /// Low frequencies divided by `factor`, high ones kept, a ramp between.
+    case llama3(factor: Double, lowFrequencyFactor: Double, highFrequencyFactor: Double, originalMaximum: Int)
+    /// A ramp by the number of turns within the original context, and a scaled attention.
+    case yarn(factor: Double, originalMaximum: Int, attentionFactor: Double, fast: Double, slow: Double, truncates: Bool)
+  }
+
+  /// Wavelengths grow from 2π to 2π · `base`.
+  public let base: Double
+  /// How frequencies are changed.
+  public let scaling: Scaling
+
+  init(_ file: ConfigurationFile, maximumPosition: Int, path: String) throws(ModelFileError) {
+    let parameters = file.rope_parameters ?? file.rope_scaling
+    base = parameters?.rope_theta ?? file.rope_theta ?? 10_000
+    guard base > 0, base.isFinite else { throw ModelFileError(path, "rope_theta is \(base); expected above 0") }
+    let type = parameters?.rope_type ?? parameters?.type ?? "default"
+    func number(_ key: String, _ value: Double?) throws(ModelFileError) -> Double {
+      guard let value else { throw ModelFileError(path, "rope scaling of type '\(type)' lacks '\(key)'") }
+      guard value > 0, value <= 1e6 else { throw ModelFileError(path, "rope scaling: \(key) is \(value); expected above 0") }
+      return value
+    }
+    let original = parameters?.original_max_position_embeddings ?? maximumPosition
+    guard original > 0 else {
+      throw ModelFileError(path, "original_max_position_embeddings is \(original); expected above 0")
+    }
+    switch type {
+    case "default": scaling = .none
+    case "linear": scaling = .linear(factor: try number("factor", parameters?.factor))
+    case "llama3":
+      let low = try number("low_freq_factor", parameters?.low_freq_factor)
+      let high = try number("high_freq_factor", parameters?.high_freq_factor)
+      guard high > low else { throw ModelFileError(path, "high_freq_factor \(high) is not above low_freq_factor \(low)") }
+      scaling = .llama3(
+        factor: try number("factor", parameters?.factor), lowFrequencyFactor: low, highFrequencyFactor: high,
+        originalMaximum: original)
+    case "yarn":
+      let factor = try number("factor", parameters?.factor)
+      guard parameters?.mscale == nil, parameters?.mscale_all_dim == nil else {
+        throw ModelFileError(path, "unsupported: yarn with mscale")
+      }
+      scaling = .yarn(
+        factor: factor, originalMaximum: original,
+        attentionFactor: try number(
+          "attention_factor", parameters?.attention_factor ?? (factor <= 1 ? 1 : 0.1 * log(factor) + 1)),
+        fast: try number("beta_fast", parameters?.beta_fast ?? 32),
+        slow: try number("beta_slow", parameters?.beta_slow ?? 1), truncates: parameters?.truncate ?? true)
+    default:
+      throw ModelFileError(path, "unsupported: rope scaling '\(type)'; supported are default, linear, llama3, yarn")
+    }
+  }
+
+  /// Angle per position of each channel pair, `[headSize / 2]`, and the factor of cosines and sines.
+  public func frequencies(headSize: Int) -> (inverseFrequencies: [Float], attentionScale: Float) {
+    let half = headSize / 2
+    // Single precision throughout, as the reference computes it.
+    let plain = (0..<half).map { 1 / powf(Float(base), Float(2 * $0) / Float(headSize)) }
+    switch scaling {
+    case .none: return (plain, 1)
+    case .linear(let factor): return (plain.map { $0 / Float(factor) }, 1)
+    case .llama3(let factor, let low, let high, let original):
+      let lowWavelength = Float(original) / Float(low)
+      let highWavelength = Float(original) / Float(high)
+      return (
+        plain.map { frequency in
+          let wavelength = 2 * Float.pi / frequency
+          if wavelength > lowWavelength { return frequency / Float(factor) }
+          if wavelength < highWavelength { return frequency }
+          let smooth = (Float(original) / wavelength - Float(low)) / Float(high - low)
+          return (1 - smooth) * frequency / Float(factor) + smooth * frequency
+        }, 1
+      )
+    case .yarn(let factor, let original, let attention, let fast, let slow, let truncates):
+      func channel(turns: Double) -> Double {
+        Double(headSize) * log(Double(original) / (turns * 2 * .pi)) / (2 * log(base))
+      }
+      var (first, last) = (channel(turns: fast), channel(turns: slow))
+      if truncates { (first, last) = (first.rounded(.down), last.rounded(.up)) }
+      first = max(first, 0)
+      last = min(last, Double(headSize - 1))
+      if first == last { last += 0.001 }
+      let scaled = plain.enumerated().map { index, frequency in
+        let ramp = min(max((Float(index) - Float(first)) / Float(last - first), 0), 1)
+        return frequency / Float(factor) * ramp + frequency * (1 - ramp)
+      }
+      return (scaled, Float(attention))
+    }
+  }
+}
+
+extension ModelConfiguration {
+  /// Angle per position of each channel pair, `[headSize / 2]`, and the factor of cosines and sines.
+  public func rotaryFrequencies() -> (inverseFrequencies: [Float], attentionScale: Float) {
+    rotary.frequencies(headSize: headSize)
+  }
+}

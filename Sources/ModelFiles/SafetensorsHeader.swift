@@ -1,0 +1,130 @@
+internal import Foundation
+internal import Tensor
+
+/// The head of a safetensors file: which tensors lie where.
+///
+/// Format: a length (8 bytes, little-endian), that many bytes of JSON, then the tensors without gaps.
+/// Source: the safetensors format description (Hugging Face).
+struct SafetensorsHeader {
+  struct Entry {
+    let name: String
+    /// As the file names it: "BF16", "I64", …
+    let elementType: String
+    let shape: [Int]
+    /// Bytes of the file.
+    let byteRange: Range<Int>
+  }
+
+  let entries: [Entry]
+
+  /// The format's own limit.
+  private static let headerLimit = 100_000_000
+  private static let bitsPerElement = [
+    "F64": 64, "F32": 32, "F16": 16, "BF16": 16, "I64": 64, "I32": 32, "I16": 16, "I8": 8, "U64": 64, "U32": 32,
+    "U16": 16, "U8": 8, "BOOL": 8, "F8_E4M3": 8, "F8_E5M2": 8,
+  ]
+
+  init(of file: MappedFile) throws(ModelFileError) {
+    let path = file.path
+    guard file.byteCount >= 8, let length = file.withBytes(in: 0..<8, Self.length) else {
+      throw ModelFileError(path, "has \(file.byteCount) bytes; a safetensors file begins with 8 for its header's length")
+    }
+    guard length <= Self.headerLimit else {
+      throw ModelFileError(path, "claims a header of \(length) bytes; expected at most \(Self.headerLimit)")
+    }
+    let start = 8 + Int(length)
+    guard start <= file.byteCount else {
+      throw ModelFileError(
+        path, "claims a header of \(length) bytes, and only \(file.byteCount - 8) follow: the file is truncated")
+    }
+    let json = file.withBytes(in: 8..<start) { Data($0.byteArray) } ?? Data()
+    let members = try JSONFile.decode(Members.self, from: json, path: path).tensors
+    var entries: [Entry] = []
+    for (name, raw) in members {
+      entries.append(try Self.entry(name, raw, dataStart: start, byteCount: file.byteCount, path: path))
+    }
+    entries.sort { ($0.byteRange.lowerBound, $0.byteRange.upperBound) < ($1.byteRange.lowerBound, $1.byteRange.upperBound) }
+    try Self.checkLayout(entries, dataStart: start, byteCount: file.byteCount, path: path)
+    self.entries = entries
+  }
+
+  private static func length(_ bytes: RawSpan) -> UInt64 {
+    bytes.byteArray.reversed().reduce(0) { $0 << 8 | UInt64($1) }
+  }
+
+  private static func entry(
+    _ name: String, _ raw: RawEntry, dataStart: Int, byteCount: Int, path: String
+  ) throws(ModelFileError) -> Entry {
+    guard let bits = bitsPerElement[raw.dtype] else {
+      throw ModelFileError(
+        path, "tensor '\(name)' has the unknown dtype '\(raw.dtype)'; known are \(bitsPerElement.keys.sorted().joined(separator: ", "))")
+    }
+    guard raw.data_offsets.count == 2, raw.data_offsets[0] >= 0, raw.data_offsets[0] <= raw.data_offsets[1],
+      raw.data_offsets[1] <= byteCount - dataStart
+    else {
+      throw ModelFileError(
+        path, "tensor '\(name)' has data_offsets \(raw.data_offsets); expected begin ≤ end ≤ \(byteCount - dataStart), the bytes that the file has")
+    }
+    var size = bits / 8
+    for extent in raw.shape {
+      let (product, overflow) = size.multipliedReportingOverflow(by: extent)
+      guard extent >= 0, !overflow else {
+        throw ModelFileError(path, "tensor '\(name)' has the impossible shape \(raw.shape)")
+      }
+      size = product
+    }
+    let length = raw.data_offsets[1] - raw.data_offsets[0]
+    guard size == length else {
+      throw ModelFileError(
+        path, "tensor '\(name)' of shape \(raw.shape) and dtype \(raw.dtype) needs \(size) bytes, and its data_offsets span \(length)")
+    }
+    return Entry(
+      name: name, elementType: raw.dtype, shape: raw.shape,
+      byteRange: dataStart + raw.data_offsets[0]..<dataStart + raw.data_offsets[1])
+  }
+
+  private static func checkLayout(
+    _ entries: [Entry], dataStart: Int, byteCount: Int, path: String
+  ) throws(ModelFileError) {
+    var end = dataStart
+    for entry in entries {
+      guard entry.byteRange.lowerBound >= end else {
+        throw ModelFileError(
+          path, "tensor '\(entry.name)' begins at byte \(entry.byteRange.lowerBound - dataStart), before the one ahead of it ends at \(end - dataStart): they overlap")
+      }
+      guard entry.byteRange.lowerBound == end else {
+        throw ModelFileError(
+          path, "bytes \(end - dataStart) to \(entry.byteRange.lowerBound - dataStart) belong to no tensor: the file is damaged")
+      }
+      end = entry.byteRange.upperBound
+    }
+    guard end == byteCount else {
+      throw ModelFileError(path, "\(byteCount - end) bytes follow the last tensor: the file is damaged")
+    }
+  }
+
+  private struct RawEntry: Decodable {
+    let dtype: String
+    let shape: [Int]
+    let data_offsets: [Int]
+  }
+
+  /// The tensors of the header; `__metadata__` is text for people.
+  private struct Members: Decodable {
+    let tensors: [(name: String, entry: RawEntry)]
+
+    init(from decoder: any Decoder) throws {
+      let container = try decoder.container(keyedBy: Name.self)
+      tensors = try container.allKeys.filter { $0.stringValue != "__metadata__" }.map {
+        ($0.stringValue, try container.decode(RawEntry.self, forKey: $0))
+      }
+    }
+
+    struct Name: CodingKey {
+      let stringValue: String
+      var intValue: Int? { nil }
+      init?(stringValue: String) { self.stringValue = stringValue }
+      init?(intValue: Int) { nil }
+    }
+  }
+}

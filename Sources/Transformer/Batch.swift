@@ -1,0 +1,57 @@
+/// The token rows of one forward pass: plain data, so that any backend can serve it.
+///
+/// Rows are grouped by sequence. A sequence's rows are consecutive positions; it may bring one row (plain decoding),
+/// a few (verification of proposals) or many (prefill), and one batch may mix all three.
+public struct Batch: Sendable, Equatable {
+  /// Token ids, one per row.
+  public private(set) var tokens: [Int32] = []
+  /// The sequences' shares of the rows, in row order.
+  public private(set) var slices: [SequenceSlice] = []
+  /// Rows whose logits are wanted, ascending.
+  public private(set) var logitRows: [Int] = []
+
+  /// A batch without rows.
+  public init() {}
+
+  /// Number of rows.
+  public var rowCount: Int { tokens.count }
+
+  /// Position of each row within its sequence.
+  public var positions: [Int32] {
+    slices.flatMap { slice in (0..<slice.rowCount).map { Int32(slice.firstPosition + $0) } }
+  }
+
+  /// Appends consecutive positions of one sequence.
+  ///
+  /// - Parameters:
+  ///   - tokens: token ids of the positions from `firstPosition` on.
+  ///   - firstPosition: position of the first of them; everything before it is in the KV cache already.
+  ///   - blocks: the sequence's KV blocks, covering every position up to the last of `tokens`.
+  ///   - logitCount: how many of the last rows want logits.
+  /// - Returns: indices into the resulting logits, one for each of the last `logitCount` rows.
+  @discardableResult
+  public mutating func append(
+    _ tokens: some Collection<Int32>, at firstPosition: Int, blocks: [Int32], logitCount: Int
+  ) -> Range<Int> {
+    precondition(logitCount <= tokens.count && firstPosition >= 0)
+    let firstRow = rowCount
+    self.tokens.append(contentsOf: tokens)
+    slices.append(
+      SequenceSlice(firstRow: firstRow, rowCount: tokens.count, firstPosition: firstPosition, blocks: blocks))
+    let firstLogit = logitRows.count
+    logitRows.append(contentsOf: rowCount - logitCount..<rowCount)
+    return firstLogit..<logitRows.count
+  }
+}
+
+/// One sequence's share of a `Batch`.
+public struct SequenceSlice: Sendable, Equatable {
+  /// Index of its first row in the batch.
+  public let firstRow: Int
+  /// Number of its rows.
+  public let rowCount: Int
+  /// Position of the first row within the sequence.
+  public let firstPosition: Int
+  /// The sequence's KV blocks: position `p` lives in `blocks[p / blockSize]`.
+  public let blocks: [Int32]
+}

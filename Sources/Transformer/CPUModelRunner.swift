@@ -1,0 +1,173 @@
+public import ModelFiles
+public import Tensor
+
+/// Qwen3, Qwen2.5 and Llama on the CPU.
+public final class CPUModelRunner: ModelRunner {
+  /// What the model is.
+  public let configuration: ModelConfiguration
+  public let vocabularySize: Int
+  public let capacity: RunnerCapacity
+  /// Format of the matrices in memory.
+  public let format: WeightFormat
+
+  private let weights: DecoderWeights
+  private let storage: KVStorage
+  private let operations: TensorOperations
+  private let buffers: PassBuffers
+  private let rotary: (inverseFrequencies: [Float], attentionScale: Float)
+
+  /// Packs the checkpoint's weights and reserves the K/V memory.
+  ///
+  /// - Parameters:
+  ///   - checkpoint: the tensors of a Hugging Face model directory.
+  ///   - configuration: the directory's `config.json`.
+  ///   - format: how matrices are kept in memory.
+  ///   - limits: sizes of one pass and of the K/V memory.
+  ///   - pool: the threads to compute on.
+  ///   - instructionSet: which kernels to use; the best that the machine has when `nil`.
+  ///   - progress: called with the packed share of the weights, from 0 to 1.
+  /// - Throws: `ModelFileError` for tensors that are missing or have another shape than the configuration says.
+  public init(
+    checkpoint: Checkpoint, configuration: ModelConfiguration, format: WeightFormat = .bfloat16, limits: RunnerLimits,
+    pool: WorkerPool, instructionSet: InstructionSet? = nil, progress: (Double) -> Void = { _ in }
+  ) throws {
+    self.configuration = configuration
+    self.format = format
+    vocabularySize = configuration.vocabularySize
+    weights = try DecoderWeights(
+      checkpoint, configuration: configuration, format: format, pool: pool, progress: progress)
+    let blockCount = (limits.positions + KVStorage.blockSize - 1) / KVStorage.blockSize * limits.sequences
+    capacity = RunnerCapacity(
+      rows: limits.rows, logitRows: limits.logitRows, blockCount: blockCount, blockSize: KVStorage.blockSize,
+      positions: limits.positions)
+    storage = try KVStorage(
+      layerCount: configuration.layerCount, blockCount: blockCount, kvHeadCount: configuration.kvHeadCount,
+      headSize: configuration.headSize)
+    operations = try TensorOperations(
+      pool: pool, instructionSet: instructionSet, rowCapacity: max(limits.rows, limits.logitRows),
+      columnCapacity: max(
+        configuration.hiddenSize, configuration.intermediateSize, configuration.headCount * configuration.headSize))
+    buffers = try PassBuffers(configuration: configuration, rows: limits.rows, logitRows: limits.logitRows)
+    rotary = configuration.rotaryFrequencies()
+  }
+
+  /// Memory by owner, in bytes.
+  public var memory: RunnerMemory {
+    RunnerMemory(packedWeights: weights.packedByteCount, keyValueCache: storage.byteCount)
+  }
+
+  public func forward(_ batch: Batch) throws(RunnerError) -> Activations {
+    try batch.check(against: capacity, vocabularySize: vocabularySize)
+    let rows = batch.rowCount
+    let slices = batch.slices.map {
+      AttentionSlice(firstRow: $0.firstRow, rowCount: $0.rowCount, firstPosition: $0.firstPosition, blocks: $0.blocks)
+    }
+    operations.gatherRows(of: weights.embedding, tokens: batch.tokens, into: buffers.residual)
+    operations.rotaryAngles(
+      positions: batch.positions, inverseFrequencies: rotary.inverseFrequencies, scale: rotary.attentionScale,
+      into: buffers.cosines, sin: buffers.sines)
+    for (index, layer) in weights.layers.enumerated() {
+      attend(layer, index, rows: rows, slices: slices)
+      feedForward(layer, rows: rows)
+    }
+    operations.copyRows(batch.logitRows, of: buffers.residual, into: buffers.selected)
+    let wanted = batch.logitRows.count
+    operations.rmsNorm(
+      buffers.selected, rowCount: wanted, weight: weights.finalNorm, epsilon: configuration.rmsNormEpsilon,
+      into: buffers.normalised)
+    operations.linear(buffers.normalised, rowCount: wanted, weight: weights.head, into: buffers.logits)
+    return buffers.logits
+  }
+
+  /// residual += output(attention(norm(residual)))
+  private func attend(_ layer: DecoderLayerWeights, _ index: Int, rows: Int, slices: [AttentionSlice]) {
+    let (heads, kvHeads, headSize) = (configuration.headCount, configuration.kvHeadCount, configuration.headSize)
+    operations.rmsNorm(
+      buffers.residual, rowCount: rows, weight: layer.attentionNorm, epsilon: configuration.rmsNormEpsilon,
+      into: buffers.normalised)
+    operations.linear(
+      buffers.normalised, rowCount: rows, weight: layer.queryKeyValue, bias: layer.queryKeyValueBias,
+      into: buffers.queryKeyValue)
+    operations.normRotateStore(
+      buffers.queryKeyValue, rowCount: rows, headCount: heads, kvHeadCount: kvHeads, headSize: headSize,
+      queryNorm: layer.queryNorm, keyNorm: layer.keyNorm, epsilon: configuration.rmsNormEpsilon, cos: buffers.cosines,
+      sin: buffers.sines, slices: slices, storage: storage, layer: index)
+    operations.attention(
+      buffers.queryKeyValue, headCount: heads, kvHeadCount: kvHeads, headSize: headSize,
+      scale: 1 / Float(headSize).squareRoot(), slices: slices, storage: storage, layer: index, into: buffers.mixed)
+    operations.linearAdding(
+      buffers.mixed, rowCount: rows, weight: layer.attentionOutput, bias: layer.attentionOutputBias,
+      to: buffers.residual)
+  }
+
+  /// residual += down(silu(gate(norm(residual))) · up(norm(residual)))
+  private func feedForward(_ layer: DecoderLayerWeights, rows: Int) {
+    operations.rmsNorm(
+      buffers.residual, rowCount: rows, weight: layer.feedForwardNorm, epsilon: configuration.rmsNormEpsilon,
+      into: buffers.normalised)
+    operations.gatedLinear(
+      buffers.normalised, rowCount: rows, weight: layer.gateUp, bias: layer.gateUpBias, into: buffers.gated)
+    operations.linearAdding(
+      buffers.gated, rowCount: rows, weight: layer.down, bias: layer.downBias, to: buffers.residual)
+  }
+}
+
+/// Sizes that a runner reserves memory for.
+public struct RunnerLimits: Sendable, Equatable {
+  /// Most rows in one pass.
+  public var rows: Int
+  /// Most rows of one pass that can ask for logits.
+  public var logitRows: Int
+  /// Sequences that can be in the K/V memory at full length at one time.
+  public var sequences: Int
+  /// Longest sequence, in positions.
+  public var positions: Int
+
+  /// Limits with a chunk of 256 rows, room for 32 rows of logits and one sequence.
+  public init(rows: Int = 256, logitRows: Int = 32, sequences: Int = 1, positions: Int) {
+    self.rows = rows
+    self.logitRows = logitRows
+    self.sequences = sequences
+    self.positions = positions
+  }
+}
+
+/// Memory that a runner holds, in bytes.
+public struct RunnerMemory: Sendable, Equatable {
+  /// Matrices in their packed layout.
+  public let packedWeights: Int
+  /// K/V memory at full use; blocks never touched are not resident.
+  public let keyValueCache: Int
+}
+
+/// Activations of one pass, reused by every pass.
+private final class PassBuffers {
+  /// `[rows, hidden]`.
+  let residual, normalised: Activations
+  /// `[rows, (heads + 2 · kvHeads) · headSize]`.
+  let queryKeyValue: Activations
+  /// `[rows, heads · headSize]`.
+  let mixed: Activations
+  /// `[rows, intermediate]`.
+  let gated: Activations
+  /// `[rows, headSize / 2]`.
+  let cosines, sines: Activations
+  /// `[logitRows, hidden]`.
+  let selected: Activations
+  /// `[logitRows, vocabulary]`.
+  let logits: Activations
+
+  init(configuration: ModelConfiguration, rows: Int, logitRows: Int) throws {
+    let (hidden, headSize) = (configuration.hiddenSize, configuration.headSize)
+    residual = try Activations(rowCapacity: rows, columns: hidden)
+    normalised = try Activations(rowCapacity: max(rows, logitRows), columns: hidden)
+    queryKeyValue = try Activations(
+      rowCapacity: rows, columns: (configuration.headCount + 2 * configuration.kvHeadCount) * headSize)
+    mixed = try Activations(rowCapacity: rows, columns: configuration.headCount * headSize)
+    gated = try Activations(rowCapacity: rows, columns: configuration.intermediateSize)
+    cosines = try Activations(rowCapacity: rows, columns: headSize / 2)
+    sines = try Activations(rowCapacity: rows, columns: headSize / 2)
+    selected = try Activations(rowCapacity: logitRows, columns: hidden)
+    logits = try Activations(rowCapacity: logitRows, columns: configuration.vocabularySize)
+  }
+}
