@@ -1,0 +1,129 @@
+internal import Dispatch
+internal import Foundation
+internal import Synchronization
+
+/// Runs a `DecodingLoop` on a thread of its own; requests come in and tokens go out from anywhere.
+public final class Engine: Sendable {
+  /// Number of token ids of the model.
+  public let vocabularySize: Int
+  /// Longest sequence, prompt and output.
+  public let maximumLength: Int
+  private let mailbox: Mailbox
+
+  /// Starts the thread.
+  public init(_ loop: sending DecodingLoop) {
+    vocabularySize = loop.vocabularySize
+    maximumLength = loop.maximumLength
+    let mailbox = Mailbox()
+    self.mailbox = mailbox
+    let box = HandedLoop(loop)
+    let thread = Thread {
+      guard let loop = box.take() else { return }
+      Self.run(loop, mailbox)
+    }
+    thread.name = "foretoken.engine"
+    thread.start()
+  }
+
+  deinit { mailbox.post(.shutDown) }
+
+  /// Submits a request.
+  ///
+  /// The stream holds at most the answer's tokens, so a slow reader costs no more than the answer. Dropping the stream
+  /// or cancelling the task that reads it cancels the request within one step of the engine.
+  ///
+  /// - Throws: `RequestError` when the request does not fit the model.
+  public func generate(_ request: GenerationRequest) throws(RequestError) -> AsyncStream<GenerationEvent> {
+    try request.validate(vocabularySize: vocabularySize, maximumLength: maximumLength)
+    let id = mailbox.nextID()
+    let (stream, continuation) = AsyncStream.makeStream(of: GenerationEvent.self)
+    continuation.onTermination = { [mailbox] termination in
+      if case .cancelled = termination { mailbox.post(.cancel(id)) }
+    }
+    mailbox.post(.submit(id, request, continuation))
+    return stream
+  }
+
+  private static func run(_ loop: DecodingLoop, _ mailbox: Mailbox) {
+    var clients: [RequestID: AsyncStream<GenerationEvent>.Continuation] = [:]
+    func emit(_ event: GenerationEvent, to id: RequestID) {
+      clients[id]?.yield(event)
+      if case .finished = event { clients.removeValue(forKey: id)?.finish() }
+    }
+    while true {
+      for message in mailbox.take(waiting: loop.isIdle) {
+        switch message {
+        case .submit(let id, let request, let client):
+          clients[id] = client
+          do { try loop.submit(request, as: id) } catch {
+            client.finish()
+            clients[id] = nil
+          }
+        case .cancel(let id):
+          if let last = loop.cancel(id) { emit(last, to: id) }
+        case .shutDown:
+          for id in clients.keys.sorted() {
+            if let last = loop.cancel(id) { emit(last, to: id) }
+          }
+          return
+        }
+      }
+      if !loop.isIdle {
+        for (id, event) in loop.step() { emit(event, to: id) }
+      }
+    }
+  }
+}
+
+/// Messages to the engine's thread.
+private final class Mailbox: Sendable {
+  enum Message: Sendable {
+    case submit(RequestID, GenerationRequest, AsyncStream<GenerationEvent>.Continuation)
+    case cancel(RequestID)
+    case shutDown
+  }
+
+  private struct State {
+    var messages: [Message] = []
+    var submitted = 0
+  }
+
+  private let state = Mutex(State())
+  private let arrivals = DispatchSemaphore(value: 0)
+
+  func nextID() -> RequestID {
+    state.withLock { state in
+      state.submitted += 1
+      return RequestID(state.submitted)
+    }
+  }
+
+  func post(_ message: Message) {
+    state.withLock { $0.messages.append(message) }
+    arrivals.signal()
+  }
+
+  /// Everything that has arrived; sleeps until something has when `waiting`.
+  func take(waiting: Bool) -> [Message] {
+    if waiting { arrivals.wait() }
+    return state.withLock { state in
+      defer { state.messages = [] }
+      return state.messages
+    }
+  }
+}
+
+/// Carries the loop from the thread that built it to the one that runs it.
+private final class HandedLoop: Sendable {
+  private let loop: Mutex<DecodingLoop?>
+
+  init(_ loop: sending DecodingLoop) { self.loop = Mutex(loop) }
+
+  func take() -> sending DecodingLoop? {
+    loop.withLock { held in
+      let loop = held
+      held = nil
+      return loop
+    }
+  }
+}

@@ -1,0 +1,192 @@
+/// Decides which rows the next pass computes. A value without I/O, tensors or clocks.
+///
+/// One idea runs it: each request's count of computed positions chases its count of known tokens. A long way behind is
+/// prefill, one behind is decoding, proposals are rows past the known tokens, a rejection or a preemption is a
+/// subtraction.
+public struct Scheduler: Sendable {
+  /// Bounds of one pass.
+  public struct Limits: Sendable, Equatable {
+    /// Most rows in one pass (`max_num_batched_tokens`).
+    public var rows: Int
+    /// Most rows of one pass that ask for logits.
+    public var logitRows: Int
+    /// Most requests in one pass (`max_num_seqs`).
+    public var sequences: Int
+    /// Longest sequence, prompt and output (`max_model_len`).
+    public var positions: Int
+
+    /// Limits; every one is at least 1.
+    public init(rows: Int, logitRows: Int, sequences: Int, positions: Int) {
+      self.rows = rows
+      self.logitRows = logitRows
+      self.sequences = sequences
+      self.positions = positions
+    }
+  }
+
+  /// One request's share of the next pass.
+  public struct Share: Sendable, Equatable {
+    /// Whose rows.
+    public let request: RequestID
+    /// Known positions to compute.
+    public let positions: Range<Int>
+    /// Whether they reach the last known token, so that the next one can be decided.
+    public let reachesEnd: Bool
+    /// Most proposals that may follow the known tokens.
+    public let window: Int
+  }
+
+  /// A request that has KV blocks.
+  struct Running: Sendable, Equatable {
+    let request: RequestID
+    /// Tokens of prompt and output.
+    var known: Int
+    /// Positions whose keys and values are in the cache.
+    var computed = 0
+    /// Tokens that it may still generate.
+    var remaining: Int
+    var table = BlockTable()
+
+    var pending: Int { known - computed }
+  }
+
+  /// A request that waits for admission, or again after a preemption.
+  struct Waiting: Sendable, Equatable {
+    let request: RequestID
+    let known: Int
+    let remaining: Int
+  }
+
+  let limits: Limits
+  private(set) var pool: BlockPool
+  /// In order of admission.
+  private(set) var running: [Running] = []
+  /// In order of admission to come.
+  private(set) var waiting: [Waiting] = []
+
+  /// A scheduler over an empty cache.
+  public init(limits: Limits, pool: BlockPool) {
+    self.limits = limits
+    self.pool = pool
+  }
+
+  /// Whether there is nothing to do.
+  public var isIdle: Bool { running.isEmpty && waiting.isEmpty }
+  /// Requests that wait for admission.
+  public var waitingCount: Int { waiting.count }
+  /// Requests that hold KV blocks.
+  public var runningCount: Int { running.count }
+
+  /// Queues a request that knows `known` tokens and may generate `remaining` more.
+  public mutating func add(_ request: RequestID, known: Int, remaining: Int) {
+    waiting.append(Waiting(request: request, known: known, remaining: remaining))
+  }
+
+  /// Forgets a request and frees its blocks.
+  public mutating func remove(_ request: RequestID) {
+    waiting.removeAll { $0.request == request }
+    guard let index = running.firstIndex(where: { $0.request == request }) else { return }
+    pool.truncate(&running[index].table, to: 0)
+    running.remove(at: index)
+  }
+
+  /// The KV blocks of a running request.
+  public func blocks(of request: RequestID) -> [Int32] {
+    running.first { $0.request == request }?.table.blocks ?? []
+  }
+
+  /// The shares of the next pass, with KV blocks reserved for each, window included.
+  ///
+  /// Requests that decode come before those that prefill, both in order of admission. When blocks run out, windows
+  /// shrink to nothing first; then the request admitted last gives up its blocks and starts over later.
+  ///
+  /// - Parameter window: how many proposals a decoding request would like.
+  public mutating func schedule(window: (RequestID) -> Int) -> [Share] {
+    var pass = Pass(rows: limits.rows, logitRows: limits.logitRows)
+    let order = running.filter { $0.pending == 1 } + running.filter { $0.pending != 1 }
+    for entry in order {
+      // An earlier request of this pass may have taken its blocks.
+      guard let index = running.firstIndex(where: { $0.request == entry.request }) else { continue }
+      share(of: index, in: &pass, wishing: window(entry.request), preempts: true)
+    }
+    while let next = waiting.first, running.count < limits.sequences, pass.rows > 0, pass.logitRows > 0 {
+      running.append(Running(request: next.request, known: next.known, remaining: next.remaining))
+      guard share(of: running.count - 1, in: &pass, wishing: window(next.request), preempts: false) else {
+        running.removeLast()
+        break
+      }
+      waiting.removeFirst()
+    }
+    return pass.shares
+  }
+
+  /// Records that a share was computed and what it led to.
+  ///
+  /// - Parameters:
+  ///   - accepted: proposals whose keys and values are now those of known tokens.
+  ///   - appended: tokens that the answer grew by.
+  public mutating func commit(_ share: Share, accepted: Int = 0, appended: Int = 0) {
+    guard let index = running.firstIndex(where: { $0.request == share.request }) else { return }
+    running[index].computed = share.positions.upperBound + accepted
+    running[index].known += appended
+    running[index].remaining -= appended
+    pool.truncate(&running[index].table, to: running[index].computed)
+  }
+
+  private struct Pass {
+    var rows: Int
+    var logitRows: Int
+    var shares: [Share] = []
+  }
+
+  /// Adds the share of `running[index]` to `pass`; returns whether there was room for it.
+  @discardableResult
+  private mutating func share(of index: Int, in pass: inout Pass, wishing wish: Int, preempts: Bool) -> Bool {
+    let entry = running[index]
+    let rows = min(entry.pending, pass.rows)
+    guard rows > 0, pass.logitRows > 0 else { return false }
+    let end = entry.computed + rows
+    let reachesEnd = end == entry.known
+    var window = 0
+    if reachesEnd {
+      let room = min(pass.rows - rows, pass.logitRows - 1, limits.positions - 1 - entry.known, entry.remaining - 1)
+      window = max(0, min(wish, room))
+    }
+    if !pool.reserve(end + window, in: &running[index].table) {
+      window = 0
+      while !pool.reserve(end, in: &running[index].table) {
+        guard preempts, preemptLast(after: index, in: &pass) else {
+          if preempts { preempt(at: index) }
+          return false
+        }
+      }
+    }
+    pass.rows -= rows + window
+    if reachesEnd { pass.logitRows -= 1 + window }
+    pass.shares.append(
+      Share(
+        request: entry.request, positions: entry.computed..<end, reachesEnd: reachesEnd, window: window))
+    return true
+  }
+
+  /// Takes the blocks of the request admitted last, if it was admitted after `running[index]`.
+  private mutating func preemptLast(after index: Int, in pass: inout Pass) -> Bool {
+    let last = running.count - 1
+    guard last > index else { return false }
+    let victim = running[last].request
+    if let taken = pass.shares.firstIndex(where: { $0.request == victim }) {
+      let share = pass.shares.remove(at: taken)
+      pass.rows += share.positions.count + share.window
+      if share.reachesEnd { pass.logitRows += 1 + share.window }
+    }
+    preempt(at: last)
+    return true
+  }
+
+  /// Sends a running request back to the head of the queue, without its blocks.
+  private mutating func preempt(at index: Int) {
+    pool.truncate(&running[index].table, to: 0)
+    let entry = running.remove(at: index)
+    waiting.insert(Waiting(request: entry.request, known: entry.known, remaining: entry.remaining), at: 0)
+  }
+}

@@ -1,0 +1,18 @@
+public import Tensor
+public import Tokenization
+
+/// Decides how many proposals stand, from the target's logits. A pure function.
+///
+/// Terms: proposals that stand are *accepted*; the target's own token after them is the *recovered* token when a
+/// proposal was rejected, and the *bonus* token when all stood.
+public protocol Verifier: Sendable {
+  /// The tokens that the text goes on with: the accepted proposals and one token of the target's.
+  ///
+  /// - Parameters:
+  ///   - proposals: guessed tokens for the output positions from `position` on; may be empty.
+  ///   - logits: row `firstRow + i` is the target's for output position `position + i`, `i` in 0...proposals.count.
+  ///   - counts: the tokens before `position`.
+  func verify(
+    _ proposals: [TokenID], logits: Activations, firstRow: Int, sampler: Sampler, counts: TokenCounts, position: Int
+  ) -> [TokenID]
+}

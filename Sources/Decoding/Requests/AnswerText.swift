@@ -1,0 +1,57 @@
+internal import Tokenization
+
+/// Turns an answer's tokens into text as they come, and watches for stop strings across token boundaries.
+///
+/// Text that might be the beginning of a stop string is held back until it is known not to be.
+struct AnswerText {
+  private var decoder: StreamingDecoder
+  private let stops: [[UInt8]]
+  /// UTF-8 that has been decoded and not handed out.
+  private var held: [UInt8] = []
+
+  init(tokenizer: Tokenizer, stops: [String]) {
+    decoder = StreamingDecoder(tokenizer: tokenizer, skipsSpecialTokens: true)
+    self.stops = stops.map { Array($0.utf8) }
+  }
+
+  /// The text that `token` completes, and the stop string that it completes, if any.
+  ///
+  /// After a stop string was found nothing more may be appended.
+  mutating func append(_ token: TokenID) -> (text: String, stop: String?) {
+    release(after: decoder.append(token))
+  }
+
+  /// The rest of the text, when the answer ends for another reason than a stop string.
+  mutating func finish() -> (text: String, stop: String?) {
+    var (text, stop) = release(after: decoder.finish())
+    if stop == nil {
+      text += String(decoding: held, as: UTF8.self)
+      held = []
+    }
+    return (text, stop)
+  }
+
+  private mutating func release(after piece: String) -> (text: String, stop: String?) {
+    guard !stops.isEmpty else { return (piece, nil) }
+    held += piece.utf8
+    // The stop string that begins first wins; of several that begin there, the first in the request's order.
+    for start in held.indices {
+      if let stop = stops.first(where: { held[start...].starts(with: $0) }) {
+        let text = String(decoding: held[..<start], as: UTF8.self)
+        held = []
+        return (text, String(decoding: stop, as: UTF8.self))
+      }
+    }
+    let kept = stops.map { Self.overlap(of: held, with: $0) }.max() ?? 0
+    let text = String(decoding: held.dropLast(kept), as: UTF8.self)
+    held.removeFirst(held.count - kept)
+    return (text, nil)
+  }
+
+  /// Length of the longest end of `text` that is a proper beginning of `stop`.
+  private static func overlap(of text: [UInt8], with stop: [UInt8]) -> Int {
+    var length = min(text.count, stop.count - 1)
+    while length > 0, !text.suffix(length).elementsEqual(stop.prefix(length)) { length -= 1 }
+    return length
+  }
+}

@@ -1,0 +1,107 @@
+public import Tokenization
+
+/// What an engine tells a request's client.
+public enum GenerationEvent: Sendable, Equatable {
+  /// A token of the answer.
+  case token(GeneratedToken)
+  /// The end; nothing follows.
+  case finished(GenerationSummary)
+}
+
+/// A token of an answer.
+public struct GeneratedToken: Sendable, Equatable {
+  /// Token id.
+  public let id: TokenID
+  /// Text that this token completes; empty while a character or a possible stop string is incomplete.
+  public var text: String
+  /// Who wrote it.
+  public let origin: TokenOrigin
+  /// Its log-probability and the alternatives', when asked for.
+  public let logprobs: TokenLogprobs?
+}
+
+/// Who wrote a token. The target decided on every one; the question is who named it first.
+public enum TokenOrigin: String, Sendable, Equatable {
+  /// Proposed, and accepted by the target.
+  case draft
+  /// Computed by the target itself: plain decoding, the correction after a rejection, the bonus after a full window.
+  case target
+}
+
+/// The end of an answer.
+public struct GenerationSummary: Sendable, Equatable {
+  /// Why it ended.
+  public let reason: FinishReason
+  /// Text still held back when it ended; follows the last token's.
+  public let remainingText: String
+  /// Tokens of the prompt.
+  public let promptTokens: Int
+  /// Tokens generated.
+  public let outputTokens: Int
+  /// How speculation went.
+  public let speculation: SpeculationCounts
+  /// How long it took.
+  public let timing: GenerationTiming
+}
+
+/// Durations of one request.
+public struct GenerationTiming: Sendable, Equatable {
+  /// From submission until the first pass that worked on it.
+  public var queueSeconds: Double = 0
+  /// From submission to the first token.
+  public var firstTokenSeconds: Double = 0
+  /// From submission to the end.
+  public var totalSeconds: Double = 0
+
+  /// Mean seconds per output token after the first (TPOT); `nil` when there was no second one.
+  public func secondsPerOutputToken(_ outputTokens: Int) -> Double? {
+    outputTokens > 1 ? (totalSeconds - firstTokenSeconds) / Double(outputTokens - 1) : nil
+  }
+}
+
+/// Counters of speculation; every rate derives from them.
+public struct SpeculationCounts: Sendable, Equatable {
+  /// Verifications that checked at least one proposal.
+  public private(set) var drafts = 0
+  /// Proposed tokens.
+  public private(set) var draftTokens = 0
+  /// Proposals accepted.
+  public private(set) var acceptedTokens = 0
+  /// Accepted proposals by their place in the window.
+  public private(set) var acceptedPerPosition: [Int] = []
+
+  /// Nothing counted yet.
+  public init() {}
+
+  /// Counts one verification.
+  public mutating func record(proposed: Int, accepted: Int) {
+    guard proposed > 0 else { return }
+    drafts += 1
+    draftTokens += proposed
+    acceptedTokens += accepted
+    if acceptedPerPosition.count < proposed {
+      acceptedPerPosition += Array(repeating: 0, count: proposed - acceptedPerPosition.count)
+    }
+    for position in 0..<accepted { acceptedPerPosition[position] += 1 }
+  }
+
+  /// Adds another request's counters.
+  public mutating func add(_ other: SpeculationCounts) {
+    drafts += other.drafts
+    draftTokens += other.draftTokens
+    acceptedTokens += other.acceptedTokens
+    for (position, count) in other.acceptedPerPosition.enumerated() {
+      if position == acceptedPerPosition.count { acceptedPerPosition.append(0) }
+      acceptedPerPosition[position] += count
+    }
+  }
+
+  /// Accepted over proposed; `nil` when nothing was proposed.
+  public var acceptanceRate: Double? {
+    draftTokens > 0 ? Double(acceptedTokens) / Double(draftTokens) : nil
+  }
+  /// Tokens per verification, the target's own included: 1 + accepted / drafts; `nil` without drafts.
+  public var meanAcceptanceLength: Double? {
+    drafts > 0 ? 1 + Double(acceptedTokens) / Double(drafts) : nil
+  }
+}

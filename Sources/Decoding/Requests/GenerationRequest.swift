@@ -1,0 +1,79 @@
+public import Tokenization
+
+/// Names a request within one engine.
+public struct RequestID: Hashable, Sendable, Comparable, CustomStringConvertible {
+  /// Ascending in order of submission.
+  public let number: Int
+
+  /// The request with that number.
+  public init(_ number: Int) { self.number = number }
+
+  public static func < (first: RequestID, second: RequestID) -> Bool { first.number < second.number }
+  public var description: String { "request \(number)" }
+}
+
+/// What a client asks for: a prompt, how to sample, when to stop.
+public struct GenerationRequest: Sendable {
+  /// Token ids of the prompt; at least one.
+  public var prompt: [TokenID]
+  /// How tokens are chosen.
+  public var sampling = SamplingParameters()
+  /// When the answer ends.
+  public var stopping = StopConditions()
+  /// Whether and how many alternatives to report log-probabilities for: `nil` none, 0 the chosen token's only.
+  public var logprobCount: Int?
+
+  /// Proposals per verification: `nil` as many as the engine is set to, 0 for plain decoding.
+  public var window: Int?
+
+  /// A greedy request that stops at the model's own end of text.
+  public init(prompt: [TokenID]) { self.prompt = prompt }
+
+  /// Most alternatives that can be asked for at one position.
+  public static let maximumLogprobCount = 20
+
+  /// Checks the request against what the model can do.
+  ///
+  /// - Throws: `RequestError` that names the parameter, what was found and what was expected.
+  public func validate(vocabularySize: Int, maximumLength: Int) throws(RequestError) {
+    guard !prompt.isEmpty else { throw RequestError(parameter: "prompt", message: "the prompt has no tokens") }
+    guard prompt.count < maximumLength else {
+      throw RequestError(
+        parameter: "prompt",
+        message:
+          "the prompt has \(prompt.count) tokens; with room for an answer at most \(maximumLength - 1) fit the context of \(maximumLength)"
+      )
+    }
+    for token in prompt where token < 0 || token >= vocabularySize {
+      throw RequestError(
+        parameter: "prompt",
+        message: "the prompt holds token id \(token); the vocabulary has ids 0 to \(vocabularySize - 1)")
+    }
+    if let logprobCount, !(0...Self.maximumLogprobCount).contains(logprobCount) {
+      throw RequestError(
+        parameter: "logprobs", message: "logprobs is \(logprobCount); expected 0 to \(Self.maximumLogprobCount)")
+    }
+    if let window, window < 0 {
+      throw RequestError(
+        parameter: "num_speculative_tokens", message: "num_speculative_tokens is \(window); expected 0 or more")
+    }
+    try sampling.validate(vocabularySize: vocabularySize)
+    try stopping.validate(vocabularySize: vocabularySize)
+  }
+}
+
+/// A request that cannot be served as asked.
+public struct RequestError: Error, Sendable, Equatable, CustomStringConvertible {
+  /// The parameter at fault, by its name in the API.
+  public let parameter: String
+  /// One sentence: what was found, what was expected.
+  public let message: String
+
+  /// An error about `parameter`.
+  public init(parameter: String, message: String) {
+    self.parameter = parameter
+    self.message = message
+  }
+
+  public var description: String { message }
+}

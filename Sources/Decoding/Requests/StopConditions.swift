@@ -1,0 +1,69 @@
+public import Tokenization
+
+/// When an answer ends.
+public struct StopConditions: Sendable, Equatable {
+  /// Most tokens to generate; the context length bounds it too.
+  public var maximumTokens: Int = .max
+  /// The model's own end-of-text tokens.
+  public var endOfTextTokens: Set<TokenID> = []
+  /// Whether to go on past end-of-text tokens.
+  public var ignoresEndOfText = false
+  /// Tokens that end the answer like an end of text, whatever `ignoresEndOfText`.
+  public var tokens: Set<TokenID> = []
+  /// Texts that end the answer; they are not part of it.
+  public var strings: [String] = []
+
+  /// Only the token limit.
+  public init() {}
+
+  /// Most stop strings in one request.
+  public static let maximumStringCount = 16
+
+  /// Whether `token` ends the answer.
+  func end(at token: TokenID) -> Bool {
+    tokens.contains(token) || !ignoresEndOfText && endOfTextTokens.contains(token)
+  }
+
+  func validate(vocabularySize: Int) throws(RequestError) {
+    guard maximumTokens >= 1 else {
+      throw RequestError(parameter: "max_tokens", message: "max_tokens is \(maximumTokens); expected 1 or more")
+    }
+    guard strings.count <= Self.maximumStringCount else {
+      throw RequestError(
+        parameter: "stop",
+        message: "stop holds \(strings.count) strings; expected at most \(Self.maximumStringCount)")
+    }
+    guard !strings.contains("") else {
+      throw RequestError(parameter: "stop", message: "stop holds an empty string, which every answer contains")
+    }
+    for token in tokens where token < 0 || token >= vocabularySize {
+      throw RequestError(
+        parameter: "stop_token_ids",
+        message: "stop_token_ids holds \(token); the vocabulary has ids 0 to \(vocabularySize - 1)")
+    }
+  }
+}
+
+/// Why an answer ended.
+public enum FinishReason: Sendable, Equatable {
+  /// An end-of-text or stop token.
+  case stopToken(TokenID)
+  /// A stop string.
+  case stopString(String)
+  /// `max_tokens` or the context length.
+  case length
+  /// The client went away or called it off.
+  case cancelled
+  /// The engine could not go on.
+  case failed(String)
+
+  /// The name that the OpenAI API gives it.
+  public var name: String {
+    switch self {
+    case .stopToken, .stopString: "stop"
+    case .length: "length"
+    case .cancelled: "abort"
+    case .failed: "error"
+    }
+  }
+}

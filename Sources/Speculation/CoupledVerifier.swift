@@ -1,0 +1,29 @@
+public import Decoding
+public import Tensor
+public import Tokenization
+
+/// Accepts a proposal exactly when it is the token that the target samples at that position itself.
+///
+/// The sampler's noise depends on (seed, output position, token) alone, so the text is the one that plain decoding
+/// would have written, token for token, at any temperature; a proposer that samples with the same noise is right
+/// more often than one that draws on its own.
+///
+/// Source: Daliri, Musco, Suresh, "Coupling without communication and drafter-invariant speculative decoding" (2024).
+public struct CoupledVerifier: Verifier {
+  /// A verifier; it has no settings.
+  public init() {}
+
+  public func verify(
+    _ proposals: [TokenID], logits: Activations, firstRow: Int, sampler: Sampler, counts: TokenCounts, position: Int
+  ) -> [TokenID] {
+    var counts = counts
+    var tokens: [TokenID] = []
+    for index in 0...proposals.count {
+      let token = sampler.sample(logits, row: firstRow + index, counts: counts, position: position + index)
+      tokens.append(token)
+      guard index < proposals.count, token == proposals[index] else { break }
+      counts.append(token)
+    }
+    return tokens
+  }
+}

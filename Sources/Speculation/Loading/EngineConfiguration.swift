@@ -1,0 +1,59 @@
+public import Tensor
+
+/// What to load, and in what size.
+public struct EngineConfiguration: Sendable {
+  /// The target's directory, or its name in the Hugging Face cache.
+  public var model: String
+  /// How to speculate; `nil` for plain decoding.
+  public var speculation: SpeculativeConfiguration?
+  /// How matrices are kept in memory, the draft's too.
+  public var format = WeightFormat.bfloat16
+  /// Longest sequence, prompt and output (`max_model_len`); by default the model's own limit, at most
+  /// `defaultMaximumLength`.
+  public var maximumLength: Int?
+  /// Most requests in one pass (`max_num_seqs`).
+  public var sequences = 1
+  /// Most rows in one pass (`max_num_batched_tokens`).
+  public var rows = 256
+  /// Threads to compute on.
+  public var threads = WorkerPool.defaultThreadCount
+  /// Which kernels to use; the best that the machine has when `nil`.
+  public var instructionSet: InstructionSet?
+
+  /// The context length when none is asked for.
+  public static let defaultMaximumLength = 4096
+
+  /// Plain decoding with `model`.
+  public init(model: String) { self.model = model }
+
+  /// Checks the sizes; those that depend on the model are checked when it is loaded.
+  ///
+  /// - Throws: `EngineConfigurationError` that names the flag, what was found and what was expected.
+  public func validate() throws(EngineConfigurationError) {
+    try Self.check("--max-num-seqs", sequences, in: 1...256)
+    try Self.check("--max-num-batched-tokens", rows, in: 1...8192)
+    try Self.check("--threads", threads, in: 1...256)
+  }
+
+  /// The context length for a model that can take `modelLimit` positions.
+  func positions(modelLimit: Int) throws(EngineConfigurationError) -> Int {
+    guard let maximumLength else { return min(modelLimit, Self.defaultMaximumLength) }
+    try Self.check("--max-model-len", maximumLength, in: 2...modelLimit)
+    return maximumLength
+  }
+
+  private static func check(
+    _ flag: String, _ value: Int, in range: ClosedRange<Int>
+  ) throws(EngineConfigurationError) {
+    guard range.contains(value) else {
+      throw EngineConfigurationError(
+        description: "\(flag) is \(value); expected \(range.lowerBound) to \(range.upperBound)")
+    }
+  }
+}
+
+/// A configuration that cannot be loaded.
+public struct EngineConfigurationError: Error, Sendable, Equatable, CustomStringConvertible {
+  /// One sentence: what was found, what was expected.
+  public let description: String
+}

@@ -1,0 +1,73 @@
+public import Decoding
+internal import Tensor
+public import Transformer
+
+/// A target with its proposer, loaded and ready to run.
+public final class SpeculativeEngine: Sendable {
+  /// The target, opened.
+  public let target: ModelDirectory
+  /// The draft, opened, when there is one.
+  public let draft: ModelDirectory?
+  /// Memory of the target and the draft.
+  public let memory: [RunnerMemory]
+  /// Proposals per verification; 0 for plain decoding.
+  public let window: Int
+  /// Takes requests.
+  public let engine: Engine
+
+  /// Loads the target, and the draft when the configuration has one, and starts the engine's thread.
+  ///
+  /// - Parameter progress: called with what is being loaded and how much of it is done, 0 to 1.
+  /// - Throws: `ModelFileError`, `TokenizerError`, `VocabularyMismatch` or `EngineConfigurationError`.
+  public init(_ configuration: EngineConfiguration, progress: (String, Double) -> Void = { _, _ in }) throws {
+    let parts = try LoopParts(configuration, progress: progress)
+    (target, draft, memory, window) = (parts.target, parts.draft, parts.memory, parts.window)
+    engine = Engine(try parts.makeLoop())
+  }
+}
+
+/// What a decoding loop is made of.
+package struct LoopParts {
+  package let target: ModelDirectory
+  package let draft: ModelDirectory?
+  package let memory: [RunnerMemory]
+  package let window: Int
+  private let configuration: EngineConfiguration
+  private let runner: CPUModelRunner
+  private let proposer: any Proposer
+
+  /// Loads the models that `configuration` names.
+  package init(_ configuration: EngineConfiguration, progress: (String, Double) -> Void = { _, _ in }) throws {
+    try configuration.validate()
+    self.configuration = configuration
+    window = configuration.speculation?.window ?? 0
+    target = try ModelDirectory(configuration.model)
+    // Refuse a draft that does not fit before minutes go into packing the target.
+    draft = try configuration.speculation?.draftModel.map { try ModelDirectory($0) }
+    if let draft { try VocabularyAgreement.check(target: target.tokenizer, draft: draft.tokenizer) }
+
+    let pool = WorkerPool(threadCount: configuration.threads)
+    let decodingRows = configuration.sequences * (1 + window)
+    var limits = RunnerLimits(
+      rows: max(configuration.rows, decodingRows), logitRows: decodingRows, sequences: configuration.sequences,
+      positions: try configuration.positions(modelLimit: target.configuration.maximumPosition))
+    runner = try target.load(configuration, limits: limits, pool: pool) { progress("target", $0) }
+    if let draft {
+      limits.logitRows = configuration.sequences
+      limits.positions = min(limits.positions, draft.configuration.maximumPosition)
+      let draftRunner = try draft.load(configuration, limits: limits, pool: pool) { progress("draft", $0) }
+      proposer = DraftModelProposer(runner: draftRunner, vocabularySize: runner.vocabularySize)
+      memory = [runner.memory, draftRunner.memory]
+    } else {
+      proposer = configuration.speculation?.ngramLengths.map { NGramProposer(lengths: $0) } ?? NoProposer()
+      memory = [runner.memory]
+    }
+  }
+
+  /// The loop around them. It has the runner to itself, so this is called once.
+  package consuming func makeLoop() -> DecodingLoop {
+    DecodingLoop(
+      runner: runner, tokenizer: target.tokenizer, proposer: proposer, verifier: CoupledVerifier(), window: window,
+      sequences: configuration.sequences, rows: configuration.rows)
+  }
+}

@@ -1,0 +1,1 @@
+"""What the reference pair reads: generated instructions with answers, source code, and prose."""

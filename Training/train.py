@@ -1,0 +1,165 @@
+"""Trains target and draft together: the target on the corpus, the draft on the target's distribution.
+
+    python train.py --work-dir build --tokens 8000000
+    python train.py --work-dir build --deadline-minutes 75 --resume
+
+Both see each batch once; the target's logits that its own loss needs are the ones that the draft learns from, so
+distillation costs no pass of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from joint_loss import JointLoss, head_gradients
+from model import DRAFT, TARGET, Qwen3
+
+KINDS = ["structured", "open-ended", "code", "prose"]
+
+
+class Batches:
+    """Random windows of the training tokens; the order follows from the seed and the step."""
+
+    def __init__(self, path: Path, sequences: int, length: int) -> None:
+        self.tokens = np.memmap(path, dtype=np.uint16, mode="r")
+        self.sequences, self.length = sequences, length
+        self.windows = (len(self.tokens) - 1) // length
+
+    def at(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        first = step * self.sequences
+        epoch, place = divmod(first, self.windows)
+        order = np.random.default_rng(epoch).permutation(self.windows)
+        starts = [int(order[(place + i) % self.windows]) * self.length for i in range(self.sequences)]
+        rows = np.stack([self.tokens[start : start + self.length + 1] for start in starts]).astype(np.int64)
+        rows = torch.from_numpy(rows)
+        return rows[:, :-1], rows[:, 1:]
+
+
+def optimizers(model: nn.Module, matrix_rate: float, other_rate: float) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices inside the layers, AdamW for embeddings and norms."""
+    matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
+    others = [p for name, p in model.named_parameters() if p.ndim != 2 or "embed" in name]
+    return [
+        torch.optim.Muon(matrices, lr=matrix_rate, momentum=0.95, weight_decay=0.01),
+        torch.optim.AdamW(others, lr=other_rate, betas=(0.9, 0.95), weight_decay=0.0),
+    ]
+
+
+def joint_step(target: Qwen3, draft: Qwen3, x: torch.Tensor, y: torch.Tensor, distillation: float) -> JointLoss:
+    target_hidden, draft_hidden = target.hidden(x), draft.hidden(x)
+    losses, *gradients = head_gradients(
+        target_hidden.flatten(0, 1), target.head, draft_hidden.flatten(0, 1), draft.head, y.flatten(), distillation)
+    target_grad, target_head_grad, draft_grad, draft_head_grad = gradients
+    target_hidden.backward(target_grad.view_as(target_hidden))
+    draft_hidden.backward(draft_grad.view_as(draft_hidden))
+    for model, grad in ((target, target_head_grad), (draft, draft_head_grad)):
+        model.head.grad = grad if model.head.grad is None else model.head.grad + grad
+    return losses
+
+
+@torch.no_grad()
+def validate(target: Qwen3, draft: Qwen3, work: Path, length: int) -> dict[str, dict[str, float]]:
+    results = {}
+    for kind in KINDS:
+        tokens = np.fromfile(work / f"validation-{kind}.bin", dtype=np.uint16).astype(np.int64)[: 8 * length + 1]
+        count = min(8, (len(tokens) - 1) // length)
+        rows = torch.from_numpy(np.stack([tokens[i * length : (i + 1) * length + 1] for i in range(count)]))
+        x, y = rows[:, :-1], rows[:, 1:]
+        losses, *_ = head_gradients(
+            target.hidden(x).flatten(0, 1), target.head, draft.hidden(x).flatten(0, 1), draft.head, y.flatten(), 1.0)
+        results[kind] = {"target": round(losses.target, 4), "draft": round(losses.draft, 4), "agreement": round(losses.agreement, 4)}
+    return results
+
+
+def save(path: Path, **state: object) -> None:
+    """Writes beside the file and renames: a crash leaves the old one."""
+    torch.save(state, path.with_suffix(".tmp"))
+    os.replace(path.with_suffix(".tmp"), path)
+
+
+def rate_factor(done: float) -> float:
+    """Warm up over 2 %, stay, and fall to zero over the last 40 %."""
+    return min(1.0, done / 0.02, max(0.0, (1.0 - done) / 0.4)) if done > 0 else 0.02
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--work-dir", type=Path, default=Path(__file__).parent / "build")
+    parser.add_argument("--tokens", type=int, help="train on this many tokens")
+    parser.add_argument("--deadline-minutes", type=float, help="or: end after this much time")
+    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    parser.add_argument("--sequences", type=int, default=8, help="sequences per step")
+    parser.add_argument("--length", type=int, default=512, help="tokens per sequence")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--distillation", type=float, default=0.9, help="the draft's share of the target's distribution")
+    arguments = parser.parse_args()
+    if (arguments.tokens is None) == (arguments.deadline_minutes is None):
+        parser.error("give one of --tokens and --deadline-minutes")
+    torch.set_num_threads(arguments.threads)
+    torch.manual_seed(0)
+    work = arguments.work_dir
+    target, draft = Qwen3(TARGET), Qwen3(DRAFT)
+    groups = optimizers(target, 0.02, 4e-3) + optimizers(draft, 0.02, 6e-3)
+    base_rates = [group["lr"] for optimizer in groups for group in optimizer.param_groups]
+    step, spent = 0, 0.0
+    checkpoint = work / "checkpoint.pt"
+    if arguments.resume and checkpoint.exists():
+        state = torch.load(checkpoint, weights_only=True)
+        target.load_state_dict(state["target"])
+        draft.load_state_dict(state["draft"])
+        for optimizer, saved in zip(groups, state["optimizers"]):
+            optimizer.load_state_dict(saved)
+        step, spent = state["step"], state["spent"]
+        print(f"resumed at step {step}")
+    batches = Batches(work / "train.bin", arguments.sequences, arguments.length)
+    per_step = arguments.sequences * arguments.length
+    log = (work / "log.jsonl").open("a")
+    started = last_saved = last_logged = time.time()
+    begun = spent
+
+    while True:
+        spent = begun + time.time() - started
+        done = step * per_step / arguments.tokens if arguments.tokens else spent / (arguments.deadline_minutes * 60)
+        finished = done >= 1
+        if not finished:
+            rates = [group for optimizer in groups for group in optimizer.param_groups]
+            for group, base in zip(rates, base_rates):
+                group["lr"] = base * rate_factor(done)
+            x, y = batches.at(step)
+            losses = joint_step(target, draft, x, y, arguments.distillation)
+            for model in (target, draft):
+                nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            for optimizer in groups:
+                optimizer.step()
+                optimizer.zero_grad(set_to_none=True)
+            step += 1
+        now = time.time()
+        if finished or now - last_logged > 60:
+            last_logged = now
+            entry = {"step": step, "tokens": step * per_step, "seconds": round(spent), "done": round(done, 4),
+                     "train": {"target": round(losses.target, 4), "draft": round(losses.draft, 4), "agreement": round(losses.agreement, 4)}}
+            if finished or now - last_saved > 300:
+                entry["validation"] = validate(target, draft, work, arguments.length)
+            log.write(json.dumps(entry) + "\n")
+            log.flush()
+            speed = step * per_step / max(spent, 1)
+            print(f"{done:6.1%}  step {step}  {speed:,.0f} tokens/s  target {losses.target:.3f}  draft {losses.draft:.3f}  "
+                  f"agreement {losses.agreement:.3f}  {json.dumps(entry.get('validation', ''))}", flush=True)
+        if finished or now - last_saved > 300:
+            last_saved = now
+            save(checkpoint, target=target.state_dict(), draft=draft.state_dict(),
+                 optimizers=[optimizer.state_dict() for optimizer in groups], step=step, spent=spent)
+        if finished:
+            break
+
+
+if __name__ == "__main__":
+    main()
