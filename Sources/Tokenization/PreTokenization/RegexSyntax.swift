@@ -72,12 +72,11 @@ enum RegexSyntax {
     case "s", "S", "d", "D", "r", "n", "t", "f", "a", "e", "A", "z":
       return (sequence, 2)
     case "p", "P":
-      guard text(index + 2, 1) == "{" else { throw UnsupportedConstruct(construct: "'\(sequence)' without braces") }
-      return (sequence, 2)
+      return try braced(at: index, text: text)
     case "v":
       return ("\\x0B", 2)
     case "x":
-      if text(index + 2, 1) == "{" { return (sequence, 2) }
+      if text(index + 2, 1) == "{" { return try braced(at: index, text: text) }
       guard let value = Int(text(index + 2, 2), radix: 16), value < 0x80 else {
         throw UnsupportedConstruct(construct: "'\(text(index, 4))', a byte of no character")
       }
@@ -94,6 +93,23 @@ enum RegexSyntax {
       }
       return (sequence, 2)
     }
+  }
+
+  /// An escape sequence with an argument in braces, such as `\p{Lu}`.
+  private static func braced(
+    at index: Int, text: (Int, Int) -> String
+  ) throws(UnsupportedConstruct) -> (String, Int) {
+    var sequence = text(index, 3)
+    var length = 3
+    while sequence.hasSuffix("}") == false {
+      let next = text(index + length, 1)
+      guard sequence.hasPrefix("\(text(index, 2)){"), !next.isEmpty else {
+        throw UnsupportedConstruct(construct: "'\(text(index, 2))' without braces")
+      }
+      sequence += next
+      length += 1
+    }
+    return (sequence, length)
   }
 
   private static func checkGroup(

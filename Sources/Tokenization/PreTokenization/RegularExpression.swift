@@ -89,7 +89,8 @@ internal import CForetokenPCRE2
 
     init() {
       // One pair of offsets: where the whole match starts and ends. Groups are of no interest.
-      unsafe memory = WorkspaceMemory(data: pcre2_match_data_create_8(1, nil), context: pcre2_match_context_create_8(nil))
+      unsafe memory = WorkspaceMemory(
+        data: pcre2_match_data_create_8(1, nil), context: pcre2_match_context_create_8(nil))
       unsafe pcre2_set_match_limit_8(memory.context, RegularExpression.matchLimit)
       unsafe pcre2_set_heap_limit_8(memory.context, RegularExpression.heapLimitKibibytes)
     }

@@ -107,14 +107,16 @@ struct BytePairModelReader {
 
   private func badMerge(_ rank: Int, found: String, file: String) -> TokenizerError {
     .malformed(
-      file: file, location: "model.merges[\(rank)]", found: found, expected: "two vocabulary strings with a space between")
+      file: file, location: "model.merges[\(rank)]", found: found,
+      expected: "two vocabulary strings with a space between")
   }
 
   /// The vocabulary and the model, once everything has been read.
   func finish(file: String) throws(TokenizerError) -> (Vocabulary, BytePairModel) {
     guard let vocabulary, vocabulary.count > 0 else {
       throw .malformed(
-        file: file, location: "model.vocab", found: vocabulary == nil ? "missing" : "empty", expected: "tokens and their ids")
+        file: file, location: "model.vocab", found: vocabulary == nil ? "missing" : "empty",
+        expected: "tokens and their ids")
     }
     guard hasMerges else {
       throw .malformed(file: file, location: "model.merges", found: "missing", expected: "a list of merges")

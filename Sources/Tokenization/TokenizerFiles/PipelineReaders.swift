@@ -128,7 +128,8 @@ enum PostProcessorReader {
     }
     guard let item else {
       throw .malformed(
-        file: scanner.file, location: location, found: "neither Sequence A nor a SpecialToken", expected: "one of these")
+        file: scanner.file, location: location, found: "neither Sequence A nor a SpecialToken", expected: "one of these"
+      )
     }
     return item
   }
@@ -157,7 +158,8 @@ enum PostProcessorReader {
       case .text:
         guard !hasText else {
           throw .unsupported(
-            file: file, location: "\(location).single", found: "a template that repeats its text", supported: "one Sequence A")
+            file: file, location: "\(location).single", found: "a template that repeats its text",
+            supported: "one Sequence A")
         }
         hasText = true
       case .special(let name):
