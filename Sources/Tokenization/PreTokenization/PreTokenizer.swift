@@ -1,0 +1,81 @@
+/// Cuts text into the words within which BPE merges.
+struct PreTokenizer: Sendable {
+  /// One step; each works on the pieces that the one before it left.
+  enum Step: Sendable {
+    /// Split at the matches of `pattern`; `isInverted`: at what lies between them.
+    case split(pattern: RegularExpression, behavior: SplitBehavior, isInverted: Bool)
+    /// A space is put before each piece that does not begin with one.
+    case prefixSpace
+  }
+
+  /// The pattern of GPT-2, which the `ByteLevel` pre-tokenizer splits by unless told otherwise.
+  static let gpt2Pattern =
+    #"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#
+
+  let steps: [Step]
+
+  /// Cuts `bytes[range]` (UTF-8) into words. A step that inserts text replaces `bytes`; the ranges refer to what is there
+  /// in the end.
+  func words(
+    in bytes: inout [UInt8], range: Range<Int>, workspace: RegularExpression.Workspace
+  ) -> [Range<Int>] {
+    var pieces = range.isEmpty ? [] : [range]
+    for step in steps {
+      switch step {
+      case .prefixSpace:
+        insertSpaces(into: &bytes, pieces: &pieces)
+      case .split(let pattern, let behavior, let isInverted):
+        pieces = split(bytes, pieces, pattern, behavior, isInverted, workspace)
+      }
+    }
+    return pieces
+  }
+
+  private func insertSpaces(into bytes: inout [UInt8], pieces: inout [Range<Int>]) {
+    let space = UInt8(ascii: " ")
+    var output: [UInt8] = []
+    output.reserveCapacity(bytes.count + pieces.count)
+    for index in pieces.indices {
+      let piece = pieces[index]
+      let start = output.count
+      if bytes[piece.lowerBound] != space { output.append(space) }
+      output.append(contentsOf: bytes[piece])
+      pieces[index] = start..<output.count
+    }
+    bytes = output
+  }
+
+  private func split(
+    _ bytes: [UInt8], _ pieces: [Range<Int>], _ pattern: RegularExpression, _ behavior: SplitBehavior,
+    _ isInverted: Bool, _ workspace: RegularExpression.Workspace
+  ) -> [Range<Int>] {
+    let subject = NewerCharacters.replaced(in: bytes) ?? bytes
+    var output: [Range<Int>] = []
+    for piece in pieces {
+      var end = piece.lowerBound
+      if behavior == .isolated {
+        // The case of every real model, so it takes the short way: matches and what lies between them.
+        pattern.forEachMatch(in: subject, range: piece, workspace: workspace) { match in
+          if end < match.lowerBound { output.append(end..<match.lowerBound) }
+          if !match.isEmpty { output.append(match) }
+          end = match.upperBound
+        }
+        if end < piece.upperBound { output.append(end..<piece.upperBound) }
+      } else {
+        var segments: [SplitBehavior.Segment] = []
+        pattern.forEachMatch(in: subject, range: piece, workspace: workspace) { match in
+          if end < match.lowerBound {
+            segments.append(SplitBehavior.Segment(range: end..<match.lowerBound, isMatch: isInverted))
+          }
+          segments.append(SplitBehavior.Segment(range: match, isMatch: !isInverted))
+          end = match.upperBound
+        }
+        if end < piece.upperBound {
+          segments.append(SplitBehavior.Segment(range: end..<piece.upperBound, isMatch: isInverted))
+        }
+        output.append(contentsOf: behavior.pieces(of: segments))
+      }
+    }
+    return output
+  }
+}

@@ -1,0 +1,109 @@
+/// A token's number in the vocabulary.
+public typealias TokenID = Int32
+
+/// A byte-level BPE tokenizer as Hugging Face's `tokenizers` reads it from `tokenizer.json`.
+///
+/// Encoding and decoding give what that library gives, id for id and byte for byte. A tokenizer is a value: any number of
+/// threads may use one at the same time.
+///
+/// ```swift
+/// let tokenizer = try Tokenizer(directory: "Models/Qwen3-0.6B")
+/// let tokens = tokenizer.encode("Hello, world<|im_end|>")
+/// let text = tokenizer.decode(tokens)
+/// ```
+public struct Tokenizer: Sendable {
+  let vocabulary: Vocabulary
+  let model: BytePairModel
+  let normalizer: Normalizer
+  let preTokenizer: PreTokenizer
+  let postProcessor: PostProcessor
+  /// Added tokens that are looked for in the text as given, and those looked for once it is normalized.
+  let givenTextMatcher: AddedTokenMatcher
+  let normalizedTextMatcher: AddedTokenMatcher
+  let scratchPool = ScratchPool()
+
+  /// The chat template's source, from `chat_template.jinja` or else `tokenizer_config.json` (of several named ones, the one
+  /// named `default`).
+  public let chatTemplate: String?
+
+  /// The text of the token that starts a text (`bos_token`), from `tokenizer_config.json`.
+  public let beginOfTextToken: String?
+
+  /// The text of the token that ends a text (`eos_token`), from `tokenizer_config.json`.
+  public let endOfTextToken: String?
+
+  /// Loads `tokenizer.json` from a model's directory, and `tokenizer_config.json` and `chat_template.jinja` if they are there.
+  ///
+  /// Where the two JSON files disagree about an added token, `tokenizer.json` holds.
+  /// - Throws: `TokenizerError` naming the file, what was found in it and what was expected.
+  public init(directory: String) throws(TokenizerError) {
+    let file = "\(directory)/tokenizer.json"
+    let configurationFile = "\(directory)/tokenizer_config.json"
+    let templateFile = "\(directory)/chat_template.jinja"
+    let template = try FileContents.read(templateFile, isOptional: true)
+    try self.init(
+      tokenizer: try FileContents.read(file) ?? [], file: file,
+      configuration: try FileContents.read(configurationFile, isOptional: true), configurationFile: configurationFile,
+      chatTemplate: template.map { String(decoding: $0, as: UTF8.self) })
+  }
+
+  /// Builds a tokenizer from the contents of its files; the names are for messages.
+  package init(
+    tokenizer: [UInt8], file: String, configuration: [UInt8]? = nil, configurationFile: String = "",
+    chatTemplate: String? = nil
+  ) throws(TokenizerError) {
+    let parts = try TokenizerFile(tokenizer, file: file)
+    let settings =
+      if let configuration {
+        try TokenizerConfiguration(configuration, file: configurationFile)
+      } else {
+        TokenizerConfiguration()
+      }
+    var vocabulary = parts.vocabulary
+    var givenTextMatcher = AddedTokenMatcher()
+    var normalizedTextMatcher = AddedTokenMatcher()
+    var addedTokens = parts.addedTokens
+    let knownContents = Set(addedTokens.map(\.content))
+    for token in settings.addedTokens where !token.content.isEmpty && !knownContents.contains(token.content) {
+      // `tokenizer.json` holds where it says something else about the id or the text.
+      if let text = vocabulary.text(of: token.id), text != token.content { continue }
+      if let id = vocabulary.id(of: token.content), id != token.id { continue }
+      try vocabulary.add(token, decodedAs: parts.decodedText(of: token), file: configurationFile)
+      addedTokens.append(token)
+    }
+    for token in addedTokens {
+      if token.isNormalized {
+        normalizedTextMatcher.insert(token, pattern: parts.decodedText(of: token))
+      } else {
+        givenTextMatcher.insert(token, pattern: token.content)
+      }
+    }
+    self.vocabulary = vocabulary
+    model = parts.model
+    normalizer = parts.normalizer
+    preTokenizer = parts.preTokenizer
+    postProcessor = parts.postProcessor
+    self.givenTextMatcher = givenTextMatcher
+    self.normalizedTextMatcher = normalizedTextMatcher
+    self.chatTemplate = chatTemplate ?? settings.chatTemplate
+    beginOfTextToken = settings.beginOfTextToken
+    endOfTextToken = settings.endOfTextToken
+  }
+
+  /// 1 + the largest id in use. A model's logits may have more columns, as padding.
+  public var vocabularySize: Int { vocabulary.size }
+
+  /// The bytes that a token stands for, which need not be whole characters; `nil` for an id that is not in use.
+  ///
+  /// The bytes of a sequence of tokens, one after the other, are what `decode` makes its text of.
+  public func bytes(of token: TokenID) -> [UInt8]? { vocabulary.bytes(of: token).map(Array.init) }
+
+  /// The id of a token given by its text: an added token's, or a vocabulary string such as `Ġthe`.
+  public func id(of token: String) -> TokenID? { vocabulary.id(of: token) }
+
+  /// A token's text as `tokenizer.json` has it; `nil` for an id that is not in use.
+  public func text(of token: TokenID) -> String? { vocabulary.text(of: token) }
+
+  /// Whether a token is a control token, such as `<|im_end|>`.
+  public func isSpecial(_ token: TokenID) -> Bool { vocabulary.isSpecial(token) }
+}

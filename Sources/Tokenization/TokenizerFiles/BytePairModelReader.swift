@@ -1,0 +1,164 @@
+/// Reads the `model` of a tokenizer file: the vocabulary and the merges, in whichever order the file has them.
+struct BytePairModelReader {
+  private var vocabulary: Vocabulary?
+  /// Left and right parts of all merges, one after the other.
+  private var mergeText: [UInt8] = []
+  /// Ends of left part 0, right part 0, left part 1, …
+  private var mergeEnds: [Int] = []
+  private var hasMerges = false
+  private var ignoresMerges = false
+  /// What stands in for bytes that the vocabulary lacks, if anything; harmless as long as it lacks none.
+  private var fallback: String?
+
+  mutating func read(_ scanner: inout JSONScanner) throws(TokenizerError) {
+    let file = scanner.file
+    try scanner.beginObject()
+    while let key = try scanner.nextKey() {
+      let location = "model.\(key)"
+      switch key {
+      case "type":
+        let type = try scanner.readString()
+        guard type == "BPE" else {
+          throw .unsupported(file: file, location: location, found: "'\(type)'", supported: "'BPE'")
+        }
+      case "vocab": try readVocabulary(&scanner)
+      case "merges": try readMerges(&scanner)
+      case "ignore_merges":
+        if !scanner.consumeNull() { ignoresMerges = try scanner.readBoolean() }
+      case "byte_fallback":
+        if !scanner.consumeNull(), try scanner.readBoolean() { fallback = location }
+      case "unk_token":
+        if !scanner.consumeNull() {
+          _ = try scanner.readString()
+          fallback = location
+        }
+      case "dropout":
+        if !scanner.consumeNull() {
+          let dropout = try scanner.readDouble()
+          guard dropout == 0 else {
+            throw .unsupported(file: file, location: location, found: "\(dropout)", supported: "null or 0")
+          }
+        }
+      case "continuing_subword_prefix", "end_of_word_suffix":
+        if !scanner.consumeNull() {
+          let affix = try scanner.readString()
+          guard affix.isEmpty else {
+            throw .unsupported(file: file, location: location, found: "'\(affix)'", supported: "null or ''")
+          }
+        }
+      default: try scanner.skipValue()
+      }
+    }
+  }
+
+  private mutating func readVocabulary(_ scanner: inout JSONScanner) throws(TokenizerError) {
+    var vocabulary = Vocabulary(minimumCapacity: 1 << 15)
+    var text: [UInt8] = []
+    try scanner.beginObject()
+    while try scanner.nextMember(&text) {
+      let id = try TokenizerFile.readID(&scanner, location: "model.vocab")
+      if let fault = vocabulary.insert(text[...], id: id) {
+        throw .malformed(file: scanner.file, location: "model.vocab", found: fault, expected: "one text per id")
+      }
+    }
+    self.vocabulary = vocabulary
+  }
+
+  private mutating func readMerges(_ scanner: inout JSONScanner) throws(TokenizerError) {
+    hasMerges = true
+    mergeText.removeAll(keepingCapacity: true)
+    mergeEnds.removeAll(keepingCapacity: true)
+    try scanner.beginArray()
+    while try scanner.nextElement() {
+      let rank = mergeEnds.count / 2
+      if try scanner.peekKind() == .array {
+        try scanner.beginArray()
+        while try scanner.nextElement() {
+          try scanner.appendString(to: &mergeText)
+          mergeEnds.append(mergeText.count)
+        }
+        guard mergeEnds.count == 2 * rank + 2 else {
+          throw badMerge(rank, found: "a list of \(mergeEnds.count - 2 * rank) strings", file: scanner.file)
+        }
+      } else {
+        try readJoinedMerge(&scanner, rank: rank)
+      }
+    }
+  }
+
+  /// The older form: both parts in one string, with a space between them.
+  private mutating func readJoinedMerge(_ scanner: inout JSONScanner, rank: Int) throws(TokenizerError) {
+    let start = mergeText.count
+    try scanner.appendString(to: &mergeText)
+    // The first line of a merges.txt may have come along.
+    if mergeText[start...].starts(with: "#version".utf8) {
+      mergeText.removeSubrange(start...)
+      return
+    }
+    let space = UInt8(ascii: " ")
+    guard let middle = mergeText[start...].firstIndex(of: space), !mergeText[(middle + 1)...].contains(space) else {
+      let text = String(decoding: mergeText[start...], as: UTF8.self)
+      throw badMerge(rank, found: "'\(text)'", file: scanner.file)
+    }
+    mergeText.remove(at: middle)
+    mergeEnds.append(middle)
+    mergeEnds.append(mergeText.count)
+  }
+
+  private func badMerge(_ rank: Int, found: String, file: String) -> TokenizerError {
+    .malformed(
+      file: file, location: "model.merges[\(rank)]", found: found,
+      expected: "two vocabulary strings with a space between")
+  }
+
+  /// The vocabulary and the model, once everything has been read.
+  func finish(file: String) throws(TokenizerError) -> (Vocabulary, BytePairModel) {
+    guard let vocabulary, vocabulary.count > 0 else {
+      throw .malformed(
+        file: file, location: "model.vocab", found: vocabulary == nil ? "missing" : "empty",
+        expected: "tokens and their ids")
+    }
+    guard hasMerges else {
+      throw .malformed(file: file, location: "model.merges", found: "missing", expected: "a list of merges")
+    }
+    let byteTokens = ByteAlphabet.scalars.map { vocabulary.id(of: String(Character($0))) ?? -1 }
+    if let fallback, let byte = byteTokens.firstIndex(of: -1) {
+      throw .unsupported(
+        file: file, location: fallback, found: "set while the vocabulary has no token for byte \(byte)",
+        supported: "a vocabulary with all 256 bytes, which needs none")
+    }
+    var table = MergeTable(capacity: mergeEnds.count / 2)
+    for rank in 0..<mergeEnds.count / 2 {
+      let start = rank == 0 ? 0 : mergeEnds[2 * rank - 1]
+      let middle = mergeEnds[2 * rank]
+      let end = mergeEnds[2 * rank + 1]
+      let left = try token(mergeText[start..<middle], vocabulary, rank, file)
+      let right = try token(mergeText[middle..<end], vocabulary, rank, file)
+      let result = try token(mergeText[start..<end], vocabulary, rank, file)
+      table.insert(left: left, right: right, rank: rank, result: result)
+    }
+    let wholeWords = ignoresMerges ? Self.wholeWords(of: vocabulary) : nil
+    return (vocabulary, BytePairModel(byteTokens: byteTokens, merges: table, wholeWords: wholeWords))
+  }
+
+  private func token(
+    _ text: ArraySlice<UInt8>, _ vocabulary: Vocabulary, _ rank: Int, _ file: String
+  ) throws(TokenizerError) -> TokenID {
+    if let id = vocabulary.id(ofUTF8: text) { return id }
+    throw .malformed(
+      file: file, location: "model.merges[\(rank)]",
+      found: "about '\(String(decoding: text, as: UTF8.self))', which is not in the vocabulary",
+      expected: "parts and a result that are")
+  }
+
+  private static func wholeWords(of vocabulary: Vocabulary) -> BytePairModel.WholeWords {
+    var words = BytePairModel.WholeWords(minimumCapacity: vocabulary.count)
+    var bytes: [UInt8] = []
+    for id in 0..<TokenID(truncatingIfNeeded: vocabulary.size) {
+      guard let text = vocabulary.utf8(of: id) else { continue }
+      bytes.removeAll(keepingCapacity: true)
+      if ByteAlphabet.appendBytes(ofToken: text, to: &bytes) { words.insert(bytes[...], id: id) }
+    }
+    return words
+  }
+}

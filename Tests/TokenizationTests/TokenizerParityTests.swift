@@ -1,0 +1,42 @@
+import Testing
+import Tokenization
+
+@Suite struct TokenizerParityTests {
+  @Test(arguments: GoldenFiles.names) func `encoding gives the ids that tokenizers gives`(name: String) throws {
+    let tokenizer = try GoldenFiles.tokenizer(name)
+    let rows = try GoldenFiles.encodings(name)
+    #expect(rows.count == 2500)
+    for row in rows {
+      let tokens = tokenizer.encode(row.text)
+      if tokens != row.tokens {
+        Issue.record("\(name): \(row.text.debugDescription) became \(tokens), expected \(row.tokens)")
+      }
+      let plainTokens = tokenizer.encode(row.text, parsesSpecialTokens: false)
+      if plainTokens != row.plainTokens {
+        Issue.record(
+          "\(name): \(row.text.debugDescription), special tokens as text, became \(plainTokens), expected \(row.plainTokens)"
+        )
+      }
+    }
+  }
+
+  @Test(arguments: GoldenFiles.names) func `decoding gives the text that tokenizers gives`(name: String) throws {
+    let tokenizer = try GoldenFiles.tokenizer(name)
+    for row in try GoldenFiles.decodings(name) {
+      let text = tokenizer.decode(row.tokens)
+      #expect(Array(text.utf8) == Array(row.text.utf8), "\(name): \(row.tokens)")
+      let shorter = tokenizer.decode(row.tokens, skipsSpecialTokens: true)
+      #expect(Array(shorter.utf8) == Array(row.textWithoutSpecialTokens.utf8), "\(name): \(row.tokens)")
+    }
+  }
+
+  @Test(arguments: GoldenFiles.names) func `the bytes of tokens one after the other are the decoded text`(
+    name: String
+  ) throws {
+    let tokenizer = try GoldenFiles.tokenizer(name)
+    for row in try GoldenFiles.decodings(name) {
+      let bytes = row.tokens.flatMap { tokenizer.bytes(of: $0) ?? [] }
+      #expect(Array(String(decoding: bytes, as: UTF8.self).utf8) == Array(row.text.utf8))
+    }
+  }
+}
