@@ -9,11 +9,42 @@ enum Normalizer: Sendable {
   func normalized(_ bytes: [UInt8], _ range: Range<Int>) -> [UInt8]? {
     guard self == .nfc, !Self.isPlainlyNFC(bytes[range]) else { return nil }
     let text = String(decoding: bytes[range], as: UTF8.self)
-    return Array(text.precomposedStringWithCanonicalMapping.utf8)
+    return Array(Self.composed(text).utf8)
   }
 
   func normalized(_ text: String) -> String {
-    self == .nfc ? text.precomposedStringWithCanonicalMapping : text
+    self == .nfc ? Self.composed(text) : text
+  }
+
+  /// NFC as `tokenizers` has it. Characters that take no part in it are copied, and what lies between is composed.
+  private static func composed(_ text: String) -> String {
+    guard text.unicodeScalars.contains(where: standsAlone) else { return text.precomposedStringWithCanonicalMapping }
+    var output = String.UnicodeScalarView()
+    var run = String.UnicodeScalarView()
+    for scalar in text.unicodeScalars {
+      guard standsAlone(scalar) else {
+        run.append(scalar)
+        continue
+      }
+      output.append(contentsOf: String(run).precomposedStringWithCanonicalMapping.unicodeScalars)
+      output.append(scalar)
+      run = String.UnicodeScalarView()
+    }
+    output.append(contentsOf: String(run).precomposedStringWithCanonicalMapping.unicodeScalars)
+    return String(output)
+  }
+
+  /// Whether a character neither composes, decomposes nor changes places with a neighbour.
+  private static func standsAlone(_ scalar: Unicode.Scalar) -> Bool {
+    guard scalar.value >= 0x7F0 else { return false }
+    // The tables of `tokenizers` are those of Unicode 9: what was assigned since is unknown to them.
+    guard let age = scalar.properties.age, age.major <= 9 else { return true }
+    // Foundation composes by the low 16 bits: U+10054 and U+0323 would become U+1E6C, as if the first were "T". Beyond the
+    // basic plane only these blocks compose or decompose: Kaithi to Siddham, musical symbols, compatibility ideographs.
+    switch scalar.value {
+    case ..<0x10000, 0x11080...0x115BF, 0x1D15E...0x1D1C0, 0x2F800...0x2FA1D: return false
+    default: return scalar.properties.canonicalCombiningClass == .notReordered
+    }
   }
 
   /// Whether all characters are of blocks in which nothing combines or decomposes. `false` does not mean "not NFC".

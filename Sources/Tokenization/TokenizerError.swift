@@ -7,6 +7,7 @@ public enum TokenizerError: Error, Equatable, Sendable, CustomStringConvertible 
   /// The file is well-formed and asks for something that byte-level BPE tokenization here does not do.
   case unsupported(file: String, location: String, found: String, supported: String)
 
+  /// A sentence that names the file, what was found and what was expected.
   public var description: String {
     switch self {
     case .unreadable(let file, let reason):

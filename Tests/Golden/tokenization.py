@@ -230,6 +230,13 @@ def generate(output: Path) -> None:
         texts = [""] + [strings.draw() for _ in range(2499)]
         write_lines(folder / "encodings.jsonl", encodings(tokenizer, texts))
         write_lines(folder / "decodings.jsonl", decodings(tokenizer, 200 + index, 300))
+    # The shipped pair's tokenizer; its file is where it ships.
+    tokenizer = Tokenizer.from_file(str(Path(__file__).resolve().parents[2] / "Models/foretoken-reference-target/tokenizer.json"))
+    folder = output / "tokenization/reference"
+    folder.mkdir(parents=True, exist_ok=True)
+    strings = Strings(300, [token.content for token in tokenizer.get_added_tokens_decoder().values()])
+    write_lines(folder / "encodings.jsonl", encodings(tokenizer, [strings.draw() for _ in range(1000)]))
+    write_lines(folder / "decodings.jsonl", decodings(tokenizer, 301, 200))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,11 @@ import Tokenization
 
 /// The files that `Tests/Golden/tokenization.py` writes.
 enum GoldenFiles {
+  /// The tokenizers trained for the tests.
   static let names = ["qwen", "llama", "gpt2", "gpt2-prefix", "splits"]
+
+  /// The tokenizer of the shipped reference pair.
+  static let reference = "reference"
 
   static let repository = URL(fileURLWithPath: #filePath)
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
@@ -12,7 +16,10 @@ enum GoldenFiles {
     repository.appendingPathComponent("Tests/Golden/tokenization/\(name)").path
   }
 
-  static func tokenizer(_ name: String) throws -> Tokenizer { try Tokenizer(directory: directory(name)) }
+  static func tokenizer(_ name: String) throws -> Tokenizer {
+    guard name == reference else { return try Tokenizer(directory: directory(name)) }
+    return try Tokenizer(directory: repository.appendingPathComponent("Models/foretoken-reference-target").path)
+  }
 
   static func rows<Row: Decodable>(_ name: String, _ file: String, as: Row.Type) throws -> [Row] {
     let data = try Data(contentsOf: URL(fileURLWithPath: "\(directory(name))/\(file)"))
