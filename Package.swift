@@ -28,18 +28,22 @@ let package = Package(
     .target(name: "CForetokenKernels"),
     .systemLibrary(
       name: "CForetokenPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"]), .brew(["pcre2"])]),
+    .systemLibrary(
+      name: "CForetokenEditline", pkgConfig: "libedit", providers: [.apt(["libedit-dev"]), .brew(["libedit"])]),
     .target(name: "Tensor", dependencies: ["CForetokenKernels"], swiftSettings: strict),
     .target(
       name: "ModelFiles",
       dependencies: ["Tensor", .product(name: "Crypto", package: "swift-crypto")], swiftSettings: strict),
     .target(name: "Tokenization", dependencies: ["CForetokenPCRE2"], swiftSettings: strict),
     .target(name: "Transformer", dependencies: ["Tensor", "ModelFiles"], swiftSettings: strict),
-    .target(name: "Decoding", dependencies: ["Transformer", "Tokenization"], swiftSettings: strict),
-    .target(name: "Speculation", dependencies: ["Decoding", "Transformer", "Tokenization"], swiftSettings: strict),
+    .target(name: "Decoding", dependencies: ["Tensor", "Transformer", "Tokenization"], swiftSettings: strict),
+    .target(
+      name: "Speculation", dependencies: ["Tensor", "ModelFiles", "Tokenization", "Transformer", "Decoding"],
+      swiftSettings: strict),
     .executableTarget(
       name: "foretoken",
       dependencies: [
-        "Tensor", "ModelFiles", "Tokenization", "Transformer", "Decoding", "Speculation",
+        "CForetokenEditline", "Tensor", "ModelFiles", "Tokenization", "Transformer", "Decoding", "Speculation",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -53,7 +57,7 @@ let package = Package(
     .testTarget(
       name: "TransformerTests", dependencies: ["Transformer", "Tensor", "ModelFiles"], swiftSettings: strict),
     .testTarget(
-      name: "DecodingTests", dependencies: ["Decoding", "Transformer", "Tokenization"], swiftSettings: strict),
+      name: "DecodingTests", dependencies: ["Decoding", "Speculation", "Tensor", "Transformer", "Tokenization"], swiftSettings: strict),
     .testTarget(
       name: "SpeculationTests",
       dependencies: ["Speculation", "Decoding", "Transformer", "Tokenization", "ModelFiles", "Tensor"],

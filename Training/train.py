@@ -21,6 +21,7 @@ from torch import nn
 
 from joint_loss import JointLoss, head_gradients
 from model import DRAFT, TARGET, Qwen3
+from muon import Muon
 
 KINDS = ["structured", "open-ended", "code", "prose"]
 
@@ -48,7 +49,7 @@ def optimizers(model: nn.Module, matrix_rate: float, other_rate: float) -> list[
     matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
     others = [p for name, p in model.named_parameters() if p.ndim != 2 or "embed" in name]
     return [
-        torch.optim.Muon(matrices, lr=matrix_rate, momentum=0.95, weight_decay=0.01),
+        Muon(matrices, lr=matrix_rate),
         torch.optim.AdamW(others, lr=other_rate, betas=(0.9, 0.95), weight_decay=0.0),
     ]
 
@@ -96,7 +97,7 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, help="train on this many tokens")
     parser.add_argument("--deadline-minutes", type=float, help="or: end after this much time")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
-    parser.add_argument("--sequences", type=int, default=8, help="sequences per step")
+    parser.add_argument("--sequences", type=int, default=4, help="sequences per step")
     parser.add_argument("--length", type=int, default=512, help="tokens per sequence")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--distillation", type=float, default=0.9, help="the draft's share of the target's distribution")

@@ -98,10 +98,15 @@ private final class WorkerState: Sendable {
       }
       seen += 1
       if isClosed.load(ordering: .acquiring) { return }
-      let body = job.withLock { $0 }
-      body?(worker)
+      runJob(as: worker)
       unfinished.subtract(1, ordering: .releasing)
     }
+  }
+
+  /// A function of its own, so that the closure is let go of before the caller hears that the job is done.
+  @inline(never) private func runJob(as worker: Int) {
+    let body = job.withLock { $0 }
+    body?(worker)
   }
 
   private func sleep(as worker: Int, seen: Int, wakeUp: DispatchSemaphore) {

@@ -1,8 +1,19 @@
-import ArgumentParser
+internal import ArgumentParser
 
 /// The command line: one file per subcommand.
 @main
 struct Foretoken: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "foretoken", abstract: "Lossless speculative decoding for large language models on CPUs.")
+    commandName: "foretoken",
+    abstract: "Lossless speculative decoding for large language models on CPUs.",
+    discussion: """
+      A small draft model proposes tokens, the target verifies all of them in one pass, and the text is exactly what \
+      the target alone would have written.
+
+      Models are Hugging Face directories (Qwen3, Qwen2.5, Llama 3), or names of models in the Hugging Face cache.
+      """,
+    version: "0.1.0",
+    subcommands: [
+      Generate.self, Chat.self, Demo.self, Tokenize.self, Perplexity.self,
+    ])
 }

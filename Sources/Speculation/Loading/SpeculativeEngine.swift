@@ -1,4 +1,5 @@
 public import Decoding
+internal import ModelFiles
 internal import Tensor
 public import Transformer
 
@@ -19,10 +20,10 @@ public final class SpeculativeEngine: Sendable {
   ///
   /// - Parameter progress: called with what is being loaded and how much of it is done, 0 to 1.
   /// - Throws: `ModelFileError`, `TokenizerError`, `VocabularyMismatch` or `EngineConfigurationError`.
-  public init(_ configuration: EngineConfiguration, progress: (String, Double) -> Void = { _, _ in }) throws {
+  public init(_ configuration: EngineConfiguration, progress: @Sendable (String, Double) -> Void = { _, _ in }) throws {
     let parts = try LoopParts(configuration, progress: progress)
     (target, draft, memory, window) = (parts.target, parts.draft, parts.memory, parts.window)
-    engine = Engine(try parts.makeLoop())
+    engine = Engine(parts.makeLoop())
   }
 }
 
@@ -37,7 +38,7 @@ package struct LoopParts {
   private let proposer: any Proposer
 
   /// Loads the models that `configuration` names.
-  package init(_ configuration: EngineConfiguration, progress: (String, Double) -> Void = { _, _ in }) throws {
+  package init(_ configuration: EngineConfiguration, progress: @Sendable (String, Double) -> Void = { _, _ in }) throws {
     try configuration.validate()
     self.configuration = configuration
     window = configuration.speculation?.window ?? 0

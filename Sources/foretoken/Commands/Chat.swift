@@ -1,0 +1,97 @@
+internal import ArgumentParser
+internal import Decoding
+internal import Foundation
+internal import Speculation
+internal import Synchronization
+internal import Tokenization
+
+/// `foretoken chat`: a conversation in the terminal.
+struct Chat: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Talk with a model.",
+    discussion: """
+      Ctrl-C stops an answer, Ctrl-D ends the conversation. /clear forgets what was said, /exit leaves. Arrow keys walk \
+      through earlier lines.
+      """)
+
+  @OptionGroup var template: TemplateOptions
+  @OptionGroup var engine: EngineOptions
+  @OptionGroup(title: "Sampling") var sampling: SamplingOptions
+
+  @Flag(help: "After each answer, print times and acceptance to standard error.")
+  var stats = false
+
+  func run() async throws {
+    let model = try engine.load()
+    _ = try model.target.chatTemplate()
+    let interrupt = InterruptWatch()
+    let editor = LineEditor()
+    var messages: [ChatMessage] = []
+    while let line = editor.next(prompt: "> ") {
+      switch line.trimmingCharacters(in: .whitespaces) {
+      case "": continue
+      case "/exit", "/quit": return
+      case "/clear": messages = []
+      default:
+        messages.append(ChatMessage(role: "user", content: line))
+        do {
+          let answer = try await self.answer(messages, model, interrupt)
+          messages.append(ChatMessage(role: "assistant", content: answer))
+        } catch let error as RequestError {
+          // The conversation has outgrown the context, or a flag does not fit: say so and go on.
+          note("\(error)")
+          messages.removeLast()
+        }
+      }
+    }
+    emit("\n")
+  }
+
+  private func answer(
+    _ messages: [ChatMessage], _ model: SpeculativeEngine, _ interrupt: InterruptWatch
+  ) async throws -> String {
+    let request = sampling.request(
+      prompt: try template.tokens(for: messages, of: model.target), endOfText: model.target.endOfTextTokens)
+    let printer = AnswerPrinter(marksOrigin: model.window > 0)
+    let events = try model.engine.generate(request)
+    let reading = Task {
+      var report = RunReport()
+      for await event in events {
+        switch event {
+        case .token(let token):
+          report.add(token)
+          printer.print(token)
+        case .finished(let summary):
+          report.finish(summary, model: model)
+          emit(summary.remainingText)
+        }
+      }
+      return report
+    }
+    interrupt.onInterrupt { reading.cancel() }
+    let report = await reading.value
+    interrupt.onInterrupt(nil)
+    emit(Task.isCancelled || report.finish_reason.isEmpty ? "\n[stopped]\n" : "\n")
+    if stats { note(report.statistics(secondsToLoad: 0)) }
+    return report.text
+  }
+}
+
+/// Turns Ctrl-C into a call while there is something to stop; at the prompt it does nothing.
+private final class InterruptWatch {
+  private let action = Action()
+  private let source: any DispatchSourceSignal
+
+  private final class Action: Sendable {
+    let body = Mutex<(@Sendable () -> Void)?>(nil)
+  }
+
+  init() {
+    signal(SIGINT, SIG_IGN)
+    source = DispatchSource.makeSignalSource(signal: SIGINT, queue: .global())
+    source.setEventHandler { [action] in action.body.withLock { $0 }?() }
+    source.resume()
+  }
+
+  func onInterrupt(_ action: (@Sendable () -> Void)?) { self.action.body.withLock { $0 = action } }
+}

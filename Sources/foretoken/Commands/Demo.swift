@@ -1,0 +1,172 @@
+internal import ArgumentParser
+internal import Decoding
+internal import Foundation
+internal import Speculation
+internal import Tokenization
+
+/// `foretoken demo`: the reference pair with and without speculation, side by side.
+struct Demo: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "See speculation at work on the shipped pair, and what it is worth.",
+    discussion: """
+      Answers a handful of prompts with and without speculation and checks that the token ids are equal. The streamed \
+      text is the speculative run's: accepted draft tokens are green. Exits with 1 if any output differs.
+      """)
+
+  @Option(name: [.short, .long], help: "Target.")
+  var model = "Models/foretoken-reference-target"
+
+  @Option(help: "Draft.")
+  var draftModel = "Models/foretoken-reference-draft"
+
+  @Option(help: "Tokens to propose per verification.")
+  var numSpeculativeTokens = SpeculativeConfiguration.defaultWindow
+
+  @Option(help: "Most tokens per answer.")
+  var maxTokens = 160
+
+  @Option(help: "Timed runs of each kind per prompt, taken in turns; the median counts.")
+  var repetitions = 5
+
+  @OptionGroup(title: "Memory and threads") var resources: ResourceOptions
+
+  @Flag(help: "Print JSON instead of text and table.")
+  var json = false
+
+  func validate() throws {
+    guard repetitions >= 1 else { throw ValidationError("--repetitions is \(repetitions); expected 1 or more.") }
+  }
+
+  /// Kinds of output that gain in different measure.
+  static let prompts: [(kind: String, text: String)] = [
+    ("JSON record", "Write a JSON record for a person: Clara Weber, 34 years old, designer from Vienna."),
+    ("code", "Write a Python function that returns all orders with price above 50."),
+    ("numbered list", "List the planets."),
+    ("email", "Write an email from Anna to Felix to set up a meeting about the annual report on Tuesday at 10:30."),
+    ("table", "Write a Markdown table of countries and capitals: France, Japan, Norway, Kenya."),
+    ("counting", "Count from 1 to 21."),
+    ("open-ended prose", "Write a story that begins at the old harbour with a stranger."),
+  ]
+
+  private struct Row: Encodable {
+    let kind, prompt, text: String
+    let tokens: Int
+    let plain_tokens_per_second, speculative_tokens_per_second, speedup: Double
+    let acceptance_rate, mean_acceptance_length: Double?
+    let identical: Bool
+  }
+
+  /// One finished answer.
+  private struct Answer {
+    var tokens: [TokenID] = []
+    var text = ""
+    var summary: GenerationSummary?
+
+    /// Tokens per second of the whole answer, prompt included: what a user waits for.
+    var tokensPerSecond: Double {
+      guard let summary, summary.timing.totalSeconds > 0 else { return 0 }
+      return Double(tokens.count) / summary.timing.totalSeconds
+    }
+  }
+
+  func run() async throws {
+    var configuration = resources.configuration(for: model)
+    configuration.speculation = try SpeculativeConfiguration(
+      method: .draftModel(draftModel), window: numSpeculativeTokens)
+    let engine = try resources.load(configuration)
+    let style = TextStyle(for: .standardOutput)
+    if !json {
+      emit(style.bold("Target \(engine.target.path), draft \(engine.draft?.path ?? "none"), window \(engine.window)\n"))
+      let legend = AnswerPrinter(marksOrigin: true).legend
+      if !legend.isEmpty { emit(legend + "\n") }
+    }
+    var rows: [Row] = []
+    for (kind, text) in Self.prompts { rows.append(try await measure(kind, text, engine, style)) }
+    if json {
+      try emitJSON(rows)
+    } else {
+      emit("\n" + Self.table(rows).rendered(style: style) + "\n\n")
+      emit(
+        style.dim(
+          "Medians of \(repetitions) runs of each kind in turns, greedy, \(configuration.threads) threads, weights \(resources.quantization.rawValue == "none" ? "bf16" : resources.quantization.rawValue).\n"
+        ))
+    }
+    guard rows.allSatisfy(\.identical) else {
+      note("foretoken: speculation changed an output, which must never happen")
+      throw ExitCode.failure
+    }
+  }
+
+  private func measure(
+    _ kind: String, _ text: String, _ engine: SpeculativeEngine, _ style: TextStyle
+  ) async throws -> Row {
+    let prompt = try TemplateOptions.parse([]).tokens(for: [ChatMessage(role: "user", content: text)], of: engine.target)
+    if !json { emit("\n" + style.bold(style.cyan("[\(kind)] \(text)")) + "\n") }
+    let printer = AnswerPrinter(marksOrigin: true)
+    // The run that is watched also warms up; it is not timed.
+    let shown = try await answer(prompt, window: nil, engine) { token in if !json { printer.print(token) } }
+    if !json { emit("\n") }
+    var (plain, speculative): ([Double], [Double]) = ([], [])
+    var identical = true
+    for _ in 0..<repetitions {
+      let first = try await answer(prompt, window: 0, engine) { _ in }
+      let second = try await answer(prompt, window: nil, engine) { _ in }
+      plain.append(first.tokensPerSecond)
+      speculative.append(second.tokensPerSecond)
+      identical = identical && first.tokens == second.tokens && first.tokens == shown.tokens
+    }
+    let (without, with) = (Self.median(plain), Self.median(speculative))
+    return Row(
+      kind: kind, prompt: text, text: shown.text, tokens: shown.tokens.count, plain_tokens_per_second: without,
+      speculative_tokens_per_second: with, speedup: with / without,
+      acceptance_rate: shown.summary?.speculation.acceptanceRate,
+      mean_acceptance_length: shown.summary?.speculation.meanAcceptanceLength, identical: identical)
+  }
+
+  private func answer(
+    _ prompt: [TokenID], window: Int?, _ engine: SpeculativeEngine, each: (GeneratedToken) -> Void
+  ) async throws -> Answer {
+    var request = GenerationRequest(prompt: prompt)
+    request.window = window
+    request.stopping.maximumTokens = maxTokens
+    request.stopping.endOfTextTokens = engine.target.endOfTextTokens
+    var answer = Answer()
+    for await event in try engine.engine.generate(request) {
+      switch event {
+      case .token(let token):
+        answer.tokens.append(token.id)
+        answer.text += token.text
+        each(token)
+      case .finished(let summary):
+        answer.summary = summary
+        if case .failed(let reason) = summary.reason {
+          note("foretoken: \(reason)")
+          throw ExitCode.failure
+        }
+      }
+    }
+    return answer
+  }
+
+  private static func median(_ values: [Double]) -> Double {
+    let sorted = values.sorted()
+    let middle = sorted.count / 2
+    return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+  }
+
+  private static func table(_ rows: [Row]) -> Table {
+    var table = Table([
+      ("prompt", .left), ("tokens", .right), ("plain tok/s", .right), ("speculative tok/s", .right), ("speedup", .right),
+      ("acceptance", .right), ("mean length", .right), ("identical output", .left),
+    ])
+    for row in rows {
+      table.append([
+        row.kind, "\(row.tokens)", String(format: "%.0f", row.plain_tokens_per_second),
+        String(format: "%.0f", row.speculative_tokens_per_second), String(format: "%.2fx", row.speedup),
+        row.acceptance_rate.map { $0 * 100 }.formatted(digits: 0, suffix: " %"),
+        row.mean_acceptance_length.formatted(digits: 2), row.identical ? "yes" : "NO",
+      ])
+    }
+    return table
+  }
+}

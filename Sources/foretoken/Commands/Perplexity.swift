@@ -1,0 +1,83 @@
+internal import ArgumentParser
+internal import Foundation
+internal import Speculation
+internal import Tensor
+internal import Tokenization
+
+/// `foretoken perplexity`: what a weight format costs in quality.
+struct Perplexity: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Measure a model's perplexity on a text, in each weight format.",
+    discussion: """
+      The text is cut into windows; every token but a window's first is predicted. Lower is better; the last column is \
+      the loss against bf16.
+      """)
+
+  @Option(name: [.short, .long], help: "A model directory, or ORG/NAME in the Hugging Face cache.")
+  var model: String
+
+  @Argument(help: "A text file.")
+  var file: String
+
+  @Option(parsing: .upToNextOption, help: "Formats to compare: none (bf16), int8, int4.")
+  var quantization: [Quantization] = Quantization.allCases
+
+  @Option(help: "Tokens per window.")
+  var window = 512
+
+  @Option(help: "Most windows to measure; 0 for the whole text.")
+  var windows = 0
+
+  @Option(help: "Threads to compute on (default: one per physical core).")
+  var threads: Int?
+
+  @Flag(help: "Print JSON.")
+  var json = false
+
+  func validate() throws {
+    guard window >= 2 else { throw ValidationError("--window is \(window); expected 2 or more.") }
+    guard windows >= 0 else { throw ValidationError("--windows is \(windows); expected 0 or more.") }
+  }
+
+  private struct Row: Encodable {
+    let quantization: String
+    let perplexity: Double
+    let loss_percent: Double?
+    let tokens: Int
+    let packed_weights_bytes: Int
+  }
+
+  func run() throws {
+    let text: Data
+    do { text = try Data(contentsOf: URL(fileURLWithPath: file)) } catch {
+      throw ValidationError("Cannot read '\(file)': \(error.localizedDescription)")
+    }
+    let directory = try ModelDirectory(model)
+    var tokens = directory.tokenizer.encode(String(decoding: text, as: UTF8.self))
+    if windows > 0 { tokens = Array(tokens.prefix(windows * window)) }
+    guard tokens.count >= 2 else { throw ValidationError("'\(file)' has \(tokens.count) tokens; expected 2 or more.") }
+    var rows: [Row] = []
+    var bar = ProgressBar()
+    for format in quantization {
+      let measured = try PerplexityMeter(
+        directory, format: format.format, threads: threads ?? WorkerPool.defaultThreadCount, window: window
+      ).measure(tokens) { bar.update("\(format.rawValue)", fraction: $0) }
+      let reference = rows.first { $0.quantization == Quantization.none.rawValue }?.perplexity
+      rows.append(
+        Row(
+          quantization: format.rawValue, perplexity: measured.perplexity,
+          loss_percent: reference.map { (measured.perplexity / $0 - 1) * 100 }, tokens: measured.tokens,
+          packed_weights_bytes: measured.packedBytes))
+    }
+    bar.clear()
+    if json { return try emitJSON(rows) }
+    var table = Table([("weights", .left), ("perplexity", .right), ("loss", .right), ("tokens", .right), ("memory", .right)])
+    for row in rows {
+      table.append([
+        row.quantization, String(format: "%.4f", row.perplexity), row.loss_percent.formatted(digits: 2, suffix: " %"),
+        "\(row.tokens)", readable(bytes: row.packed_weights_bytes),
+      ])
+    }
+    emit(table.rendered(style: TextStyle(for: .standardOutput)) + "\n")
+  }
+}

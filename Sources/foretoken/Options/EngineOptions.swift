@@ -1,0 +1,101 @@
+internal import ArgumentParser
+internal import Foundation
+internal import ModelFiles
+internal import Speculation
+internal import Synchronization
+internal import Tensor
+
+/// Flags that say what to load. Names are vLLM's.
+struct EngineOptions: ParsableArguments {
+  @Option(name: [.short, .long], help: "Target: a model directory, or ORG/NAME in the Hugging Face cache.")
+  var model: String
+
+  @OptionGroup(title: "Speculation") var speculation: SpeculationOptions
+  @OptionGroup(title: "Memory and threads") var resources: ResourceOptions
+
+  /// Loads what the flags ask for, with a progress bar.
+  func load() throws -> SpeculativeEngine {
+    var configuration = resources.configuration(for: model)
+    configuration.speculation = try speculation.configuration()
+    return try resources.load(configuration)
+  }
+}
+
+/// Flags about the proposer.
+struct SpeculationOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "How to speculate, as JSON. Methods: draft_model, ngram.",
+      discussion: """
+        {"method": "draft_model", "model": "DIR", "num_speculative_tokens": 5} or \
+        {"method": "ngram", "prompt_lookup_min": 2, "prompt_lookup_max": 5}
+        """, valueName: "json"))
+  var speculativeConfig: String?
+
+  @Option(help: "Draft: short for --speculative-config with the method draft_model.")
+  var draftModel: String?
+
+  @Option(help: "Tokens to propose per verification, 1 to 32 (default: 5).")
+  var numSpeculativeTokens: Int?
+
+  func validate() throws {
+    if speculativeConfig != nil, draftModel != nil || numSpeculativeTokens != nil {
+      throw ValidationError("--speculative-config says it all; leave out --draft-model and --num-speculative-tokens.")
+    }
+    if draftModel == nil, numSpeculativeTokens != nil {
+      throw ValidationError("--num-speculative-tokens needs --draft-model (or use --speculative-config).")
+    }
+    _ = try configuration()
+  }
+
+  func configuration() throws -> SpeculativeConfiguration? {
+    if let speculativeConfig { return try SpeculativeConfiguration(json: speculativeConfig) }
+    guard let draftModel else { return nil }
+    return try SpeculativeConfiguration(
+      method: .draftModel(draftModel), window: numSpeculativeTokens ?? SpeculativeConfiguration.defaultWindow)
+  }
+}
+
+/// Flags about formats, sizes and threads.
+struct ResourceOptions: ParsableArguments {
+  @Option(help: "Weights in memory: none (bf16), int8 or int4; converted while loading.")
+  var quantization = Quantization.none
+
+  @Option(help: "Longest sequence, prompt and answer together (default: the model's limit, at most 4096).")
+  var maxModelLen: Int?
+
+  @Option(help: "Most token rows in one pass: longer prompts are read in chunks.")
+  var maxNumBatchedTokens = 256
+
+  @Option(help: "Threads to compute on (default: one per physical core).")
+  var threads: Int?
+
+  @Option(help: "Kernels to compute with; all give the same bits (default: the fastest that this machine has).")
+  var kernels: Kernels?
+
+  func configuration(for model: String) -> EngineConfiguration {
+    var configuration = EngineConfiguration(model: model)
+    configuration.format = quantization.format
+    configuration.maximumLength = maxModelLen
+    configuration.rows = maxNumBatchedTokens
+    if let threads { configuration.threads = threads }
+    configuration.instructionSet = kernels?.instructionSet
+    return configuration
+  }
+
+  func validate() throws {
+    if let kernels, !InstructionSet.available.contains(kernels.instructionSet) {
+      throw ValidationError(
+        "This machine cannot run \(kernels.rawValue) kernels; it has \(InstructionSet.available.map(\.rawValue).joined(separator: ", "))."
+      )
+    }
+  }
+
+  func load(_ configuration: EngineConfiguration) throws -> SpeculativeEngine {
+    let bar = Mutex(ProgressBar())
+    defer { bar.withLock { $0.clear() } }
+    return try SpeculativeEngine(configuration) { part, fraction in
+      bar.withLock { $0.update("Loading \(part)", fraction: fraction) }
+    }
+  }
+}

@@ -1,0 +1,16 @@
+internal import Foundation
+
+/// Memory of this process as the system counts it.
+enum ProcessMemory {
+  /// Most memory that was resident at one time, in bytes.
+  static var peakResidentBytes: Int {
+    var usage = rusage()
+    #if canImport(Darwin)
+    getrusage(RUSAGE_SELF, &usage)
+    return usage.ru_maxrss
+    #else
+    unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+    return usage.ru_maxrss * 1024
+    #endif
+  }
+}

@@ -1,0 +1,31 @@
+internal import Foundation
+
+/// A line on the terminal that shows how far a long job is; silent when standard error is not a terminal.
+struct ProgressBar {
+  private let isVisible = isatty(FileHandle.standardError.fileDescriptor) == 1
+  private let started = ContinuousClock.now
+  private var lastDrawn: ContinuousClock.Instant?
+
+  /// Redraws, at most ten times a second and not in the first 200 ms: short jobs leave no trace.
+  mutating func update(_ label: String, fraction: Double, detail: String = "") {
+    guard isVisible else { return }
+    let now = ContinuousClock.now
+    guard now - started > .milliseconds(200) else { return }
+    if let lastDrawn, now - lastDrawn < .milliseconds(100), fraction < 1 { return }
+    lastDrawn = now
+    let width = 30
+    let filled = Int((min(max(fraction, 0), 1) * Double(width)).rounded(.down))
+    let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
+    let percent = String(format: "%3.0f %%", fraction * 100)
+    Self.write("\r\u{1B}[K\(label) \(bar) \(percent) \(detail)")
+  }
+
+  /// Removes the line.
+  mutating func clear() {
+    guard lastDrawn != nil else { return }
+    lastDrawn = nil
+    Self.write("\r\u{1B}[K")
+  }
+
+  private static func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+}
