@@ -41,25 +41,53 @@ enum Normalizer: Sendable {
 
   /// NFC as `tokenizers` has it. Characters that take no part in it are copied, and what lies between is composed.
   private static func composed(_ text: String) -> String {
-    guard text.unicodeScalars.contains(where: standsAlone) else { return text.precomposedStringWithCanonicalMapping }
     var output = String.UnicodeScalarView()
     var run = String.UnicodeScalarView()
-    for scalar in text.unicodeScalars {
-      guard standsAlone(scalar) else {
-        run.append(scalar)
-        continue
-      }
+    func endRun() {
       output.append(contentsOf: String(run).precomposedStringWithCanonicalMapping.unicodeScalars)
-      output.append(scalar)
       run = String.UnicodeScalarView()
     }
-    output.append(contentsOf: String(run).precomposedStringWithCanonicalMapping.unicodeScalars)
+    for scalar in text.unicodeScalars {
+      if let marks = decomposedMarks[scalar] {
+        run.append(contentsOf: marks.unicodeScalars)
+      } else if let (lead, vowel) = openSyllableParts(scalar) {
+        run.append(lead)
+        run.append(vowel)
+      } else if standsAlone(scalar) {
+        endRun()
+        output.append(scalar)
+      } else {
+        run.append(scalar)
+      }
+    }
+    endRun()
     return String(output)
+  }
+
+  /// The marks that stand for two marks. They are never composed again; decomposed first, each takes its place in the
+  /// canonical order, which Foundation does not see to.
+  private static let decomposedMarks: [Unicode.Scalar: String] = [
+    "\u{344}": "\u{308}\u{301}", "\u{F73}": "\u{F71}\u{F72}", "\u{F75}": "\u{F71}\u{F74}", "\u{F81}": "\u{F71}\u{F80}",
+  ]
+
+  /// The two jamo of a Hangul syllable without a final consonant, with which Foundation does not compose one that follows.
+  private static func openSyllableParts(_ scalar: Unicode.Scalar) -> (Unicode.Scalar, Unicode.Scalar)? {
+    guard 0xAC00...0xD7A3 ~= scalar.value, (scalar.value - 0xAC00) % 28 == 0 else { return nil }
+    let index = (scalar.value - 0xAC00) / 28
+    guard let lead = Unicode.Scalar(0x1100 + index / 21), let vowel = Unicode.Scalar(0x1161 + index % 21) else {
+      return nil
+    }
+    return (lead, vowel)
   }
 
   /// Whether a character neither composes, decomposes nor changes places with a neighbour.
   private static func standsAlone(_ scalar: Unicode.Scalar) -> Bool {
     guard scalar.value >= 0x7F0 else { return false }
+    // Of the Hangul jamo only those of modern syllables compose; Foundation composes one vowel too many.
+    switch scalar.value {
+    case 0x1113...0x1160, 0x1176...0x11A7, 0x11C3...0x11FF: return true
+    default: break
+    }
     // The tables of `tokenizers` are those of Unicode 9: what was assigned since is unknown to them.
     guard let age = scalar.properties.age, age.major <= 9 else { return true }
     // Foundation composes by the low 16 bits: U+10054 and U+0323 would become U+1E6C, as if the first were "T". Beyond the
