@@ -6,10 +6,33 @@ enum Normalizer: Sendable {
   case nfc
 
   /// The normalized form of `bytes[range]` (UTF-8); `nil` when that is what it is already.
+  ///
+  /// Only what is not plain is composed, with the one character before it, which may be what a mark combines with.
   func normalized(_ bytes: [UInt8], _ range: Range<Int>) -> [UInt8]? {
-    guard self == .nfc, !Self.isPlainlyNFC(bytes[range]) else { return nil }
-    let text = String(decoding: bytes[range], as: UTF8.self)
-    return Array(Self.composed(text).utf8)
+    guard self == .nfc else { return nil }
+    var output: [UInt8] = []
+    var copied = range.lowerBound
+    var previous = range.lowerBound
+    var index = range.lowerBound
+    while index < range.upperBound {
+      let length = Self.plainLength(bytes, index, range.upperBound)
+      if length > 0 {
+        previous = index
+        index += length
+        continue
+      }
+      repeat {
+        index += 1
+        while index < range.upperBound, bytes[index] & 0xC0 == 0x80 { index += 1 }
+      } while index < range.upperBound && Self.plainLength(bytes, index, range.upperBound) == 0
+      output.append(contentsOf: bytes[copied..<previous])
+      output.append(contentsOf: Self.composed(String(decoding: bytes[previous..<index], as: UTF8.self)).utf8)
+      copied = index
+      previous = index
+    }
+    if copied == range.lowerBound { return nil }
+    output.append(contentsOf: bytes[copied..<range.upperBound])
+    return output
   }
 
   func normalized(_ text: String) -> String {
@@ -18,25 +41,53 @@ enum Normalizer: Sendable {
 
   /// NFC as `tokenizers` has it. Characters that take no part in it are copied, and what lies between is composed.
   private static func composed(_ text: String) -> String {
-    guard text.unicodeScalars.contains(where: standsAlone) else { return text.precomposedStringWithCanonicalMapping }
     var output = String.UnicodeScalarView()
     var run = String.UnicodeScalarView()
-    for scalar in text.unicodeScalars {
-      guard standsAlone(scalar) else {
-        run.append(scalar)
-        continue
-      }
+    func endRun() {
       output.append(contentsOf: String(run).precomposedStringWithCanonicalMapping.unicodeScalars)
-      output.append(scalar)
       run = String.UnicodeScalarView()
     }
-    output.append(contentsOf: String(run).precomposedStringWithCanonicalMapping.unicodeScalars)
+    for scalar in text.unicodeScalars {
+      if let marks = decomposedMarks[scalar] {
+        run.append(contentsOf: marks.unicodeScalars)
+      } else if let (lead, vowel) = openSyllableParts(scalar) {
+        run.append(lead)
+        run.append(vowel)
+      } else if standsAlone(scalar) {
+        endRun()
+        output.append(scalar)
+      } else {
+        run.append(scalar)
+      }
+    }
+    endRun()
     return String(output)
+  }
+
+  /// The marks that stand for two marks. They are never composed again; decomposed first, each takes its place in the
+  /// canonical order, which Foundation does not see to.
+  private static let decomposedMarks: [Unicode.Scalar: String] = [
+    "\u{344}": "\u{308}\u{301}", "\u{F73}": "\u{F71}\u{F72}", "\u{F75}": "\u{F71}\u{F74}", "\u{F81}": "\u{F71}\u{F80}",
+  ]
+
+  /// The two jamo of a Hangul syllable without a final consonant, with which Foundation does not compose one that follows.
+  private static func openSyllableParts(_ scalar: Unicode.Scalar) -> (Unicode.Scalar, Unicode.Scalar)? {
+    guard 0xAC00...0xD7A3 ~= scalar.value, (scalar.value - 0xAC00) % 28 == 0 else { return nil }
+    let index = (scalar.value - 0xAC00) / 28
+    guard let lead = Unicode.Scalar(0x1100 + index / 21), let vowel = Unicode.Scalar(0x1161 + index % 21) else {
+      return nil
+    }
+    return (lead, vowel)
   }
 
   /// Whether a character neither composes, decomposes nor changes places with a neighbour.
   private static func standsAlone(_ scalar: Unicode.Scalar) -> Bool {
     guard scalar.value >= 0x7F0 else { return false }
+    // Of the Hangul jamo only those of modern syllables compose; Foundation composes one vowel too many.
+    switch scalar.value {
+    case 0x1113...0x1160, 0x1176...0x11A7, 0x11C3...0x11FF: return true
+    default: break
+    }
     // The tables of `tokenizers` are those of Unicode 9: what was assigned since is unknown to them.
     guard let age = scalar.properties.age, age.major <= 9 else { return true }
     // Foundation composes by the low 16 bits: U+10054 and U+0323 would become U+1E6C, as if the first were "T". Beyond the
@@ -47,34 +98,27 @@ enum Normalizer: Sendable {
     }
   }
 
-  /// Whether all characters are of blocks in which nothing combines or decomposes. `false` does not mean "not NFC".
-  private static func isPlainlyNFC(_ bytes: ArraySlice<UInt8>) -> Bool {
-    var index = bytes.startIndex
-    while index < bytes.endIndex {
-      let lead = bytes[index]
-      if lead < 0xCC {
-        // ASCII, continuation bytes and U+0080…U+02FF.
-        index += 1
-        continue
-      }
-      switch lead {
-      case 0xD0, 0xD1:  // Cyrillic, U+0400…U+047F
-        index += 2
-      case 0xE4...0xE9 where index + 1 < bytes.endIndex:  // U+4E00…U+9FFF and a little before: ideographs
-        index += 3
-      case 0xEA...0xED where Self.isHangulSyllable(bytes, index):
-        index += 3
-      default:
-        return false
-      }
+  /// The length of the character at `index` if it is plain, else 0.
+  ///
+  /// A plain character is of a block in which none decomposes, changes places or combines with the one before it.
+  private static func plainLength(_ bytes: [UInt8], _ index: Int, _ end: Int) -> Int {
+    let lead = bytes[index]
+    if lead < 0x80 { return 1 }
+    if lead < 0xCC || lead == 0xD0 || lead == 0xD1 { return 2 }  // U+0080…U+02FF and U+0400…U+047F, Cyrillic
+    guard lead >= 0xE2, index + 2 < end else { return 0 }
+    let second = bytes[index + 1]
+    switch lead {
+    case 0xE2:
+      // U+2010…U+203F, dashes and quotation marks; U+2500…U+27BF, boxes and symbols.
+      let isPlain = (second == 0x80 && bytes[index + 2] >= 0x90) || 0x94...0x9E ~= second
+      return isPlain ? 3 : 0
+    case 0xE4...0xE9:  // U+4000…U+9FFF, ideographs
+      return 3
+    case 0xEB, 0xEC:  // U+B000…U+CFFF, most of the Hangul syllables
+      return 3
+    case 0xF0 where second == 0x9F:  // U+1F000…U+1FFFF, emoji
+      return 4
+    default: return 0
     }
-    return true
-  }
-
-  private static func isHangulSyllable(_ bytes: ArraySlice<UInt8>, _ index: Int) -> Bool {
-    guard index + 2 < bytes.endIndex else { return false }
-    let scalar =
-      UInt32(bytes[index] & 0x0F) << 12 | UInt32(bytes[index + 1] & 0x3F) << 6 | UInt32(bytes[index + 2] & 0x3F)
-    return 0xAC00...0xD7A3 ~= scalar
   }
 }
