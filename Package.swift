@@ -48,6 +48,9 @@ let package = Package(
       ],
       swiftSettings: strict),
 
+    .target(
+      name: "TestSupport", dependencies: ["Decoding"], path: "Tests/TestSupport",
+      swiftSettings: [.swiftLanguageMode(.v6)]),
     .testTarget(name: "TensorTests", dependencies: ["Tensor", "CForetokenKernels"], swiftSettings: strict),
     .testTarget(
       name: "ModelFilesTests",
@@ -55,12 +58,13 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(name: "TokenizationTests", dependencies: ["Tokenization"], swiftSettings: strict),
     .testTarget(
-      name: "TransformerTests", dependencies: ["Transformer", "Tensor", "ModelFiles"], swiftSettings: strict),
+      name: "TransformerTests", dependencies: ["TestSupport", "Transformer", "Tensor", "ModelFiles"], swiftSettings: strict),
     .testTarget(
-      name: "DecodingTests", dependencies: ["Decoding", "Speculation", "Tensor", "Transformer", "Tokenization"], swiftSettings: strict),
+      name: "DecodingTests",
+      dependencies: ["TestSupport", "Decoding", "Speculation", "Tensor", "Transformer", "Tokenization"], swiftSettings: strict),
     .testTarget(
       name: "SpeculationTests",
-      dependencies: ["Speculation", "Decoding", "Transformer", "Tokenization", "ModelFiles", "Tensor"],
+      dependencies: ["TestSupport", "Speculation", "Decoding", "Transformer", "Tokenization", "ModelFiles", "Tensor"],
       swiftSettings: strict),
   ]
 )

@@ -1,15 +1,15 @@
-internal import Tokenization
+package import Tokenization
 
 /// Turns an answer's tokens into text as they come, and watches for stop strings across token boundaries.
 ///
 /// Text that might be the beginning of a stop string is held back until it is known not to be.
-struct AnswerText {
+package struct AnswerText {
   private var decoder: StreamingDecoder
   private let stops: [[UInt8]]
   /// UTF-8 that has been decoded and not handed out.
   private var held: [UInt8] = []
 
-  init(tokenizer: Tokenizer, stops: [String]) {
+  package init(tokenizer: Tokenizer, stops: [String]) {
     decoder = StreamingDecoder(tokenizer: tokenizer, skipsSpecialTokens: true)
     self.stops = stops.map { Array($0.utf8) }
   }
@@ -17,12 +17,12 @@ struct AnswerText {
   /// The text that `token` completes, and the stop string that it completes, if any.
   ///
   /// After a stop string was found nothing more may be appended.
-  mutating func append(_ token: TokenID) -> (text: String, stop: String?) {
+  package mutating func append(_ token: TokenID) -> (text: String, stop: String?) {
     release(after: decoder.append(token))
   }
 
   /// The rest of the text, when the answer ends for another reason than a stop string.
-  mutating func finish() -> (text: String, stop: String?) {
+  package mutating func finish() -> (text: String, stop: String?) {
     var (text, stop) = release(after: decoder.finish())
     if stop == nil {
       text += String(decoding: held, as: UTF8.self)

@@ -4,12 +4,15 @@
 /// by whoever needs it, draft or target, in any order.
 ///
 /// Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3" (SC 2011).
-struct Philox {
+package struct Philox {
   /// 64 bits that select the stream.
-  let key: UInt64
+  package let key: UInt64
+
+  /// The stream of `key`.
+  package init(key: UInt64) { self.key = key }
 
   /// The four random words of `counter`.
-  func words(at counter: SIMD4<UInt32>) -> SIMD4<UInt32> {
+  package func words(at counter: SIMD4<UInt32>) -> SIMD4<UInt32> {
     var (x, y, z, w) = (counter.x, counter.y, counter.z, counter.w)
     var low = UInt32(truncatingIfNeeded: key)
     var high = UInt32(truncatingIfNeeded: key >> 32)

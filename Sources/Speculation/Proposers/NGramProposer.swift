@@ -23,7 +23,7 @@ public final class NGramProposer: Proposer {
   public func forget(_ request: RequestID) {}
 
   /// What followed the latest earlier occurrence of the longest repeated end of `tokens`; empty when none repeats.
-  func continuation(of tokens: [TokenID], window: Int) -> [TokenID] {
+  package func continuation(of tokens: [TokenID], window: Int) -> [TokenID] {
     // One scan finds the longest match of up to `upperBound` tokens; a later one wins only if it is as long.
     var best: (length: Int, next: Int)?
     let last = tokens.count - 1

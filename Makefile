@@ -1,0 +1,37 @@
+# The documented commands. `make` alone lists them.
+SWIFT ?= swift
+FLAGS := -c release
+FORETOKEN := .build/release/foretoken
+PYTHON ?= python3
+
+.PHONY: help setup build demo test lint golden perplexity clean
+
+help: ## List the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+
+setup: ## Install the system libraries that the build needs (Debian and Ubuntu)
+	@Scripts/setup
+
+build: setup ## Build the command line in release mode
+	$(SWIFT) build $(FLAGS) --product foretoken
+
+demo: build ## See speculation at work on the shipped pair
+	$(FORETOKEN) demo
+
+test: setup ## Build and run every test
+	$(SWIFT) build $(FLAGS) --build-tests
+	$(SWIFT) test $(FLAGS) --skip-build
+
+lint: ## Check the formatting
+	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests
+
+golden: build ## Make the tests' reference values anew with transformers and tokenizers, and compare live
+	$(PYTHON) -m venv .build/golden
+	.build/golden/bin/pip install --quiet -r Tests/Golden/requirements.txt
+	.build/golden/bin/python Tests/Golden/generate.py
+
+perplexity: build ## Measure what int8 and int4 weights cost in quality
+	$(FORETOKEN) perplexity -m Models/foretoken-reference-target Training/heldout.txt
+
+clean: ## Remove what was built
+	rm -rf .build

@@ -1,0 +1,60 @@
+internal import Foundation
+
+/// The Hugging Face cache on this machine, in the layout that `huggingface_hub` and other tools share:
+/// `models--ORG--NAME/{blobs,refs,snapshots}`.
+public struct HubCache: Sendable {
+  /// The folder that holds the models.
+  public let root: String
+
+  /// The cache that the environment names: `HF_HUB_CACHE`, else `HF_HOME`/hub, else `~/.cache/huggingface/hub`.
+  public init(environment: [String: String] = ProcessInfo.processInfo.environment) {
+    func folder(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
+    let caches = folder("XDG_CACHE_HOME") ?? NSHomeDirectory() + "/.cache"
+    root =
+      folder("HF_HUB_CACHE") ?? folder("HUGGINGFACE_HUB_CACHE") ?? (folder("HF_HOME") ?? caches + "/huggingface")
+      + "/hub"
+  }
+
+  /// The folder of a model's files, which may not exist.
+  func folder(of model: ModelName) -> String { root + "/models--\(model.organisation)--\(model.name)" }
+
+  /// The directory of a model: a path as it is, or the snapshot of ORG/NAME in the cache.
+  ///
+  /// - Throws: `ModelFileError` that says where it looked.
+  public func locate(_ model: String, revision: String = "main") throws(ModelFileError) -> String {
+    var isDirectory: ObjCBool = false
+    if unsafe FileManager.default.fileExists(atPath: model, isDirectory: &isDirectory) {
+      guard isDirectory.boolValue else { throw ModelFileError(model, "is a file; expected a model directory") }
+      return model
+    }
+    guard let name = ModelName(model) else {
+      throw ModelFileError(model, "there is no such directory, and it is no ORG/NAME of a model either")
+    }
+    let folder = folder(of: name)
+    guard let commit = try? String(contentsOfFile: folder + "/refs/" + revision, encoding: .utf8) else {
+      throw ModelFileError(
+        model, "there is no such directory, and the cache '\(root)' has no such model; 'foretoken pull \(model)' downloads it")
+    }
+    let snapshot = folder + "/snapshots/" + commit.trimmingCharacters(in: .whitespacesAndNewlines)
+    guard FileManager.default.fileExists(atPath: snapshot) else {
+      throw ModelFileError(snapshot, "is missing though the cache refers to it; 'foretoken pull \(model)' repairs it")
+    }
+    return snapshot
+  }
+}
+
+/// A model's name on the hub: ORG/NAME.
+struct ModelName: Sendable, Equatable {
+  let organisation, name: String
+
+  /// `nil` unless `text` has two parts of letters, digits, `.`, `_` and `-`, as the hub requires.
+  init?(_ text: String) {
+    let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+    let isProper = { (part: String) in
+      !part.isEmpty && part.utf8.count <= 96 && part != "." && part != ".."
+        && part.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "._-".contains($0)) }
+    }
+    guard parts.count == 2, parts.allSatisfy(isProper) else { return nil }
+    (organisation, name) = (parts[0], parts[1])
+  }
+}

@@ -1,0 +1,130 @@
+import Decoding
+import TestSupport
+import Testing
+
+@Suite struct BlockPoolTests {
+  @Test("random growth and truncation never hand out a block twice or lose one")
+  func invariants() {
+    var generator = SeededGenerator(seed: 3)
+    var pool = BlockPool(capacity: 20, blockSize: 4)
+    var tables = Array(repeating: BlockTable(), count: 5)
+    for _ in 0..<5_000 {
+      let index = Int.random(in: 0..<5, using: &generator)
+      if Bool.random(using: &generator) {
+        let positions = Int.random(in: 0...40, using: &generator)
+        let before = tables[index]
+        let covered = pool.reserve(positions, in: &tables[index])
+        #expect(covered ? tables[index].blocks.count * 4 >= positions : tables[index] == before)
+      } else {
+        let positions = Int.random(in: 0...40, using: &generator)
+        pool.truncate(&tables[index], to: positions)
+        #expect(tables[index].blocks.count <= (positions + 3) / 4)
+      }
+      let used = tables.flatMap(\.blocks)
+      #expect(Set(used).count == used.count && used.count + pool.freeCount == 20)
+    }
+  }
+}
+
+@Suite struct SchedulerTests {
+  /// A pass in words: "A:prefill 0..<8, B:decode 12 +3".
+  static func text(_ shares: [Scheduler.Share]) -> String {
+    shares.map { share in
+      let name = String(Character(Unicode.Scalar(UInt8(65 + share.request.number))))
+      if share.positions.count == 1, share.reachesEnd {
+        return "\(name):decode \(share.positions.lowerBound)" + (share.window > 0 ? " +\(share.window)" : "")
+      }
+      return "\(name):prefill \(share.positions.lowerBound)..<\(share.positions.upperBound)" + (share.reachesEnd ? " end" : "")
+    }.joined(separator: ", ")
+  }
+
+  static func scheduler(rows: Int, sequences: Int, blocks: Int, logitRows: Int = 64) -> Scheduler {
+    Scheduler(
+      limits: .init(rows: rows, logitRows: logitRows, sequences: sequences, positions: 64),
+      pool: BlockPool(capacity: blocks, blockSize: 4))
+  }
+
+  @Test("a long prompt is read in chunks while others decode")
+  func chunks() {
+    var scheduler = Self.scheduler(rows: 8, sequences: 2, blocks: 16)
+    scheduler.add(RequestID(0), known: 3, remaining: 10)
+    var pass = scheduler.schedule { _ in 0 }
+    #expect(Self.text(pass) == "A:prefill 0..<3 end")
+    scheduler.commit(pass[0], appended: 1)
+    scheduler.add(RequestID(1), known: 12, remaining: 10)
+    pass = scheduler.schedule { _ in 2 }
+    #expect(Self.text(pass) == "A:decode 3 +2, B:prefill 0..<5")
+    scheduler.commit(pass[0], accepted: 1, appended: 2)
+    scheduler.commit(pass[1])
+    pass = scheduler.schedule { _ in 2 }
+    #expect(Self.text(pass) == "A:decode 5 +2, B:prefill 5..<10")
+  }
+
+  @Test("a window ends where the answer or the context must")
+  func windowsAreBounded() {
+    var scheduler = Self.scheduler(rows: 64, sequences: 1, blocks: 16)
+    scheduler.add(RequestID(0), known: 5, remaining: 3)
+    var pass = scheduler.schedule { _ in 8 }
+    scheduler.commit(pass[0], appended: 1)
+    pass = scheduler.schedule { _ in 8 }
+    #expect(Self.text(pass) == "A:decode 5 +1", "of two tokens left the target writes one itself")
+  }
+
+  @Test("out of blocks, the window goes first, then the request admitted last")
+  func preemption() {
+    var scheduler = Self.scheduler(rows: 64, sequences: 3, blocks: 4)
+    scheduler.add(RequestID(0), known: 7, remaining: 20)
+    scheduler.add(RequestID(1), known: 7, remaining: 20)
+    var pass = scheduler.schedule { _ in 0 }
+    #expect(Self.text(pass) == "A:prefill 0..<7 end, B:prefill 0..<7 end")
+    for share in pass { scheduler.commit(share, appended: 1) }
+    pass = scheduler.schedule { _ in 4 }
+    #expect(Self.text(pass) == "A:decode 7, B:decode 7", "no blocks for windows")
+    for share in pass { scheduler.commit(share, appended: 1) }
+    pass = scheduler.schedule { _ in 0 }
+    #expect(Self.text(pass) == "A:decode 8", "B gave its blocks to A")
+    #expect(scheduler.waitingCount == 1 && scheduler.runningCount == 1)
+    scheduler.remove(RequestID(0))
+    #expect(Self.text(scheduler.schedule { _ in 0 }) == "B:prefill 0..<9 end", "and starts over")
+  }
+
+  @Test("random traffic: every request ends, no pass exceeds its limits, no block is lost")
+  func randomTraffic() {
+    var generator = SeededGenerator(seed: 8)
+    for _ in 0..<60 {
+      let blocks = Int.random(in: 16...40, using: &generator)
+      let limits = (rows: Int.random(in: 3...30, using: &generator), logits: Int.random(in: 1...12, using: &generator))
+      var scheduler = Self.scheduler(rows: limits.rows, sequences: 4, blocks: blocks, logitRows: limits.logits)
+      var left: [RequestID: Int] = [:]
+      for number in 0..<8 {
+        let tokens = Int.random(in: 1...20, using: &generator)
+        left[RequestID(number)] = tokens
+        scheduler.add(RequestID(number), known: Int.random(in: 1...40, using: &generator), remaining: tokens)
+      }
+      var passes = 0
+      while !scheduler.isIdle, passes < 5_000 {
+        passes += 1
+        let pass = scheduler.schedule { _ in Int.random(in: 0...5, using: &generator) }
+        #expect(!pass.isEmpty, "work is left and nothing is scheduled")
+        #expect(pass.reduce(0) { $0 + $1.positions.count + $1.window } <= limits.rows)
+        #expect(pass.reduce(0) { $0 + ($1.reachesEnd ? 1 + $1.window : 0) } <= limits.logits)
+        let held = pass.flatMap { scheduler.blocks(of: $0.request) }
+        #expect(Set(held).count == held.count)
+        for share in pass {
+          #expect(scheduler.blocks(of: share.request).count * 4 >= share.positions.upperBound + share.window)
+          guard share.reachesEnd, let remaining = left[share.request] else {
+            scheduler.commit(share)
+            continue
+          }
+          let accepted = Int.random(in: 0...share.window, using: &generator)
+          left[share.request] = remaining - accepted - 1
+          #expect(remaining - accepted - 1 >= 0, "more tokens than were asked for")
+          if remaining - accepted - 1 == 0 { scheduler.remove(share.request) } else {
+            scheduler.commit(share, accepted: accepted, appended: accepted + 1)
+          }
+        }
+      }
+      #expect(scheduler.isIdle && left.values.allSatisfy { $0 == 0 })
+    }
+  }
+}

@@ -1,0 +1,226 @@
+import Decoding
+import ModelFiles
+import Speculation
+import Tensor
+import TestSupport
+import Testing
+import Tokenization
+import Transformer
+
+/// The promise: a request's tokens depend on weights, prompt, parameters and seed, and on nothing else.
+@Suite struct LosslessTests {
+  /// A target and a draft that can be put together in any way.
+  struct Pair {
+    let target, draft: (checkpoint: Checkpoint, configuration: ModelConfiguration)
+    let tokenizer: Tokenizer
+    /// Keeps the files of random models alive.
+    var directories: [TemporaryDirectory] = []
+
+    static func reference() throws -> Pair {
+      Pair(
+        target: (try Checkpoint(directory: Places.target), try ModelConfiguration(directory: Places.target)),
+        draft: (try Checkpoint(directory: Places.draft), try ModelConfiguration(directory: Places.draft)),
+        tokenizer: try Tokenizer(directory: Places.target))
+    }
+
+    static func random() throws -> Pair {
+      let directories = [try TemporaryDirectory(), try TemporaryDirectory()]
+      try RandomModel(seed: 1).write(to: directories[0])
+      var draft = RandomModel(seed: 2)
+      // A padded vocabulary: its highest ids are none of the target's.
+      draft.vocabularySize = 208
+      draft.layerCount = 1
+      try draft.write(to: directories[1])
+      let models = try directories.map {
+        (try Checkpoint(directory: $0.path), try ModelConfiguration(directory: $0.path))
+      }
+      return Pair(
+        target: models[0], draft: models[1], tokenizer: try Tokenizer(directory: Places.target),
+        directories: directories)
+    }
+
+    func loop(
+      _ format: WeightFormat, proposer kind: ProposerKind, threads: Int = 2, rows: Int = 64, sequences: Int = 1,
+      blocksFor: Int? = nil, instructionSet: InstructionSet? = nil
+    ) throws -> DecodingLoop {
+      let pool = WorkerPool(threadCount: threads)
+      let logitRows = sequences * (kind.window + 1)
+      let limits = RunnerLimits(
+        rows: max(rows, logitRows), logitRows: logitRows, sequences: blocksFor ?? sequences, positions: 320)
+      func runner(_ model: (checkpoint: Checkpoint, configuration: ModelConfiguration)) throws -> CPUModelRunner {
+        try CPUModelRunner(
+          checkpoint: model.checkpoint, configuration: model.configuration, format: format, limits: limits, pool: pool,
+          instructionSet: instructionSet)
+      }
+      let target = try runner(self.target)
+      let proposer: any Proposer =
+        switch kind {
+        case .none: NoProposer()
+        case .ngram: NGramProposer(lengths: 1...3)
+        case .draft: DraftModelProposer(runner: try runner(draft), vocabularySize: target.vocabularySize)
+        }
+      return DecodingLoop(
+        runner: target, tokenizer: tokenizer, proposer: proposer, verifier: CoupledVerifier(), window: kind.window,
+        sequences: sequences, rows: rows)
+    }
+  }
+
+  enum ProposerKind: Sendable, CustomStringConvertible {
+    case none
+    case ngram(window: Int)
+    case draft(window: Int)
+
+    var window: Int {
+      switch self {
+      case .none: 0
+      case .ngram(let window), .draft(let window): window
+      }
+    }
+    var description: String {
+      switch self {
+      case .none: "plain"
+      case .ngram(let window): "n-gram \(window)"
+      case .draft(let window): "draft \(window)"
+      }
+    }
+  }
+
+  /// Greedy, sampled, penalised and biased requests over prompts of different lengths.
+  static func requests(vocabularySize: Int, tokens: Int) -> [GenerationRequest] {
+    var generator = SeededGenerator(seed: 9)
+    return (0..<6).map { index in
+      let length = [3, 17, 40, 70, 21, 90][index]
+      var request = GenerationRequest(
+        prompt: (0..<length).map { _ in Int32.random(in: 0..<Int32(vocabularySize), using: &generator) })
+      request.stopping.maximumTokens = tokens
+      request.sampling.seed = UInt64(index) * 77
+      request.logprobCount = index % 2 == 0 ? 2 : nil
+      if index % 3 != 0 { request.sampling.temperature = [0.7, 1.0, 1.6][index % 3] }
+      if index == 2 { (request.sampling.topK, request.sampling.topP) = (40, 0.9) }
+      if index == 3 {
+        (request.sampling.repetitionPenalty, request.sampling.presencePenalty) = (1.2, 0.4)
+        request.sampling.frequencyPenalty = 0.3
+      }
+      if index == 4 { (request.sampling.minP, request.sampling.logitBias) = (0.02, [5: 2.5, 7: -100]) }
+      return request
+    }
+  }
+
+  /// Prompts in the pair's own words, on which drafts are often right.
+  static func chatRequests(_ tokenizer: Tokenizer, tokens: Int) -> [GenerationRequest] {
+    let prompts = [
+      "Write a JSON record for a person: Clara Weber, 34 years old, designer from Vienna.",
+      "Count from 1 to 21.", "Write a story that begins at the old harbour with a stranger.",
+    ]
+    return prompts.enumerated().flatMap { index, prompt in
+      [0.0, 0.8].map { temperature in
+        let text = "<|im_start|>user\n\(prompt)<|im_end|>\n<|im_start|>assistant\n"
+        var request = GenerationRequest(prompt: tokenizer.encode(text))
+        request.sampling.temperature = temperature
+        request.sampling.seed = UInt64(index)
+        request.stopping.maximumTokens = tokens
+        request.logprobCount = 1
+        return request
+      }
+    }
+  }
+
+  static let proposers: [ProposerKind] =
+    [.ngram(window: 1), .ngram(window: 4), .ngram(window: 8)] + (1...8).map { .draft(window: $0) }
+
+  @Test("the reference pair writes the same tokens with any proposer and window", arguments: WeightFormat.allCases)
+  func referencePairIsLossless(format: WeightFormat) throws {
+    let pair = try Pair.reference()
+    let requests = Self.chatRequests(pair.tokenizer, tokens: 48)
+    let plain = try pair.loop(format, proposer: .none).outcomes(of: requests).outcomes
+    for kind in Self.proposers {
+      let (outcomes, counts) = try pair.loop(format, proposer: kind).outcomes(of: requests)
+      #expect(outcomes == plain, "\(kind)")
+      if case .draft = kind { #expect(counts.acceptedTokens > 0, "a draft that is never right tests nothing") }
+    }
+  }
+
+  @Test("random models, whose drafts are nearly always wrong, write the same tokens", arguments: WeightFormat.allCases)
+  func randomModelsAreLossless(format: WeightFormat) throws {
+    let pair = try Pair.random()
+    let requests = Self.requests(vocabularySize: 193, tokens: 40)
+    let plain = try pair.loop(format, proposer: .none).outcomes(of: requests).outcomes
+    for kind in Self.proposers {
+      let (outcomes, counts) = try pair.loop(format, proposer: kind).outcomes(of: requests)
+      #expect(outcomes == plain, "\(kind)")
+      if case .draft = kind { #expect(counts.acceptanceRate ?? 1 < 0.5) }
+    }
+  }
+
+  @Test("threads, chunks, batch mates and instruction sets do not change a token", arguments: WeightFormat.allCases)
+  func executionDoesNotMatter(format: WeightFormat) throws {
+    let pair = try Pair.random()
+    let requests = Self.requests(vocabularySize: 193, tokens: 32)
+    let plain = try requests.map { try pair.loop(format, proposer: .none, threads: 1).outcome(of: $0) }
+    for kind in [ProposerKind.none, .ngram(window: 3), .draft(window: 4)] {
+      for (threads, rows, sequences, stagger) in [(1, 7, 1, 0), (2, 64, 3, 0), (3, 13, 6, 2), (2, 30, 6, 5)] {
+        let loop = try pair.loop(format, proposer: kind, threads: threads, rows: rows, sequences: sequences)
+        let outcomes = try loop.outcomes(of: requests, stagger: stagger).outcomes
+        #expect(outcomes == plain, "\(kind), \(threads) threads, \(rows) rows, \(sequences) sequences")
+      }
+      for set in InstructionSet.available where set != .portable || format == .bfloat16 {
+        let loop = try pair.loop(format, proposer: kind, sequences: 2, instructionSet: set)
+        #expect(try loop.outcomes(of: requests).outcomes == plain, "\(kind), \(set)")
+      }
+    }
+  }
+
+  @Test("running out of KV blocks preempts and recomputes without changing a token")
+  func preemptionIsInvisible() throws {
+    let pair = try Pair.random()
+    let requests = Self.requests(vocabularySize: 193, tokens: 200)
+    let plain = try requests.map { try pair.loop(.bfloat16, proposer: .none).outcome(of: $0) }
+    for kind in [ProposerKind.none, .draft(window: 3)] {
+      // Six sequences of up to 290 positions in memory for two of 320.
+      let loop = try pair.loop(.bfloat16, proposer: kind, rows: 40, sequences: 6, blocksFor: 2)
+      #expect(try loop.outcomes(of: requests).outcomes == plain, "\(kind)")
+    }
+  }
+
+  @Test("a request can switch speculation off or narrow its window")
+  func windowPerRequest() throws {
+    let pair = try Pair.reference()
+    var requests = Self.chatRequests(pair.tokenizer, tokens: 24)
+    let loop = try pair.loop(.bfloat16, proposer: .draft(window: 5))
+    let normal = try loop.outcomes(of: requests)
+    for index in requests.indices { requests[index].window = 0 }
+    let plain = try loop.outcomes(of: requests)
+    #expect(plain.outcomes == normal.outcomes)
+    #expect(plain.speculation.drafts == 0 && normal.speculation.drafts > 0)
+  }
+
+  @Test("stop strings and stop tokens inside an accepted run end the answer there")
+  func stopsWithinAcceptedRuns() throws {
+    let pair = try Pair.reference()
+    let request = Self.chatRequests(pair.tokenizer, tokens: 60)[0]
+    let whole = try pair.loop(.bfloat16, proposer: .none).outcome(of: request)
+    let cut = whole.text.count / 2
+    let stop = String(whole.text.dropFirst(cut).prefix(5))
+    var stopped = request
+    stopped.stopping.strings = [stop]
+    var ended = request
+    ended.stopping.tokens = [whole.tokens[whole.tokens.count / 2]]
+    for kind in [ProposerKind.none, .draft(window: 7)] {
+      let byString = try pair.loop(.bfloat16, proposer: kind).outcome(of: stopped)
+      #expect(byString.reason == .stopString(stop))
+      #expect(byString.text == whole.text.components(before: stop), "\(kind)")
+      let byToken = try pair.loop(.bfloat16, proposer: kind).outcome(of: ended)
+      #expect(byToken.reason == ended.stopping.tokens.first.map { .stopToken($0) })
+      #expect(byToken.tokens == Array(whole.tokens.prefix(byToken.tokens.count)))
+      #expect(byToken.tokens.dropLast().contains(where: ended.stopping.tokens.contains) == false)
+    }
+  }
+}
+
+extension String {
+  /// What stands before the first occurrence of `mark`.
+  fileprivate func components(before mark: String) -> String {
+    for start in indices where self[start...].hasPrefix(mark) { return String(self[..<start]) }
+    return self
+  }
+}

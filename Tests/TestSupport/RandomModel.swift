@@ -1,0 +1,73 @@
+public import Foundation
+
+/// A tiny model with random weights, written as a Hugging Face directory.
+///
+/// Two of them agree on almost nothing, so that almost every proposal is rejected.
+public struct RandomModel: Sendable {
+  public var hiddenSize = 48
+  public var layerCount = 2
+  public var headCount = 4
+  public var kvHeadCount = 2
+  public var headSize = 16
+  public var intermediateSize = 80
+  public var vocabularySize = 193
+  public var architecture = "Qwen3ForCausalLM"
+  public var seed: UInt64 = 1
+
+  /// A Qwen3 of 48 channels.
+  public init(seed: UInt64) { self.seed = seed }
+
+  /// Writes `config.json` and `model.safetensors`.
+  public func write(to directory: TemporaryDirectory) throws {
+    let config: [String: Any] = [
+      "architectures": [architecture], "hidden_size": hiddenSize, "num_hidden_layers": layerCount,
+      "num_attention_heads": headCount, "num_key_value_heads": kvHeadCount, "head_dim": headSize,
+      "intermediate_size": intermediateSize, "vocab_size": vocabularySize, "max_position_embeddings": 512,
+      "rms_norm_eps": 1e-6, "rope_theta": 10000.0, "hidden_act": "silu", "tie_word_embeddings": false,
+    ]
+    try directory.write(JSONSerialization.data(withJSONObject: config), to: "config.json")
+    var generator = SeededGenerator(seed: seed)
+    var tensors: [(name: String, shape: [Int], values: [Float])] = []
+    func add(_ name: String, _ shape: [Int], spread: Float, mean: Float = 0) {
+      let count = shape.reduce(1, *)
+      tensors.append((name, shape, (0..<count).map { _ in mean + spread * generator.normal() }))
+    }
+    add("model.embed_tokens.weight", [vocabularySize, hiddenSize], spread: 1)
+    for layer in 0..<layerCount {
+      let prefix = "model.layers.\(layer)."
+      add(prefix + "input_layernorm.weight", [hiddenSize], spread: 0.1, mean: 1)
+      add(prefix + "self_attn.q_proj.weight", [headCount * headSize, hiddenSize], spread: 0.2)
+      add(prefix + "self_attn.k_proj.weight", [kvHeadCount * headSize, hiddenSize], spread: 0.2)
+      add(prefix + "self_attn.v_proj.weight", [kvHeadCount * headSize, hiddenSize], spread: 0.2)
+      add(prefix + "self_attn.o_proj.weight", [hiddenSize, headCount * headSize], spread: 0.2)
+      add(prefix + "self_attn.q_norm.weight", [headSize], spread: 0.1, mean: 1)
+      add(prefix + "self_attn.k_norm.weight", [headSize], spread: 0.1, mean: 1)
+      add(prefix + "post_attention_layernorm.weight", [hiddenSize], spread: 0.1, mean: 1)
+      add(prefix + "mlp.gate_proj.weight", [intermediateSize, hiddenSize], spread: 0.2)
+      add(prefix + "mlp.up_proj.weight", [intermediateSize, hiddenSize], spread: 0.2)
+      add(prefix + "mlp.down_proj.weight", [hiddenSize, intermediateSize], spread: 0.2)
+    }
+    add("model.norm.weight", [hiddenSize], spread: 0.1, mean: 1)
+    add("lm_head.weight", [vocabularySize, hiddenSize], spread: 0.4)
+    try directory.write(Self.safetensors(tensors), to: "model.safetensors")
+  }
+
+  /// The tensors as a safetensors file in bf16 (truncated, which is as good for random numbers).
+  public static func safetensors(_ tensors: [(name: String, shape: [Int], values: [Float])]) throws -> Data {
+    var header: [String: Any] = [:]
+    var data = Data()
+    for tensor in tensors {
+      let start = data.count
+      for value in tensor.values {
+        let bits = UInt16(value.bitPattern >> 16)
+        data.append(UInt8(bits & 0xFF))
+        data.append(UInt8(bits >> 8))
+      }
+      header[tensor.name] = ["dtype": "BF16", "shape": tensor.shape, "data_offsets": [start, data.count]] as [String: Any]
+    }
+    let json = try JSONSerialization.data(withJSONObject: header)
+    var file = Data()
+    for shift in 0..<8 { file.append(UInt8(truncatingIfNeeded: UInt64(json.count) >> UInt64(8 * shift))) }
+    return file + json + data
+  }
+}
