@@ -55,7 +55,12 @@ extension TemplateRenderer {
   }
 
   /// Reads `path` (`a.b.0`, an integer, or `nil` for the value itself) from `value`, as filters take attributes.
-  func value(at path: Value?, of value: Value) throws(ChatTemplateError) -> Value {
+  /// `standard` stands in for what is missing on the way.
+  func value(at path: Value?, of value: Value, default standard: Value? = nil) throws(ChatTemplateError) -> Value {
+    func found(_ value: Value) -> Value {
+      guard let standard, value.isUndefined, !Self.isNone(standard) else { return value }
+      return standard
+    }
     switch path {
     case nil, .some(.none): return value
     case .string(let path)?:
@@ -63,10 +68,10 @@ extension TemplateRenderer {
       for part in path.split(by: ".", limit: Int.max) {
         let isIndex = !part.isEmpty && part.utf8.allSatisfy { (0x30...0x39).contains($0) }
         let key: Value = isIndex ? Int(part.string).map(Value.integer) ?? .string(part) : .string(part)
-        value = try item(key, of: value)
+        value = found(try item(key, of: value))
       }
       return value
-    case .some(let key): return try item(key, of: value)
+    case .some(let key): return found(try item(key, of: value))
     }
   }
 

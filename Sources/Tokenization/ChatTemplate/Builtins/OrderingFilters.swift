@@ -109,8 +109,7 @@ extension TemplateRenderer {
   private func grouped(_ value: Value, _ arguments: Arguments, _ callee: String) throws(ChatTemplateError) -> Value {
     let bound = try arguments.bound(to: ["attribute", "default", "case_sensitive"], required: 1, of: callee)
     func key(_ element: Value) throws(ChatTemplateError) -> Value {
-      let key = try self.value(at: bound[0], of: element)
-      return key.isUndefined ? bound[1] ?? key : key
+      try self.value(at: bound[0], of: element, default: bound[1])
     }
     var keyed: [(key: Value, value: Value)] = []
     for element in try items(of: value, purpose: "group") {

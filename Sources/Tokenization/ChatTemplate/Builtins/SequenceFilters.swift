@@ -25,7 +25,7 @@ extension TemplateRenderer {
       guard let length = try length(of: value) else { throw refusal(callee, value) }
       return .integer(length)
     case .first:
-      if case .iterator(let iterator) = value { return iterator.next() ?? emptySequence }
+      if case .iterator(let iterator) = value { return try iterator.next() ?? emptySequence }
       if case .string(let text) = value { return text.isEmpty ? emptySequence : try item(.integer(0), of: .string(text)) }
       return try items(of: value, purpose: "take the first element of").first ?? emptySequence
     case .last:

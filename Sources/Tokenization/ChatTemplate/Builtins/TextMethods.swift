@@ -146,7 +146,7 @@ extension TemplateRenderer {
     if let window {
       let offset =
         word.hasPrefix("r")
-        ? window.lastOffset(of: needle, before: window.utf8.count) : window.firstOffset(of: needle)
+        ? window.lastOffset(of: needle) : window.firstOffset(of: needle)
       if let offset { return .integer(start + window.codePoints(before: offset)) }
     }
     if word.hasSuffix("index") { throw .evaluation("\(callee) did not find the string") }

@@ -209,6 +209,11 @@ extension TemplateRenderer {
       guard range.count > 0 else { return false }
       let (low, high) = (min(range.start, range.element(range.count - 1)), max(range.start, range.element(range.count - 1)))
       return index >= low && index <= high && (index - range.start) % range.step == 0
+    case .iterator(let iterator):
+      while let item = try iterator.next() {
+        if try areEqual(item, element) { return true }
+      }
+      return false
     default:
       for item in try items(of: container, purpose: "look with 'in' into") where try areEqual(item, element) { return true }
       return false

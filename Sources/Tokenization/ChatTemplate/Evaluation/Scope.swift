@@ -42,18 +42,20 @@ enum BuiltinFunction: String, CaseIterable {
 /// the body has changed; `last`, `nextitem` and `length` look ahead.
 final class LoopState {
   /// Elements before filtering.
-  let source: [Value]
-  var sourcePosition = 0
-  /// Elements that passed the filter and were looked at ahead of their turn.
-  var ahead: [Value] = []
+  private let source: [Value]
+  private var sourcePosition = 0
+  /// Elements that passed the filter, up to the last one looked at.
+  private var passed: [Value] = []
+  /// How many of `passed` the loop has taken.
+  private var taken = 0
   /// Index of the current element, from 0.
-  var index = -1
-  var current: Value?
-  var previous: Value?
+  private(set) var index = -1
+  private(set) var current: Value?
+  private(set) var previous: Value?
   /// The argument of the last `changed` call.
   var lastChanged: [Value]?
   /// Whether an element passes the filter; `nil` without one.
-  let passes: ((Value) throws(ChatTemplateError) -> Bool)?
+  private let passes: ((Value) throws(ChatTemplateError) -> Bool)?
 
   init(source: [Value], passes: ((Value) throws(ChatTemplateError) -> Bool)?) {
     self.source = source
@@ -64,28 +66,34 @@ final class LoopState {
   var isNonEmpty: Bool { !source.isEmpty }
 
   /// Looks ahead until `count` elements wait or the source ends.
-  func lookAhead(_ count: Int) throws(ChatTemplateError) {
-    while ahead.count < count, sourcePosition < source.count {
+  private func lookAhead(_ count: Int) throws(ChatTemplateError) {
+    while passed.count - taken < count, sourcePosition < source.count {
       let element = source[sourcePosition]
       sourcePosition += 1
       if let passes, try !passes(element) { continue }
-      ahead.append(element)
+      passed.append(element)
     }
+  }
+
+  /// The element after the current one.
+  func following() throws(ChatTemplateError) -> Value? {
+    try lookAhead(1)
+    return taken < passed.count ? passed[taken] : nil
   }
 
   /// The next element, now current.
   func advance() throws(ChatTemplateError) -> Value? {
-    try lookAhead(1)
-    guard !ahead.isEmpty else { return nil }
+    guard let next = try following() else { return nil }
     previous = current
-    current = ahead.removeFirst()
+    current = next
+    taken += 1
     index += 1
     return current
   }
 
   /// Number of elements that pass the filter, the current one and those before it included.
   func length() throws(ChatTemplateError) -> Int {
-    try lookAhead(Int.max)
-    return index + 1 + ahead.count
+    try lookAhead(source.count + 1)
+    return passed.count
   }
 }

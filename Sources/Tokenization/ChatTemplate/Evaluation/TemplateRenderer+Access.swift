@@ -75,16 +75,12 @@ extension TemplateRenderer {
     case "index": return .integer(loop.index + 1)
     case "index0": return .integer(loop.index)
     case "first": return .bool(loop.index == 0)
-    case "last":
-      try loop.lookAhead(1)
-      return .bool(loop.ahead.isEmpty)
+    case "last": return .bool(try loop.following() == nil)
     case "length": return .integer(try loop.length())
     case "revindex": return .integer(try loop.length() - loop.index)
     case "revindex0": return .integer(try loop.length() - loop.index - 1)
     case "previtem": return loop.previous ?? .undefined(Undefined(message: "there is no previous item"))
-    case "nextitem":
-      try loop.lookAhead(1)
-      return loop.ahead.first ?? .undefined(Undefined(message: "there is no next item"))
+    case "nextitem": return try loop.following() ?? .undefined(Undefined(message: "there is no next item"))
     case "depth": return .integer(1)
     case "depth0": return .integer(0)
     case "cycle", "changed": return .method(receiver: .loop(loop), name: name)
@@ -152,7 +148,7 @@ extension TemplateRenderer {
       try checkLength(scalars.count * 16)
       try charge(scalars.count)
       return scalars.map { .string(Text(scalars: [$0])) }
-    case .iterator(let iterator): return iterator.rest()
+    case .iterator(let iterator): return try iterator.rest()
     default: throw .evaluation("cannot \(purpose) \(value.typeName)")
     }
   }

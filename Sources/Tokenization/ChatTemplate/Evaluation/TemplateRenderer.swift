@@ -82,10 +82,10 @@ final class TemplateRenderer {
   func list(_ items: [Value]) throws(ChatTemplateError) -> Value { .list(try elements(items)) }
   func tuple(_ items: [Value]) throws(ChatTemplateError) -> Value { .tuple(try elements(items)) }
 
-  /// An iterator over `items`.
-  func iterator(_ items: [Value]) throws(ChatTemplateError) -> Value {
+  /// An iterator over what `transform` makes of `items`, or over `items` themselves.
+  func iterator(_ items: [Value], transform: ValueIterator.Transform? = nil) throws(ChatTemplateError) -> Value {
     let elements = try elements(items)
-    return .iterator(ValueIterator(elements.items))
+    return .iterator(ValueIterator(elements.items, depth: elements.depth, transform: transform))
   }
 
   func dictionary(_ map: OrderedMap<Value, Value>) throws(ChatTemplateError) -> Value {
@@ -213,14 +213,18 @@ final class TemplateRenderer {
     }
     let state = LoopState(source: source, passes: passes)
     let loopName: Text = "loop"
+    var hasFinishedBody = false
     while let element = try state.advance() {
       try charge(1)
       let inner = Scope(parent: scope)
       inner.variables[loopName] = .loop(state)
       try assign(element, to: loop.target, in: inner)
-      if try execute(loop.body, in: inner) == .broke { break }
+      let outcome = try execute(loop.body, in: inner)
+      if outcome == .finished { hasFinishedBody = true }
+      if outcome == .broke { break }
     }
-    if state.index < 0 { return try execute(loop.otherwise, in: scope) }
+    // Jinja counts an iteration only when it reaches the end of the body, so `else` also runs after a first `break`.
+    if !hasFinishedBody { return try execute(loop.otherwise, in: scope) }
     return .finished
   }
 

@@ -3,28 +3,27 @@ extension Text {
   /// Byte offset of `needle` at or after `start`. Offsets of matches always lie between code points, since both
   /// texts are valid UTF-8.
   func firstOffset(of needle: Text, from start: Int = 0) -> Int? {
-    let needle = needle.utf8
-    guard start + needle.count <= utf8.count else { return nil }
-    guard let first = needle.first else { return start }
+    guard let first = needle.utf8.first else { return start <= utf8.count ? start : nil }
+    if needle.utf8.count > Self.longNeedle { return TextPattern(needle.utf8).firstMatch(in: utf8, from: start) }
     var offset = start
-    let last = utf8.count - needle.count
+    let last = utf8.count - needle.utf8.count
     while offset <= last {
-      if utf8[offset] == first, utf8[offset..<offset + needle.count].elementsEqual(needle) { return offset }
+      if utf8[offset] == first, utf8[offset..<offset + needle.utf8.count].elementsEqual(needle.utf8) { return offset }
       offset += 1
     }
     return nil
   }
 
-  /// Byte offset of the last `needle` that ends at or before `end`.
-  func lastOffset(of needle: Text, before end: Int) -> Int? {
-    let needle = needle.utf8
-    var offset = end - needle.count
-    while offset >= 0 {
-      if utf8[offset..<offset + needle.count].elementsEqual(needle) { return offset }
-      offset -= 1
-    }
-    return nil
+  /// Byte offset of the last `needle`.
+  func lastOffset(of needle: Text) -> Int? {
+    reversedBytes.firstOffset(of: needle.reversedBytes).map { utf8.count - $0 - needle.utf8.count }
   }
+
+  /// The bytes back to front, which is no valid text but can be searched.
+  private var reversedBytes: Text { Text(utf8: utf8.reversed()) }
+
+  /// Longer needles are sought with a prefix table: comparing at every offset could take their product in steps.
+  private static var longNeedle: Int { 32 }
 
   func contains(_ needle: Text) -> Bool { firstOffset(of: needle) != nil }
   func hasPrefix(_ prefix: Text) -> Bool { utf8.starts(with: prefix.utf8) }
@@ -76,14 +75,7 @@ extension Text {
 
   /// The parts between `separator`, split at most `limit` times from the right. `separator` must not be empty.
   func splitFromRight(by separator: Text, limit: Int) -> [Text] {
-    var parts: [Text] = []
-    var end = utf8.count
-    while parts.count < limit, let match = lastOffset(of: separator, before: end) {
-      parts.append(Text(utf8[match + separator.utf8.count..<end]))
-      end = match
-    }
-    parts.append(Text(utf8[..<end]))
-    return parts.reversed()
+    reversedBytes.split(by: separator.reversedBytes, limit: limit).reversed().map(\.reversedBytes)
   }
 
   /// The words between runs of white space, split at most `limit` times.
@@ -170,5 +162,34 @@ extension Text {
       found = true
     }
     return found
+  }
+}
+
+/// Knuth, Morris and Pratt's search: time proportional to the text, whatever the needle.
+private struct TextPattern {
+  private let needle: [UInt8]
+  /// For each prefix of the needle, the length of its longest proper prefix that is also its suffix.
+  private let borders: [Int]
+
+  init(_ needle: [UInt8]) {
+    self.needle = needle
+    var borders = [0]
+    var length = 0
+    for byte in needle.dropFirst() {
+      while length > 0, needle[length] != byte { length = borders[length - 1] }
+      if needle[length] == byte { length += 1 }
+      borders.append(length)
+    }
+    self.borders = borders
+  }
+
+  func firstMatch(in text: [UInt8], from start: Int) -> Int? {
+    var length = 0
+    for offset in min(start, text.count)..<text.count {
+      while length > 0, needle[length] != text[offset] { length = borders[length - 1] }
+      if needle[length] == text[offset] { length += 1 }
+      if length == needle.count { return offset + 1 - length }
+    }
+    return nil
   }
 }

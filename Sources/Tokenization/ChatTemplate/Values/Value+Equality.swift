@@ -31,7 +31,13 @@ extension Value: Hashable {
     switch self {
     case .string(let text): hasher.combine(text)
     case .tuple(let elements), .list(let elements): hasher.combine(elements.items)
-    case .range(let range): hasher.combine(range.count)
+    case .range(let range):
+      hasher.combine(range.count)
+      if range.count > 0 { hasher.combine(range.start) }
+    case .iterator(let iterator): hasher.combine(ObjectIdentifier(iterator))
+    case .namespace(let namespace): hasher.combine(ObjectIdentifier(namespace))
+    case .loop(let loop): hasher.combine(ObjectIdentifier(loop))
+    case .macro(let macro): hasher.combine(ObjectIdentifier(macro))
     default: hasher.combine(typeName)
     }
   }

@@ -192,27 +192,37 @@ struct IntegerRange {
   var items: [Value] { (0..<count).map { .integer(element($0)) } }
 }
 
-/// Values that can be walked once.
+/// Values that can be walked once, each made when it is asked for.
 final class ValueIterator {
-  private let items: [Value]
+  /// What becomes of one element of the source; `nil` leaves it out.
+  typealias Transform = (Value) throws(ChatTemplateError) -> Value?
+
+  private let source: [Value]
   private var position = 0
+  private let transform: Transform?
+  /// Levels of containers, the iterators that this one draws from included.
   let depth: Int
 
-  init(_ items: [Value]) {
-    self.items = items
-    depth = (items.map(\.depth).max() ?? 0) + 1
+  init(_ source: [Value], depth: Int, transform: Transform?) {
+    self.source = source
+    self.depth = depth
+    self.transform = transform
   }
 
-  func next() -> Value? {
-    guard position < items.count else { return nil }
-    position += 1
-    return items[position - 1]
+  func next() throws(ChatTemplateError) -> Value? {
+    while position < source.count {
+      position += 1
+      guard let transform else { return source[position - 1] }
+      if let value = try transform(source[position - 1]) { return value }
+    }
+    return nil
   }
 
   /// Everything not yet taken.
-  func rest() -> [Value] {
-    defer { position = items.count }
-    return Array(items[position...])
+  func rest() throws(ChatTemplateError) -> [Value] {
+    var rest: [Value] = []
+    while let value = try next() { rest.append(value) }
+    return rest
   }
 }
 

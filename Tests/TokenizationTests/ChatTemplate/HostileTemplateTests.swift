@@ -1,0 +1,123 @@
+import Foundation
+import Testing
+
+import Tokenization
+
+@Suite struct `Hostile chat templates` {
+  /// Renders with no variables but `list`, on a thread with the smallest stack in use (512 KiB, as on macOS).
+  private func failure(of source: String, limits: TemplateLimits = .init()) -> ChatTemplateError? {
+    let outcome = OnSmallStack<ChatTemplateError?>(initial: nil)
+    outcome.run {
+      do throws(ChatTemplateError) {
+        _ = try ChatTemplate(source: source).render(variables: ["list": [1, 2, 3]], limits: limits)
+        return nil
+      } catch {
+        return error
+      }
+    }
+    return outcome.value
+  }
+
+  @Test(arguments: [
+    "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+    "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+    "{% macro m(f) %}{{ f(f) }}{% endmacro %}{{ m(m) }}",
+    "{% macro m() %}{% if list %}{% for x in list %}{{ [m()]|join }}{% endfor %}{% endif %}{% endmacro %}{{ m() }}",
+    "{% macro a() %}{% call b() %}{{ a() }}{% endcall %}{% endmacro %}{% macro b() %}{{ caller() }}{% endmacro %}{{ a() }}",
+    "{{ 'x' * 99999999999 }}", "{{ [0] * 99999999 }}", "{{ range(10 ** 9) }}", "{{ 'a'.center(10 ** 12) }}",
+    "{{ 'a'.zfill(10 ** 12) }}", "{{ '%999999999s' % 'a' }}", "{{ '%.99999f' % 1.0 }}", "{{ '{:>99999999999}'.format(1) }}",
+    "{{ 'a'|indent(99999999999) }}", "{{ 'abc'.replace('', 'x' * 9999999) }}", "{{ list|tojson(indent=99999999) }}",
+    "{% set n = namespace(s='x') %}{% for i in range(60) %}{% set n.s = n.s + n.s %}{% endfor %}{{ n.s|length }}",
+    "{% set n = namespace(s=[1]) %}{% for i in range(60) %}{% set n.s = n.s + n.s %}{% endfor %}",
+    "{% set n = namespace(s=[1]) %}{% for i in range(150) %}{% set n.s = [n.s, n.s] %}{% endfor %}{{ n.s }}",
+    "{% set n = namespace(s=[1]) %}{% for i in range(150) %}{% set n.s = [n.s, n.s] %}{% endfor %}{{ n.s == n.s }}",
+    "{% set n = namespace(s=[1]) %}{% for i in range(150) %}{% set n.s = [n.s, n.s] %}{% endfor %}{{ n.s|tojson }}",
+    "{% set n = namespace(s=(1,)) %}{% for i in range(150) %}{% set n.s = (n.s, n.s) %}{% endfor %}{{ {n.s: 1} }}",
+    "{% set n = namespace(s=[1]) %}{% for i in range(9999) %}{% set n.s = [n.s] %}{% endfor %}",
+    "{% set n = namespace(s={}) %}{% for i in range(9999) %}{% set n.s = {'a': n.s} %}{% endfor %}",
+    "{% set n = namespace(s=[1]) %}{% for i in range(9999) %}{% set n.s = n.s|map('string') %}{% set n.s = [n.s]|reverse %}{% endfor %}",
+    "{% set n = namespace() %}{% set n.self = n %}{{ n }}",
+    "{% set n = namespace(s='x' * 9999999) %}{% for i in range(9999) %}{% set n.t = n.s ~ 'y' %}{% endfor %}",
+    "{% set s = 'a' * 9999999 %}{% set t = 'a' * 999999 ~ 'b' %}{% for i in range(9999) %}{{ s.find(t) }}{% endfor %}",
+    "{% set s = 'ab' * 999999 %}{% for i in range(9999) %}{{ s.split('a')|length }}{% endfor %}",
+    "{% set s = range(99999)|list %}{% for i in range(9999) %}{{ s|sort|length }}{% endfor %}",
+    "{% for i in range(99999) %}{{ 'x' * 9999 }}{% endfor %}",
+    "{{ 2 ** 99999999 }}", "{{ 10 ** 400 }}", "{{ 9223372036854775807 + 1 }}", "{{ 9223372036854775807 * 2 }}",
+    "{{ (-9223372036854775807 - 1) // -1 }}", "{{ -(-9223372036854775807 - 1) }}", "{{ (-9223372036854775807 - 1)|abs }}",
+    "{{ 99999999999999999999 }}", "{{ 10.0 ** 9999 }}", "{{ '99999999999999999999'|int }}", "{{ 1e300|int }}",
+    "{{ range(-9223372036854775807, 9223372036854775807) }}",
+  ]) func `end in an error and neither hang nor crash`(source: String) {
+    #expect(failure(of: source) != nil)
+  }
+
+  @Test(arguments: [
+    "{{ " + String(repeating: "(", count: 50000) + "1", "{{ " + String(repeating: "[", count: 50000),
+    "{{ " + String(repeating: "-", count: 50000) + "1 }}", "{{ " + String(repeating: "not ", count: 50000) + "1 }}",
+    "{{ " + String(repeating: "a if b else ", count: 50000) + "c }}", String(repeating: "{% if a %}", count: 50000),
+    "{{ 1" + String(repeating: " if 1", count: 50000) + " }}", String(repeating: "{% for x in y %}", count: 50000),
+    "{{ " + String(repeating: "{1:", count: 50000), "{{ " + String(repeating: "f(", count: 50000),
+    "{{ " + String(repeating: "x[", count: 50000), "{% set " + String(repeating: "(", count: 50000),
+    String(repeating: "{% macro m() %}", count: 50000), "{{ 1 " + String(repeating: "is eq [", count: 50000),
+  ]) func `nested too deep are refused when parsed`(source: String) {
+    #expect(failure(of: source)?.kind == .limit)
+  }
+
+  @Test(arguments: [
+    "{{ 0" + String(repeating: " + 1", count: 20000) + " }}", "{{ 'a'" + String(repeating: " ~ 'b'", count: 20000) + " }}",
+    "{{ 1" + String(repeating: " < 2 > 1", count: 20000) + " }}", "{{ 0" + String(repeating: " or 0", count: 20000) + " }}",
+    "{{ list" + String(repeating: "|list", count: 20000) + " }}", "{{ 'a'" + String(repeating: ".strip()", count: 20000) + " }}",
+    String(repeating: "{% if list %}{% endif %}", count: 20000), "{% if 0 %}" + String(repeating: "{% elif 0 %}", count: 20000) + "{% endif %}",
+    "{{ 1" + String(repeating: " is number", count: 1) + " }}", String(repeating: "{{ 1 }}", count: 50000),
+  ]) func `that are long but flat render`(source: String) {
+    #expect(failure(of: source) == nil)
+  }
+
+  @Test func `cannot change what later renderings see`() throws {
+    let template = try ChatTemplate(source: "{% set n = namespace(c=n.c + 1 if n is defined else 0) %}{{ n.c }}")
+    #expect(try template.render(messages: []) == "0")
+    #expect(try template.render(messages: []) == "0")
+  }
+
+  @Test func `survive thousands of random mutations`() throws {
+    let folder = GoldenFiles.folder.appendingPathComponent("sources")
+    var seeds = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
+      .map { try String(contentsOf: folder.appendingPathComponent($0), encoding: .utf8) }
+    let golden = try GoldenFiles.json("snippets.json")
+    seeds += try #require(golden["snippets"]?.array).compactMap { $0["source"]?.string }
+    var variables = try GoldenFiles.variables(golden["variables"])
+    let conversations = try #require(GoldenFiles.json("renderings.json")["conversations"])
+    variables["messages"] = conversations["tool call"]
+    variables["bos_token"] = "<s>"
+    var limits = TemplateLimits()
+    limits.steps = 100_000
+    limits.outputBytes = 1 << 18
+    var random = Mutator(seed: 2)
+    var rendered = 0
+    for _ in 0..<4000 {
+      let seed = seeds.randomElement(using: &random.generator) ?? ""
+      let bytes = random.mutated(Array(seed.utf8), among: "{}%#-+|.,()[]'\"\\=<>~*/ 0123abxifn\n")
+      let source = String(decoding: bytes, as: UTF8.self)
+      if (try? ChatTemplate(source: source).render(variables: variables, limits: limits)) != nil { rendered += 1 }
+    }
+    #expect(rendered > 0)
+  }
+}
+
+/// Runs work on a thread of its own with a small stack, and waits for it.
+private final class OnSmallStack<Value>: @unchecked Sendable {
+  // Written by the thread before it signals, read after the wait.
+  var value: Value
+
+  init(initial: Value) { value = initial }
+
+  func run(_ work: @escaping @Sendable () -> Value) {
+    let done = DispatchSemaphore(value: 0)
+    let thread = Thread {
+      self.value = work()
+      done.signal()
+    }
+    thread.stackSize = 512 << 10
+    thread.start()
+    done.wait()
+  }
+}
