@@ -58,10 +58,12 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(name: "TokenizationTests", dependencies: ["Tokenization"], swiftSettings: strict),
     .testTarget(
-      name: "TransformerTests", dependencies: ["TestSupport", "Transformer", "Tensor", "ModelFiles"], swiftSettings: strict),
+      name: "TransformerTests", dependencies: ["TestSupport", "Transformer", "Tensor", "ModelFiles"],
+      swiftSettings: strict),
     .testTarget(
       name: "DecodingTests",
-      dependencies: ["TestSupport", "Decoding", "Speculation", "Tensor", "Transformer", "Tokenization"], swiftSettings: strict),
+      dependencies: ["TestSupport", "Decoding", "Speculation", "Tensor", "Transformer", "Tokenization"],
+      swiftSettings: strict),
     .testTarget(
       name: "SpeculationTests",
       dependencies: ["TestSupport", "Speculation", "Decoding", "Transformer", "Tokenization", "ModelFiles", "Tensor"],

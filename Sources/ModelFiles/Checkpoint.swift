@@ -71,7 +71,9 @@ public struct Checkpoint: Sendable {
     }
     guard let type = ElementType(rawValue: place.elementType) else {
       throw ModelFileError(
-        path, "tensor '\(name)' is \(place.elementType); supported are \(ElementType.allCases.map(\.rawValue).joined(separator: ", "))")
+        path,
+        "tensor '\(name)' is \(place.elementType); supported are \(ElementType.allCases.map(\.rawValue).joined(separator: ", "))"
+      )
     }
     guard
       let view = TensorView(

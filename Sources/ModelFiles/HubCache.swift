@@ -33,7 +33,8 @@ public struct HubCache: Sendable {
     let folder = folder(of: name)
     guard let commit = try? String(contentsOfFile: folder + "/refs/" + revision, encoding: .utf8) else {
       throw ModelFileError(
-        model, "there is no such directory, and the cache '\(root)' has no such model; 'foretoken pull \(model)' downloads it")
+        model,
+        "there is no such directory, and the cache '\(root)' has no such model; 'foretoken pull \(model)' downloads it")
     }
     let snapshot = folder + "/snapshots/" + commit.trimmingCharacters(in: .whitespacesAndNewlines)
     guard FileManager.default.fileExists(atPath: snapshot) else {

@@ -68,7 +68,8 @@ public struct ModelConfiguration: Sendable, Equatable {
         "architecture \(name); supported are \(Architecture.allCases.map(\.rawValue).joined(separator: ", "))")
     }
     guard file.quantization_config == nil else {
-      throw unsupported("a checkpoint that is quantised already (quantization_config); take the bf16 one and --quantization")
+      throw unsupported(
+        "a checkpoint that is quantised already (quantization_config); take the bf16 one and --quantization")
     }
     if let act = file.hidden_act, act != "silu" { throw unsupported("hidden_act \(act); only silu") }
     let bounds = SizeBounds(path: path)
@@ -82,7 +83,8 @@ public struct ModelConfiguration: Sendable, Equatable {
     vocabularySize = try bounds.check("vocab_size", file.vocab_size, in: 1...16_777_216)
     maximumPosition = try bounds.check("max_position_embeddings", file.max_position_embeddings, in: 1...16_777_216)
     guard headCount % kvHeadCount == 0 else {
-      throw ModelFileError(path, "num_attention_heads \(headCount) is not a multiple of num_key_value_heads \(kvHeadCount)")
+      throw ModelFileError(
+        path, "num_attention_heads \(headCount) is not a multiple of num_key_value_heads \(kvHeadCount)")
     }
     guard headSize % 2 == 0 else { throw ModelFileError(path, "head_dim is \(headSize); expected an even number") }
     let epsilon = file.rms_norm_eps ?? 1e-6

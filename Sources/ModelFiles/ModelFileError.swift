@@ -11,5 +11,6 @@ public struct ModelFileError: Error, Sendable, Equatable, CustomStringConvertibl
     self.reason = reason
   }
 
+  /// The path and the reason.
   public var description: String { "'\(path)': \(reason)" }
 }

@@ -13,7 +13,8 @@ public struct RotaryConfiguration: Sendable, Equatable {
     /// Low frequencies divided by `factor`, high ones kept, a ramp between.
     case llama3(factor: Double, lowFrequencyFactor: Double, highFrequencyFactor: Double, originalMaximum: Int)
     /// A ramp by the number of turns within the original context, and a scaled attention.
-    case yarn(factor: Double, originalMaximum: Int, attentionFactor: Double, fast: Double, slow: Double, truncates: Bool)
+    case yarn(
+      factor: Double, originalMaximum: Int, attentionFactor: Double, fast: Double, slow: Double, truncates: Bool)
   }
 
   /// Wavelengths grow from 2π to 2π · `base`.
@@ -28,7 +29,9 @@ public struct RotaryConfiguration: Sendable, Equatable {
     let type = parameters?.rope_type ?? parameters?.type ?? "default"
     func number(_ key: String, _ value: Double?) throws(ModelFileError) -> Double {
       guard let value else { throw ModelFileError(path, "rope scaling of type '\(type)' lacks '\(key)'") }
-      guard value > 0, value <= 1e6 else { throw ModelFileError(path, "rope scaling: \(key) is \(value); expected above 0") }
+      guard value > 0, value <= 1e6 else {
+        throw ModelFileError(path, "rope scaling: \(key) is \(value); expected above 0")
+      }
       return value
     }
     let original = parameters?.original_max_position_embeddings ?? maximumPosition
@@ -41,7 +44,9 @@ public struct RotaryConfiguration: Sendable, Equatable {
     case "llama3":
       let low = try number("low_freq_factor", parameters?.low_freq_factor)
       let high = try number("high_freq_factor", parameters?.high_freq_factor)
-      guard high > low else { throw ModelFileError(path, "high_freq_factor \(high) is not above low_freq_factor \(low)") }
+      guard high > low else {
+        throw ModelFileError(path, "high_freq_factor \(high) is not above low_freq_factor \(low)")
+      }
       scaling = .llama3(
         factor: try number("factor", parameters?.factor), lowFrequencyFactor: low, highFrequencyFactor: high,
         originalMaximum: original)

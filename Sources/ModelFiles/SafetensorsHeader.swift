@@ -27,7 +27,8 @@ struct SafetensorsHeader {
   init(of file: MappedFile) throws(ModelFileError) {
     let path = file.path
     guard file.byteCount >= 8, let length = file.withBytes(in: 0..<8, Self.length) else {
-      throw ModelFileError(path, "has \(file.byteCount) bytes; a safetensors file begins with 8 for its header's length")
+      throw ModelFileError(
+        path, "has \(file.byteCount) bytes; a safetensors file begins with 8 for its header's length")
     }
     guard length <= Self.headerLimit else {
       throw ModelFileError(path, "claims a header of \(length) bytes; expected at most \(Self.headerLimit)")
@@ -43,7 +44,9 @@ struct SafetensorsHeader {
     for (name, raw) in members {
       entries.append(try Self.entry(name, raw, dataStart: start, byteCount: file.byteCount, path: path))
     }
-    entries.sort { ($0.byteRange.lowerBound, $0.byteRange.upperBound) < ($1.byteRange.lowerBound, $1.byteRange.upperBound) }
+    entries.sort {
+      ($0.byteRange.lowerBound, $0.byteRange.upperBound) < ($1.byteRange.lowerBound, $1.byteRange.upperBound)
+    }
     try Self.checkLayout(entries, dataStart: start, byteCount: file.byteCount, path: path)
     self.entries = entries
   }
@@ -57,13 +60,17 @@ struct SafetensorsHeader {
   ) throws(ModelFileError) -> Entry {
     guard let bits = bitsPerElement[raw.dtype] else {
       throw ModelFileError(
-        path, "tensor '\(name)' has the unknown dtype '\(raw.dtype)'; known are \(bitsPerElement.keys.sorted().joined(separator: ", "))")
+        path,
+        "tensor '\(name)' has the unknown dtype '\(raw.dtype)'; known are \(bitsPerElement.keys.sorted().joined(separator: ", "))"
+      )
     }
     guard raw.data_offsets.count == 2, raw.data_offsets[0] >= 0, raw.data_offsets[0] <= raw.data_offsets[1],
       raw.data_offsets[1] <= byteCount - dataStart
     else {
       throw ModelFileError(
-        path, "tensor '\(name)' has data_offsets \(raw.data_offsets); expected begin ≤ end ≤ \(byteCount - dataStart), the bytes that the file has")
+        path,
+        "tensor '\(name)' has data_offsets \(raw.data_offsets); expected begin ≤ end ≤ \(byteCount - dataStart), the bytes that the file has"
+      )
     }
     var size = bits / 8
     for extent in raw.shape {
@@ -76,7 +83,9 @@ struct SafetensorsHeader {
     let length = raw.data_offsets[1] - raw.data_offsets[0]
     guard size == length else {
       throw ModelFileError(
-        path, "tensor '\(name)' of shape \(raw.shape) and dtype \(raw.dtype) needs \(size) bytes, and its data_offsets span \(length)")
+        path,
+        "tensor '\(name)' of shape \(raw.shape) and dtype \(raw.dtype) needs \(size) bytes, and its data_offsets span \(length)"
+      )
     }
     return Entry(
       name: name, elementType: raw.dtype, shape: raw.shape,
@@ -90,11 +99,15 @@ struct SafetensorsHeader {
     for entry in entries {
       guard entry.byteRange.lowerBound >= end else {
         throw ModelFileError(
-          path, "tensor '\(entry.name)' begins at byte \(entry.byteRange.lowerBound - dataStart), before the one ahead of it ends at \(end - dataStart): they overlap")
+          path,
+          "tensor '\(entry.name)' begins at byte \(entry.byteRange.lowerBound - dataStart), before the one ahead of it ends at \(end - dataStart): they overlap"
+        )
       }
       guard entry.byteRange.lowerBound == end else {
         throw ModelFileError(
-          path, "bytes \(end - dataStart) to \(entry.byteRange.lowerBound - dataStart) belong to no tensor: the file is damaged")
+          path,
+          "bytes \(end - dataStart) to \(entry.byteRange.lowerBound - dataStart) belong to no tensor: the file is damaged"
+        )
       }
       end = entry.byteRange.upperBound
     }

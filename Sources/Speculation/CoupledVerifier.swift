@@ -13,6 +13,7 @@ public struct CoupledVerifier: Verifier {
   /// A verifier; it has no settings.
   public init() {}
 
+  /// Samples position by position until the target disagrees with a proposal.
   public func verify(
     _ proposals: [TokenID], logits: Activations, firstRow: Int, sampler: Sampler, counts: TokenCounts, position: Int
   ) -> [TokenID] {

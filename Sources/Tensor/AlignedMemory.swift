@@ -42,6 +42,7 @@ public struct MemoryError: Error, Sendable, CustomStringConvertible {
   /// The system's error number.
   public let code: Int32
 
+  /// One sentence with the size, the purpose and the system's reason.
   public var description: String {
     "cannot reserve \(byteCount) bytes for \(purpose): \(unsafe String(cString: strerror(code)))"
   }

@@ -33,7 +33,9 @@ public enum ElementType: String, Sendable, CaseIterable {
       guard extent >= 0, !overflow else { return nil }
       count = product
     }
-    guard count == byteRange.count, byteRange.lowerBound >= 0, byteRange.upperBound <= file.byteCount else { return nil }
+    guard count == byteRange.count, byteRange.lowerBound >= 0, byteRange.upperBound <= file.byteCount else {
+      return nil
+    }
     self.name = name
     self.elementType = elementType
     self.shape = shape

@@ -5,7 +5,9 @@ public import Tensor
 public final class CPUModelRunner: ModelRunner {
   /// What the model is.
   public let configuration: ModelConfiguration
+  /// Number of logits per row.
   public let vocabularySize: Int
+  /// What was reserved.
   public let capacity: RunnerCapacity
   /// Format of the matrices in memory.
   public let format: WeightFormat
@@ -56,6 +58,7 @@ public final class CPUModelRunner: ModelRunner {
     RunnerMemory(packedWeights: weights.packedByteCount, keyValueCache: storage.byteCount)
   }
 
+  /// The forward pass, top to bottom as the papers describe it.
   public func forward(_ batch: Batch) throws(RunnerError) -> Activations {
     try batch.check(against: capacity, vocabularySize: vocabularySize)
     let rows = batch.rowCount

@@ -102,10 +102,12 @@ struct DecoderLayerWeights {
     gateUp = try PackedMatrix(
       pairingGate: tensor("mlp.gate_proj.weight", [intermediate, hidden]),
       up: tensor("mlp.up_proj.weight", [intermediate, hidden]), format: format, pool: pool)
-    down = try PackedMatrix(stacking: [tensor("mlp.down_proj.weight", [hidden, intermediate])], format: format, pool: pool)
+    down = try PackedMatrix(
+      stacking: [tensor("mlp.down_proj.weight", [hidden, intermediate])], format: format, pool: pool)
     if configuration.hasFeedForwardBias {
       gateUpBias = (
-        try tensor("mlp.gate_proj.bias", [intermediate]).floats(), try tensor("mlp.up_proj.bias", [intermediate]).floats()
+        try tensor("mlp.gate_proj.bias", [intermediate]).floats(),
+        try tensor("mlp.up_proj.bias", [intermediate]).floats()
       )
       downBias = try tensor("mlp.down_proj.bias", [hidden]).floats()
     } else {

@@ -34,7 +34,8 @@ import Testing
       if share.positions.count == 1, share.reachesEnd {
         return "\(name):decode \(share.positions.lowerBound)" + (share.window > 0 ? " +\(share.window)" : "")
       }
-      return "\(name):prefill \(share.positions.lowerBound)..<\(share.positions.upperBound)" + (share.reachesEnd ? " end" : "")
+      return "\(name):prefill \(share.positions.lowerBound)..<\(share.positions.upperBound)"
+        + (share.reachesEnd ? " end" : "")
     }.joined(separator: ", ")
   }
 
@@ -119,7 +120,9 @@ import Testing
           let accepted = Int.random(in: 0...share.window, using: &generator)
           left[share.request] = remaining - accepted - 1
           #expect(remaining - accepted - 1 >= 0, "more tokens than were asked for")
-          if remaining - accepted - 1 == 0 { scheduler.remove(share.request) } else {
+          if remaining - accepted - 1 == 0 {
+            scheduler.remove(share.request)
+          } else {
             scheduler.commit(share, accepted: accepted, appended: accepted + 1)
           }
         }

@@ -4,14 +4,23 @@ public import Foundation
 ///
 /// Two of them agree on almost nothing, so that almost every proposal is rejected.
 public struct RandomModel: Sendable {
+  /// `config.json`'s numbers.
   public var hiddenSize = 48
+  /// Number of layers.
   public var layerCount = 2
+  /// Query heads.
   public var headCount = 4
+  /// Key and value heads.
   public var kvHeadCount = 2
+  /// Channels per head.
   public var headSize = 16
+  /// Width of the feed-forward network.
   public var intermediateSize = 80
+  /// Number of token ids.
   public var vocabularySize = 193
+  /// As `config.json` names it.
   public var architecture = "Qwen3ForCausalLM"
+  /// Selects the weights.
   public var seed: UInt64 = 1
 
   /// A Qwen3 of 48 channels.
@@ -63,7 +72,8 @@ public struct RandomModel: Sendable {
         data.append(UInt8(bits & 0xFF))
         data.append(UInt8(bits >> 8))
       }
-      header[tensor.name] = ["dtype": "BF16", "shape": tensor.shape, "data_offsets": [start, data.count]] as [String: Any]
+      header[tensor.name] =
+        ["dtype": "BF16", "shape": tensor.shape, "data_offsets": [start, data.count]] as [String: Any]
     }
     let json = try JSONSerialization.data(withJSONObject: header)
     var file = Data()

@@ -45,6 +45,8 @@ public struct ProposalContext: Sendable {
 public final class NoProposer: Proposer {
   /// A proposer without state.
   public init() {}
+  /// An empty list for each context.
   public func propose(for contexts: [ProposalContext]) -> [[TokenID]] { contexts.map { _ in [] } }
+  /// Does nothing.
   public func forget(_ request: RequestID) {}
 }

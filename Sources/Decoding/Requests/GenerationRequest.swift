@@ -8,7 +8,9 @@ public struct RequestID: Hashable, Sendable, Comparable, CustomStringConvertible
   /// The request with that number.
   public init(_ number: Int) { self.number = number }
 
+  /// Earlier requests come first.
   public static func < (first: RequestID, second: RequestID) -> Bool { first.number < second.number }
+  /// "request 3".
   public var description: String { "request \(number)" }
 }
 
@@ -75,5 +77,6 @@ public struct RequestError: Error, Sendable, Equatable, CustomStringConvertible 
     self.message = message
   }
 
+  /// The message.
   public var description: String { message }
 }

@@ -47,7 +47,8 @@ public struct ModelDirectory: Sendable {
   public func chatTemplate() throws -> ChatTemplate {
     guard let source = tokenizer.chatTemplate else {
       throw EngineConfigurationError(
-        description: "'\(path)' has no chat template (no chat_template in tokenizer_config.json, no chat_template.jinja)")
+        description:
+          "'\(path)' has no chat template (no chat_template in tokenizer_config.json, no chat_template.jinja)")
     }
     return try ChatTemplate(source: source)
   }

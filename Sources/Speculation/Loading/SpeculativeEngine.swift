@@ -38,7 +38,8 @@ package struct LoopParts {
   private let proposer: any Proposer
 
   /// Loads the models that `configuration` names.
-  package init(_ configuration: EngineConfiguration, progress: @Sendable (String, Double) -> Void = { _, _ in }) throws {
+  package init(_ configuration: EngineConfiguration, progress: @Sendable (String, Double) -> Void = { _, _ in }) throws
+  {
     try configuration.validate()
     self.configuration = configuration
     window = configuration.speculation?.window ?? 0

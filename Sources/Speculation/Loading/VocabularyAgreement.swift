@@ -21,6 +21,7 @@ public struct VocabularyMismatch: Error, Sendable, CustomStringConvertible {
 
   static let shownCount = 5
 
+  /// One sentence with the first differences.
   public var description: String {
     let shown = differences.prefix(Self.shownCount).map { "\($0)" }.joined(separator: "; ")
     let more = differences.count > Self.shownCount ? "; and more" : ""

@@ -39,11 +39,13 @@ public final class DraftModelProposer: Proposer {
     pool = BlockPool(capacity: runner.capacity.blockCount, blockSize: runner.capacity.blockSize)
   }
 
+  /// Frees the request's KV blocks.
   public func forget(_ request: RequestID) {
     guard var cache = caches.removeValue(forKey: request) else { return }
     pool.truncate(&cache.table, to: 0)
   }
 
+  /// What the draft would write; nothing for a request that its KV cache has no room for.
   public func propose(for contexts: [ProposalContext]) throws -> [[TokenID]] {
     var proposals: [[TokenID]] = Array(repeating: [], count: contexts.count)
     // Rows of logits bound how many requests one pass can serve.

@@ -16,10 +16,12 @@ public final class NGramProposer: Proposer {
     self.lengths = lengths
   }
 
+  /// What followed the texts' last tokens earlier on.
   public func propose(for contexts: [ProposalContext]) -> [[TokenID]] {
     contexts.map { continuation(of: $0.tokens, window: $0.window) }
   }
 
+  /// Does nothing: the text itself is all it looks at.
   public func forget(_ request: RequestID) {}
 
   /// What followed the latest earlier occurrence of the longest repeated end of `tokens`; empty when none repeats.

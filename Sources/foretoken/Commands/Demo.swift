@@ -100,7 +100,8 @@ struct Demo: AsyncParsableCommand {
   private func measure(
     _ kind: String, _ text: String, _ engine: SpeculativeEngine, _ style: TextStyle
   ) async throws -> Row {
-    let prompt = try TemplateOptions.parse([]).tokens(for: [ChatMessage(role: "user", content: text)], of: engine.target)
+    let prompt = try TemplateOptions.parse([]).tokens(
+      for: [ChatMessage(role: "user", content: text)], of: engine.target)
     if !json { emit("\n" + style.bold(style.cyan("[\(kind)] \(text)")) + "\n") }
     let printer = AnswerPrinter(marksOrigin: true)
     // The run that is watched also warms up; it is not timed.
@@ -156,7 +157,8 @@ struct Demo: AsyncParsableCommand {
 
   private static func table(_ rows: [Row]) -> Table {
     var table = Table([
-      ("prompt", .left), ("tokens", .right), ("plain tok/s", .right), ("speculative tok/s", .right), ("speedup", .right),
+      ("prompt", .left), ("tokens", .right), ("plain tok/s", .right), ("speculative tok/s", .right),
+      ("speedup", .right),
       ("acceptance", .right), ("mean length", .right), ("identical output", .left),
     ])
     for row in rows {

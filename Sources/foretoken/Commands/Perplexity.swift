@@ -71,7 +71,9 @@ struct Perplexity: ParsableCommand {
     }
     bar.clear()
     if json { return try emitJSON(rows) }
-    var table = Table([("weights", .left), ("perplexity", .right), ("loss", .right), ("tokens", .right), ("memory", .right)])
+    var table = Table([
+      ("weights", .left), ("perplexity", .right), ("loss", .right), ("tokens", .right), ("memory", .right),
+    ])
     for row in rows {
       table.append([
         row.quantization, String(format: "%.4f", row.perplexity), row.loss_percent.formatted(digits: 2, suffix: " %"),

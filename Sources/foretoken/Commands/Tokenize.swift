@@ -65,6 +65,7 @@ struct Tokenize: ParsableCommand {
       bytes += input.utf8.count
     }
     let seconds = (ContinuousClock.now - started) / .seconds(1)
-    emit(String(format: "%.1f MB/s, %.0f tokens/s on one core\n", Double(bytes) / seconds / 1e6, Double(tokens) / seconds))
+    emit(
+      String(format: "%.1f MB/s, %.0f tokens/s on one core\n", Double(bytes) / seconds / 1e6, Double(tokens) / seconds))
   }
 }

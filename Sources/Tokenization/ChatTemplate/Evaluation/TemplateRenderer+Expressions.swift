@@ -26,7 +26,9 @@ extension TemplateRenderer {
     return .undefined(Undefined(message: "'\(name.string)' is undefined"))
   }
 
-  private func evaluateCompound(_ form: Expression.Form, in scope: Scope, caller: Value?) throws(ChatTemplateError)
+  private func evaluateCompound(
+    _ form: Expression.Form, in scope: Scope, caller: Value?
+  ) throws(ChatTemplateError)
     -> Value
   {
     switch form {
@@ -91,7 +93,9 @@ extension TemplateRenderer {
     return values
   }
 
-  private func dictionaryLiteral(_ pairs: [(key: Expression, value: Expression)], in scope: Scope)
+  private func dictionaryLiteral(
+    _ pairs: [(key: Expression, value: Expression)], in scope: Scope
+  )
     throws(ChatTemplateError) -> Value
   {
     var map = OrderedMap<Value, Value>()
@@ -109,7 +113,9 @@ extension TemplateRenderer {
     guard key.isHashable else { throw .evaluation("\(key.typeName) cannot be a key of a dictionary") }
   }
 
-  private func follow(_ steps: [Postfix], from base: Expression, in scope: Scope, caller: Value?)
+  private func follow(
+    _ steps: [Postfix], from base: Expression, in scope: Scope, caller: Value?
+  )
     throws(ChatTemplateError) -> Value
   {
     var value = try evaluate(base, in: scope)
@@ -154,7 +160,9 @@ extension TemplateRenderer {
     }
     if let unpacked = list.unpackedKeyword {
       let value = try evaluate(unpacked, in: scope)
-      guard case .dictionary(let entries) = value else { throw .evaluation("cannot unpack \(value.typeName) with '**'") }
+      guard case .dictionary(let entries) = value else {
+        throw .evaluation("cannot unpack \(value.typeName) with '**'")
+      }
       for (key, value) in zip(entries.map.keys, entries.map.values) {
         guard case .string(let name) = key else { throw .evaluation("the keys of '**' must be strings") }
         guard !arguments.keyword.contains(where: { $0.name == name }) else {
