@@ -6,8 +6,11 @@ public struct HubCache: Sendable {
   /// The folder that holds the models.
   public let root: String
 
-  /// The cache that the environment names: `HF_HUB_CACHE`, else `HF_HOME`/hub, else `~/.cache/huggingface/hub`.
-  public init(environment: [String: String] = ProcessInfo.processInfo.environment) {
+  /// The cache that this process's environment names.
+  public init() { self.init(environment: ProcessInfo.processInfo.environment) }
+
+  /// The cache that `environment` names: `HF_HUB_CACHE`, else `HF_HOME`/hub, else `~/.cache/huggingface/hub`.
+  public init(environment: [String: String]) {
     func folder(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
     let caches = folder("XDG_CACHE_HOME") ?? NSHomeDirectory() + "/.cache"
     root =

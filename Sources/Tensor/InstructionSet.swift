@@ -43,3 +43,10 @@ extension ElementType {
     }
   }
 }
+
+extension WeightFormat {
+  /// Memory of a packed matrix of `rows` outputs and `columns` inputs, in bytes.
+  public func packedByteCount(rows: Int, columns: Int) -> Int {
+    (rows + Int(FT_PANEL) - 1) / Int(FT_PANEL) * ft_panel_bytes(kernelValue, columns)
+  }
+}

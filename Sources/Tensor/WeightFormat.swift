@@ -9,3 +9,10 @@ public enum WeightFormat: String, Sendable, CaseIterable {
   /// 4-bit integers in groups along the input dimension, one scale per group; activations are quantised per row.
   case int4
 }
+
+extension WeightFormat {
+  /// The format of the output matrix beside layers of this one.
+  ///
+  /// The head decides between tokens directly; at four bits it would lose more than all layers together.
+  public var headFormat: WeightFormat { self == .int4 ? .int8 : self }
+}

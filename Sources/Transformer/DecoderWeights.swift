@@ -32,8 +32,7 @@ struct DecoderWeights {
     let output =
       configuration.tiesWordEmbeddings
       ? embedding : try checkpoint.tensor("lm_head.weight", shape: [vocabulary, hidden])
-    // The head decides between tokens directly; at four bits it would lose more than all layers together.
-    head = try PackedMatrix(stacking: [output], format: format == .int4 ? .int8 : format, pool: pool)
+    head = try PackedMatrix(stacking: [output], format: format.headFormat, pool: pool)
     progress(1)
   }
 }

@@ -1,0 +1,110 @@
+internal import ArgumentParser
+internal import Foundation
+internal import ModelFiles
+internal import Speculation
+internal import Tensor
+
+/// `foretoken inspect`: what a model directory holds, and what it would take to run it.
+struct Inspect: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Show a model's architecture, size, tokenizer, and what of it is unsupported.")
+
+  @Argument(help: "A model directory, or ORG/NAME in the Hugging Face cache.")
+  var model: String
+
+  @Flag(help: "Print JSON.")
+  var json = false
+
+  private struct Report: Encodable {
+    struct Tokenizer: Encodable {
+      let tokens: Int
+      let end_of_text_ids: [Int32]
+      let has_chat_template: Bool
+    }
+
+    var path: String
+    var architecture: [String: String] = [:]
+    var parameters: [String: Int] = [:]
+    var bytes_on_disk: [String: Int] = [:]
+    var memory_bytes: [String: Int] = [:]
+    var kv_cache_bytes_per_token: Int?
+    var tokenizer: Tokenizer?
+    /// Why the model, or a part of it, cannot be run.
+    var unsupported: [String] = []
+  }
+
+  func run() throws {
+    let path = try HubCache().locate(model)
+    var report = Report(path: path)
+    var configuration: ModelConfiguration?
+    var lines: [(String, String)] = [("directory", path)]
+    // Each part is looked at on its own, so that one problem does not hide the others.
+    func attempt(_ body: () throws -> Void) {
+      do { try body() } catch { report.unsupported.append("\(error)") }
+    }
+    attempt {
+      let found = try ModelConfiguration(directory: path)
+      configuration = found
+      report.architecture = found.facts
+      lines += found.facts.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    }
+    attempt {
+      let checkpoint = try Checkpoint(directory: path)
+      guard let configuration else { return }
+      let summary = ModelSummary(configuration: configuration, checkpoint: checkpoint)
+      report.parameters = summary.parameters
+      report.bytes_on_disk = summary.bytesOnDisk
+      report.memory_bytes = Dictionary(
+        uniqueKeysWithValues: summary.memoryByFormat.map { (Self.flag($0.key), $0.value) })
+      report.kv_cache_bytes_per_token = summary.keyValueBytesPerToken
+      let total = summary.parameters.values.reduce(0, +)
+      let parts = summary.parameters.sorted { $0.key < $1.key }.map { "\($0.key) \(Self.millions($0.value))" }
+      lines.append(("parameters", "\(Self.millions(total)) (\(parts.joined(separator: ", ")))"))
+      lines.append(
+        ("on disk", summary.bytesOnDisk.sorted { $0.key < $1.key }.map { "\($0.key) \(readable(bytes: $0.value))" }.joined(separator: ", ")))
+      for format in WeightFormat.allCases {
+        lines.append(("memory as \(Self.flag(format))", summary.memoryByFormat[format].map { readable(bytes: $0) } ?? "–"))
+      }
+      lines.append(("KV cache", "\(readable(bytes: summary.keyValueBytesPerToken)) per token"))
+    }
+    attempt {
+      let directory = try ModelDirectory(path)
+      let hasTemplate = directory.tokenizer.chatTemplate != nil
+      report.tokenizer = Report.Tokenizer(
+        tokens: directory.tokenizer.vocabularySize, end_of_text_ids: directory.endOfTextTokens.sorted(),
+        has_chat_template: hasTemplate)
+      lines.append(("tokenizer", "byte-level BPE, \(directory.tokenizer.vocabularySize) tokens"))
+      lines.append(("end of text", directory.endOfTextTokens.sorted().map { "\($0)" }.joined(separator: ", ")))
+      lines.append(("chat template", hasTemplate ? "yes" : "none"))
+      if hasTemplate { attempt { _ = try directory.chatTemplate() } }
+    }
+    report.unsupported = report.unsupported.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+    if json {
+      try emitJSON(report)
+    } else {
+      let style = TextStyle(for: .standardOutput)
+      let width = lines.map(\.0.count).max() ?? 0
+      for (name, value) in lines {
+        emit(style.bold(name) + String(repeating: " ", count: width - name.count + 2) + value + "\n")
+      }
+      for reason in report.unsupported { emit(style.red("problem") + "  " + reason + "\n") }
+    }
+    if !report.unsupported.isEmpty { throw ExitCode.failure }
+  }
+
+  private static func flag(_ format: WeightFormat) -> String { format == .bfloat16 ? "bf16" : format.rawValue }
+  private static func millions(_ count: Int) -> String { String(format: "%.2f M", Double(count) / 1e6) }
+}
+
+extension ModelConfiguration {
+  /// The architecture in words, by `config.json`'s keys.
+  fileprivate var facts: [String: String] {
+    [
+      "architecture": architecture.rawValue, "hidden_size": "\(hiddenSize)", "num_hidden_layers": "\(layerCount)",
+      "num_attention_heads": "\(headCount)", "num_key_value_heads": "\(kvHeadCount)", "head_dim": "\(headSize)",
+      "intermediate_size": "\(intermediateSize)", "vocab_size": "\(vocabularySize)",
+      "max_position_embeddings": "\(maximumPosition)", "tie_word_embeddings": "\(tiesWordEmbeddings)",
+      "rope": "base \(rotary.base), scaling \(rotary.scaling)",
+    ]
+  }
+}

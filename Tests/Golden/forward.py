@@ -1,0 +1,123 @@
+"""Reference values of the forward pass, from `transformers` in single precision.
+
+A dozen tiny checkpoints with random weights, one for each thing that configurations do differently, and the shipped
+pair: logits at a few positions, the likeliest token at all, and a greedy continuation with its margins.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+import transformers
+from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, Qwen2Config, Qwen3Config
+from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
+
+ROOT = Path(__file__).resolve().parents[2]
+BASE = dict(
+    hidden_size=64, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, intermediate_size=96,
+    vocab_size=193, max_position_embeddings=512, tie_word_embeddings=False, bos_token_id=0, eos_token_id=1,
+)
+
+
+def rope(kind: str, **values: float) -> dict[str, object]:
+    return {"rope_parameters": {"rope_type": kind, "rope_theta": 10_000.0, **values}}
+
+
+# name: (configuration class, changes, element type, largest shard in bytes or None)
+CONFIGURATIONS: dict[str, tuple[type, dict[str, object], torch.dtype, int | None]] = {
+    "qwen3-grouped": (Qwen3Config, dict(head_dim=16), torch.bfloat16, None),
+    "qwen3-wide-heads": (Qwen3Config, dict(head_dim=128, num_attention_heads=2, num_key_value_heads=1), torch.bfloat16, None),
+    "qwen3-tied-odd": (Qwen3Config, dict(head_dim=32, hidden_size=56, vocab_size=161, tie_word_embeddings=True), torch.bfloat16, None),
+    "qwen3-yarn": (
+        Qwen3Config,
+        dict(head_dim=32, **rope("yarn", factor=4.0, original_max_position_embeddings=32)), torch.bfloat16, None),
+    "qwen3-bias-sharded": (Qwen3Config, dict(head_dim=16, attention_bias=True), torch.bfloat16, 60_000),
+    "qwen2-plain": (Qwen2Config, dict(), torch.bfloat16, None),
+    "qwen2-eight-heads": (Qwen2Config, dict(num_attention_heads=8, num_key_value_heads=1, hidden_size=128, vocab_size=319), torch.bfloat16, None),
+    "llama-many-heads": (LlamaConfig, dict(num_attention_heads=4, num_key_value_heads=4, rms_norm_eps=1e-5), torch.bfloat16, None),
+    "llama-3-rope": (
+        LlamaConfig,
+        dict(head_dim=64, num_attention_heads=2, num_key_value_heads=1, **rope(
+            "llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=64)),
+        torch.bfloat16, None),
+    "llama-biases": (LlamaConfig, dict(attention_bias=True, mlp_bias=True), torch.bfloat16, None),
+    "llama-linear-half": (LlamaConfig, dict(hidden_size=72, num_attention_heads=2, num_key_value_heads=2, head_dim=36, **rope("linear", factor=2.0)), torch.float16, None),
+    "llama-single": (LlamaConfig, dict(num_hidden_layers=3, tie_word_embeddings=True), torch.float32, None),
+}
+
+
+def write_checkpoint(place: Path, name: str) -> None:
+    kind, changes, dtype, shard = CONFIGURATIONS[name]
+    torch.manual_seed(sum(name.encode()))
+    config = kind(**(BASE | changes))
+    model = AutoModelForCausalLM.from_config(config, attn_implementation="eager")
+    with torch.no_grad():
+        for key, parameter in model.named_parameters():
+            if "norm" in key:
+                parameter.copy_(1 + 0.2 * torch.randn_like(parameter))
+            elif "embed" in key:
+                parameter.copy_(0.5 * torch.randn_like(parameter))
+            else:
+                parameter.copy_(0.2 * torch.randn_like(parameter))
+    if dtype is torch.float32:
+        # Values that bf16 can hold: what is compared is the arithmetic, not the rounding of the weights.
+        model = model.to(torch.bfloat16).float()
+    if dtype is torch.float16:
+        model = model.to(torch.bfloat16).to(torch.float16)
+    place.mkdir(parents=True, exist_ok=True)
+    model.to(dtype).save_pretrained(place, max_shard_size=shard or "1GB")
+
+
+@torch.no_grad()
+def expectations(model_directory: Path, prompt: list[int], positions: int, new_tokens: int) -> dict[str, object]:
+    model = AutoModelForCausalLM.from_pretrained(model_directory, dtype=torch.float32, attn_implementation="eager").eval()
+    logits = model(torch.tensor([prompt])).logits[0]
+    chosen = [round(index * (len(prompt) - 1) / (positions - 1)) for index in range(positions)]
+    tokens, margins, past, step = [], [], None, torch.tensor([prompt])
+    for _ in range(new_tokens):
+        output = model(step, past_key_values=past, use_cache=True)
+        past = output.past_key_values
+        best = output.logits[0, -1].topk(2)
+        tokens.append(int(best.indices[0]))
+        margins.append(round(float(best.values[0] - best.values[1]), 5))
+        step = best.indices[:1].view(1, 1)
+    rotary = model.model.rotary_emb
+    return {
+        "prompt": prompt,
+        "positions": chosen,
+        "logits": [[float(f"{value:.5g}") for value in logits[position].tolist()] for position in chosen],
+        "argmax": logits.argmax(-1).tolist(),
+        "continuation": tokens,
+        "margins": margins,
+        "inverse_frequencies": rotary.inv_freq.tolist(),
+        "attention_scaling": float(rotary.attention_scaling),
+    }
+
+
+def write(place: Path, values: dict[str, object]) -> None:
+    place.write_text(json.dumps(values, separators=(",", ":")) + "\n")
+
+
+def generate(output: Path) -> None:
+    """Writes `output/forward/`: a directory for each random checkpoint, a file for each model of the pair."""
+    transformers.logging.set_verbosity_error()
+    folder = output / "forward"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in CONFIGURATIONS:
+        place = folder / name
+        write_checkpoint(place, name)
+        vocabulary = (BASE | CONFIGURATIONS[name][1])["vocab_size"]
+        generator = torch.Generator().manual_seed(7)
+        prompt = torch.randint(0, vocabulary, (40,), generator=generator).tolist()
+        write(place / "expected.json", expectations(place, prompt, positions=4, new_tokens=40))
+    text = (ROOT / "Training/heldout.txt").read_text()
+    for part in ("target", "draft"):
+        model = ROOT / f"Models/foretoken-reference-{part}"
+        prompt = AutoTokenizer.from_pretrained(model)(text)["input_ids"][:160]
+        write(folder / f"reference-{part}.json", expectations(model, prompt, positions=4, new_tokens=200))
+
+
+if __name__ == "__main__":
+    generate(Path(__file__).parent)

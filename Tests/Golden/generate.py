@@ -1,0 +1,20 @@
+"""Writes every reference file of the tests; run by `make golden`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import forward
+import templates
+import tokenization
+
+
+def main() -> None:
+    output = Path(__file__).resolve().parent
+    for part in (tokenization, templates, forward):
+        print(f"{part.__name__} …", flush=True)
+        part.generate(output)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+import Foundation
+import ModelFiles
+import Tensor
+import TestSupport
+import Testing
+import Transformer
+
+/// Values that `Tests/Golden/forward.py` computed with `transformers` in single precision.
+struct ForwardReference: Decodable {
+  let prompt: [Int32]
+  let positions: [Int]
+  let logits: [[Float]]
+  let argmax: [Int]
+  let continuation: [Int32]
+  let margins: [Float]
+  let inverse_frequencies: [Float]
+  let attention_scaling: Float
+
+  init(_ path: URL) throws {
+    self = try JSONDecoder().decode(ForwardReference.self, from: try Data(contentsOf: path))
+  }
+
+  static let folder = Places.golden.appendingPathComponent("forward")
+}
+
+/// What to compare: a model directory and its reference values.
+struct ForwardCase: Sendable, CustomTestStringConvertible {
+  let name: String
+  let directory: String
+  let expected: URL
+  var testDescription: String { name }
+
+  static let random: [ForwardCase] = [
+    "llama-3-rope", "llama-biases", "llama-linear-half", "llama-many-heads", "llama-single", "qwen2-eight-heads",
+    "qwen2-plain", "qwen3-bias-sharded", "qwen3-grouped", "qwen3-tied-odd", "qwen3-wide-heads", "qwen3-yarn",
+  ].map { name in
+    let folder = ForwardReference.folder.appendingPathComponent(name)
+    return ForwardCase(name: name, directory: folder.path, expected: folder.appendingPathComponent("expected.json"))
+  }
+  static let pair: [ForwardCase] = [("target", Places.target), ("draft", Places.draft)].map { part, directory in
+    let file = ForwardReference.folder.appendingPathComponent("reference-\(part).json")
+    return ForwardCase(name: "reference \(part)", directory: directory, expected: file)
+  }
+}
+
+@Suite struct ReferenceTests {
+  /// Largest difference of a logit that the promise allows.
+  static let tolerance: Float = 2e-2
+
+  func runner(_ directory: String, format: WeightFormat = .bfloat16) throws -> CPUModelRunner {
+    try CPUModelRunner(
+      checkpoint: Checkpoint(directory: directory), configuration: ModelConfiguration(directory: directory),
+      format: format, limits: RunnerLimits(rows: 64, logitRows: 64, positions: 400), pool: WorkerPool(threadCount: 2))
+  }
+
+  /// Logits of every position of the prompt, read in chunks of 64.
+  func prefill(_ runner: CPUModelRunner, _ tokens: [Int32], each: (Int, [Float]) -> Void) throws {
+    let blocks = (0..<Int32(runner.capacity.blockCount)).map { $0 }
+    for first in stride(from: 0, to: tokens.count, by: 64) {
+      let chunk = tokens[first..<min(first + 64, tokens.count)]
+      var batch = Batch()
+      batch.append(chunk, at: first, blocks: blocks, logitCount: chunk.count)
+      let logits = try runner.forward(batch)
+      for row in 0..<chunk.count { each(first + row, logits.row(row)) }
+    }
+  }
+
+  @Test("logits are those of transformers", arguments: ForwardCase.random + ForwardCase.pair)
+  func logits(example: ForwardCase) throws {
+    let expected = try ForwardReference(example.expected)
+    let runner = try runner(example.directory)
+    var (agreeing, worst): (Int, Float) = (0, 0)
+    try prefill(runner, expected.prompt) { position, found in
+      if found.indices.max(by: { found[$0] < found[$1] }) == expected.argmax[position] { agreeing += 1 }
+      guard let place = expected.positions.firstIndex(of: position) else { return }
+      for (value, wanted) in zip(found, expected.logits[place]) { worst = max(worst, abs(value - wanted)) }
+    }
+    #expect(worst < Self.tolerance, "largest difference \(worst)")
+    #expect(Double(agreeing) >= 0.995 * Double(expected.prompt.count), "\(agreeing) of \(expected.prompt.count)")
+  }
+
+  @Test("greedy continuations are those of transformers", arguments: ForwardCase.random + ForwardCase.pair)
+  func continuation(example: ForwardCase) throws {
+    let expected = try ForwardReference(example.expected)
+    let runner = try runner(example.directory)
+    let blocks = (0..<Int32(runner.capacity.blockCount)).map { $0 }
+    try prefill(runner, Array(expected.prompt.dropLast())) { _, _ in }
+    var (token, position) = (expected.prompt[expected.prompt.count - 1], expected.prompt.count - 1)
+    for (next, margin) in zip(expected.continuation, expected.margins) {
+      var batch = Batch()
+      batch.append([token], at: position, blocks: blocks, logitCount: 1)
+      let found = try runner.forward(batch).argmax(row: 0)
+      // Where two tokens are as good as equal either may come first; the reference's choice is followed.
+      if margin > 2 * Self.tolerance { #expect(found == Int(next), "at position \(position + 1)") }
+      (token, position) = (next, position + 1)
+    }
+  }
+
+  @Test("rotary frequencies are those of transformers", arguments: ForwardCase.random)
+  func frequencies(example: ForwardCase) throws {
+    let expected = try ForwardReference(example.expected)
+    let found = try ModelConfiguration(directory: example.directory).rotaryFrequencies()
+    #expect(found.inverseFrequencies.count == expected.inverse_frequencies.count)
+    for (value, wanted) in zip(found.inverseFrequencies, expected.inverse_frequencies) {
+      #expect(abs(value - wanted) <= 2e-6 * abs(wanted))
+    }
+    #expect(abs(found.attentionScale - expected.attention_scaling) < 1e-6)
+  }
+
+  @Test("quantised weights stay close to bf16 on the pair's own text", arguments: [WeightFormat.int8, .int4])
+  func quantisation(format: WeightFormat) throws {
+    let expected = try ForwardReference(ForwardCase.pair[0].expected)
+    var agreeing = 0
+    try prefill(try runner(Places.target, format: format), expected.prompt) { position, found in
+      if found.indices.max(by: { found[$0] < found[$1] }) == expected.argmax[position] { agreeing += 1 }
+    }
+    #expect(Double(agreeing) >= (format == .int8 ? 0.9 : 0.7) * Double(expected.prompt.count))
+  }
+
+  @Test("a batch that does not fit is refused by name")
+  func refusals() throws {
+    let runner = try runner(ForwardCase.random[0].directory)
+    func message(_ build: (inout Batch) -> Void) -> String {
+      var batch = Batch()
+      build(&batch)
+      return #expect(throws: RunnerError.self) { try runner.forward(batch) }?.description ?? ""
+    }
+    #expect(message { _ in }.contains("0 rows"))
+    #expect(message { $0.append([5000], at: 0, blocks: [0], logitCount: 1) }.contains("token id 5000"))
+    #expect(message { $0.append([1], at: 16, blocks: [0], logitCount: 1) }.contains("position 17"))
+    #expect(message { $0.append([1], at: 0, blocks: [9999], logitCount: 1) }.contains("block 9999"))
+  }
+}
