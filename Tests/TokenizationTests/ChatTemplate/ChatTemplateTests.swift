@@ -28,7 +28,8 @@ import Tokenization
         messages: messages, tools: tools, addGenerationPrompt: addGenerationPrompt, context)
       let output = try? template.render(variables: variables, now: GoldenFiles.now, timeZone: GoldenFiles.utc)
       let expected = entry["output"]?.string
-      #expect(output?.utf8.elementsEqual(expected?.utf8 ?? "".utf8) ?? (expected == nil),
+      #expect(
+        output?.utf8.elementsEqual(expected?.utf8 ?? "".utf8) ?? (expected == nil),
         "\(name), \(conversation), variant \(number):\n\(output ?? "error")\nexpected\n\(expected ?? "error")")
     }
   }

@@ -78,7 +78,8 @@ import Tokenization
     let seeds = try #require(GoldenFiles.json("documents.json").array).compactMap { $0["text"]?.string }
     var random = Mutator(seed: 1)
     for _ in 0..<5000 {
-      let bytes = random.mutated(Array((seeds.randomElement(using: &random.generator) ?? "").utf8), among: "[]{}\",:\\ue-+.0")
+      let bytes = random.mutated(
+        Array((seeds.randomElement(using: &random.generator) ?? "").utf8), among: "[]{}\",:\\ue-+.0")
       guard let value = try? JSONValue(parsing: bytes) else { continue }
       #expect(try JSONValue(parsing: value.serialized()) == value)
     }

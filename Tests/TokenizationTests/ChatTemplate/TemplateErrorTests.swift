@@ -35,11 +35,16 @@ import Tokenization
   }
 
   @Test(arguments: [
-    ("{% if x %}\n\n", 3, "the template ends inside 'if' of line 1, expected '{% elif %}' or '{% else %}' or '{% endif %}'"),
+    (
+      "{% if x %}\n\n", 2,
+      "the template ends inside 'if' of line 1, expected '{% elif %}' or '{% else %}' or '{% endif %}'"
+    ),
     ("a\n{{ 1 + }}", 2, "found '}}', expected an expression"),
     ("{% for x y %}", 1, "found 'y', expected 'in'"),
-    ("\n{% if x %}{% endfor %}", 2,
-      "unknown statement 'endfor', expected 'elif' or 'else' or 'endif' for 'if' of line 2"),
+    (
+      "\n{% if x %}{% endfor %}", 2,
+      "unknown statement 'endfor', expected 'elif' or 'else' or 'endif' for 'if' of line 2"
+    ),
     ("{{ (1] }}", 1, "unexpected ']', expected ')'"),
     ("{{ x|nope }}", 1, "there is no filter 'nope'"),
     ("{# x", 1, "the comment is not closed, expected '#}'"),
@@ -68,7 +73,8 @@ import Tokenization
   }
 
   @Test func `carry the template's own message when it refuses its input`() {
-    let error = failure(of: "x\n{{ raise_exception('Only ' ~ 1 + 1) if false else raise_exception('Roles must alternate') }}")
+    let error = failure(
+      of: "x\n{{ raise_exception('Only ' ~ 1 + 1) if false else raise_exception('Roles must alternate') }}")
     #expect(error?.kind == .raised)
     #expect(error?.message == "Roles must alternate")
     #expect(error?.line == 2)
@@ -84,7 +90,8 @@ import Tokenization
     #expect(message.fields.keys == ["role", "tool_calls", "content"])
     let template = try ChatTemplate(source: "{{ messages | tojson }}")
     #expect(
-      try template.render(messages: [message]) == #"[{"role": "assistant", "tool_calls": [{"id": "a"}], "content": null}]"#)
+      try template.render(messages: [message])
+        == #"[{"role": "assistant", "tool_calls": [{"id": "a"}], "content": null}]"#)
   }
 
   @Test(arguments: [[] as JSONValue, "x", [:], ["content": "x"], ["role": 1]])
@@ -93,7 +100,8 @@ import Tokenization
   }
 
   @Test func `see the variables that the caller adds over the usual ones`() throws {
-    let template = try ChatTemplate(source: "{{ tools is none }}{{ documents }}{{ add_generation_prompt }}{{ bos_token }}{{ x is defined }}")
+    let template = try ChatTemplate(
+      source: "{{ tools is none }}{{ documents }}{{ add_generation_prompt }}{{ bos_token }}{{ x is defined }}")
     #expect(try template.render(messages: []) == "TrueNoneTrueFalse")
     #expect(
       try template.render(messages: [], tools: [], addGenerationPrompt: false, context: ["bos_token": "<s>", "x": nil])

@@ -44,7 +44,9 @@ enum DateText {
     let dayOfYear: Int
   }
 
-  private static func field(_ code: Unicode.Scalar, _ padding: Unicode.Scalar?, _ fields: Fields)
+  private static func field(
+    _ code: Unicode.Scalar, _ padding: Unicode.Scalar?, _ fields: Fields
+  )
     throws(ChatTemplateError) -> String
   {
     func padded(_ value: Int, _ width: Int, _ standard: Unicode.Scalar = "0") -> String {

@@ -67,7 +67,9 @@ extension TemplateRenderer {
         scalars.removeFirst()
         specification.precision = max(try number(from: &scalars, take) ?? 0, 0)
       }
-      while let modifier = scalars.first, modifier == "l" || modifier == "h" || modifier == "L" { scalars.removeFirst() }
+      while let modifier = scalars.first, modifier == "l" || modifier == "h" || modifier == "L" {
+        scalars.removeFirst()
+      }
       guard let type = scalars.popFirst() else { throw .evaluation("a '%' field has no type") }
       specification.type = type
       specification.alignment = isLeft ? "<" : isZero && !"srac".unicodeScalars.contains(type) ? "=" : ">"
@@ -167,7 +169,9 @@ extension TemplateRenderer {
     return try laidOut(sign: Text(sign), Text(digits), specification)
   }
 
-  private static func floatDigits(_ value: Double, _ specification: FormatSpecification) throws(ChatTemplateError)
+  private static func floatDigits(
+    _ value: Double, _ specification: FormatSpecification
+  ) throws(ChatTemplateError)
     -> String
   {
     let type = specification.type ?? "g"
@@ -197,7 +201,9 @@ extension TemplateRenderer {
     return output + digits.dropFirst(whole.count)
   }
 
-  private func laidOut(sign: Text, _ body: Text, _ specification: FormatSpecification) throws(ChatTemplateError)
+  private func laidOut(
+    sign: Text, _ body: Text, _ specification: FormatSpecification
+  ) throws(ChatTemplateError)
     -> Text
   {
     let missing = specification.width - sign.count - body.count
@@ -259,7 +265,9 @@ extension TemplateRenderer {
     return try string(Text(utf8: output))
   }
 
-  private func fieldValue(_ field: Text, _ arguments: Arguments, _ automatic: inout Int) throws(ChatTemplateError)
+  private func fieldValue(
+    _ field: Text, _ arguments: Arguments, _ automatic: inout Int
+  ) throws(ChatTemplateError)
     -> Value
   {
     guard !field.contains("[") else { throw .unsupported("subscripts in 'format' are not supported") }
@@ -306,10 +314,14 @@ extension TemplateRenderer {
     }
     func none() throws(ChatTemplateError) -> Value { throw .evaluation("'*' is not part of a format") }
     specification.width = try number(from: &scalars, none) ?? 0
-    if let separator = scalars.first, separator == "," || separator == "_" { specification.groupsWith = scalars.popFirst() }
+    if let separator = scalars.first, separator == "," || separator == "_" {
+      specification.groupsWith = scalars.popFirst()
+    }
     if scalars.first == "." {
       scalars.removeFirst()
-      guard let precision = try number(from: &scalars, none) else { throw .evaluation("a format has '.' without digits") }
+      guard let precision = try number(from: &scalars, none) else {
+        throw .evaluation("a format has '.' without digits")
+      }
       specification.precision = precision
     }
     specification.type = scalars.popFirst()

@@ -10,14 +10,17 @@ extension TemplateRenderer {
       var attributes = OrderedMap<Text, Value>()
       let map = try mapping(arguments, of: "namespace")
       for (key, value) in zip(map.keys, map.values) {
-        guard case .string(let name) = key else { throw .evaluation("the attributes of a namespace must be named by strings") }
+        guard case .string(let name) = key else {
+          throw .evaluation("the attributes of a namespace must be named by strings")
+        }
         try checkNamespaceAttribute(name)
         attributes.set(value, for: name)
       }
       return try namespace(attributes)
     case .raiseException:
       let message = try arguments.bound(to: ["message"], required: 1, of: "raise_exception")
-      throw ChatTemplateError(.raised, try message[0].map { value throws(ChatTemplateError) in try text(of: value).string } ?? "")
+      throw ChatTemplateError(
+        .raised, try message[0].map { value throws(ChatTemplateError) in try text(of: value).string } ?? "")
     case .strftimeNow:
       let format = try arguments.bound(to: ["format"], required: 1, of: "strftime_now")
       guard case .string(let format)? = format[0] else { throw .evaluation("strftime_now needs a string") }
@@ -44,7 +47,8 @@ extension TemplateRenderer {
   }
 
   /// What Python's `dict(…)` builds: entries of a dictionary or pairs, then the keyword arguments.
-  private func mapping(_ arguments: Arguments, of callee: String) throws(ChatTemplateError) -> OrderedMap<Value, Value> {
+  private func mapping(_ arguments: Arguments, of callee: String) throws(ChatTemplateError) -> OrderedMap<Value, Value>
+  {
     guard arguments.positional.count <= 1 else {
       throw .evaluation("\(callee) takes at most 1 positional argument, found \(arguments.positional.count)")
     }

@@ -89,7 +89,9 @@ extension TemplateRenderer {
     throw .evaluation("\(try representation(of: sought).string) is not in \(receiver.typeName)")
   }
 
-  private func callMappingMethod(_ word: String, _ entries: Entries, _ arguments: Arguments, _ callee: String)
+  private func callMappingMethod(
+    _ word: String, _ entries: Entries, _ arguments: Arguments, _ callee: String
+  )
     throws(ChatTemplateError) -> Value
   {
     if word == "get" {
@@ -108,7 +110,9 @@ extension TemplateRenderer {
     }
   }
 
-  private func callLoopMethod(_ word: String, _ loop: LoopState, _ arguments: Arguments, _ callee: String)
+  private func callLoopMethod(
+    _ word: String, _ loop: LoopState, _ arguments: Arguments, _ callee: String
+  )
     throws(ChatTemplateError) -> Value
   {
     guard arguments.keyword.isEmpty else { throw .evaluation("\(callee) takes no keyword arguments") }

@@ -2,7 +2,9 @@ import Foundation
 
 /// Filters that make numbers.
 extension TemplateRenderer {
-  func numberFilter(_ filter: Filters.Name, _ value: Value, _ arguments: Arguments, _ callee: String)
+  func numberFilter(
+    _ filter: Filters.Name, _ value: Value, _ arguments: Arguments, _ callee: String
+  )
     throws(ChatTemplateError) -> Value
   {
     switch filter {

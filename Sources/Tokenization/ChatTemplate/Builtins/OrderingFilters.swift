@@ -1,6 +1,8 @@
 /// Filters that compare elements.
 extension TemplateRenderer {
-  func orderingFilter(_ filter: Filters.Name, _ value: Value, _ arguments: Arguments, _ callee: String)
+  func orderingFilter(
+    _ filter: Filters.Name, _ value: Value, _ arguments: Arguments, _ callee: String
+  )
     throws(ChatTemplateError) -> Value
   {
     switch filter {
@@ -67,7 +69,9 @@ extension TemplateRenderer {
     return isReversed ? values.reversed() : values
   }
 
-  private func merge(_ left: [(key: Value, value: Value)], _ right: [(key: Value, value: Value)])
+  private func merge(
+    _ left: [(key: Value, value: Value)], _ right: [(key: Value, value: Value)]
+  )
     throws(ChatTemplateError) -> [(key: Value, value: Value)]
   {
     var merged: [(key: Value, value: Value)] = []
@@ -88,7 +92,9 @@ extension TemplateRenderer {
     return merged
   }
 
-  private func dictionarySorted(_ value: Value, _ arguments: Arguments, _ callee: String) throws(ChatTemplateError)
+  private func dictionarySorted(
+    _ value: Value, _ arguments: Arguments, _ callee: String
+  ) throws(ChatTemplateError)
     -> Value
   {
     let bound = try arguments.bound(to: ["case_sensitive", "by", "reverse"], of: callee)

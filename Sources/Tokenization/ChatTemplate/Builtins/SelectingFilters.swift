@@ -1,6 +1,8 @@
 /// Filters that apply a filter or a test to every element, when the element is asked for.
 extension TemplateRenderer {
-  func selectingFilter(_ filter: Filters.Name, _ value: Value, _ arguments: Arguments, _ callee: String)
+  func selectingFilter(
+    _ filter: Filters.Name, _ value: Value, _ arguments: Arguments, _ callee: String
+  )
     throws(ChatTemplateError) -> Value
   {
     // Jinja makes nothing of anything false, even of what cannot be iterated.

@@ -1,6 +1,8 @@
 /// Filters on sequences that neither compare nor select.
 extension TemplateRenderer {
-  func sequenceFilter(_ filter: Filters.Name, _ value: Value, _ arguments: Arguments, _ callee: String)
+  func sequenceFilter(
+    _ filter: Filters.Name, _ value: Value, _ arguments: Arguments, _ callee: String
+  )
     throws(ChatTemplateError) -> Value
   {
     switch filter {
@@ -26,11 +28,15 @@ extension TemplateRenderer {
       return .integer(length)
     case .first:
       if case .iterator(let iterator) = value { return try iterator.next() ?? emptySequence }
-      if case .string(let text) = value { return text.isEmpty ? emptySequence : try item(.integer(0), of: .string(text)) }
+      if case .string(let text) = value {
+        return text.isEmpty ? emptySequence : try item(.integer(0), of: .string(text))
+      }
       return try items(of: value, purpose: "take the first element of").first ?? emptySequence
     case .last:
       if case .iterator = value { throw refusal(callee, value) }
-      if case .string(let text) = value { return text.isEmpty ? emptySequence : try item(.integer(-1), of: .string(text)) }
+      if case .string(let text) = value {
+        return text.isEmpty ? emptySequence : try item(.integer(-1), of: .string(text))
+      }
       return try items(of: value, purpose: "take the last element of").last ?? emptySequence
     case .items:
       if case .undefined = value { return try iterator([]) }

@@ -31,7 +31,9 @@ extension TemplateRenderer {
       }
     switch name {
     case _ where comparison != nil:
-      guard let comparison, let other = try arguments.positional(upTo: 1, required: 1, of: callee)[0] else { return false }
+      guard let comparison, let other = try arguments.positional(upTo: 1, required: 1, of: callee)[0] else {
+        return false
+      }
       return try compare(value, comparison, other)
     case "divisibleby":
       guard let divisor = try arguments.bound(to: ["num"], required: 1, of: callee)[0] else { return false }

@@ -1,6 +1,8 @@
 /// Filters on strings.
 extension TemplateRenderer {
-  func textFilter(_ filter: Filters.Name, _ value: Value, _ arguments: Arguments, _ callee: String)
+  func textFilter(
+    _ filter: Filters.Name, _ value: Value, _ arguments: Arguments, _ callee: String
+  )
     throws(ChatTemplateError) -> Value
   {
     if filter == .tojson { return try toJSON(value, arguments, callee) }
@@ -170,7 +172,8 @@ extension TemplateRenderer {
       style.keySeparator = key.string
     }
     // Every element may cost an indentation and the separators, so their length counts before anything is written.
-    let parts = (style.indentation?.utf8.count ?? 0) * value.depth + style.itemSeparator.utf8.count
+    let parts =
+      (style.indentation?.utf8.count ?? 0) * value.depth + style.itemSeparator.utf8.count
       + style.keySeparator.utf8.count
     let (length, overflow) = value.weight.multipliedReportingOverflow(by: parts + 8)
     try checkLength(overflow ? Int.max : length / 8)

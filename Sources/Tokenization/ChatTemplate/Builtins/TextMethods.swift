@@ -1,6 +1,8 @@
 /// The methods of Python's `str`.
 extension TemplateRenderer {
-  func callTextMethod(_ word: String, _ text: Text, _ arguments: Arguments, _ callee: String)
+  func callTextMethod(
+    _ word: String, _ text: Text, _ arguments: Arguments, _ callee: String
+  )
     throws(ChatTemplateError) -> Value
   {
     switch word {
@@ -38,7 +40,9 @@ extension TemplateRenderer {
     case "removeprefix", "removesuffix":
       let bound = try arguments.positional(upTo: 1, required: 1, of: callee)
       guard case .string(let affix)? = bound[0] else { throw .evaluation("\(callee) needs a string") }
-      if word == "removeprefix" { return .string(text.hasPrefix(affix) ? Text(text.utf8.dropFirst(affix.utf8.count)) : text) }
+      if word == "removeprefix" {
+        return .string(text.hasPrefix(affix) ? Text(text.utf8.dropFirst(affix.utf8.count)) : text)
+      }
       return .string(text.hasSuffix(affix) ? Text(text.utf8.dropLast(affix.utf8.count)) : text)
     case "partition", "rpartition": return try partitioned(text, arguments, callee, fromRight: word == "rpartition")
     case "center", "ljust", "rjust", "zfill": return try padded(word, text, arguments, callee)
@@ -47,7 +51,9 @@ extension TemplateRenderer {
   }
 
   /// Methods without arguments.
-  private func plainMethod(_ word: String, _ text: Text, _ arguments: Arguments, _ callee: String)
+  private func plainMethod(
+    _ word: String, _ text: Text, _ arguments: Arguments, _ callee: String
+  )
     throws(ChatTemplateError) -> Value
   {
     _ = try arguments.positional(upTo: 0, of: callee)
@@ -85,7 +91,9 @@ extension TemplateRenderer {
     }
   }
 
-  private func split(_ text: Text, _ arguments: Arguments, _ callee: String, fromRight: Bool)
+  private func split(
+    _ text: Text, _ arguments: Arguments, _ callee: String, fromRight: Bool
+  )
     throws(ChatTemplateError) -> Value
   {
     let bound = try arguments.bound(to: ["sep", "maxsplit"], of: callee)
@@ -99,7 +107,9 @@ extension TemplateRenderer {
     return try list(parts.map { .string($0) })
   }
 
-  private func partitioned(_ text: Text, _ arguments: Arguments, _ callee: String, fromRight: Bool)
+  private func partitioned(
+    _ text: Text, _ arguments: Arguments, _ callee: String, fromRight: Bool
+  )
     throws(ChatTemplateError) -> Value
   {
     let bound = try arguments.positional(upTo: 1, required: 1, of: callee)
@@ -108,14 +118,17 @@ extension TemplateRenderer {
     }
     let parts = fromRight ? text.splitFromRight(by: separator, limit: 1) : text.split(by: separator, limit: 1)
     guard parts.count == 2 else {
-      return try tuple(fromRight ? [.string(""), .string(""), .string(text)] : [.string(text), .string(""), .string("")])
+      return try tuple(
+        fromRight ? [.string(""), .string(""), .string(text)] : [.string(text), .string(""), .string("")])
     }
     return try tuple([.string(parts[0]), .string(separator), .string(parts[1])])
   }
 
   /// The part of `text` that a search's second and third argument leave, the code points before it, and the needle.
   /// The part is `nil` when the bounds leave nothing, not even the empty string.
-  private func searchWindow(_ text: Text, _ arguments: Arguments, _ callee: String)
+  private func searchWindow(
+    _ text: Text, _ arguments: Arguments, _ callee: String
+  )
     throws(ChatTemplateError) -> (window: Text?, start: Int, needle: Text)
   {
     let bound = try arguments.positional(upTo: 3, required: 1, of: callee)
@@ -124,7 +137,9 @@ extension TemplateRenderer {
     return (window, start, needle)
   }
 
-  private func window(of text: Text, from start: Value?, to end: Value?, _ callee: String)
+  private func window(
+    of text: Text, from start: Value?, to end: Value?, _ callee: String
+  )
     throws(ChatTemplateError) -> (Text?, Int)
   {
     if start == nil, end == nil { return (text, 0) }
@@ -139,7 +154,9 @@ extension TemplateRenderer {
     return (first <= last ? Text(scalars: scalars[first..<last]) : nil, first)
   }
 
-  private func found(_ word: String, _ text: Text, _ arguments: Arguments, _ callee: String)
+  private func found(
+    _ word: String, _ text: Text, _ arguments: Arguments, _ callee: String
+  )
     throws(ChatTemplateError) -> Value
   {
     let (window, start, needle) = try searchWindow(text, arguments, callee)
@@ -153,7 +170,9 @@ extension TemplateRenderer {
     return .integer(-1)
   }
 
-  private func hasAffix(_ text: Text, _ arguments: Arguments, _ callee: String, isPrefix: Bool)
+  private func hasAffix(
+    _ text: Text, _ arguments: Arguments, _ callee: String, isPrefix: Bool
+  )
     throws(ChatTemplateError) -> Value
   {
     let bound = try arguments.positional(upTo: 3, required: 1, of: callee)
@@ -167,7 +186,9 @@ extension TemplateRenderer {
     return .bool(false)
   }
 
-  private func padded(_ word: String, _ text: Text, _ arguments: Arguments, _ callee: String)
+  private func padded(
+    _ word: String, _ text: Text, _ arguments: Arguments, _ callee: String
+  )
     throws(ChatTemplateError) -> Value
   {
     let bound = try arguments.positional(upTo: word == "zfill" ? 1 : 2, required: 1, of: callee)
@@ -185,6 +206,7 @@ extension TemplateRenderer {
       }
       fill = character
     }
-    return try string(try aligned(text, width: width, fill: fill, word == "ljust" ? .left : word == "rjust" ? .right : .center))
+    return try string(
+      try aligned(text, width: width, fill: fill, word == "ljust" ? .left : word == "rjust" ? .right : .center))
   }
 }

@@ -207,7 +207,9 @@ extension TemplateRenderer {
     case .range(let range):
       guard let number = element.number, let index = Int(exactly: number.double) else { return false }
       guard range.count > 0 else { return false }
-      let (low, high) = (min(range.start, range.element(range.count - 1)), max(range.start, range.element(range.count - 1)))
+      let (low, high) = (
+        min(range.start, range.element(range.count - 1)), max(range.start, range.element(range.count - 1))
+      )
       return index >= low && index <= high && (index - range.start) % range.step == 0
     case .iterator(let iterator):
       while let item = try iterator.next() {
@@ -215,7 +217,9 @@ extension TemplateRenderer {
       }
       return false
     default:
-      for item in try items(of: container, purpose: "look with 'in' into") where try areEqual(item, element) { return true }
+      for item in try items(of: container, purpose: "look with 'in' into") where try areEqual(item, element) {
+        return true
+      }
       return false
     }
   }

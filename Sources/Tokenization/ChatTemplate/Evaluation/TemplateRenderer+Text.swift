@@ -39,7 +39,9 @@ extension TemplateRenderer {
       write(view.kind.rawValue)
       try writeElements(view.elements.items, "([", "])", into: &output, depth: depth)
     case .range(let range):
-      write(range.step == 1 ? "range(\(range.start), \(range.stop))" : "range(\(range.start), \(range.stop), \(range.step))")
+      write(
+        range.step == 1 ? "range(\(range.start), \(range.stop))" : "range(\(range.start), \(range.stop), \(range.step))"
+      )
     case .namespace(let namespace):
       write("<Namespace ")
       try writeEntries(
@@ -63,7 +65,9 @@ extension TemplateRenderer {
     output.append(contentsOf: close.utf8)
   }
 
-  private func writeEntries(_ keys: [Value], _ values: [Value], into output: inout [UInt8], depth: Int)
+  private func writeEntries(
+    _ keys: [Value], _ values: [Value], into output: inout [UInt8], depth: Int
+  )
     throws(ChatTemplateError)
   {
     output.append(UInt8(ascii: "{"))

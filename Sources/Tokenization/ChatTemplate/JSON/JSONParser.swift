@@ -187,7 +187,8 @@ private struct JSONParser {
   private mutating func hexadecimalUnit() throws(JSONError) -> UInt32 {
     var code: UInt32 = 0
     for _ in 0..<4 {
-      guard let byte = current, let digit = Unicode.Scalar(byte).properties.isASCIIHexDigit ? Unicode.Scalar(byte) : nil,
+      guard let byte = current,
+        let digit = Unicode.Scalar(byte).properties.isASCIIHexDigit ? Unicode.Scalar(byte) : nil,
         let value = Character(digit).hexDigitValue
       else { throw failure("found \(found), expected four hexadecimal digits after \\u") }
       code = code << 4 | UInt32(value)

@@ -30,7 +30,8 @@ extension TemplateLexer {
   }
 
   private mutating func symbol(_ current: Unicode.Scalar, open: inout [Unicode.Scalar]) throws(ChatTemplateError) {
-    if let next = scalar(at: position + 1), case let pair = "\(current)\(next)", Self.twoCharacterSymbols.contains(pair) {
+    if let next = scalar(at: position + 1), case let pair = "\(current)\(next)", Self.twoCharacterSymbols.contains(pair)
+    {
       append(.symbol(pair))
       advance(to: position + 2)
       return

@@ -64,7 +64,8 @@ struct TemplateLexer {
   private mutating func textAndTag() throws(ChatTemplateError) {
     var start = position
     while start < source.count,
-      !(source[start] == "{" && (scalar(at: start + 1) == "%" || scalar(at: start + 1) == "{" || scalar(at: start + 1) == "#"))
+      !(source[start] == "{"
+        && (scalar(at: start + 1) == "%" || scalar(at: start + 1) == "{" || scalar(at: start + 1) == "#"))
     {
       start += 1
     }

@@ -1,7 +1,8 @@
 extension TemplateParser {
   /// Names that stand for values.
   static let constants: [String: Literal] = [
-    "true": .bool(true), "True": .bool(true), "false": .bool(false), "False": .bool(false), "none": .none, "None": .none,
+    "true": .bool(true), "True": .bool(true), "false": .bool(false), "False": .bool(false), "none": .none,
+    "None": .none,
   ]
 
   /// An expression, or several with commas between, which make a tuple.

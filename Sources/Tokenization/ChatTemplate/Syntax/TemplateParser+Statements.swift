@@ -5,7 +5,9 @@ extension TemplateParser {
   ]
 
   /// Statements up to a tag named in `ends`, which is left as the current token; with no `ends`, to the template's end.
-  mutating func statements(until ends: Set<String>, opening: (tag: String, line: Int)?) throws(ChatTemplateError)
+  mutating func statements(
+    until ends: Set<String>, opening: (tag: String, line: Int)?
+  ) throws(ChatTemplateError)
     -> [Statement]
   {
     try descend()
@@ -41,7 +43,9 @@ extension TemplateParser {
   }
 
   /// The body of a statement: the end of its tag, statements, and the tag of `ends` that is left current.
-  private mutating func body(of tag: String, line: Int, until ends: Set<String>) throws(ChatTemplateError) -> [Statement] {
+  private mutating func body(
+    of tag: String, line: Int, until ends: Set<String>
+  ) throws(ChatTemplateError) -> [Statement] {
     _ = skip(symbol: ":")
     try expect(.statementEnd)
     return try statements(until: ends, opening: (tag, line))
@@ -54,7 +58,9 @@ extension TemplateParser {
     return statements
   }
 
-  private mutating func statement(expecting ends: Set<String>, opening: (tag: String, line: Int)?)
+  private mutating func statement(
+    expecting ends: Set<String>, opening: (tag: String, line: Int)?
+  )
     throws(ChatTemplateError) -> [Statement]
   {
     let line = line
@@ -217,7 +223,9 @@ extension TemplateParser {
   }
 
   /// A name, a namespace's attribute, or several with commas. `end` is the word that may follow a trailing comma.
-  private mutating func assignmentTarget(allowsNamespace: Bool, end: String?) throws(ChatTemplateError)
+  private mutating func assignmentTarget(
+    allowsNamespace: Bool, end: String?
+  ) throws(ChatTemplateError)
     -> AssignmentTarget
   {
     try descend()
@@ -242,7 +250,9 @@ extension TemplateParser {
     }
     ascend()
     if !isTuple {
-      guard let target = targets.first else { throw failure("found \(current.described), expected a name to assign to") }
+      guard let target = targets.first else {
+        throw failure("found \(current.described), expected a name to assign to")
+      }
       return target
     }
     return .tuple(targets)

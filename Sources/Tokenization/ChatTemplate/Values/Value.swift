@@ -182,7 +182,8 @@ struct IntegerRange {
     self.start = start
     self.stop = stop
     self.step = step
-    let (distance, overflow) = step > 0 ? stop.subtractingReportingOverflow(start) : start.subtractingReportingOverflow(stop)
+    let (distance, overflow) =
+      step > 0 ? stop.subtractingReportingOverflow(start) : start.subtractingReportingOverflow(stop)
     guard !overflow, step != Int.min else { return nil }
     count = distance <= 0 ? 0 : (distance - 1) / abs(step) + 1
   }
