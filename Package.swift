@@ -56,7 +56,7 @@ let package = Package(
       name: "ModelFilesTests",
       dependencies: ["ModelFiles", "Tensor", .product(name: "FlyingFox", package: "FlyingFox")],
       swiftSettings: strict),
-    .testTarget(name: "TokenizationTests", dependencies: ["Tokenization"], swiftSettings: strict),
+    .testTarget(name: "TokenizationTests", dependencies: ["TestSupport", "Tokenization"], swiftSettings: strict),
     .testTarget(
       name: "TransformerTests", dependencies: ["TestSupport", "Transformer", "Tensor", "ModelFiles"],
       swiftSettings: strict),

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 import Tokenization
 
@@ -94,7 +95,7 @@ import Tokenization
   @Test(arguments: ["qwen", "llama", "gpt2", "splits"]) func `no damage to a tokenizer file crashes`(
     name: String
   ) throws {
-    var random = SplitMix(state: UInt64(name.utf8.count))
+    var random = SeededGenerator(seed: UInt64(name.utf8.count))
     let bytes = Array(try Data(contentsOf: URL(fileURLWithPath: "\(GoldenFiles.directory(name))/tokenizer.json")))
     // Everything around the vocabulary is in the first and last kilobytes, so half of the changes are made there.
     let values = ["null", "-1", "1e999", "1099511627776", "\"\"", "[]", "{}", "true", "\"\\ud83d\"", "[[[[]]]]", "0"]
@@ -102,20 +103,20 @@ import Tokenization
     var loaded = 0
     for _ in 0..<300 {
       var damaged = bytes
-      for _ in 0...random.below(3) {
-        let place = random.below(2) == 0 ? random.below(min(2500, damaged.count)) : random.below(damaged.count)
-        switch random.below(6) {
-        case 0: damaged[place] = UInt8(random.below(256))
-        case 1: damaged[place] ^= UInt8(1 << random.below(8))
-        case 2: damaged.removeSubrange(place..<min(damaged.count, place + 1 + random.below(40)))
-        case 3: damaged.insert(contentsOf: values[random.below(values.count)], at: place)
+      for _ in 0...Int.random(in: 0..<3, using: &random) {
+        let place = Int.random(in: 0..<2, using: &random) == 0 ? Int.random(in: 0..<min(2500, damaged.count), using: &random) : Int.random(in: 0..<damaged.count, using: &random)
+        switch Int.random(in: 0..<6, using: &random) {
+        case 0: damaged[place] = UInt8(Int.random(in: 0..<256, using: &random))
+        case 1: damaged[place] ^= UInt8(1 << Int.random(in: 0..<8, using: &random))
+        case 2: damaged.removeSubrange(place..<min(damaged.count, place + 1 + Int.random(in: 0..<40, using: &random)))
+        case 3: damaged.insert(contentsOf: values[Int.random(in: 0..<values.count, using: &random)], at: place)
         case 4:
           // A value takes the place of another.
           guard let colon = damaged[place...].firstIndex(of: UInt8(ascii: ":")) else { continue }
           let end =
             damaged[colon...].firstIndex { $0 == UInt8(ascii: ",") || $0 == UInt8(ascii: "}") } ?? damaged.endIndex
-          damaged.replaceSubrange((colon + 1)..<end, with: values[random.below(values.count)])
-        default: damaged.removeSubrange((random.below(4) == 0 ? place : damaged.count - 1 - random.below(3))...)
+          damaged.replaceSubrange((colon + 1)..<end, with: values[Int.random(in: 0..<values.count, using: &random)])
+        default: damaged.removeSubrange((Int.random(in: 0..<4, using: &random) == 0 ? place : damaged.count - 1 - Int.random(in: 0..<3, using: &random))...)
         }
         if damaged.isEmpty { damaged = [0] }
       }
@@ -134,17 +135,5 @@ import Tokenization
     }
     // The changes are neither all harmless nor all fatal.
     #expect(loaded > 0 && loaded < 300)
-  }
-}
-
-/// SplitMix64: a small generator with a fixed sequence per seed.
-struct SplitMix {
-  var state: UInt64
-
-  mutating func below(_ bound: Int) -> Int {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var value = (state ^ state >> 30) &* 0xBF58_476D_1CE4_E5B9
-    value = (value ^ value >> 27) &* 0x94D0_49BB_1331_11EB
-    return Int((value ^ value >> 31) % UInt64(bound))
   }
 }

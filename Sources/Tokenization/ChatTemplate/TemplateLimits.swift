@@ -5,7 +5,7 @@ package struct TemplateLimits: Sendable {
   /// Evaluation steps: one per expression or statement, and one per element or 16 bytes that an operation makes.
   package var steps = 10_000_000
   /// Nested evaluations: expressions within statements within macro calls.
-  package var depth = 240
+  package var depth = 160
   /// Elements of one list, and of one range (Jinja's sandbox has the same bound for ranges).
   package var elements = 100_000
   /// Nested lists, tuples and dictionaries in one value that a template builds.
@@ -14,5 +14,5 @@ package struct TemplateLimits: Sendable {
   package init() {}
 
   /// Nested constructs in a template's text.
-  static let syntaxDepth = 80
+  static let syntaxDepth = 64
 }

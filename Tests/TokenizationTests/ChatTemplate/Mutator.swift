@@ -1,8 +1,10 @@
+import TestSupport
+
 /// Damages bytes at random, reproducibly.
 struct Mutator {
-  var generator: SplitMix
+  var generator: SeededGenerator
 
-  init(seed: UInt64) { generator = SplitMix(state: seed) }
+  init(seed: UInt64) { generator = SeededGenerator(seed: seed) }
 
   /// `bytes` with one to eight of: a byte changed, removed or inserted, a run doubled, moved or cut.
   mutating func mutated(_ bytes: [UInt8], among alphabet: String) -> [UInt8] {
@@ -23,18 +25,5 @@ struct Mutator {
       }
     }
     return bytes
-  }
-}
-
-/// Steele, Lea and Flood's SplitMix64.
-struct SplitMix: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var value = state
-    value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-    return value ^ (value >> 31)
   }
 }

@@ -36,7 +36,7 @@ import Tokenization
 
   @Test(arguments: [
     (
-      "{% if x %}\n\n", 3,
+      "{% if x %}\n\n", 2,
       "the template ends inside 'if' of line 1, expected '{% elif %}' or '{% else %}' or '{% endif %}'"
     ),
     ("a\n{{ 1 + }}", 2, "found '}}', expected an expression"),

@@ -123,6 +123,7 @@ final class TemplateRenderer {
   }
 
   /// What `statements` write, kept apart from the output.
+  @inline(never)
   func captured(_ statements: [Statement], in scope: Scope) throws(ChatTemplateError) -> (Text, Outcome) {
     let outer = output
     output = []
@@ -156,11 +157,7 @@ final class TemplateRenderer {
     switch statement.form {
     case .text(let text): try write(text)
     case .print(let expression): try write(try text(of: try evaluate(expression, in: scope)))
-    case .conditional(let branches, let otherwise):
-      for branch in branches where try evaluate(branch.condition, in: scope).isTrue {
-        return try execute(branch.body, in: scope)
-      }
-      return try execute(otherwise, in: scope)
+    case .conditional(let branches, let otherwise): return try choose(branches, otherwise, in: scope)
     case .loop(let loop): return try execute(loop, in: scope)
     case .set(let target, let expression):
       try assign(try evaluate(expression, in: scope), to: target, in: scope)
@@ -168,25 +165,41 @@ final class TemplateRenderer {
       let (text, outcome) = try captured(body, in: Scope(parent: scope))
       guard outcome == .finished else { return outcome }
       try assign(try applying(filters, to: .string(text), in: scope), to: target, in: scope)
-    case .with(let bindings, let body):
-      let inner = Scope(parent: scope)
-      var values: [Value] = []
-      for binding in bindings { values.append(try evaluate(binding.value, in: scope)) }
-      for (binding, value) in zip(bindings, values) { try assign(value, to: binding.target, in: inner) }
-      return try execute(body, in: inner)
+    case .with(let bindings, let body): return try execute(body, in: try bound(bindings, in: scope))
     case .filterBlock(let filters, let body):
       let (captured, outcome) = try captured(body, in: Scope(parent: scope))
       guard outcome == .finished else { return outcome }
       try write(try text(of: try applying(filters, to: .string(captured), in: scope)))
     case .macro(let definition): scope.variables[definition.name] = macro(definition, in: scope)
     case .callBlock(let call, let caller):
-      let result = try evaluate(call, in: scope, caller: macro(caller, in: scope))
-      try write(try text(of: result))
+      try write(try text(of: try evaluate(call, in: scope, caller: macro(caller, in: scope))))
     case .generation(let body): _ = try execute(body, in: Scope(parent: scope))
     case .breakLoop: return .broke
     case .continueLoop: return .continued
     }
     return .finished
+  }
+
+  @inline(never)
+  private func choose(
+    _ branches: [(condition: Expression, body: [Statement])], _ otherwise: [Statement], in scope: Scope
+  ) throws(ChatTemplateError) -> Outcome {
+    for branch in branches where try evaluate(branch.condition, in: scope).isTrue {
+      return try execute(branch.body, in: scope)
+    }
+    return try execute(otherwise, in: scope)
+  }
+
+  /// A scope within `scope` that holds the variables of a `with` statement; their values are read outside it.
+  @inline(never)
+  private func bound(
+    _ bindings: [(target: AssignmentTarget, value: Expression)], in scope: Scope
+  )
+    throws(ChatTemplateError) -> Scope
+  {
+    let inner = Scope(parent: scope)
+    for binding in bindings { try assign(try evaluate(binding.value, in: scope), to: binding.target, in: inner) }
+    return inner
   }
 
   private func macro(_ definition: MacroDefinition, in scope: Scope) -> Value {
@@ -195,12 +208,14 @@ final class TemplateRenderer {
   }
 
   /// Applies `filters` one after the other.
+  @inline(never)
   private func applying(_ filters: [Postfix], to value: Value, in scope: Scope) throws(ChatTemplateError) -> Value {
     var value = value
     for filter in filters { value = try apply(filter, to: value, in: scope, extra: nil) }
     return value
   }
 
+  @inline(never)
   private func execute(_ loop: Loop, in scope: Scope) throws(ChatTemplateError) -> Outcome {
     let source = try items(of: try evaluate(loop.sequence, in: scope), purpose: "loop over")
     var passes: ((Value) throws(ChatTemplateError) -> Bool)?

@@ -70,8 +70,6 @@ struct JSONWriter {
       for scalar in String(decoding: utf8, as: UTF8.self).unicodeScalars {
         if scalar.value < 0x7F {
           writeByte(UInt8(scalar.value))
-        } else if scalar.value == 0x7F {
-          output.append(0x7F)
         } else {
           for unit in UTF16.encode(scalar) ?? .init() { write("\\u" + Self.hexadecimal(unit)) }
         }
