@@ -3,6 +3,7 @@ internal import Foundation
 internal import ModelFiles
 internal import Speculation
 internal import Tensor
+internal import Tokenization
 
 /// `foretoken inspect`: what a model directory holds, and what it would take to run it.
 struct Inspect: ParsableCommand {

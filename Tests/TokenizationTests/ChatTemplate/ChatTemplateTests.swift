@@ -5,7 +5,7 @@ import Tokenization
 
 @Suite struct `Chat templates` {
   @Test func `render every reference conversation as transformers does, and fail where it fails`() throws {
-    let golden = try GoldenFiles.json("renderings.json")
+    let golden = try TemplateReferences.json("renderings.json")
     let cases = try #require(golden["cases"]?.array)
     let variants = try #require(golden["variants"]?.array)
     #expect(cases.count >= 60)
@@ -14,9 +14,9 @@ import Tokenization
       let name = try #require(entry["template"]?.string)
       let conversation = try #require(entry["conversation"]?.string)
       guard case .integer(let number)? = entry["variant"] else { continue }
-      let template = try templates[name] ?? ChatTemplate(source: GoldenFiles.source(name))
+      let template = try templates[name] ?? ChatTemplate(source: TemplateReferences.source(name))
       templates[name] = template
-      var context = try GoldenFiles.variables(variants[number])
+      var context = try TemplateReferences.variables(variants[number])
       var tools: [JSONValue]?
       var addGenerationPrompt = true
       if case .bool(let given)? = context.removeValue(forKey: "add_generation_prompt") { addGenerationPrompt = given }
@@ -26,7 +26,7 @@ import Tokenization
       let messages = try #require(golden["conversations"]?[conversation]?.array).map { try ChatMessage(json: $0) }
       let variables = ChatTemplate.variables(
         messages: messages, tools: tools, addGenerationPrompt: addGenerationPrompt, context)
-      let output = try? template.render(variables: variables, now: GoldenFiles.now, timeZone: GoldenFiles.utc)
+      let output = try? template.render(variables: variables, now: TemplateReferences.now, timeZone: TemplateReferences.utc)
       let expected = entry["output"]?.string
       #expect(
         output?.utf8.elementsEqual(expected?.utf8 ?? "".utf8) ?? (expected == nil),
@@ -35,8 +35,8 @@ import Tokenization
   }
 
   @Test func `evaluate every reference snippet as jinja2 does, and fail where it fails`() throws {
-    let golden = try GoldenFiles.json("snippets.json")
-    let variables = try GoldenFiles.variables(golden["variables"])
+    let golden = try TemplateReferences.json("snippets.json")
+    let variables = try TemplateReferences.variables(golden["variables"])
     let snippets = try #require(golden["snippets"]?.array)
     #expect(snippets.count >= 200)
     for snippet in snippets {
@@ -44,7 +44,7 @@ import Tokenization
       let expected = snippet["output"]?.string
       do {
         let output = try ChatTemplate(source: source)
-          .render(variables: variables, now: GoldenFiles.now, timeZone: GoldenFiles.utc)
+          .render(variables: variables, now: TemplateReferences.now, timeZone: TemplateReferences.utc)
         #expect(expected.map(output.hasSameScalars) ?? false, "\(source)\n\(output)\nexpected\n\(expected ?? "error")")
       } catch {
         #expect(expected == nil, "\(source)\nfailed: \(error)\nexpected\n\(expected ?? "error")")

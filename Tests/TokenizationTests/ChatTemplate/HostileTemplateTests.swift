@@ -88,13 +88,13 @@ import Tokenization
   }
 
   @Test func `survive thousands of random mutations`() throws {
-    let folder = GoldenFiles.folder.appendingPathComponent("sources")
+    let folder = TemplateReferences.folder.appendingPathComponent("sources")
     var seeds = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
       .map { try String(contentsOf: folder.appendingPathComponent($0), encoding: .utf8) }
-    let golden = try GoldenFiles.json("snippets.json")
+    let golden = try TemplateReferences.json("snippets.json")
     seeds += try #require(golden["snippets"]?.array).compactMap { $0["source"]?.string }
-    var variables = try GoldenFiles.variables(golden["variables"])
-    let conversations = try #require(GoldenFiles.json("renderings.json")["conversations"])
+    var variables = try TemplateReferences.variables(golden["variables"])
+    let conversations = try #require(TemplateReferences.json("renderings.json")["conversations"])
     variables["messages"] = conversations["tool call"]
     variables["bos_token"] = "<s>"
     var limits = TemplateLimits()

@@ -4,7 +4,7 @@ import Tokenization
 
 @Suite struct `JSON values` {
   @Test func `are read and written as Python's json does, or refused where it refuses`() throws {
-    let documents = try #require(GoldenFiles.json("documents.json").array)
+    let documents = try #require(TemplateReferences.json("documents.json").array)
     #expect(documents.count > 200)
     var ascii = JSONStyle.python
     ascii.escapesNonASCII = true
@@ -75,7 +75,7 @@ import Tokenization
   }
 
   @Test func `survive thousands of random mutations`() throws {
-    let seeds = try #require(GoldenFiles.json("documents.json").array).compactMap { $0["text"]?.string }
+    let seeds = try #require(TemplateReferences.json("documents.json").array).compactMap { $0["text"]?.string }
     var random = Mutator(seed: 1)
     for _ in 0..<5000 {
       let bytes = random.mutated(

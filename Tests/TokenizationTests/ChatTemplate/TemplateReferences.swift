@@ -4,7 +4,7 @@ import Testing
 import Tokenization
 
 /// The reference files that `Tests/Golden/templates.py` writes.
-enum GoldenFiles {
+enum TemplateReferences {
   static let folder = URL(fileURLWithPath: #filePath)
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
     .appendingPathComponent("Golden/templates")

@@ -1,0 +1,215 @@
+internal import Crypto
+internal import Foundation
+
+#if canImport(FoundationNetworking)
+internal import FoundationNetworking
+#endif
+
+/// How far a download is.
+public struct PullProgress: Sendable, Equatable {
+  /// The file under way.
+  public let file: String
+  /// Bytes of all files that are here.
+  public let receivedBytes: Int
+  /// Bytes of all files.
+  public let totalBytes: Int
+}
+
+/// Downloads models from the Hugging Face hub into the shared cache.
+public struct HubClient: Sendable {
+  private let endpoint: String
+  private let token: String?
+  private let cache: HubCache
+  /// Pauses before another try after a dropped connection.
+  private let pausesSeconds: [Double]
+
+  /// A client for the hub and the token that this process's environment names.
+  public init() { self.init(environment: ProcessInfo.processInfo.environment) }
+
+  /// A client for the hub that `environment` names: `HF_ENDPOINT`, `HF_TOKEN` (or the file that `huggingface-cli login`
+  /// writes), and the cache's variables.
+  public init(environment: [String: String], pausesSeconds: [Double] = [1, 2, 4, 8, 16]) {
+    func value(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
+    endpoint = (value("HF_ENDPOINT") ?? "https://huggingface.co").trimmingSuffix("/")
+    let home = value("HF_HOME") ?? NSHomeDirectory() + "/.cache/huggingface"
+    let file = value("HF_TOKEN_PATH") ?? home + "/token"
+    let saved = try? String(contentsOfFile: file, encoding: .utf8)
+    token = value("HF_TOKEN") ?? saved?.trimmingCharacters(in: .whitespacesAndNewlines)
+    cache = HubCache(environment: environment)
+    self.pausesSeconds = pausesSeconds
+  }
+
+  /// Downloads what an engine needs of a model: weights, configuration, tokenizer, licence.
+  ///
+  /// Files that are here already are kept, interrupted ones go on where they stopped, and every one is checked against
+  /// the hub's checksum before it takes its place.
+  ///
+  /// - Parameters:
+  ///   - model: ORG/NAME.
+  ///   - revision: a branch, tag or commit.
+  /// - Returns: the directory with the model's files.
+  /// - Throws: `HubError` that says what the hub answered, or which file is damaged.
+  public func pull(
+    _ model: String, revision: String = "main", progress: @escaping @Sendable (PullProgress) -> Void = { _ in }
+  ) async throws -> String {
+    guard let name = ModelName(model) else {
+      throw HubError("'\(model)' is no model name; expected ORG/NAME such as Qwen/Qwen3-0.6B")
+    }
+    guard !revision.isEmpty, revision.split(separator: "/").allSatisfy({ $0 != ".." && $0 != "." }), !revision.hasPrefix("/")
+    else { throw HubError("'\(revision)' is no revision; expected a branch, tag or commit") }
+    let folder = cache.folder(of: name)
+    try make(folder + "/blobs")
+    let listing = try await list(model, revision, folder: folder)
+    let files = try listing.siblings.filter(\.isWanted).map { try $0.checked() }
+    guard !files.isEmpty else { throw HubError("'\(model)' at '\(revision)' has no model files") }
+    let total = files.reduce(0) { $0 + $1.size }
+    var done = 0
+    let snapshot = folder + "/snapshots/" + listing.sha
+    for file in files {
+      let before = done
+      try await fetch(file, of: model, commit: listing.sha, folder: folder) { size in
+        progress(PullProgress(file: file.name, receivedBytes: before + size, totalBytes: total))
+      }
+      try link(file, folder: folder, snapshot: snapshot)
+      done += file.size
+      progress(PullProgress(file: file.name, receivedBytes: done, totalBytes: total))
+    }
+    let reference = folder + "/refs/" + revision
+    try make((reference as NSString).deletingLastPathComponent)
+    try Data(listing.sha.utf8).write(to: URL(fileURLWithPath: reference), options: .atomic)
+    return snapshot
+  }
+
+  // MARK: Listing
+
+  private func list(_ model: String, _ revision: String, folder: String) async throws -> RepositoryListing {
+    let escaped = revision.addingPercentEncoding(withAllowedCharacters: .alphanumerics.union(.init(charactersIn: "._-"))) ?? revision
+    let path = folder + "/listing-\(UUID().uuidString).json"
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let what = "the list of files of '\(model)' at '\(revision)'"
+    _ = try await transfer("/api/models/\(model)/revision/\(escaped)?blobs=true", to: path, what: what) { _ in }
+    guard let listing = try? JSONDecoder().decode(RepositoryListing.self, from: Data(contentsOf: URL(fileURLWithPath: path))) else {
+      throw HubError("\(endpoint) answered \(what) with something else than such a list")
+    }
+    guard !listing.sha.isEmpty, listing.sha.allSatisfy(\.isHexDigit) else {
+      throw HubError("\(endpoint) names the commit '\(listing.sha)', which is none")
+    }
+    return listing
+  }
+
+  // MARK: Files
+
+  /// Brings one file into `blobs`, unless it is there.
+  private func fetch(
+    _ file: HubFile, of model: String, commit: String, folder: String, received: @escaping @Sendable (Int) -> Void
+  ) async throws {
+    let blob = folder + "/blobs/" + file.blob
+    if Self.size(of: blob) == file.size { return }
+    let partial = blob + ".incomplete"
+    let escaped = file.name.addingPercentEncoding(withAllowedCharacters: .urlPathAllowed) ?? file.name
+    if Self.size(of: partial) ?? 0 > file.size { try? FileManager.default.removeItem(atPath: partial) }
+    if Self.size(of: partial) != file.size || file.size == 0 {
+      _ = try await transfer("/\(model)/resolve/\(commit)/\(escaped)", to: partial, what: "'\(file.name)'", received: received)
+    }
+    let found = try Self.checksum(of: partial, like: file.checksum)
+    guard found == file.checksum else {
+      try? FileManager.default.removeItem(atPath: partial)
+      throw HubError(
+        "'\(file.name)' of '\(model)' arrived damaged: its checksum is \(found.text), the hub's is \(file.checksum.text); it was deleted, try again"
+      )
+    }
+    try FileManager.default.moveItem(atPath: partial, toPath: blob)
+  }
+
+  /// Puts a link to the blob where other tools look for the file.
+  private func link(_ file: HubFile, folder: String, snapshot: String) throws {
+    let place = snapshot + "/" + file.name
+    try make((place as NSString).deletingLastPathComponent)
+    let depth = file.name.split(separator: "/").count + 1
+    let target = String(repeating: "../", count: depth) + "blobs/" + file.blob
+    if (try? FileManager.default.destinationOfSymbolicLink(atPath: place)) == target { return }
+    try? FileManager.default.removeItem(atPath: place)
+    try FileManager.default.createSymbolicLink(atPath: place, withDestinationPath: target)
+  }
+
+  /// Gets `path` of the hub into a file, going on after dropped connections and busy servers.
+  private func transfer(
+    _ path: String, to file: String, what: String, received: @escaping @Sendable (Int) -> Void
+  ) async throws -> HubTransfer.Outcome {
+    guard let url = URL(string: endpoint + path), url.scheme == "https" || url.scheme == "http" else {
+      throw HubError("'\(endpoint)' is no address of a hub; expected one such as https://huggingface.co")
+    }
+    var attempt = 0
+    while true {
+      var request = URLRequest(url: url)
+      if let token { request.setValue("Bearer \(token)", forHTTPHeaderField: "Authorization") }
+      request.setValue("identity", forHTTPHeaderField: "Accept-Encoding")
+      let offset = Self.size(of: file) ?? 0
+      if offset > 0 { request.setValue("bytes=\(offset)-", forHTTPHeaderField: "Range") }
+      let trouble: String
+      do {
+        let outcome = try await HubTransfer.run(request, to: file, offset: offset, received: received)
+        if (200..<300).contains(outcome.status) { return outcome }
+        if let refusal = refusal(outcome.status, what) { throw refusal }
+        trouble = "status \(outcome.status)"
+      } catch let error as HubError {
+        throw error
+      } catch {
+        trouble = error.localizedDescription
+      }
+      // Progress earns new patience: only tries in a row without a byte count.
+      if Self.size(of: file) ?? 0 > offset { attempt = 0 }
+      guard attempt < pausesSeconds.count else {
+        throw HubError("\(what) could not be had from \(endpoint) after \(attempt + 1) tries: \(trouble)")
+      }
+      try await Task.sleep(for: .seconds(pausesSeconds[attempt]))
+      attempt += 1
+    }
+  }
+
+  /// The error for an answer that another try would not change.
+  private func refusal(_ status: Int, _ what: String) -> HubError? {
+    switch status {
+    case 401, 403:
+      HubError(
+        token == nil
+          ? "\(endpoint) refuses \(what) (status \(status)): the model may be gated or private; accept its terms and set HF_TOKEN"
+          : "\(endpoint) refuses \(what) (status \(status)) with the token given: it may lack access to this model")
+    case 404: HubError("\(endpoint) has no \(what) (status 404)")
+    case 408, 416, 429, 500...: nil
+    default: HubError("\(endpoint) answered \(what) with status \(status)")
+    }
+  }
+
+  // MARK: Checks
+
+  private static func size(of path: String) -> Int? {
+    (try? FileManager.default.attributesOfItem(atPath: path))?[.size].flatMap { ($0 as? NSNumber)?.intValue }
+  }
+
+  private static func checksum(of path: String, like wanted: HubFile.Checksum) throws -> HubFile.Checksum {
+    let handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
+    defer { try? handle.close() }
+    var sha256 = SHA256()
+    var sha1 = Insecure.SHA1()
+    if case .gitBlob = wanted { sha1.update(data: Data("blob \(size(of: path) ?? 0)\0".utf8)) }
+    while let piece = try handle.read(upToCount: 1 << 20), !piece.isEmpty {
+      if case .sha256 = wanted { sha256.update(data: piece) } else { sha1.update(data: piece) }
+    }
+    func hex(_ digest: some Sequence<UInt8>) -> String { digest.map { String(format: "%02x", $0) }.joined() }
+    return switch wanted {
+    case .sha256: .sha256(hex(sha256.finalize()))
+    case .gitBlob: .gitBlob(hex(sha1.finalize()))
+    }
+  }
+
+  private func make(_ folder: String) throws {
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+  }
+}
+
+extension String {
+  fileprivate func trimmingSuffix(_ suffix: String) -> String {
+    hasSuffix(suffix) ? String(dropLast(suffix.count)) : self
+  }
+}

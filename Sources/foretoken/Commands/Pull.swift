@@ -1,0 +1,33 @@
+internal import ArgumentParser
+internal import Foundation
+internal import ModelFiles
+internal import Synchronization
+
+/// `foretoken pull`: a model from the Hugging Face hub into the local cache.
+struct Pull: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Download a model from the Hugging Face hub.",
+    discussion: """
+      Files go where other tools look for them ($HF_HOME/hub), resume where they stopped, and are checked. HF_TOKEN \
+      gives access to gated models, HF_ENDPOINT names another hub.
+      """)
+
+  @Argument(help: "The model, as ORG/NAME.")
+  var model: String
+
+  @Option(help: "Branch, tag or commit.")
+  var revision = "main"
+
+  func run() async throws {
+    let bar = Mutex(ProgressBar())
+    let directory = try await HubClient().pull(model, revision: revision) { progress in
+      bar.withLock {
+        $0.update(
+          progress.file, fraction: progress.totalBytes > 0 ? Double(progress.receivedBytes) / Double(progress.totalBytes) : 1,
+          detail: "\(readable(bytes: progress.receivedBytes)) of \(readable(bytes: progress.totalBytes))")
+      }
+    }
+    bar.withLock { $0.clear() }
+    emit(directory + "\n")
+  }
+}
