@@ -333,7 +333,7 @@ extension TemplateRenderer {
       else { throw .evaluation("a string cannot be written in this format") }
       specification.alignment = specification.alignment ?? "<"
       return try laidOut(sign: "", clipped(text, specification.precision), specification)
-    case .integer, .float:
+    case .integer, .float, .bool:
       guard let number = value.number else { break }
       specification.alignment = specification.alignment ?? ">"
       let integerTypes: Set<Unicode.Scalar> = ["d", "x", "X", "o", "b"]
