@@ -51,10 +51,13 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["Decoding"], path: "Tests/TestSupport",
       swiftSettings: [.swiftLanguageMode(.v6)]),
-    .testTarget(name: "TensorTests", dependencies: ["Tensor", "CForetokenKernels"], swiftSettings: strict),
+    .testTarget(name: "TensorTests", dependencies: ["TestSupport", "Tensor"], swiftSettings: strict),
     .testTarget(
       name: "ModelFilesTests",
-      dependencies: ["ModelFiles", "Tensor", .product(name: "FlyingFox", package: "FlyingFox")],
+      dependencies: [
+        "TestSupport", "ModelFiles", "Tensor", .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "FlyingFox", package: "FlyingFox"), .product(name: "FlyingSocks", package: "FlyingFox"),
+      ],
       swiftSettings: strict),
     .testTarget(name: "TokenizationTests", dependencies: ["TestSupport", "Tokenization"], swiftSettings: strict),
     .testTarget(

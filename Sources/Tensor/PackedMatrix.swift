@@ -94,11 +94,25 @@ internal import CForetokenKernels
           unsafe ft_pack_panel(kernelFormat, element, &pointers, columns, scratch, panel)
         }
       }
-      for panel in part {
-        guard let first = panel.first, let last = panel.last else { continue }
-        first.tensor.file.releasePages(in: first.bytes.lowerBound..<last.bytes.upperBound)
+      for (tensor, rows) in Self.rowsRead(by: part) {
+        let size = tensor.shape[1] * tensor.elementType.byteCount
+        let start = tensor.byteRange.lowerBound
+        tensor.file.releasePages(in: start + rows.lowerBound * size..<start + (rows.upperBound + 1) * size)
       }
     }
+  }
+
+  /// The rows of each tensor that `panels` hold, from the first to the last of them.
+  private static func rowsRead(by panels: ArraySlice<[RowSource]>) -> [(tensor: TensorView, rows: ClosedRange<Int>)] {
+    var read: [(tensor: TensorView, rows: ClosedRange<Int>)] = []
+    for source in panels.joined() {
+      if let index = read.firstIndex(where: { $0.tensor.name == source.tensor.name }) {
+        read[index].rows = min(read[index].rows.lowerBound, source.row)...max(read[index].rows.upperBound, source.row)
+      } else {
+        read.append((source.tensor, source.row...source.row))
+      }
+    }
+    return read
   }
 
   private static func commonColumns(of tensors: [TensorView]) throws(PackingError) -> Int {

@@ -60,7 +60,7 @@ def write_checkpoint(place: Path, name: str) -> None:
             elif "embed" in key:
                 parameter.copy_(0.5 * torch.randn_like(parameter))
             else:
-                parameter.copy_(0.2 * torch.randn_like(parameter))
+                parameter.copy_(0.15 * torch.randn_like(parameter))
     if dtype is torch.float32:
         # Values that bf16 can hold: what is compared is the arithmetic, not the rounding of the weights.
         model = model.to(torch.bfloat16).float()

@@ -104,7 +104,10 @@ import Tokenization
     for _ in 0..<300 {
       var damaged = bytes
       for _ in 0...Int.random(in: 0..<3, using: &random) {
-        let place = Int.random(in: 0..<2, using: &random) == 0 ? Int.random(in: 0..<min(2500, damaged.count), using: &random) : Int.random(in: 0..<damaged.count, using: &random)
+        let place =
+          Int.random(in: 0..<2, using: &random) == 0
+          ? Int.random(in: 0..<min(2500, damaged.count), using: &random)
+          : Int.random(in: 0..<damaged.count, using: &random)
         switch Int.random(in: 0..<6, using: &random) {
         case 0: damaged[place] = UInt8(Int.random(in: 0..<256, using: &random))
         case 1: damaged[place] ^= UInt8(1 << Int.random(in: 0..<8, using: &random))
@@ -116,7 +119,10 @@ import Tokenization
           let end =
             damaged[colon...].firstIndex { $0 == UInt8(ascii: ",") || $0 == UInt8(ascii: "}") } ?? damaged.endIndex
           damaged.replaceSubrange((colon + 1)..<end, with: values[Int.random(in: 0..<values.count, using: &random)])
-        default: damaged.removeSubrange((Int.random(in: 0..<4, using: &random) == 0 ? place : damaged.count - 1 - Int.random(in: 0..<3, using: &random))...)
+        default:
+          damaged.removeSubrange(
+            (Int.random(in: 0..<4, using: &random) == 0
+              ? place : damaged.count - 1 - Int.random(in: 0..<3, using: &random))...)
         }
         if damaged.isEmpty { damaged = [0] }
       }

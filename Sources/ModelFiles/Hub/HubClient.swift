@@ -55,7 +55,8 @@ public struct HubClient: Sendable {
     guard let name = ModelName(model) else {
       throw HubError("'\(model)' is no model name; expected ORG/NAME such as Qwen/Qwen3-0.6B")
     }
-    guard !revision.isEmpty, revision.split(separator: "/").allSatisfy({ $0 != ".." && $0 != "." }), !revision.hasPrefix("/")
+    guard !revision.isEmpty, revision.split(separator: "/").allSatisfy({ $0 != ".." && $0 != "." }),
+      !revision.hasPrefix("/")
     else { throw HubError("'\(revision)' is no revision; expected a branch, tag or commit") }
     let folder = cache.folder(of: name)
     try make(folder + "/blobs")
@@ -83,12 +84,17 @@ public struct HubClient: Sendable {
   // MARK: Listing
 
   private func list(_ model: String, _ revision: String, folder: String) async throws -> RepositoryListing {
-    let escaped = revision.addingPercentEncoding(withAllowedCharacters: .alphanumerics.union(.init(charactersIn: "._-"))) ?? revision
+    let escaped =
+      revision.addingPercentEncoding(withAllowedCharacters: .alphanumerics.union(.init(charactersIn: "._-")))
+      ?? revision
     let path = folder + "/listing-\(UUID().uuidString).json"
     defer { try? FileManager.default.removeItem(atPath: path) }
     let what = "the list of files of '\(model)' at '\(revision)'"
     _ = try await transfer("/api/models/\(model)/revision/\(escaped)?blobs=true", to: path, what: what) { _ in }
-    guard let listing = try? JSONDecoder().decode(RepositoryListing.self, from: Data(contentsOf: URL(fileURLWithPath: path))) else {
+    guard
+      let listing = try? JSONDecoder().decode(
+        RepositoryListing.self, from: Data(contentsOf: URL(fileURLWithPath: path)))
+    else {
       throw HubError("\(endpoint) answered \(what) with something else than such a list")
     }
     guard !listing.sha.isEmpty, listing.sha.allSatisfy(\.isHexDigit) else {
@@ -109,7 +115,8 @@ public struct HubClient: Sendable {
     let escaped = file.name.addingPercentEncoding(withAllowedCharacters: .urlPathAllowed) ?? file.name
     if Self.size(of: partial) ?? 0 > file.size { try? FileManager.default.removeItem(atPath: partial) }
     if Self.size(of: partial) != file.size || file.size == 0 {
-      _ = try await transfer("/\(model)/resolve/\(commit)/\(escaped)", to: partial, what: "'\(file.name)'", received: received)
+      _ = try await transfer(
+        "/\(model)/resolve/\(commit)/\(escaped)", to: partial, what: "'\(file.name)'", received: received)
     }
     let found = try Self.checksum(of: partial, like: file.checksum)
     guard found == file.checksum else {

@@ -103,7 +103,8 @@ final class HubTransfer: NSObject, URLSessionDataDelegate {
   }
 
   func urlSession(_ session: URLSession, task: URLSessionTask, didCompleteWithError error: (any Error)?) {
-    let (continuation, result) = state.withLock { state -> (CheckedContinuation<Outcome, any Error>?, Result<Outcome, any Error>) in
+    let (continuation, result) = state.withLock {
+      state -> (CheckedContinuation<Outcome, any Error>?, Result<Outcome, any Error>) in
       let continuation = state.continuation
       state.continuation = nil
       try? state.file?.close()

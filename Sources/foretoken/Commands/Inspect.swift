@@ -62,9 +62,14 @@ struct Inspect: ParsableCommand {
       let parts = summary.parameters.sorted { $0.key < $1.key }.map { "\($0.key) \(Self.millions($0.value))" }
       lines.append(("parameters", "\(Self.millions(total)) (\(parts.joined(separator: ", ")))"))
       lines.append(
-        ("on disk", summary.bytesOnDisk.sorted { $0.key < $1.key }.map { "\($0.key) \(readable(bytes: $0.value))" }.joined(separator: ", ")))
+        (
+          "on disk",
+          summary.bytesOnDisk.sorted { $0.key < $1.key }.map { "\($0.key) \(readable(bytes: $0.value))" }.joined(
+            separator: ", ")
+        ))
       for format in WeightFormat.allCases {
-        lines.append(("memory as \(Self.flag(format))", summary.memoryByFormat[format].map { readable(bytes: $0) } ?? "–"))
+        lines.append(
+          ("memory as \(Self.flag(format))", summary.memoryByFormat[format].map { readable(bytes: $0) } ?? "–"))
       }
       lines.append(("KV cache", "\(readable(bytes: summary.keyValueBytesPerToken)) per token"))
     }

@@ -23,7 +23,8 @@ struct Pull: AsyncParsableCommand {
     let directory = try await HubClient().pull(model, revision: revision) { progress in
       bar.withLock {
         $0.update(
-          progress.file, fraction: progress.totalBytes > 0 ? Double(progress.receivedBytes) / Double(progress.totalBytes) : 1,
+          progress.file,
+          fraction: progress.totalBytes > 0 ? Double(progress.receivedBytes) / Double(progress.totalBytes) : 1,
           detail: "\(readable(bytes: progress.receivedBytes)) of \(readable(bytes: progress.totalBytes))")
       }
     }

@@ -26,7 +26,8 @@ import Tokenization
       let messages = try #require(golden["conversations"]?[conversation]?.array).map { try ChatMessage(json: $0) }
       let variables = ChatTemplate.variables(
         messages: messages, tools: tools, addGenerationPrompt: addGenerationPrompt, context)
-      let output = try? template.render(variables: variables, now: TemplateReferences.now, timeZone: TemplateReferences.utc)
+      let output = try? template.render(
+        variables: variables, now: TemplateReferences.now, timeZone: TemplateReferences.utc)
       let expected = entry["output"]?.string
       #expect(
         output?.utf8.elementsEqual(expected?.utf8 ?? "".utf8) ?? (expected == nil),

@@ -1,0 +1,203 @@
+import Crypto
+import FlyingFox
+import FlyingSocks
+import Foundation
+import ModelFiles
+import Synchronization
+import TestSupport
+import Testing
+
+/// A hub on this machine, speaking the API that `foretoken pull` uses.
+final class LocalHub: Sendable {
+  struct Fault: Sendable {
+    /// Connections to drop in the middle of the weights.
+    var drops = 0
+    var wrongChecksum = false
+    var extraName: String?
+    var needsToken = false
+    /// Where the weights are redirected to.
+    var redirect: String?
+  }
+
+  static let commit = String(repeating: "c0ffee12", count: 5)
+  let weights = Data((0..<300_000).map { UInt8(truncatingIfNeeded: $0 &* 31) })
+  let config = Data("{\"hidden_size\": 8}".utf8)
+  private let fault: Mutex<Fault>
+  /// What was asked: path, range, authorization.
+  let requests = Mutex<[(path: String, range: String?, token: String?)]>([])
+  let server = HTTPServer(address: sockaddr_in.inet(port: 0))
+
+  init(_ fault: Fault = Fault()) { self.fault = Mutex(fault) }
+
+  /// Runs the server while `body` does; gives it the address.
+  func serve<Result: Sendable>(_ body: @Sendable (String) async throws -> Result) async throws -> Result {
+    await server.appendRoute("*") { [weak self] request in self?.answer(request) ?? HTTPResponse(statusCode: .notFound)
+    }
+    return try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await self.server.run() }
+      try await server.waitUntilListening()
+      guard case .ip4(_, port: let port)? = await server.listeningAddress else { throw HubTestError() }
+      let result = try await body("http://127.0.0.1:\(port)")
+      await server.stop()
+      group.cancelAll()
+      return result
+    }
+  }
+
+  private struct HubTestError: Error {}
+
+  private func answer(_ request: HTTPRequest) -> HTTPResponse {
+    let range = request.headers[HTTPHeader("Range")]
+    requests.withLock { $0.append((request.path, range, request.headers[.authorization])) }
+    let fault = fault.withLock { $0 }
+    if fault.needsToken, request.headers[.authorization] != "Bearer secret" {
+      return HTTPResponse(statusCode: .unauthorized)
+    }
+    switch request.path {
+    case "/api/models/org/tiny/revision/main": return HTTPResponse(statusCode: .ok, body: listing(fault))
+    case "/org/tiny/resolve/\(Self.commit)/config.json": return HTTPResponse(statusCode: .ok, body: config)
+    case "/org/tiny/resolve/\(Self.commit)/model.safetensors":
+      if let redirect = fault.redirect {
+        return HTTPResponse(statusCode: .found, headers: HTTPHeaders([.location: redirect + "/elsewhere"]))
+      }
+      return send(weights, range: range)
+    case "/elsewhere": return send(weights, range: range)
+    default: return HTTPResponse(statusCode: .notFound)
+    }
+  }
+
+  private func send(_ data: Data, range: String?) -> HTTPResponse {
+    let start = range.flatMap { Int($0.dropFirst("bytes=".count).dropLast()) } ?? 0
+    let part = data.dropFirst(start)
+    let drops = fault.withLock { fault in
+      defer { fault.drops = max(0, fault.drops - 1) }
+      return fault.drops > 0
+    }
+    let status: HTTPStatusCode = start > 0 ? HTTPStatusCode(206, phrase: "Partial Content") : .ok
+    guard drops else { return HTTPResponse(statusCode: status, body: Data(part)) }
+    // The length is announced in full; the connection ends half-way.
+    let half = Data(part.prefix(part.count / 2))
+    return HTTPResponse(
+      statusCode: status,
+      body: HTTPBodySequence(from: HalfBody(data: half), count: part.count, suggestedBufferSize: 4096))
+  }
+
+  private func listing(_ fault: Fault) -> Data {
+    func hex(_ digest: some Sequence<UInt8>) -> String { digest.map { String(format: "%02x", $0) }.joined() }
+    let sha256 = hex(SHA256.hash(data: fault.wrongChecksum ? Data("other".utf8) : weights))
+    let blob = hex(Insecure.SHA1.hash(data: Data("blob \(config.count)\0".utf8) + config))
+    var files = [
+      #"{"rfilename":"config.json","size":\#(config.count),"blobId":"\#(blob)"}"#,
+      #"{"rfilename":"model.safetensors","size":\#(weights.count),"blobId":"\#(blob)","lfs":{"sha256":"\#(sha256)","size":\#(weights.count)}}"#,
+      #"{"rfilename":"pytorch_model.bin","size":5,"blobId":"\#(blob)"}"#,
+    ]
+    if let name = fault.extraName { files.append(#"{"rfilename":"\#(name)","size":1,"blobId":"\#(blob)"}"#) }
+    return Data(#"{"sha":"\#(Self.commit)","siblings":[\#(files.joined(separator: ","))]}"#.utf8)
+  }
+}
+
+/// A body that stops before its announced end.
+struct HalfBody: AsyncBufferedSequence {
+  typealias Element = UInt8
+  struct Broken: Error {}
+  let data: Data
+
+  func makeAsyncIterator() -> Iterator { Iterator(left: data) }
+
+  struct Iterator: AsyncBufferedIteratorProtocol {
+    var left: Data
+    mutating func next() async throws -> UInt8? {
+      guard !left.isEmpty else { throw Broken() }
+      return left.removeFirst()
+    }
+    mutating func nextBuffer(suggested count: Int) async throws -> Data? {
+      guard !left.isEmpty else { throw Broken() }
+      defer { left = left.dropFirst(count) }
+      return Data(left.prefix(count))
+    }
+  }
+}
+
+@Suite(.serialized) struct HubClientTests {
+  static func client(_ address: String, _ home: TemporaryDirectory, token: String? = nil) -> HubClient {
+    var environment = ["HF_ENDPOINT": address, "HF_HOME": home.path]
+    environment["HF_TOKEN"] = token
+    return HubClient(environment: environment, pausesSeconds: [0.01, 0.01, 0.01])
+  }
+
+  @Test("a model is downloaded into the shared layout, found there, and not downloaded again")
+  func wholePull() async throws {
+    let (hub, home) = (LocalHub(), try TemporaryDirectory())
+    try await hub.serve { address in
+      let snapshot = try await Self.client(address, home).pull("org/tiny")
+      #expect(snapshot == home.path + "/hub/models--org--tiny/snapshots/\(LocalHub.commit)")
+      #expect(try Data(contentsOf: URL(fileURLWithPath: snapshot + "/model.safetensors")) == hub.weights)
+      #expect(try Data(contentsOf: URL(fileURLWithPath: snapshot + "/config.json")) == hub.config)
+      #expect(!FileManager.default.fileExists(atPath: snapshot + "/pytorch_model.bin"))
+      #expect(try HubCache(environment: ["HF_HOME": home.path]).locate("org/tiny") == snapshot)
+      let before = hub.requests.withLock { $0.count }
+      _ = try await Self.client(address, home).pull("org/tiny")
+      #expect(hub.requests.withLock { $0.count } == before + 1, "only the list is asked for again")
+    }
+  }
+
+  @Test("dropped connections are resumed where they stopped")
+  func resume() async throws {
+    let (hub, home) = (LocalHub(.init(drops: 3)), try TemporaryDirectory())
+    try await hub.serve { address in
+      let snapshot = try await Self.client(address, home).pull("org/tiny")
+      #expect(try Data(contentsOf: URL(fileURLWithPath: snapshot + "/model.safetensors")) == hub.weights)
+      let ranges = hub.requests.withLock { $0.filter { $0.path.hasSuffix("safetensors") }.map(\.range) }
+      #expect(ranges.count > 1 && ranges.dropFirst().contains { $0 != nil })
+    }
+  }
+
+  @Test("a wrong checksum is reported, and the damaged file does not stay")
+  func wrongChecksum() async throws {
+    let (hub, home) = (LocalHub(.init(wrongChecksum: true)), try TemporaryDirectory())
+    try await hub.serve { address in
+      let error = await #expect(throws: HubError.self) { try await Self.client(address, home).pull("org/tiny") }
+      #expect(error?.description.contains("'model.safetensors' of 'org/tiny' arrived damaged") == true)
+      let blobs = try FileManager.default.contentsOfDirectory(atPath: home.path + "/hub/models--org--tiny/blobs")
+      #expect(blobs.count == 1, "the configuration only")
+      #expect(throws: ModelFileError.self) { try HubCache(environment: ["HF_HOME": home.path]).locate("org/tiny") }
+    }
+  }
+
+  @Test("the token goes to the hub, and not to where the hub redirects")
+  func token() async throws {
+    let (other, home) = (LocalHub(), try TemporaryDirectory())
+    try await other.serve { elsewhere in
+      let hub = LocalHub(.init(needsToken: true, redirect: elsewhere))
+      try await hub.serve { address in
+        let refused = await #expect(throws: HubError.self) { try await Self.client(address, home).pull("org/tiny") }
+        #expect(refused?.description.contains("HF_TOKEN") == true)
+        _ = try await Self.client(address, home, token: "secret").pull("org/tiny")
+        #expect(hub.requests.withLock { $0.contains { $0.token == "Bearer secret" } })
+        #expect(other.requests.withLock { !$0.isEmpty && $0.allSatisfy { $0.token == nil } })
+      }
+    }
+  }
+
+  @Test("what is not there, not a name, or leads out of the folder is refused")
+  func refusals() async throws {
+    let home = try TemporaryDirectory()
+    try await LocalHub().serve { address in
+      let missing = await #expect(throws: HubError.self) { try await Self.client(address, home).pull("org/none") }
+      #expect(missing?.description.contains("404") == true)
+      let name = await #expect(throws: HubError.self) { try await Self.client(address, home).pull("../../etc") }
+      #expect(name?.description.contains("ORG/NAME") == true)
+    }
+    for hostile in ["..json", "a\\\\b.json"] {
+      try await LocalHub(.init(extraName: hostile)).serve { address in
+        _ = try? await Self.client(address, home).pull("org/tiny")
+        let made = FileManager.default.subpaths(atPath: home.path) ?? []
+        #expect(made.allSatisfy { $0.hasPrefix("hub") })
+      }
+    }
+    let silent = await #expect(throws: HubError.self) {
+      try await Self.client("http://127.0.0.1:9", home).pull("org/tiny")
+    }
+    #expect(silent?.description.contains("after 4 tries") == true)
+  }
+}

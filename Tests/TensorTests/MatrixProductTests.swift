@@ -1,0 +1,163 @@
+import Foundation
+import Tensor
+import TestSupport
+import Testing
+
+/// A matrix of random floats in a file, as checkpoints have them.
+struct RandomTensor {
+  let view: TensorView
+  let values: [Float]
+  private let directory: TemporaryDirectory
+
+  init(_ shape: [Int], type: ElementType = .bfloat16, seed: UInt64) throws {
+    var generator = SeededGenerator(seed: seed)
+    let count = shape.reduce(1, *)
+    // Values that every format of checkpoints can hold.
+    let values = (0..<count).map { _ in Float(bitPattern: (generator.normal() * 0.5).bitPattern & 0xFFFF_0000) }
+    var data = Data()
+    for value in values {
+      let bits: UInt32 =
+        switch type {
+        case .float32: value.bitPattern
+        case .bfloat16: value.bitPattern >> 16
+        case .float16: UInt32(Float16(value).bitPattern)
+        }
+      for byte in 0..<type.byteCount { data.append(UInt8(truncatingIfNeeded: bits >> UInt32(8 * byte))) }
+    }
+    directory = try TemporaryDirectory()
+    try directory.write(data, to: "tensor")
+    let file = try MappedFile(path: directory.path + "/tensor")
+    view = try #require(
+      TensorView(name: "t\(seed)", elementType: type, shape: shape, byteRange: 0..<data.count, file: file))
+    self.values = view.floats()
+  }
+}
+
+func randomRows(_ rows: Int, _ columns: Int, seed: UInt64) throws -> Activations {
+  var generator = SeededGenerator(seed: seed)
+  let result = try Activations(rowCapacity: rows, columns: columns)
+  for row in 0..<rows { result.setRow(row, to: (0..<columns).map { _ in generator.normal() }) }
+  return result
+}
+
+/// Products of equal places, in double precision.
+func products(_ first: ArraySlice<Float>, _ second: [Float]) -> [Double] {
+  zip(first, second).map { Double($0) * Double($1) }
+}
+
+@Suite struct MatrixProductTests {
+  static let shapes: [(outputs: Int, inputs: Int)] = [(16, 32), (7, 33), (161, 48), (96, 320), (33, 128)]
+
+  func operations(_ set: InstructionSet? = nil, threads: Int = 1) throws -> TensorOperations {
+    try TensorOperations(
+      pool: WorkerPool(threadCount: threads), instructionSet: set, rowCapacity: 64, columnCapacity: 512)
+  }
+
+  @Test("products are those of the plain formula, within the format's precision", arguments: WeightFormat.allCases)
+  func reference(format: WeightFormat) throws {
+    for (index, shape) in Self.shapes.enumerated() {
+      let tensor = try RandomTensor([shape.outputs, shape.inputs], seed: UInt64(index))
+      let x = try randomRows(3, shape.inputs, seed: 50)
+      let output = try Activations(rowCapacity: 3, columns: shape.outputs)
+      let bias = (0..<shape.outputs).map { Float($0) / 10 }
+      let matrix = try PackedMatrix(stacking: [tensor.view], format: format, pool: WorkerPool(threadCount: 2))
+      try operations().linear(x, rowCount: 3, weight: matrix, bias: bias, into: output)
+      // Relative to the length of the product's factors: rounding in bf16's sums, then the grids of 8 and 4 bits.
+      let tolerance: Double = format == .bfloat16 ? 1e-6 : format == .int8 ? 0.02 : 0.12
+      for row in 0..<3 {
+        let (input, found) = (x.row(row), output.row(row))
+        for out in 0..<shape.outputs {
+          let weights = tensor.values[out * shape.inputs..<(out + 1) * shape.inputs]
+          let products = products(weights, input)
+          let wanted: Double = products.reduce(Double(bias[out]), +)
+          let size: Double = products.reduce(0) { $0 + $1 * $1 }.squareRoot() + 1e-3
+          let allowed: Double = 3 * tolerance * size + 1e-6 * abs(wanted)
+          #expect(abs(Double(found[out]) - wanted) <= allowed, "\(shape)")
+        }
+      }
+    }
+  }
+
+  @Test(
+    "a row's result is the same bits alone, in any batch, on any thread count and instruction set",
+    arguments: WeightFormat.allCases)
+  func rowInvariance(format: WeightFormat) throws {
+    for (index, shape) in Self.shapes.enumerated() {
+      let tensor = try RandomTensor([shape.outputs, shape.inputs], seed: UInt64(index))
+      let matrix = try PackedMatrix(stacking: [tensor.view], format: format, pool: WorkerPool(threadCount: 1))
+      let x = try randomRows(40, shape.inputs, seed: 51)
+      let alone = try Activations(rowCapacity: 1, columns: shape.inputs)
+      let single = try Activations(rowCapacity: 1, columns: shape.outputs)
+      let baseline = try operations(.portable)
+      let expected = (0..<40).map { row in
+        alone.setRow(0, to: x.row(row))
+        baseline.linear(alone, rowCount: 1, weight: matrix, into: single)
+        return single.row(0)
+      }
+      let output = try Activations(rowCapacity: 40, columns: shape.outputs)
+      for set in InstructionSet.available {
+        for threads in 1...4 {
+          let operations = try operations(set, threads: threads)
+          for rows in [1, 2, 3, 5, 6, 7, 8, 13, 40] {
+            operations.linear(x, rowCount: rows, weight: matrix, into: output)
+            for row in 0..<rows { #expect(output.row(row) == expected[row], "\(set) \(threads) \(rows)") }
+          }
+        }
+      }
+    }
+  }
+
+  @Test("adding goes on top of what is there, and gating is silu(gate) times up", arguments: WeightFormat.allCases)
+  func epilogues(format: WeightFormat) throws {
+    let (pool, operations) = (WorkerPool(threadCount: 2), try operations(threads: 2))
+    for set in InstructionSet.available {
+      let other = try self.operations(set, threads: 2)
+      for (outputs, inputs) in [(40, 48), (16, 32), (7, 64)] {
+        let (gate, up) = (try RandomTensor([outputs, inputs], seed: 1), try RandomTensor([outputs, inputs], seed: 2))
+        let x = try randomRows(9, inputs, seed: 3)
+        func product(_ tensor: RandomTensor) throws -> Activations {
+          let result = try Activations(rowCapacity: 9, columns: outputs)
+          operations.linear(
+            x, rowCount: 9, weight: try PackedMatrix(stacking: [tensor.view], format: format, pool: pool), into: result)
+          return result
+        }
+        let (gates, ups) = (try product(gate), try product(up))
+        let pair = try PackedMatrix(pairingGate: gate.view, up: up.view, format: format, pool: pool)
+        let gated = try Activations(rowCapacity: 9, columns: outputs)
+        other.gatedLinear(x, rowCount: 9, weight: pair, into: gated)
+        let added = try randomRows(9, outputs, seed: 4)
+        let before = (0..<9).map { added.row($0) }
+        other.linearAdding(
+          x, rowCount: 9, weight: try PackedMatrix(stacking: [gate.view], format: format, pool: pool), to: added)
+        for row in 0..<9 {
+          for (index, value) in gated.row(row).enumerated() {
+            let (g, u) = (Double(gates.row(row)[index]), Double(ups.row(row)[index]))
+            let wanted: Double = g / (1 + exp(-g)) * u
+            #expect(abs(Double(value) - wanted) < 1e-5 * (1 + abs(wanted)))
+          }
+          #expect(added.row(row) == zip(before[row], gates.row(row)).map { $0 + $1 })
+        }
+      }
+    }
+  }
+
+  @Test("stacked tensors are one below the other, whatever their element type", arguments: ElementType.allCases)
+  func stacking(type: ElementType) throws {
+    let pool = WorkerPool(threadCount: 2)
+    let parts = try [(5, 1), (20, 2), (16, 3)].map { try RandomTensor([$0.0, 24], type: type, seed: UInt64($0.1)) }
+    let matrix = try PackedMatrix(stacking: parts.map(\.view), format: .bfloat16, pool: pool)
+    let x = try randomRows(1, 24, seed: 5)
+    let output = try Activations(rowCapacity: 1, columns: 41)
+    try operations().linear(x, rowCount: 1, weight: matrix, into: output)
+    let weights = parts.flatMap(\.values)
+    for (out, found) in output.row(0).enumerated() {
+      let wanted: Double = products(weights[out * 24..<(out + 1) * 24], x.row(0)).reduce(0, +)
+      // Half precision rounds small values of the checkpoint.
+      #expect(abs(Double(found) - wanted) < 1e-2)
+    }
+    let odd = try RandomTensor([4, 25], type: type, seed: 9)
+    #expect(throws: PackingError.self) {
+      try PackedMatrix(stacking: [parts[0].view, odd.view], format: .int8, pool: pool)
+    }
+  }
+}
