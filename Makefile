@@ -29,6 +29,7 @@ golden: build ## Make the tests' reference values anew with transformers and tok
 	$(PYTHON) -m venv .build/golden
 	.build/golden/bin/pip install --quiet -r Tests/Golden/requirements.txt
 	.build/golden/bin/python Tests/Golden/generate.py
+	.build/golden/bin/python Tests/Golden/compare.py
 
 perplexity: build ## Measure what int8 and int4 weights cost in quality
 	$(FORETOKEN) perplexity -m Models/foretoken-reference-target Training/heldout.txt

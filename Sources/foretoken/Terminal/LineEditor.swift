@@ -9,11 +9,12 @@ final class LineEditor {
   /// An editor whose history is kept in the user's state directory.
   init() {
     let environment = ProcessInfo.processInfo.environment
-    let state = environment["XDG_STATE_HOME"] ?? NSHomeDirectory() + "/.local/state"
+    let state = environment["XDG_STATE_HOME"] ?? (environment["HOME"] ?? NSHomeDirectory()) + "/.local/state"
     let folder = state + "/foretoken"
     try? FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     historyPath = folder + "/chat_history"
     if isInteractive {
+      ft_editline_leave_signals()
       using_history()
       unsafe read_history(historyPath)
       stifle_history(1000)
