@@ -38,8 +38,10 @@ extension Tokenizer {
         output.append(token)
         continue
       }
-      var text = bytes
-      for word in preTokenizer.words(in: &text, range: segment.range, workspace: scratch.workspace) {
+      // A copy of the segment alone: steps look at the whole of what they are given, so that a text with many special
+      // tokens would cost its length for each of them.
+      var text = Array(bytes[segment.range])
+      for word in preTokenizer.words(in: &text, range: text.indices, workspace: scratch.workspace) {
         model.append(text[word], merger: &scratch.merger, cache: &scratch.cache, to: &output)
       }
     }
