@@ -1,6 +1,6 @@
 """Draws the validation curves of a run as an SVG and prints them as a table.
 
-    python curves.py runs/reference/log.jsonl --svg runs/reference/curves.svg
+    python curves.py runs/2026-11-21.jsonl --svg runs/2026-11-21.svg
 """
 
 from __future__ import annotations

@@ -125,6 +125,7 @@ def main() -> None:
     log = (work / "log.jsonl").open("a")
     started = last_saved = last_logged = time.time()
     begun = spent
+    losses: JointLoss | None = None
 
     while True:
         spent = begun + time.time() - started
@@ -142,19 +143,23 @@ def main() -> None:
                 optimizer.step()
                 optimizer.zero_grad(set_to_none=True)
             step += 1
+        elif losses is None:
+            print("nothing left to do: the checkpoint has reached the end of the run")
+            break
         now = time.time()
-        if finished or now - last_logged > 60:
+        saving = finished or now - last_saved > 300
+        if saving or now - last_logged > 60:
             last_logged = now
             entry = {"step": step, "tokens": step * per_step, "seconds": round(spent), "done": round(done, 4),
                      "train": {"target": round(losses.target, 4), "draft": round(losses.draft, 4), "agreement": round(losses.agreement, 4)}}
-            if finished or now - last_saved > 300:
+            if saving:
                 entry["validation"] = validate(target, draft, work, arguments.length)
             log.write(json.dumps(entry) + "\n")
             log.flush()
             speed = step * per_step / max(spent, 1)
             print(f"{done:6.1%}  step {step}  {speed:,.0f} tokens/s  target {losses.target:.3f}  draft {losses.draft:.3f}  "
                   f"agreement {losses.agreement:.3f}  {json.dumps(entry.get('validation', ''))}", flush=True)
-        if finished or now - last_saved > 300:
+        if saving:
             last_saved = now
             save(checkpoint, target=target.state_dict(), draft=draft.state_dict(),
                  optimizers=[optimizer.state_dict() for optimizer in groups], step=step, spent=spent)

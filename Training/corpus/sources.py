@@ -37,7 +37,8 @@ def prose(folders: list[Path], rng: random.Random) -> Iterator[str]:
     files = sorted(path for folder in folders for path in folder.rglob("*") if path.suffix in {".html", ".txt", ".gz"})
     rng.shuffle(files)
     for path in files:
-        if not path.is_file() or path.stat().st_size > 2_000_000:
+        # Change logs are the packagers' own work, under other terms than the documentation.
+        if not path.is_file() or path.stat().st_size > 2_000_000 or path.name.startswith("changelog"):
             continue
         try:
             raw = gzip.open(path).read() if path.suffix == ".gz" else path.read_bytes()
