@@ -9,7 +9,6 @@ the answers are what they should be (JSON that parses, Python that parses, the r
 from __future__ import annotations
 
 import argparse
-import ast
 import json
 import re
 import subprocess
@@ -38,7 +37,8 @@ def is_json(text: str) -> bool:
 def is_python(text: str) -> bool:
     code = re.search(r"```python\n(.*?)```", text, re.DOTALL)
     try:
-        ast.parse(code.group(1) if code else "(")
+        # Compiling finds what parsing lets pass: a parameter named twice.
+        compile(code.group(1) if code else "(", "answer", "exec")
     except SyntaxError:
         return False
     return True
