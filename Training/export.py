@@ -97,7 +97,7 @@ it knows the shapes that its training data has, and nothing of the world.
 | Parameters | {parameters / 1e6:.1f} M, tied embeddings, bf16 |
 | Tokenizer | byte-level BPE, {shape.vocab_size} tokens, ChatML |
 | Training | {step} steps, {tokens / 1e6:.1f} M tokens, two CPU cores; recipe in `Training/` |
-| Data | generated instruction pairs; Python's standard library; documentation of SQLite, PostgreSQL and Python (`Training/DATA.md`) |
+| Data | generated instruction pairs; Python's standard library; documentation of PostgreSQL and Python (`Training/DATA.md`) |
 
 Validation, nats per token, and how often draft and target agree on the likeliest next token:
 
