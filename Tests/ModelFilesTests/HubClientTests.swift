@@ -14,6 +14,9 @@ final class LocalHub: Sendable {
     var drops = 0
     var wrongChecksum = false
     var extraName: String?
+    /// What the listing says of the weights' size and of the commit, when not the truth.
+    var sizeText: String?
+    var commit: String?
     var needsToken = false
     /// Where the weights are redirected to.
     var redirect: String?
@@ -88,11 +91,11 @@ final class LocalHub: Sendable {
     let blob = hex(Insecure.SHA1.hash(data: Data("blob \(config.count)\0".utf8) + config))
     var files = [
       #"{"rfilename":"config.json","size":\#(config.count),"blobId":"\#(blob)"}"#,
-      #"{"rfilename":"model.safetensors","size":\#(weights.count),"blobId":"\#(blob)","lfs":{"sha256":"\#(sha256)","size":\#(weights.count)}}"#,
+      #"{"rfilename":"model.safetensors","size":\#(weights.count),"blobId":"\#(blob)","lfs":{"sha256":"\#(sha256)","size":\#(fault.sizeText ?? "\(weights.count)")}}"#,
       #"{"rfilename":"pytorch_model.bin","size":5,"blobId":"\#(blob)"}"#,
     ]
     if let name = fault.extraName { files.append(#"{"rfilename":"\#(name)","size":1,"blobId":"\#(blob)"}"#) }
-    return Data(#"{"sha":"\#(Self.commit)","siblings":[\#(files.joined(separator: ","))]}"#.utf8)
+    return Data(#"{"sha":"\#(fault.commit ?? Self.commit)","siblings":[\#(files.joined(separator: ","))]}"#.utf8)
   }
 }
 
@@ -179,6 +182,35 @@ struct HalfBody: AsyncBufferedSequence {
     }
   }
 
+  @Test("pulls at the same time, and a damaged blob in the cache, end with the right files")
+  func parallelPulls() async throws {
+    let (hub, home) = (LocalHub(), try TemporaryDirectory())
+    try await hub.serve { address in
+      try await withThrowingTaskGroup(of: String.self) { group in
+        for _ in 0..<4 { group.addTask { try await Self.client(address, home).pull("org/tiny") } }
+        for try await snapshot in group {
+          #expect(try Data(contentsOf: URL(fileURLWithPath: snapshot + "/model.safetensors")) == hub.weights)
+        }
+      }
+      let blobs = home.path + "/hub/models--org--tiny/blobs"
+      for name in try FileManager.default.contentsOfDirectory(atPath: blobs) {
+        try Data("cut".utf8).write(to: URL(fileURLWithPath: blobs + "/" + name))
+      }
+      let snapshot = try await Self.client(address, home).pull("org/tiny")
+      #expect(try Data(contentsOf: URL(fileURLWithPath: snapshot + "/model.safetensors")) == hub.weights)
+    }
+  }
+
+  @Test("sizes and commits that make no sense are refused")
+  func absurdListings() async throws {
+    let home = try TemporaryDirectory()
+    for fault in [LocalHub.Fault(sizeText: "9223372036854775807"), .init(sizeText: "-1"), .init(commit: "ab")] {
+      try await LocalHub(fault).serve { address in
+        _ = await #expect(throws: HubError.self) { try await Self.client(address, home).pull("org/tiny") }
+      }
+    }
+  }
+
   @Test("what is not there, not a name, or leads out of the folder is refused")
   func refusals() async throws {
     let home = try TemporaryDirectory()
@@ -188,12 +220,17 @@ struct HalfBody: AsyncBufferedSequence {
       let name = await #expect(throws: HubError.self) { try await Self.client(address, home).pull("../../etc") }
       #expect(name?.description.contains("ORG/NAME") == true)
     }
-    for hostile in ["..json", "a\\\\b.json"] {
+    for hostile in [#"a\\b.json"#, #"nul\u0000.json"#] {
       try await LocalHub(.init(extraName: hostile)).serve { address in
-        _ = try? await Self.client(address, home).pull("org/tiny")
-        let made = FileManager.default.subpaths(atPath: home.path) ?? []
-        #expect(made.allSatisfy { $0.hasPrefix("hub") })
+        let error = await #expect(throws: HubError.self) { try await Self.client(address, home).pull("org/tiny") }
+        #expect(error?.description.contains("leads out of the model's folder") == true)
       }
+    }
+    let escaping = LocalHub(.init(extraName: "../x.json"))
+    try await escaping.serve { address in
+      _ = try await Self.client(address, home).pull("org/tiny")
+      #expect(escaping.requests.withLock { $0.allSatisfy { !$0.path.contains("x.json") } })
+      #expect(!FileManager.default.fileExists(atPath: home.path + "/hub/models--org--tiny/x.json"))
     }
     let silent = await #expect(throws: HubError.self) {
       try await Self.client("http://127.0.0.1:9", home).pull("org/tiny")

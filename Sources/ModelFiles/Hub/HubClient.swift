@@ -60,8 +60,13 @@ public struct HubClient: Sendable {
     else { throw HubError("'\(revision)' is no revision; expected a branch, tag or commit") }
     let folder = cache.folder(of: name)
     try make(folder + "/blobs")
+    let lock = try await FileLock(folder + "/.foretoken.lock")
+    defer { lock.release() }
     let listing = try await list(model, revision, folder: folder)
     let files = try listing.siblings.filter(\.isWanted).map { try $0.checked() }
+    guard files.count <= 4096 else {
+      throw HubError("'\(model)' lists \(files.count) model files; expected at most 4096")
+    }
     guard !files.isEmpty else { throw HubError("'\(model)' at '\(revision)' has no model files") }
     let total = files.reduce(0) { $0 + $1.size }
     var done = 0
@@ -90,14 +95,15 @@ public struct HubClient: Sendable {
     let path = folder + "/listing-\(UUID().uuidString).json"
     defer { try? FileManager.default.removeItem(atPath: path) }
     let what = "the list of files of '\(model)' at '\(revision)'"
-    _ = try await transfer("/api/models/\(model)/revision/\(escaped)?blobs=true", to: path, what: what) { _ in }
+    _ = try await transfer("/api/models/\(model)/revision/\(escaped)?blobs=true", to: path, what: what, limit: 1 << 26)
+    { _ in }
     guard
       let listing = try? JSONDecoder().decode(
         RepositoryListing.self, from: Data(contentsOf: URL(fileURLWithPath: path)))
     else {
       throw HubError("\(endpoint) answered \(what) with something else than such a list")
     }
-    guard !listing.sha.isEmpty, listing.sha.allSatisfy(\.isHexDigit) else {
+    guard listing.sha.count == 40, listing.sha.allSatisfy({ $0.isASCII && $0.isHexDigit }) else {
       throw HubError("\(endpoint) names the commit '\(listing.sha)', which is none")
     }
     return listing
@@ -116,7 +122,8 @@ public struct HubClient: Sendable {
     if Self.size(of: partial) ?? 0 > file.size { try? FileManager.default.removeItem(atPath: partial) }
     if Self.size(of: partial) != file.size || file.size == 0 {
       _ = try await transfer(
-        "/\(model)/resolve/\(commit)/\(escaped)", to: partial, what: "'\(file.name)'", received: received)
+        "/\(model)/resolve/\(commit)/\(escaped)", to: partial, what: "'\(file.name)'", limit: file.size,
+        received: received)
     }
     let found = try Self.checksum(of: partial, like: file.checksum)
     guard found == file.checksum else {
@@ -125,7 +132,10 @@ public struct HubClient: Sendable {
         "'\(file.name)' of '\(model)' arrived damaged: its checksum is \(found.text), the hub's is \(file.checksum.text); it was deleted, try again"
       )
     }
-    try FileManager.default.moveItem(atPath: partial, toPath: blob)
+    // Replaces whatever stands there: a damaged blob, or the same one that another process has just finished.
+    guard unsafe rename(partial, blob) == 0 else {
+      throw HubError("cannot put '\(file.name)' in its place '\(blob)': \(unsafe String(cString: strerror(errno)))")
+    }
   }
 
   /// Puts a link to the blob where other tools look for the file.
@@ -141,7 +151,7 @@ public struct HubClient: Sendable {
 
   /// Gets `path` of the hub into a file, going on after dropped connections and busy servers.
   private func transfer(
-    _ path: String, to file: String, what: String, received: @escaping @Sendable (Int) -> Void
+    _ path: String, to file: String, what: String, limit: Int, received: @escaping @Sendable (Int) -> Void
   ) async throws -> HubTransfer.Outcome {
     guard let url = URL(string: endpoint + path), url.scheme == "https" || url.scheme == "http" else {
       throw HubError("'\(endpoint)' is no address of a hub; expected one such as https://huggingface.co")
@@ -155,7 +165,7 @@ public struct HubClient: Sendable {
       if offset > 0 { request.setValue("bytes=\(offset)-", forHTTPHeaderField: "Range") }
       let trouble: String
       do {
-        let outcome = try await HubTransfer.run(request, to: file, offset: offset, received: received)
+        let outcome = try await HubTransfer.run(request, to: file, offset: offset, limit: limit, received: received)
         if (200..<300).contains(outcome.status) { return outcome }
         if let refusal = refusal(outcome.status, what) { throw refusal }
         trouble = "status \(outcome.status)"
@@ -182,7 +192,7 @@ public struct HubClient: Sendable {
         token == nil
           ? "\(endpoint) refuses \(what) (status \(status)): the model may be gated or private; accept its terms and set HF_TOKEN"
           : "\(endpoint) refuses \(what) (status \(status)) with the token given: it may lack access to this model")
-    case 404: HubError("\(endpoint) has no \(what) (status 404)")
+    case 404: HubError("\(endpoint) does not have \(what) (status 404)")
     case 408, 416, 429, 500...: nil
     default: HubError("\(endpoint) answered \(what) with status \(status)")
     }

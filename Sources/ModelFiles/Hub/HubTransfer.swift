@@ -27,12 +27,15 @@ final class HubTransfer: NSObject, URLSessionDataDelegate {
   private let path: String
   /// Bytes that the file has already; a response with status 206 continues them.
   private let offset: Int
+  /// A body that makes the file longer than this is cut off.
+  private let limit: Int
   private let received: @Sendable (Int) -> Void
   private let state = Mutex(State())
 
-  private init(path: String, offset: Int, received: @escaping @Sendable (Int) -> Void) {
+  private init(path: String, offset: Int, limit: Int, received: @escaping @Sendable (Int) -> Void) {
     self.path = path
     self.offset = offset
+    self.limit = limit
     self.received = received
   }
 
@@ -41,9 +44,10 @@ final class HubTransfer: NSObject, URLSessionDataDelegate {
   /// - Parameter received: called with the file's size as it grows.
   /// - Throws: what the system says when the connection fails; the file keeps what had come.
   static func run(
-    _ request: URLRequest, to path: String, offset: Int = 0, received: @escaping @Sendable (Int) -> Void = { _ in }
+    _ request: URLRequest, to path: String, offset: Int = 0, limit: Int,
+    received: @escaping @Sendable (Int) -> Void = { _ in }
   ) async throws -> Outcome {
-    let transfer = HubTransfer(path: path, offset: offset, received: received)
+    let transfer = HubTransfer(path: path, offset: offset, limit: limit, received: received)
     let configuration = URLSessionConfiguration.ephemeral
     configuration.timeoutIntervalForRequest = 60
     let session = URLSession(configuration: configuration, delegate: transfer, delegateQueue: nil)
@@ -92,6 +96,9 @@ final class HubTransfer: NSObject, URLSessionDataDelegate {
     let size = state.withLock { state -> Int? in
       guard let file = state.file, state.failure == nil else { return nil }
       do {
+        guard Int(try file.offset()) + data.count <= limit else {
+          throw HubError("the answer is longer than the \(limit) bytes expected")
+        }
         try file.write(contentsOf: data)
         return Int(try file.offset())
       } catch {

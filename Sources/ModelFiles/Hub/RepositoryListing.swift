@@ -33,12 +33,23 @@ struct RepositoryListing: Decodable {
         parts.allSatisfy({ !$0.isEmpty && $0 != "." && $0 != ".." })
       else { throw HubError("the hub lists the file name '\(rfilename)', which leads out of the model's folder") }
       if let lfs {
+        try Self.check(lfs.size, of: rfilename)
         return HubFile(name: rfilename, size: lfs.size, checksum: .sha256(try Self.hex(lfs.sha256, 64, of: rfilename)))
       }
-      guard let blobId, let size, size >= 0 else {
+      guard let blobId, let size else {
         throw HubError("the hub lists '\(rfilename)' without size and checksum")
       }
+      try Self.check(size, of: rfilename)
       return HubFile(name: rfilename, size: size, checksum: .gitBlob(try Self.hex(blobId, 40, of: rfilename)))
+    }
+
+    /// Largest file that a listing may claim: a petabyte, so that no sum of sizes overflows.
+    private static let sizeLimit = 1 << 50
+
+    private static func check(_ size: Int, of name: String) throws(HubError) {
+      guard (0...sizeLimit).contains(size) else {
+        throw HubError("the hub lists '\(name)' with \(size) bytes; expected 0 to \(sizeLimit)")
+      }
     }
 
     private static func hex(_ text: String, _ length: Int, of name: String) throws(HubError) -> String {
