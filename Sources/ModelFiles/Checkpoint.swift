@@ -25,7 +25,10 @@ public struct Checkpoint: Sendable {
     let single = directory + "/model.safetensors"
     let index = single + ".index.json"
     var places: [String: Place] = [:]
-    if JSONFile.exists(index) {
+    // Where both are, the single file counts, as it does for `transformers`.
+    if JSONFile.exists(single) {
+      places = try Self.places(in: single)
+    } else if JSONFile.exists(index) {
       let map = try JSONFile.decode(ShardIndex.self, at: index).weight_map
       for shard in Set(map.values).sorted() {
         guard !shard.contains("/"), !shard.contains("\\"), shard != "..", shard != "." else {
@@ -38,8 +41,6 @@ public struct Checkpoint: Sendable {
         }
         places.merge(found.filter { expected.contains($0.key) }) { first, _ in first }
       }
-    } else if JSONFile.exists(single) {
-      places = try Self.places(in: single)
     } else {
       throw ModelFileError(directory, "has neither model.safetensors nor model.safetensors.index.json")
     }

@@ -15,6 +15,20 @@ public struct GenerationConfiguration: Sendable, Equatable {
     let file = JSONFile.exists(path) ? try JSONFile.decode(GenerationFile.self, at: path) : nil
     let config = try JSONFile.decode(GenerationFile.self, at: directory + "/config.json")
     endOfTextTokens = file?.eos_token_id?.ids ?? config.eos_token_id?.ids ?? []
+    let source = file?.eos_token_id == nil ? directory + "/config.json" : path
+    for id in endOfTextTokens where !(0...Int(Int32.max)).contains(id) {
+      throw ModelFileError(source, "eos_token_id is \(id); expected a token id")
+    }
+    func check(_ key: String, _ value: Double?, in range: ClosedRange<Double>) throws(ModelFileError) {
+      guard let value, !range.contains(value) else { return }
+      throw ModelFileError(path, "\(key) is \(value); expected \(range.lowerBound) to \(range.upperBound)")
+    }
+    try check("temperature", file?.temperature, in: 0...100)
+    try check("top_p", file?.top_p, in: 0...1)
+    try check("repetition_penalty", file?.repetition_penalty, in: 0.01...100)
+    if let count = file?.top_k, !(0...Int(Int32.max)).contains(count) {
+      throw ModelFileError(path, "top_k is \(count); expected 0 (all) or more")
+    }
     temperature = file?.do_sample == false ? 0 : file?.temperature
     topP = file?.top_p
     topK = file?.top_k

@@ -78,7 +78,9 @@ public struct ModelConfiguration: Sendable, Equatable {
     layerCount = try bounds.check("num_hidden_layers", file.num_hidden_layers, in: 1...1024)
     headCount = try bounds.check("num_attention_heads", file.num_attention_heads, in: 1...1024)
     kvHeadCount = try bounds.check("num_key_value_heads", file.num_key_value_heads ?? headCount, in: 1...1024)
-    headSize = try bounds.check("head_dim", file.head_dim ?? hiddenSize / headCount, in: 2...1024)
+    // What the family's files mean when they do not say.
+    let defaultHeadSize = architecture == .qwen3 ? 128 : hiddenSize / headCount
+    headSize = try bounds.check("head_dim", file.head_dim ?? defaultHeadSize, in: 2...1024)
     intermediateSize = try bounds.check("intermediate_size", file.intermediate_size, in: 1...1_048_576)
     vocabularySize = try bounds.check("vocab_size", file.vocab_size, in: 1...16_777_216)
     maximumPosition = try bounds.check("max_position_embeddings", file.max_position_embeddings, in: 1...16_777_216)
@@ -90,14 +92,22 @@ public struct ModelConfiguration: Sendable, Equatable {
     let epsilon = file.rms_norm_eps ?? 1e-6
     guard epsilon >= 0, epsilon < 1 else { throw ModelFileError(path, "rms_norm_eps is \(epsilon); expected 0 to 1") }
     rmsNormEpsilon = Float(epsilon)
-    if file.use_sliding_window == true || file.layer_types?.contains(where: { $0 != "full_attention" }) == true {
-      throw unsupported("sliding-window attention")
+    if let kind = file.layer_types?.first(where: { $0 != "full_attention" }) {
+      throw unsupported("layers of type \(kind); only full_attention")
+    }
+    // Files without a list of layers name the first that has a window; in many it is past the last.
+    if file.use_sliding_window == true, file.layer_types == nil, file.max_window_layers ?? 0 < layerCount {
+      throw unsupported("sliding-window attention (use_sliding_window)")
     }
     tiesWordEmbeddings = file.tie_word_embeddings ?? false
     hasQueryKeyValueBias = architecture == .qwen2 || file.attention_bias == true
     hasAttentionOutputBias = architecture != .qwen2 && file.attention_bias == true
     hasFeedForwardBias = architecture == .llama && file.mlp_bias == true
     rotary = try RotaryConfiguration(file, maximumPosition: maximumPosition, path: path)
+    let (frequencies, scale) = rotary.frequencies(headSize: headSize)
+    guard scale.isFinite, frequencies.allSatisfy(\.isFinite) else {
+      throw ModelFileError(path, "rope_theta \(rotary.base) with scaling \(rotary.scaling) gives no finite frequencies")
+    }
   }
 }
 
@@ -119,7 +129,8 @@ struct ConfigurationFile: Decodable {
   let architectures: [String]?
   let hidden_size, num_hidden_layers, num_attention_heads, num_key_value_heads, head_dim: Int?
   let intermediate_size, vocab_size, max_position_embeddings: Int?
-  let rms_norm_eps, rope_theta: Double?
+  let max_window_layers: Int?
+  let rms_norm_eps, rope_theta, partial_rotary_factor: Double?
   let hidden_act: String?
   let tie_word_embeddings, attention_bias, mlp_bias, use_sliding_window: Bool?
   let layer_types: [String]?
@@ -131,7 +142,7 @@ struct ConfigurationFile: Decodable {
   struct RotaryFile: Decodable {
     let rope_type, type: String?
     let rope_theta, factor, low_freq_factor, high_freq_factor, attention_factor, beta_fast, beta_slow: Double?
-    let mscale, mscale_all_dim: Double?
+    let mscale, mscale_all_dim, partial_rotary_factor: Double?
     let original_max_position_embeddings: Int?
     let truncate: Bool?
   }

@@ -23,14 +23,19 @@ public struct RotaryConfiguration: Sendable, Equatable {
   public let scaling: Scaling
 
   init(_ file: ConfigurationFile, maximumPosition: Int, path: String) throws(ModelFileError) {
-    let parameters = file.rope_parameters ?? file.rope_scaling
-    base = parameters?.rope_theta ?? file.rope_theta ?? 10_000
-    guard base > 0, base.isFinite else { throw ModelFileError(path, "rope_theta is \(base); expected above 0") }
+    // A scaling that someone adds to a file of the newer form, as Qwen3's model cards tell them to, prevails.
+    let isScaled = file.rope_scaling?.rope_type != nil || file.rope_scaling?.type != nil
+    let parameters = isScaled ? file.rope_scaling : file.rope_parameters
+    base = parameters?.rope_theta ?? file.rope_theta ?? file.rope_parameters?.rope_theta ?? 10_000
+    guard base > 1, Float(base).isFinite else { throw ModelFileError(path, "rope_theta is \(base); expected above 1") }
+    if let share = parameters?.partial_rotary_factor ?? file.partial_rotary_factor, share != 1 {
+      throw ModelFileError(path, "unsupported: partial_rotary_factor \(share); only heads that are rotated in full")
+    }
     let type = parameters?.rope_type ?? parameters?.type ?? "default"
     func number(_ key: String, _ value: Double?) throws(ModelFileError) -> Double {
       guard let value else { throw ModelFileError(path, "rope scaling of type '\(type)' lacks '\(key)'") }
-      guard value > 0, value <= 1e6 else {
-        throw ModelFileError(path, "rope scaling: \(key) is \(value); expected above 0")
+      guard value >= 1e-6, value <= 1e6 else {
+        throw ModelFileError(path, "rope scaling: \(key) is \(value); expected 1e-06 to 1e+06")
       }
       return value
     }
@@ -52,13 +57,14 @@ public struct RotaryConfiguration: Sendable, Equatable {
         originalMaximum: original)
     case "yarn":
       let factor = try number("factor", parameters?.factor)
-      guard parameters?.mscale == nil, parameters?.mscale_all_dim == nil else {
-        throw ModelFileError(path, "unsupported: yarn with mscale")
+      func attention(_ weight: Double) -> Double { factor <= 1 ? 1 : 0.1 * weight * log(factor) + 1 }
+      var attentionFactor = attention(1)
+      if let part = parameters?.mscale, let whole = parameters?.mscale_all_dim, part != 0, whole != 0 {
+        attentionFactor = attention(part) / attention(whole)
       }
       scaling = .yarn(
         factor: factor, originalMaximum: original,
-        attentionFactor: try number(
-          "attention_factor", parameters?.attention_factor ?? (factor <= 1 ? 1 : 0.1 * log(factor) + 1)),
+        attentionFactor: try number("attention_factor", parameters?.attention_factor ?? attentionFactor),
         fast: try number("beta_fast", parameters?.beta_fast ?? 32),
         slow: try number("beta_slow", parameters?.beta_slow ?? 1), truncates: parameters?.truncate ?? true)
     default:

@@ -21,7 +21,7 @@ struct SafetensorsHeader {
   private static let headerLimit = 100_000_000
   private static let bitsPerElement = [
     "F64": 64, "F32": 32, "F16": 16, "BF16": 16, "I64": 64, "I32": 32, "I16": 16, "I8": 8, "U64": 64, "U32": 32,
-    "U16": 16, "U8": 8, "BOOL": 8, "F8_E4M3": 8, "F8_E5M2": 8,
+    "U16": 16, "U8": 8, "BOOL": 8, "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8, "C64": 64,
   ]
 
   init(of file: MappedFile) throws(ModelFileError) {
@@ -39,9 +39,13 @@ struct SafetensorsHeader {
         path, "claims a header of \(length) bytes, and only \(file.byteCount - 8) follow: the file is truncated")
     }
     let json = file.withBytes(in: 8..<start) { Data($0.byteArray) } ?? Data()
-    let members = try JSONFile.decode(Members.self, from: json, path: path).tensors
+    let members = try JSONFile.decode(Members.self, from: json, path: path)
+    let memberCount = Self.memberCount(json)
+    guard memberCount == members.count else {
+      throw ModelFileError(path, "has \(memberCount) names in its header, of which only \(members.count) differ")
+    }
     var entries: [Entry] = []
-    for (name, raw) in members {
+    for (name, raw) in members.tensors {
       entries.append(try Self.entry(name, raw, dataStart: start, byteCount: file.byteCount, path: path))
     }
     entries.sort {
@@ -49,6 +53,31 @@ struct SafetensorsHeader {
     }
     try Self.checkLayout(entries, dataStart: start, byteCount: file.byteCount, path: path)
     self.entries = entries
+  }
+
+  /// Members of the outermost object of a valid JSON text, repeated names included: the decoder keeps one of each.
+  private static func memberCount(_ json: Data) -> Int {
+    var (depth, count, isInString, isEscaped) = (0, 0, false, false)
+    for byte in json {
+      if isInString {
+        if isEscaped {
+          isEscaped = false
+        } else if byte == UInt8(ascii: "\\") {
+          isEscaped = true
+        } else if byte == UInt8(ascii: "\"") {
+          isInString = false
+        }
+        continue
+      }
+      switch byte {
+      case UInt8(ascii: "\""): isInString = true
+      case UInt8(ascii: "{"), UInt8(ascii: "["): depth += 1
+      case UInt8(ascii: "}"), UInt8(ascii: "]"): depth -= 1
+      case UInt8(ascii: ":") where depth == 1: count += 1
+      default: break
+      }
+    }
+    return count
   }
 
   private static func length(_ bytes: RawSpan) -> UInt64 {
@@ -125,9 +154,12 @@ struct SafetensorsHeader {
   /// The tensors of the header; `__metadata__` is text for people.
   private struct Members: Decodable {
     let tensors: [(name: String, entry: RawEntry)]
+    /// Tensors and text for people.
+    let count: Int
 
     init(from decoder: any Decoder) throws {
       let container = try decoder.container(keyedBy: Name.self)
+      count = container.allKeys.count
       tensors = try container.allKeys.filter { $0.stringValue != "__metadata__" }.map {
         ($0.stringValue, try container.decode(RawEntry.self, forKey: $0))
       }

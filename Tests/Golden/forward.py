@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 import transformers
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, Qwen2Config, Qwen3Config
-from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
+from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
 ROOT = Path(__file__).resolve().parents[2]
 BASE = dict(
@@ -96,7 +96,46 @@ def expectations(model_directory: Path, prompt: list[int], positions: int, new_t
     }
 
 
-def write(place: Path, values: dict[str, object]) -> None:
+# Forms in which `config.json` states the rotary embedding, older and newer, with the values of real models.
+ROTARY: list[dict[str, object]] = [
+    {"rope_theta": 1_000_000.0, "rope_scaling": None},
+    {"rope_parameters": {"rope_theta": 5_000_000.0, "rope_type": "default"}},
+    {"rope_theta": 10_000.0, "rope_scaling": {"type": "linear", "factor": 4.0}},
+    {"rope_theta": 500_000.0, "rope_scaling": {
+        "rope_type": "llama3", "factor": 32.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+        "original_max_position_embeddings": 8192}},
+    {"rope_parameters": {
+        "rope_theta": 500_000.0, "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+        "original_max_position_embeddings": 8192}},
+    {"rope_theta": 1_000_000.0, "rope_scaling": {
+        "rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32768}},
+    {"rope_theta": 1_000_000.0, "rope_scaling": {
+        "type": "yarn", "factor": 2.5, "original_max_position_embeddings": 8192, "attention_factor": 0.9}},
+    {"rope_theta": 150_000.0, "rope_scaling": {
+        "rope_type": "yarn", "factor": 32.0, "original_max_position_embeddings": 4096, "beta_fast": 16.0,
+        "beta_slow": 2.0, "truncate": False}},
+    {"rope_theta": 10_000.0, "rope_scaling": {
+        "rope_type": "yarn", "factor": 40.0, "original_max_position_embeddings": 4096, "mscale": 1.0,
+        "mscale_all_dim": 0.707}},
+]
+
+
+def rotary_references() -> list[dict[str, object]]:
+    references = []
+    for form in ROTARY:
+        for head in (64, 128):
+            sizes = BASE | dict(head_dim=head, max_position_embeddings=40960)
+            config = LlamaConfig(**(sizes | json.loads(json.dumps(form))))
+            rotary = LlamaRotaryEmbedding(config)
+            references.append({
+                "config": sizes | form | {"architectures": ["LlamaForCausalLM"]},
+                "inverse_frequencies": rotary.inv_freq.tolist(),
+                "attention_scaling": float(rotary.attention_scaling),
+            })
+    return references
+
+
+def write(place: Path, values: object) -> None:
     place.write_text(json.dumps(values, separators=(",", ":")) + "\n")
 
 
@@ -105,6 +144,7 @@ def generate(output: Path) -> None:
     transformers.logging.set_verbosity_error()
     folder = output / "forward"
     folder.mkdir(parents=True, exist_ok=True)
+    write(folder / "rotary.json", rotary_references())
     for name in CONFIGURATIONS:
         place = folder / name
         write_checkpoint(place, name)

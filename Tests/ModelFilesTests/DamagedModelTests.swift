@@ -37,6 +37,11 @@ import Testing
     ("overlapping tensors", file("{\(entry("a", 0, 4)),\(entry("b", 2, 6))}", bytes: 6), "overlap"),
     ("a hole", file("{\(entry("a", 0, 4)),\(entry("b", 6, 10))}", bytes: 10), "belong to no tensor"),
     ("bytes left over", file("{\(entry("a", 0, 4))}", bytes: 12), "follow the last tensor"),
+    ("a name that stands twice", file("{\(entry("a", 0, 4)),\(entry("a", 0, 4))}", bytes: 4), "of which only 1 differ"),
+    (
+      "a name that stands twice, written in two ways",
+      file(#"{\#(entry("a", 0, 4)),\#(entry(#"\u0061"#, 0, 4))}"#, bytes: 4), "of which only 1 differ"
+    ),
     ("a missing key", file(#"{"a":{"dtype":"BF16","shape":[2]}}"#, bytes: 4), "data_offsets"),
   ]
 
@@ -65,6 +70,15 @@ import Testing
     #expect(try checkpoint.tensor("a", shape: [2]).floats() == [0, 0])
   }
 
+  @Test("where a single file and an index are, the single file counts; names may hold any character")
+  func singleFile() throws {
+    let directory = try TemporaryDirectory()
+    try directory.write(Data("not read".utf8), to: "model.safetensors.index.json")
+    let name = #"a\":{,[\\"#
+    try directory.write(Self.file("{\(Self.entry(name, 0, 4))}", bytes: 4), to: "model.safetensors")
+    #expect(try Checkpoint(directory: directory.path).tensorNames == [#"a":{,[\"#])
+  }
+
   @Test("a shard index that lies is named")
   func shards() throws {
     let directory = try TemporaryDirectory()
@@ -90,7 +104,9 @@ import Testing
     (["rope_scaling": #"{"rope_type":"spiral"}"#], "rope scaling 'spiral'"),
     (["rope_scaling": #"{"rope_type":"yarn"}"#], "lacks 'factor'"), (["rope_theta": "-1"], "rope_theta is -1"),
     (["quantization_config": "{}"], "quantised already"), (["use_sliding_window": "true"], "sliding-window"),
-    (["num_hidden_layers": "1e400"], "config.json"),
+    (["num_hidden_layers": "1e400"], "config.json"), (["partial_rotary_factor": "0.5"], "partial_rotary_factor 0.5"),
+    (["rope_theta": "1e300"], "rope_theta is 1e+300"),
+    (["rope_scaling": #"{"rope_type":"linear","factor":1e-320}"#], "factor is 1e-320"),
   ]
   static let valid = [
     "architectures": #"["Qwen3ForCausalLM"]"#, "hidden_size": "64", "num_hidden_layers": "2",

@@ -20,6 +20,11 @@ final class LocalHub: Sendable {
     var needsToken = false
     /// Where the weights are redirected to.
     var redirect: String?
+    /// Bytes to leave out at the end, or to add, while the announced length is that of what is sent.
+    var missing = 0
+    var excess = 0
+    /// How long each answer takes.
+    var pause: Duration?
   }
 
   static let commit = String(repeating: "c0ffee12", count: 5)
@@ -34,7 +39,10 @@ final class LocalHub: Sendable {
 
   /// Runs the server while `body` does; gives it the address.
   func serve<Result: Sendable>(_ body: @Sendable (String) async throws -> Result) async throws -> Result {
-    await server.appendRoute("*") { [weak self] request in self?.answer(request) ?? HTTPResponse(statusCode: .notFound)
+    await server.appendRoute("*") { [weak self] request in
+      guard let self else { return HTTPResponse(statusCode: .notFound) }
+      if let pause = fault.withLock({ $0.pause }) { try await Task.sleep(for: pause) }
+      return answer(request)
     }
     return try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await self.server.run() }
@@ -64,6 +72,8 @@ final class LocalHub: Sendable {
         return HTTPResponse(statusCode: .found, headers: HTTPHeaders([.location: redirect + "/elsewhere"]))
       }
       return send(weights, range: range)
+    case "/back":
+      return HTTPResponse(statusCode: .found, headers: HTTPHeaders([.location: (fault.redirect ?? "") + "/elsewhere"]))
     case "/elsewhere": return send(weights, range: range)
     default: return HTTPResponse(statusCode: .notFound)
     }
@@ -71,7 +81,11 @@ final class LocalHub: Sendable {
 
   private func send(_ data: Data, range: String?) -> HTTPResponse {
     let start = range.flatMap { Int($0.dropFirst("bytes=".count).dropLast()) } ?? 0
-    let part = data.dropFirst(start)
+    let short = fault.withLock { fault in
+      defer { fault.missing = 0 }
+      return fault.missing
+    }
+    let part = data.dropFirst(start).dropLast(short) + Data(count: fault.withLock { $0.excess })
     let drops = fault.withLock { fault in
       defer { fault.drops = max(0, fault.drops - 1) }
       return fault.drops > 0
@@ -178,6 +192,13 @@ struct HalfBody: AsyncBufferedSequence {
         _ = try await Self.client(address, home, token: "secret").pull("org/tiny")
         #expect(hub.requests.withLock { $0.contains { $0.token == "Bearer secret" } })
         #expect(other.requests.withLock { !$0.isEmpty && $0.allSatisfy { $0.token == nil } })
+        // A second redirect, on the other host, does not bring it back.
+        let again = try TemporaryDirectory()
+        let chained = LocalHub(.init(redirect: elsewhere + "/back#"))
+        try await chained.serve { address in
+          _ = try? await Self.client(address, again, token: "secret").pull("org/tiny")
+        }
+        #expect(other.requests.withLock { $0.allSatisfy { $0.token == nil } })
       }
     }
   }
@@ -204,10 +225,85 @@ struct HalfBody: AsyncBufferedSequence {
   @Test("sizes and commits that make no sense are refused")
   func absurdListings() async throws {
     let home = try TemporaryDirectory()
-    for fault in [LocalHub.Fault(sizeText: "9223372036854775807"), .init(sizeText: "-1"), .init(commit: "ab")] {
+    for fault in [
+      LocalHub.Fault(sizeText: "9223372036854775807"), .init(sizeText: "99999999999999999999"), .init(sizeText: "-1"),
+      .init(commit: "ab"),
+    ] {
       try await LocalHub(fault).serve { address in
         _ = await #expect(throws: HubError.self) { try await Self.client(address, home).pull("org/tiny") }
       }
+    }
+  }
+
+  @Test("a token with white space around it is trimmed, and an empty one is none")
+  func tokenText() async throws {
+    let home = try TemporaryDirectory()
+    try home.write(Data("\n".utf8), to: "token")
+    let open = LocalHub()
+    try await open.serve { address in
+      _ = try await Self.client(address, home).pull("org/tiny")
+      #expect(open.requests.withLock { $0.allSatisfy { $0.token == nil } })
+    }
+    try await LocalHub(.init(needsToken: true)).serve { address in
+      _ = try await Self.client(address, home, token: " secret\n").pull("org/tiny")
+    }
+  }
+
+  @Test("a file that ends early is asked for again from there; one that goes on too long is given up")
+  func length() async throws {
+    let (short, home) = (LocalHub(.init(missing: 1_000)), try TemporaryDirectory())
+    try await short.serve { address in
+      let snapshot = try await Self.client(address, home).pull("org/tiny")
+      #expect(try Data(contentsOf: URL(fileURLWithPath: snapshot + "/model.safetensors")) == short.weights)
+      let ranges = short.requests.withLock { $0.filter { $0.path.hasSuffix("safetensors") }.map(\.range) }
+      #expect(ranges == [nil, "bytes=299000-"])
+    }
+    let other = try TemporaryDirectory()
+    try await LocalHub(.init(excess: 1)).serve { address in
+      let error = await #expect(throws: HubError.self) { try await Self.client(address, other).pull("org/tiny") }
+      #expect(error?.description.contains("than the 300000 bytes expected") == true, "\(error?.description ?? "")")
+      let blobs = try FileManager.default.contentsOfDirectory(atPath: other.path + "/hub/models--org--tiny/blobs")
+      #expect(blobs.count == 1, "the configuration only")
+    }
+  }
+
+  @Test("two downloads of one model at a time end with the same whole files, each downloaded once")
+  func concurrentPulls() async throws {
+    let (hub, home) = (LocalHub(.init(drops: 1, pause: .milliseconds(30))), try TemporaryDirectory())
+    try await hub.serve { address in
+      async let first = Self.client(address, home).pull("org/tiny")
+      async let second = Self.client(address, home).pull("org/tiny")
+      let snapshots = try await [first, second]
+      #expect(snapshots[0] == snapshots[1])
+      #expect(try Data(contentsOf: URL(fileURLWithPath: snapshots[0] + "/model.safetensors")) == hub.weights)
+      let weights = hub.requests.withLock { $0.filter { $0.path.hasSuffix("safetensors") }.map(\.range) }
+      #expect(weights.count == 2 && weights[0] == nil && weights[1] != nil, "one download, resumed once")
+    }
+  }
+
+  @Test("a blob of the wrong size is replaced, and a commit is found by its name")
+  func repair() async throws {
+    let (hub, home) = (LocalHub(), try TemporaryDirectory())
+    try await hub.serve { address in
+      let snapshot = try await Self.client(address, home).pull("org/tiny", revision: "main")
+      let weights = URL(fileURLWithPath: snapshot + "/model.safetensors").resolvingSymlinksInPath()
+      try Data("cut".utf8).write(to: weights)
+      _ = try await Self.client(address, home).pull("org/tiny")
+      #expect(try Data(contentsOf: weights) == hub.weights)
+      let cache = HubCache(environment: ["HF_HOME": home.path])
+      #expect(try cache.locate("org/tiny", revision: LocalHub.commit) == snapshot)
+      #expect(throws: ModelFileError.self) { try cache.locate("org/tiny", revision: String(repeating: "0", count: 40)) }
+    }
+  }
+
+  @Test("a cancelled download stops at once")
+  func cancellation() async throws {
+    let home = try TemporaryDirectory()
+    try await LocalHub(.init(pause: .seconds(30))).serve { address in
+      let pull = Task { try await Self.client(address, home).pull("org/tiny") }
+      try await Task.sleep(for: .milliseconds(50))
+      pull.cancel()
+      _ = await #expect(throws: CancellationError.self) { try await pull.value }
     }
   }
 

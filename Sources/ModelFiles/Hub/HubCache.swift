@@ -11,18 +11,33 @@ public struct HubCache: Sendable {
 
   /// The cache that `environment` names: `HF_HUB_CACHE`, else `HF_HOME`/hub, else `~/.cache/huggingface/hub`.
   public init(environment: [String: String]) {
-    func folder(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
-    let caches = folder("XDG_CACHE_HOME") ?? NSHomeDirectory() + "/.cache"
     root =
-      folder("HF_HUB_CACHE") ?? folder("HUGGINGFACE_HUB_CACHE") ?? (folder("HF_HOME") ?? caches + "/huggingface")
-      + "/hub"
+      Self.folder("HF_HUB_CACHE", in: environment) ?? Self.folder("HUGGINGFACE_HUB_CACHE", in: environment)
+      ?? Self.home(environment) + "/hub"
+  }
+
+  /// The folder of Hugging Face's tools: `HF_HOME`, else `huggingface` among the user's caches.
+  static func home(_ environment: [String: String]) -> String {
+    folder("HF_HOME", in: environment)
+      ?? (folder("XDG_CACHE_HOME", in: environment) ?? NSHomeDirectory() + "/.cache") + "/huggingface"
+  }
+
+  /// A folder that the environment names, `~` resolved; `nil` when it names none.
+  static func folder(_ name: String, in environment: [String: String]) -> String? {
+    environment[name].flatMap { $0.isEmpty ? nil : ($0 as NSString).expandingTildeInPath }
   }
 
   /// The folder of a model's files, which may not exist.
-  func folder(of model: ModelName) -> String { root + "/models--\(model.organisation)--\(model.name)" }
+  func folder(of model: ModelName) -> String { root + "/" + model.folder }
+
+  /// The file that is locked while a blob is written, where other tools lock it too.
+  func lock(of blob: String, of model: ModelName) -> String { root + "/.locks/" + model.folder + "/" + blob + ".lock" }
 
   /// The directory of a model: a path as it is, or the snapshot of ORG/NAME in the cache.
   ///
+  /// - Parameters:
+  ///   - model: a path, or ORG/NAME.
+  ///   - revision: a branch, tag or full commit; of no matter to a path.
   /// - Throws: `ModelFileError` that says where it looked.
   public func locate(_ model: String, revision: String = "main") throws(ModelFileError) -> String {
     var isDirectory: ObjCBool = false
@@ -34,7 +49,8 @@ public struct HubCache: Sendable {
       throw ModelFileError(model, "there is no such directory, and it is no ORG/NAME of a model either")
     }
     let folder = folder(of: name)
-    guard let commit = try? String(contentsOfFile: folder + "/refs/" + revision, encoding: .utf8) else {
+    let reference = try? String(contentsOfFile: folder + "/refs/" + revision, encoding: .utf8)
+    guard let commit = reference ?? (HubClient.isCommit(revision) ? revision : nil) else {
       throw ModelFileError(
         model,
         "there is no such directory, and the cache '\(root)' has no such model; 'foretoken pull \(model)' downloads it")
@@ -48,8 +64,13 @@ public struct HubCache: Sendable {
 }
 
 /// A model's name on the hub: ORG/NAME.
-struct ModelName: Sendable, Equatable {
+struct ModelName: Sendable, Equatable, CustomStringConvertible {
   let organisation, name: String
+
+  var description: String { organisation + "/" + name }
+
+  /// The name of its folder in a cache.
+  var folder: String { "models--\(organisation)--\(name)" }
 
   /// `nil` unless `text` has two parts of letters, digits, `.`, `_` and `-`, as the hub requires.
   init?(_ text: String) {

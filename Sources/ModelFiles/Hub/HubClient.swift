@@ -31,10 +31,10 @@ public struct HubClient: Sendable {
   public init(environment: [String: String], pausesSeconds: [Double] = [1, 2, 4, 8, 16]) {
     func value(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
     endpoint = (value("HF_ENDPOINT") ?? "https://huggingface.co").trimmingSuffix("/")
-    let home = value("HF_HOME") ?? NSHomeDirectory() + "/.cache/huggingface"
-    let file = value("HF_TOKEN_PATH") ?? home + "/token"
+    let file = HubCache.folder("HF_TOKEN_PATH", in: environment) ?? HubCache.home(environment) + "/token"
     let saved = try? String(contentsOfFile: file, encoding: .utf8)
-    token = value("HF_TOKEN") ?? saved?.trimmingCharacters(in: .whitespacesAndNewlines)
+    let found = (value("HF_TOKEN") ?? saved)?.trimmingCharacters(in: .whitespacesAndNewlines) ?? ""
+    token = found.isEmpty ? nil : found
     cache = HubCache(environment: environment)
     self.pausesSeconds = pausesSeconds
   }
@@ -60,8 +60,6 @@ public struct HubClient: Sendable {
     else { throw HubError("'\(revision)' is no revision; expected a branch, tag or commit") }
     let folder = cache.folder(of: name)
     try make(folder + "/blobs")
-    let lock = try await FileLock(folder + "/.foretoken.lock")
-    defer { lock.release() }
     let listing = try await list(model, revision, folder: folder)
     let files = try listing.siblings.filter(\.isWanted).map { try $0.checked() }
     guard files.count <= 4096 else {
@@ -73,7 +71,7 @@ public struct HubClient: Sendable {
     let snapshot = folder + "/snapshots/" + listing.sha
     for file in files {
       let before = done
-      try await fetch(file, of: model, commit: listing.sha, folder: folder) { size in
+      try await fetch(file, of: name, commit: listing.sha) { size in
         progress(PullProgress(file: file.name, receivedBytes: before + size, totalBytes: total))
       }
       try link(file, folder: folder, snapshot: snapshot)
@@ -95,15 +93,16 @@ public struct HubClient: Sendable {
     let path = folder + "/listing-\(UUID().uuidString).json"
     defer { try? FileManager.default.removeItem(atPath: path) }
     let what = "the list of files of '\(model)' at '\(revision)'"
-    _ = try await transfer("/api/models/\(model)/revision/\(escaped)?blobs=true", to: path, what: what, limit: 1 << 26)
-    { _ in }
+    try await transfer(
+      "/api/models/\(model)/revision/\(escaped)?blobs=true", to: path, what: what, size: nil
+    ) { _ in }
     guard
       let listing = try? JSONDecoder().decode(
         RepositoryListing.self, from: Data(contentsOf: URL(fileURLWithPath: path)))
     else {
       throw HubError("\(endpoint) answered \(what) with something else than such a list")
     }
-    guard listing.sha.count == 40, listing.sha.allSatisfy({ $0.isASCII && $0.isHexDigit }) else {
+    guard Self.isCommit(listing.sha) else {
       throw HubError("\(endpoint) names the commit '\(listing.sha)', which is none")
     }
     return listing
@@ -113,16 +112,28 @@ public struct HubClient: Sendable {
 
   /// Brings one file into `blobs`, unless it is there.
   private func fetch(
-    _ file: HubFile, of model: String, commit: String, folder: String, received: @escaping @Sendable (Int) -> Void
+    _ file: HubFile, of model: ModelName, commit: String, received: @escaping @Sendable (Int) -> Void
   ) async throws {
-    let blob = folder + "/blobs/" + file.blob
+    let blob = cache.folder(of: model) + "/blobs/" + file.blob
     if Self.size(of: blob) == file.size { return }
+    // One writer a blob, in this process or another; whoever waited finds the file there.
+    try await FileLock.hold(cache.lock(of: file.blob, of: model)) {
+      if Self.size(of: blob) != file.size {
+        try await download(file, of: model, commit: commit, to: blob, received: received)
+      }
+    }
+  }
+
+  /// Downloads one file to `blob`, by way of a partial file that outlives an interruption.
+  private func download(
+    _ file: HubFile, of model: ModelName, commit: String, to blob: String, received: @escaping @Sendable (Int) -> Void
+  ) async throws {
     let partial = blob + ".incomplete"
     let escaped = file.name.addingPercentEncoding(withAllowedCharacters: .urlPathAllowed) ?? file.name
     if Self.size(of: partial) ?? 0 > file.size { try? FileManager.default.removeItem(atPath: partial) }
     if Self.size(of: partial) != file.size || file.size == 0 {
-      _ = try await transfer(
-        "/\(model)/resolve/\(commit)/\(escaped)", to: partial, what: "'\(file.name)'", limit: file.size,
+      try await transfer(
+        "/\(model)/resolve/\(commit)/\(escaped)", to: partial, what: "'\(file.name)' of '\(model)'", size: file.size,
         received: received)
     }
     let found = try Self.checksum(of: partial, like: file.checksum)
@@ -144,15 +155,23 @@ public struct HubClient: Sendable {
     try make((place as NSString).deletingLastPathComponent)
     let depth = file.name.split(separator: "/").count + 1
     let target = String(repeating: "../", count: depth) + "blobs/" + file.blob
-    if (try? FileManager.default.destinationOfSymbolicLink(atPath: place)) == target { return }
+    func isLinked() -> Bool { (try? FileManager.default.destinationOfSymbolicLink(atPath: place)) == target }
+    if isLinked() { return }
     try? FileManager.default.removeItem(atPath: place)
-    try FileManager.default.createSymbolicLink(atPath: place, withDestinationPath: target)
+    do {
+      try FileManager.default.createSymbolicLink(atPath: place, withDestinationPath: target)
+    } catch {
+      // Another download may have been quicker.
+      guard isLinked() else { throw error }
+    }
   }
 
   /// Gets `path` of the hub into a file, going on after dropped connections and busy servers.
+  ///
+  /// - Parameter size: what the file comes to, if known: less is asked for again, and no more is taken.
   private func transfer(
-    _ path: String, to file: String, what: String, limit: Int, received: @escaping @Sendable (Int) -> Void
-  ) async throws -> HubTransfer.Outcome {
+    _ path: String, to file: String, what: String, size: Int?, received: @escaping @Sendable (Int) -> Void
+  ) async throws {
     guard let url = URL(string: endpoint + path), url.scheme == "https" || url.scheme == "http" else {
       throw HubError("'\(endpoint)' is no address of a hub; expected one such as https://huggingface.co")
     }
@@ -165,12 +184,25 @@ public struct HubClient: Sendable {
       if offset > 0 { request.setValue("bytes=\(offset)-", forHTTPHeaderField: "Range") }
       let trouble: String
       do {
-        let outcome = try await HubTransfer.run(request, to: file, offset: offset, limit: limit, received: received)
-        if (200..<300).contains(outcome.status) { return outcome }
-        if let refusal = refusal(outcome.status, what) { throw refusal }
-        trouble = "status \(outcome.status)"
+        let status = try await HubTransfer.run(
+          request, to: file, offset: offset, limit: size ?? Self.listingLimit, received: received)
+        let have = Self.size(of: file) ?? 0
+        if (200..<300).contains(status) {
+          guard let size, have < size else { return }
+          trouble = "it ended after \(have) of \(size) bytes"
+        } else if let refusal = refusal(status, what) {
+          throw refusal
+        } else {
+          trouble = "status \(status)"
+        }
       } catch let error as HubError {
         throw error
+      } catch is CancellationError {
+        throw CancellationError()
+      } catch is HubTransfer.Excess {
+        try? FileManager.default.removeItem(atPath: file)
+        throw HubError(
+          "\(endpoint) sends more of \(what) than the \(size ?? Self.listingLimit) bytes expected; it was deleted")
       } catch {
         trouble = error.localizedDescription
       }
@@ -190,7 +222,7 @@ public struct HubClient: Sendable {
     case 401, 403:
       HubError(
         token == nil
-          ? "\(endpoint) refuses \(what) (status \(status)): the model may be gated or private; accept its terms and set HF_TOKEN"
+          ? "\(endpoint) refuses \(what) (status \(status)): there may be no such model, or it is gated or private; then accept its terms and set HF_TOKEN"
           : "\(endpoint) refuses \(what) (status \(status)) with the token given: it may lack access to this model")
     case 404: HubError("\(endpoint) does not have \(what) (status 404)")
     case 408, 416, 429, 500...: nil
@@ -199,6 +231,14 @@ public struct HubClient: Sendable {
   }
 
   // MARK: Checks
+
+  /// No list of a model's files comes near this many bytes.
+  private static let listingLimit = 64 << 20
+
+  /// Whether `text` is the full name of a commit.
+  static func isCommit(_ text: String) -> Bool {
+    text.utf8.count >= 40 && text.utf8.count <= 64 && text.allSatisfy { $0.isASCII && $0.isHexDigit }
+  }
 
   private static func size(of path: String) -> Int? {
     (try? FileManager.default.attributesOfItem(atPath: path))?[.size].flatMap { ($0 as? NSNumber)?.intValue }

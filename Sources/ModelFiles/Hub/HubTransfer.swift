@@ -9,25 +9,20 @@ internal import FoundationNetworking
 ///
 /// A redirect to another host goes without the Authorization header: the token is the hub's alone.
 final class HubTransfer: NSObject, URLSessionDataDelegate {
-  /// What came of it.
-  struct Outcome: Sendable {
-    let status: Int
-    /// Header fields of the last response and of redirects before it, names in lower case.
-    let headers: [String: String]
-  }
+  /// The server sent more than was expected.
+  struct Excess: Error {}
 
   private struct State {
-    var headers: [String: String] = [:]
     var status = 0
     var file: FileHandle?
     var failure: (any Error)?
-    var continuation: CheckedContinuation<Outcome, any Error>?
+    var continuation: CheckedContinuation<Int, any Error>?
   }
 
   private let path: String
   /// Bytes that the file has already; a response with status 206 continues them.
   private let offset: Int
-  /// A body that makes the file longer than this is cut off.
+  /// Bytes that the file may come to have.
   private let limit: Int
   private let received: @Sendable (Int) -> Void
   private let state = Mutex(State())
@@ -41,20 +36,32 @@ final class HubTransfer: NSObject, URLSessionDataDelegate {
 
   /// Sends `request`; the body of a success goes to `path`, after the first `offset` bytes when the server resumes.
   ///
-  /// - Parameter received: called with the file's size as it grows.
-  /// - Throws: what the system says when the connection fails; the file keeps what had come.
+  /// - Parameters:
+  ///   - limit: bytes that the file may come to have.
+  ///   - received: called with the file's size as it grows.
+  /// - Returns: the status of the response.
+  /// - Throws: what the system says when the connection fails; the file keeps what had come. `Excess` past the limit.
   static func run(
-    _ request: URLRequest, to path: String, offset: Int = 0, limit: Int,
-    received: @escaping @Sendable (Int) -> Void = { _ in }
-  ) async throws -> Outcome {
+    _ request: URLRequest, to path: String, offset: Int, limit: Int, received: @escaping @Sendable (Int) -> Void
+  ) async throws -> Int {
     let transfer = HubTransfer(path: path, offset: offset, limit: limit, received: received)
     let configuration = URLSessionConfiguration.ephemeral
     configuration.timeoutIntervalForRequest = 60
+    configuration.urlCache = nil
     let session = URLSession(configuration: configuration, delegate: transfer, delegateQueue: nil)
     defer { session.finishTasksAndInvalidate() }
-    return try await withCheckedThrowingContinuation { continuation in
-      transfer.state.withLock { $0.continuation = continuation }
-      session.dataTask(with: request).resume()
+    let task = session.dataTask(with: request)
+    return try await withTaskCancellationHandler {
+      try await withCheckedThrowingContinuation { continuation in
+        let isCancelled = transfer.state.withLock { state in
+          if state.failure == nil { state.continuation = continuation }
+          return state.failure != nil
+        }
+        if isCancelled { continuation.resume(throwing: CancellationError()) } else { task.resume() }
+      }
+    } onCancel: {
+      transfer.state.withLock { $0.failure = CancellationError() }
+      task.cancel()
     }
   }
 
@@ -62,10 +69,10 @@ final class HubTransfer: NSObject, URLSessionDataDelegate {
     _ session: URLSession, task: URLSessionTask, willPerformHTTPRedirection response: HTTPURLResponse,
     newRequest request: URLRequest, completionHandler: @escaping @Sendable (URLRequest?) -> Void
   ) {
-    keep(response)
     var request = request
-    let (from, to) = (response.url, request.url)
-    if from?.host != to?.host || from?.port != to?.port || from?.scheme != to?.scheme {
+    // Against the first address, not the last: a chain of redirects must not find its way back to the header.
+    let (hub, next) = (task.originalRequest?.url, request.url)
+    if hub == nil || hub?.host != next?.host || hub?.port != next?.port || hub?.scheme != next?.scheme {
       request.setValue(nil, forHTTPHeaderField: "Authorization")
     }
     completionHandler(request)
@@ -76,7 +83,7 @@ final class HubTransfer: NSObject, URLSessionDataDelegate {
     completionHandler: @escaping @Sendable (URLSession.ResponseDisposition) -> Void
   ) {
     guard let response = response as? HTTPURLResponse else { return completionHandler(.cancel) }
-    keep(response)
+    state.withLock { $0.status = response.statusCode }
     guard (200..<300).contains(response.statusCode) else { return completionHandler(.allow) }
     do {
       if !FileManager.default.fileExists(atPath: path) { try Data().write(to: URL(fileURLWithPath: path)) }
@@ -96,9 +103,7 @@ final class HubTransfer: NSObject, URLSessionDataDelegate {
     let size = state.withLock { state -> Int? in
       guard let file = state.file, state.failure == nil else { return nil }
       do {
-        guard Int(try file.offset()) + data.count <= limit else {
-          throw HubError("the answer is longer than the \(limit) bytes expected")
-        }
+        guard Int(try file.offset()) + data.count <= limit else { throw Excess() }
         try file.write(contentsOf: data)
         return Int(try file.offset())
       } catch {
@@ -111,22 +116,13 @@ final class HubTransfer: NSObject, URLSessionDataDelegate {
 
   func urlSession(_ session: URLSession, task: URLSessionTask, didCompleteWithError error: (any Error)?) {
     let (continuation, result) = state.withLock {
-      state -> (CheckedContinuation<Outcome, any Error>?, Result<Outcome, any Error>) in
+      state -> (CheckedContinuation<Int, any Error>?, Result<Int, any Error>) in
       let continuation = state.continuation
       state.continuation = nil
       try? state.file?.close()
       if let failure = state.failure ?? error { return (continuation, .failure(failure)) }
-      return (continuation, .success(Outcome(status: state.status, headers: state.headers)))
+      return (continuation, .success(state.status))
     }
     continuation?.resume(with: result)
-  }
-
-  private func keep(_ response: HTTPURLResponse) {
-    state.withLock { state in
-      state.status = response.statusCode
-      for (name, value) in response.allHeaderFields {
-        state.headers["\(name)".lowercased()] = "\(value)"
-      }
-    }
   }
 }
