@@ -11,21 +11,22 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from corpus import open_ended, programs, sources, structured
+from corpus import open_ended, programs, rewrites, sources, structured
 from corpus.document import END_OF_TEXT, Example
 from tokenizer import load_tokenizer, train_tokenizer
 
 HERE = Path(__file__).parent
-MAKERS = structured.MAKERS | programs.MAKERS | open_ended.MAKERS
+MAKERS = structured.MAKERS | programs.MAKERS | rewrites.MAKERS | open_ended.MAKERS
 # Shares of the examples by category; the rest of the corpus is code and prose from packages.
 WEIGHTS = {
     "json_record": 4, "json_extract": 4, "email": 3, "list": 3, "table": 3, "csv": 1.5, "yaml": 1.5, "report": 2, "code": 5, "sql": 2,
-    "open_ended": 4,
+    "rewrite": 5, "open_ended": 3,
 }
 
 
@@ -80,6 +81,7 @@ def main() -> None:
     parser.add_argument("--work-dir", type=Path, default=HERE / "build", help="where tokenizer and token files go")
     parser.add_argument("--prose", type=Path, nargs="*", default=[], help="unpacked documentation folders (see DATA.md)")
     parser.add_argument("--examples", type=int, default=70_000, help="instruction examples for training")
+    parser.add_argument("--tokenizer", type=Path, help="use this tokenizer.json instead of training one")
     arguments = parser.parse_args()
     work = arguments.work_dir
     work.mkdir(parents=True, exist_ok=True)
@@ -89,11 +91,14 @@ def main() -> None:
     prose = list(sources.prose(arguments.prose, rng))
     rng.shuffle(code)
     rng.shuffle(prose)
-    code, prose = code[:4000], prose[:2500]
+    code, prose = code[:1500], prose[:800]
     instruct = [example.text() for example in examples(seed=1, count=arguments.examples, held_out=False)]
     print(f"{len(instruct)} examples, {len(code)} pieces of code, {len(prose)} pieces of prose")
 
-    train_tokenizer(work / "tokenizer.json", iter(instruct[:12_000] + code + prose))
+    if arguments.tokenizer:
+        shutil.copyfile(arguments.tokenizer, work / "tokenizer.json")
+    else:
+        train_tokenizer(work / "tokenizer.json", iter(instruct[:12_000] + code + prose))
     tokenizer = load_tokenizer(work / "tokenizer.json")
     held_code, held_prose = code[:40], prose[:40]
     pieces = instruct + code[40:] + prose[40:]

@@ -17,20 +17,39 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from tokenizers import Tokenizer
 from torch import nn
 
+from corpus.document import TURN_END, TURN_START
 from joint_loss import JointLoss, head_gradients
 from model import DRAFT, TARGET, Qwen3
 from muon import Muon
+from tokenizer import load_tokenizer
 
 KINDS = ["structured", "open-ended", "code", "prose"]
+
+
+def labels(tokens: np.ndarray, tokenizer: Tokenizer) -> np.ndarray:
+    """What the models learn to say: the tokens, with -1 for those of system and user turns.
+
+    Facts of a prompt are drawn at random. Learning to foresee them is in vain, and its gradient would drown that of
+    learning to repeat them in the answer.
+    """
+    start, end = tokenizer.token_to_id(TURN_START), tokenizer.token_to_id(TURN_END)
+    assistant = tokenizer.encode("assistant").ids[0]
+    tokens = tokens.astype(np.int32)
+    opens = np.zeros(len(tokens), dtype=np.int64)
+    opens[:-1] = np.where((tokens[:-1] == start) & (tokens[1:] != assistant), np.arange(1, len(tokens)), 0)
+    closes = np.where(tokens == end, np.arange(1, len(tokens) + 1), 0)
+    return np.where(np.maximum.accumulate(opens) > np.maximum.accumulate(closes), -1, tokens)
 
 
 class Batches:
     """Random windows of the training tokens; the order follows from the seed and the step."""
 
-    def __init__(self, path: Path, sequences: int, length: int) -> None:
+    def __init__(self, path: Path, tokenizer: Tokenizer, sequences: int, length: int) -> None:
         self.tokens = np.memmap(path, dtype=np.uint16, mode="r")
+        self.labels = labels(self.tokens, tokenizer)
         self.sequences, self.length = sequences, length
         self.windows = (len(self.tokens) - 1) // length
 
@@ -39,9 +58,9 @@ class Batches:
         epoch, place = divmod(first, self.windows)
         order = np.random.default_rng(epoch).permutation(self.windows)
         starts = [int(order[(place + i) % self.windows]) * self.length for i in range(self.sequences)]
-        rows = np.stack([self.tokens[start : start + self.length + 1] for start in starts]).astype(np.int64)
-        rows = torch.from_numpy(rows)
-        return rows[:, :-1], rows[:, 1:]
+        x = np.stack([self.tokens[start : start + self.length] for start in starts]).astype(np.int64)
+        y = np.stack([self.labels[start + 1 : start + self.length + 1] for start in starts]).astype(np.int64)
+        return torch.from_numpy(x), torch.from_numpy(y)
 
 
 def optimizers(model: nn.Module, matrix_rate: float, other_rate: float) -> list[torch.optim.Optimizer]:
@@ -56,24 +75,27 @@ def optimizers(model: nn.Module, matrix_rate: float, other_rate: float) -> list[
 
 def joint_step(target: Qwen3, draft: Qwen3, x: torch.Tensor, y: torch.Tensor, distillation: float) -> JointLoss:
     target_hidden, draft_hidden = target.hidden(x), draft.hidden(x)
+    # Rows without a label cost no pass through the head.
+    counted = (y.flatten() >= 0).nonzero().squeeze(1)
     losses, *gradients = head_gradients(
-        target_hidden.flatten(0, 1), target.head, draft_hidden.flatten(0, 1), draft.head, y.flatten(), distillation)
+        target_hidden.flatten(0, 1)[counted], target.head, draft_hidden.flatten(0, 1)[counted], draft.head,
+        y.flatten()[counted], distillation)
     target_grad, target_head_grad, draft_grad, draft_head_grad = gradients
-    target_hidden.backward(target_grad.view_as(target_hidden))
-    draft_hidden.backward(draft_grad.view_as(draft_hidden))
-    for model, grad in ((target, target_head_grad), (draft, draft_head_grad)):
-        model.head.grad = grad if model.head.grad is None else model.head.grad + grad
+    for model, hidden, grad, head_grad in (
+        (target, target_hidden, target_grad, target_head_grad), (draft, draft_hidden, draft_grad, draft_head_grad)):
+        hidden.flatten(0, 1).backward(torch.zeros_like(hidden.flatten(0, 1)).index_copy_(0, counted, grad))
+        model.head.grad = head_grad if model.head.grad is None else model.head.grad + head_grad
     return losses
 
 
 @torch.no_grad()
-def validate(target: Qwen3, draft: Qwen3, work: Path, length: int) -> dict[str, dict[str, float]]:
+def validate(target: Qwen3, draft: Qwen3, work: Path, tokenizer: Tokenizer, length: int) -> dict[str, dict[str, float]]:
     results = {}
     for kind in KINDS:
-        tokens = np.fromfile(work / f"validation-{kind}.bin", dtype=np.uint16).astype(np.int64)[: 8 * length + 1]
+        tokens = np.fromfile(work / f"validation-{kind}.bin", dtype=np.uint16)[: 8 * length + 1]
         count = min(8, (len(tokens) - 1) // length)
-        rows = torch.from_numpy(np.stack([tokens[i * length : (i + 1) * length + 1] for i in range(count)]))
-        x, y = rows[:, :-1], rows[:, 1:]
+        x = torch.from_numpy(tokens[: count * length].astype(np.int64)).view(count, length)
+        y = torch.from_numpy(labels(tokens, tokenizer)[1 : count * length + 1].astype(np.int64)).view(count, length)
         losses, *_ = head_gradients(
             target.hidden(x).flatten(0, 1), target.head, draft.hidden(x).flatten(0, 1), draft.head, y.flatten(), 1.0)
         results[kind] = {"target": round(losses.target, 4), "draft": round(losses.draft, 4), "agreement": round(losses.agreement, 4)}
@@ -120,7 +142,8 @@ def main() -> None:
             optimizer.load_state_dict(saved)
         step, spent = state["step"], state["spent"]
         print(f"resumed at step {step}")
-    batches = Batches(work / "train.bin", arguments.sequences, arguments.length)
+    tokenizer = load_tokenizer(work / "tokenizer.json")
+    batches = Batches(work / "train.bin", tokenizer, arguments.sequences, arguments.length)
     per_step = arguments.sequences * arguments.length
     log = (work / "log.jsonl").open("a")
     started = last_saved = last_logged = time.time()
@@ -153,7 +176,7 @@ def main() -> None:
             entry = {"step": step, "tokens": step * per_step, "seconds": round(spent), "done": round(done, 4),
                      "train": {"target": round(losses.target, 4), "draft": round(losses.draft, 4), "agreement": round(losses.agreement, 4)}}
             if saving:
-                entry["validation"] = validate(target, draft, work, arguments.length)
+                entry["validation"] = validate(target, draft, work, tokenizer, arguments.length)
             log.write(json.dumps(entry) + "\n")
             log.flush()
             speed = step * per_step / max(spent, 1)
