@@ -46,14 +46,14 @@ struct ActiveRequest {
   ///
   /// - Parameters:
   ///   - verified: accepted proposals, then the target's token.
-  ///   - proposed: how many proposals were checked.
+  ///   - proposal: what was checked.
   ///   - logits: row `firstRow + i` decided on `verified[i]`.
   /// - Returns: the events to emit, and the reason when the answer has ended.
   mutating func append(
-    _ verified: [TokenID], proposed: Int, logits: Activations, firstRow: Int
+    _ verified: [TokenID], proposal: Proposal, logits: Activations, firstRow: Int
   ) -> (events: [GenerationEvent], end: FinishReason?) {
     let accepted = verified.count - 1
-    speculation.record(proposed: proposed, accepted: accepted)
+    speculation.record(proposed: proposal.tokens.count, accepted: accepted)
     if outputCount == 0 { timing.firstTokenSeconds = secondsSinceSubmission }
     var events: [GenerationEvent] = []
     for (index, token) in verified.enumerated() {
@@ -65,12 +65,22 @@ struct ActiveRequest {
       }
       events.append(
         .token(
-          GeneratedToken(id: token, text: piece, origin: index < accepted ? .draft : .target, logprobs: logprobs)))
+          GeneratedToken(
+            id: token, text: piece, origin: index < accepted ? proposal.origin : .target, logprobs: logprobs)))
       if let stop { return (events, .stopString(stop)) }
       if request.stopping.end(at: token) { return (events, .stopToken(token)) }
       if outputCount >= maximumOutput { return (events, .length) }
     }
     return (events, nil)
+  }
+
+  /// Adds this request's part of a step.
+  mutating func spend(_ step: StepTimes, plainSeconds: Double) {
+    timing.passes += 1
+    timing.proposingSeconds += step.proposing
+    timing.verifyingSeconds += step.verifying
+    timing.otherSeconds += step.other
+    timing.plainSeconds += plainSeconds
   }
 
   /// The last event.
@@ -90,4 +100,17 @@ struct ActiveRequest {
   }
 
   private var secondsSinceSubmission: Double { (ContinuousClock.now - submitted) / .seconds(1) }
+}
+
+/// Seconds of one step by what they went into.
+struct StepTimes {
+  var proposing = 0.0
+  var verifying = 0.0
+  var other = 0.0
+
+  /// One request's part, when `count` shared the step.
+  func divided(by count: Int) -> StepTimes {
+    StepTimes(
+      proposing: proposing / Double(count), verifying: verifying / Double(count), other: other / Double(count))
+  }
 }

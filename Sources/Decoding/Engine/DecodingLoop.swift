@@ -17,6 +17,7 @@ public final class DecodingLoop {
   private let proposer: any Proposer
   private let verifier: any Verifier
   private let window: Int
+  private var costs: PassCosts
   private var scheduler: Scheduler
   private var requests: [RequestID: ActiveRequest] = [:]
 
@@ -26,18 +27,20 @@ public final class DecodingLoop {
   ///   - runner: the target.
   ///   - proposer: guesses; `NoProposer` for plain decoding.
   ///   - verifier: decides on the guesses.
-  ///   - window: proposals per verification (`num_speculative_tokens`).
+  ///   - window: most proposals per verification (`num_speculative_tokens`).
+  ///   - costs: what passes of the runner cost.
   ///   - sequences: most requests in one pass.
   ///   - rows: most rows in one pass; the runner's capacity bounds it too.
   public init(
     runner: any ModelRunner, tokenizer: Tokenizer, proposer: any Proposer, verifier: any Verifier, window: Int,
-    sequences: Int = 1, rows: Int = .max
+    costs: PassCosts = PassCosts(), sequences: Int = 1, rows: Int = .max
   ) {
     self.runner = runner
     self.tokenizer = tokenizer
     self.proposer = proposer
     self.verifier = verifier
     self.window = window
+    self.costs = costs
     let capacity = runner.capacity
     vocabularySize = runner.vocabularySize
     maximumLength = min(capacity.positions, capacity.blockCount * capacity.blockSize)
@@ -65,19 +68,33 @@ public final class DecodingLoop {
   /// - Returns: its last event; `nil` when it has ended already.
   public func cancel(_ id: RequestID) -> GenerationEvent? { end(id, .cancelled) }
 
+  /// Why the last step proposed what it did for a request.
+  public func explanation(for id: RequestID) -> SpeculationDecision? { proposer.explanation(for: id) }
+
   /// One pass of the target over everything that is due.
   public func step() -> [(request: RequestID, event: GenerationEvent)] {
+    let started = ContinuousClock.now
     let shares = scheduler.schedule { id in min(window, requests[id]?.request.window ?? window) }
     guard !shares.isEmpty else { return [] }
     do {
       for share in shares { requests[share.request]?.start() }
+      let scheduled = ContinuousClock.now
       let proposals = try propose(for: shares)
       let (batch, logitRows) = assemble(shares, proposals)
+      let proposed = ContinuousClock.now
       let logits = try runner.forward(batch)
+      let computed = ContinuousClock.now
+      costs.observe(rows: batch.rowCount, seconds: (computed - proposed) / .seconds(1))
+      let verified = shares.indices.map { verify(shares[$0], proposals[$0], logits, rows: logitRows[$0]) }
+      proposer.observe(verdicts(shares, verified))
+      let times = StepTimes(
+        proposing: (proposed - scheduled) / .seconds(1), verifying: (computed - proposed) / .seconds(1),
+        other: (scheduled - started + (ContinuousClock.now - computed)) / .seconds(1))
       var events: [(RequestID, GenerationEvent)] = []
       for (index, share) in shares.enumerated() {
-        let verified = verify(share, proposals[index], logits, rows: logitRows[index])
-        events += commit(share, verified, proposed: proposals[index].count, logits, rows: logitRows[index])
+        requests[share.request]?.spend(
+          times.divided(by: shares.count), plainSeconds: plainSeconds(verified[index].count, of: shares.count))
+        events += commit(share, verified[index], proposal: proposals[index], logits, rows: logitRows[index])
           .map { (share.request, $0) }
       }
       return events
@@ -87,50 +104,61 @@ public final class DecodingLoop {
     }
   }
 
+  /// Whether a share's proposals are asked for: not in the prompt's own pass, whose first token they would delay.
+  private func asksForProposal(_ share: Scheduler.Share) -> Bool {
+    share.window > 0 && (requests[share.request]?.outputCount ?? 0) > 0
+  }
+
   /// Asks for proposals where a share's next token is to be decided.
-  private func propose(for shares: [Scheduler.Share]) throws -> [[TokenID]] {
-    var contexts: [ProposalContext] = []
-    var places: [Int] = []
-    for (index, share) in shares.enumerated() where share.window > 0 {
-      // The prompt's own pass has no guesses in it: they would delay the first token.
-      guard let active = requests[share.request], active.outputCount > 0 else { continue }
-      contexts.append(active.proposalContext(window: share.window))
-      places.append(index)
-    }
-    var proposals: [[TokenID]] = Array(repeating: [], count: shares.count)
-    guard !contexts.isEmpty else { return proposals }
-    for (place, guess) in zip(places, try proposer.propose(for: contexts)) {
-      proposals[place] = Array(guess.prefix(shares[place].window))
+  private func propose(for shares: [Scheduler.Share]) throws -> [Proposal] {
+    let asking = shares.indices.filter { asksForProposal(shares[$0]) }
+    var proposals = Array(repeating: Proposal(origin: .target), count: shares.count)
+    guard !asking.isEmpty else { return proposals }
+    let contexts = asking.compactMap { requests[shares[$0].request]?.proposalContext(window: shares[$0].window) }
+    let outline = PassOutline(rows: shares.reduce(0) { $0 + $1.positions.count }, costs: costs)
+    for (place, proposal) in zip(asking, try proposer.propose(for: contexts, in: outline)) {
+      proposals[place] = proposal
+      proposals[place].truncate(to: shares[place].window)
     }
     return proposals
   }
 
+  /// How the texts went on that proposals were asked for.
+  private func verdicts(_ shares: [Scheduler.Share], _ verified: [[TokenID]]) -> [Verdict] {
+    zip(shares, verified).filter { asksForProposal($0.0) }.map { Verdict(request: $0.request, tokens: $1) }
+  }
+
+  /// What `tokens` tokens of one of `requests` requests would have cost, decoded plainly.
+  private func plainSeconds(_ tokens: Int, of requests: Int) -> Double {
+    Double(tokens) * costs.seconds(rows: requests) / Double(requests)
+  }
+
   private func assemble(
-    _ shares: [Scheduler.Share], _ proposals: [[TokenID]]
+    _ shares: [Scheduler.Share], _ proposals: [Proposal]
   ) -> (batch: Batch, logitRows: [Range<Int>]) {
     var batch = Batch()
-    let rows = zip(shares, proposals).map { share, guess in
+    let rows = zip(shares, proposals).map { share, proposal in
       let known = requests[share.request]?.tokens[share.positions] ?? []
       return batch.append(
-        known + guess, at: share.positions.lowerBound, blocks: scheduler.blocks(of: share.request),
-        logitCount: share.reachesEnd ? guess.count + 1 : 0)
+        known + proposal.tokens, at: share.positions.lowerBound, blocks: scheduler.blocks(of: share.request),
+        logitCount: share.reachesEnd ? proposal.tokens.count + 1 : 0)
     }
     return (batch, rows)
   }
 
   /// The tokens that a share's text goes on with; none while its prompt is being read.
   private func verify(
-    _ share: Scheduler.Share, _ proposals: [TokenID], _ logits: Activations, rows: Range<Int>
+    _ share: Scheduler.Share, _ proposal: Proposal, _ logits: Activations, rows: Range<Int>
   ) -> [TokenID] {
     guard share.reachesEnd, let active = requests[share.request] else { return [] }
     return verifier.verify(
-      proposals, logits: logits, firstRow: rows.lowerBound, sampler: active.sampler, counts: active.counts,
+      proposal, logits: logits, firstRow: rows.lowerBound, sampler: active.sampler, counts: active.counts,
       position: active.outputCount)
   }
 
   /// Adds verified tokens to the text, and takes back the cache positions of rejected proposals.
   private func commit(
-    _ share: Scheduler.Share, _ verified: [TokenID], proposed: Int, _ logits: Activations, rows: Range<Int>
+    _ share: Scheduler.Share, _ verified: [TokenID], proposal: Proposal, _ logits: Activations, rows: Range<Int>
   ) -> [GenerationEvent] {
     guard !verified.isEmpty else {
       scheduler.commit(share)
@@ -138,7 +166,7 @@ public final class DecodingLoop {
     }
     guard var active = requests[share.request] else { return [] }
     requests[share.request] = nil
-    var (events, ending) = active.append(verified, proposed: proposed, logits: logits, firstRow: rows.lowerBound)
+    var (events, ending) = active.append(verified, proposal: proposal, logits: logits, firstRow: rows.lowerBound)
     requests[share.request] = active
     if let ending {
       if let last = end(share.request, ending) { events.append(last) }

@@ -4,10 +4,23 @@ public import Tokenization
 ///
 /// A proposer is used from the engine's thread only.
 public protocol Proposer: AnyObject {
-  /// At most `context.window` tokens for each context, in the same order; an empty list where it has no guess.
-  func propose(for contexts: [ProposalContext]) throws -> [[TokenID]]
+  /// A proposal of at most `context.window` tokens for each context, in the same order; an empty one for no guess.
+  ///
+  /// - Parameter pass: what else the target's next pass computes, and what passes cost.
+  func propose(for contexts: [ProposalContext], in pass: PassOutline) throws -> [Proposal]
+  /// Learns how the texts really went on: `verdicts` are those of the last `propose`, in the same order.
+  func observe(_ verdicts: [Verdict])
   /// Frees what it keeps for a request that has ended.
   func forget(_ request: RequestID)
+  /// Why it proposed what it did for `request` the last time.
+  func explanation(for request: RequestID) -> SpeculationDecision?
+}
+
+extension Proposer {
+  /// Does nothing: a proposer need not learn.
+  public func observe(_ verdicts: [Verdict]) {}
+  /// Nothing to explain: a fixed window is no decision.
+  public func explanation(for request: RequestID) -> SpeculationDecision? { nil }
 }
 
 /// What a proposer may know about a request.
@@ -41,12 +54,95 @@ public struct ProposalContext: Sendable {
   }
 }
 
+/// What the target's next pass computes besides proposals.
+public struct PassOutline: Sendable {
+  /// Rows of the pass without any proposal.
+  public let rows: Int
+  /// What passes of the target cost.
+  public let costs: PassCosts
+
+  /// An outline of a pass over `rows` rows.
+  public init(rows: Int, costs: PassCosts = PassCosts()) {
+    self.rows = rows
+    self.costs = costs
+  }
+}
+
+/// Tokens that a text may go on with.
+public struct Proposal: Sendable, Equatable {
+  /// The guesses, in order.
+  public var tokens: [TokenID]
+  /// Who made them.
+  public var origin: TokenOrigin
+  /// The proposer's own probability of each, as far as it has an idea; not calibrated.
+  public var confidences: [Double]
+  /// What each was drawn from; only where verification needs it (`rejection_sample_method: "standard"`).
+  public var distributions: [TokenDistribution]
+
+  /// A proposal.
+  public init(
+    tokens: [TokenID] = [], origin: TokenOrigin, confidences: [Double] = [], distributions: [TokenDistribution] = []
+  ) {
+    self.tokens = tokens
+    self.origin = origin
+    self.confidences = confidences
+    self.distributions = distributions
+  }
+
+  /// Drops everything after the first `count` tokens.
+  public mutating func truncate(to count: Int) {
+    guard count < tokens.count else { return }
+    tokens.removeLast(tokens.count - count)
+    confidences.removeLast(max(0, confidences.count - count))
+    distributions.removeLast(max(0, distributions.count - count))
+  }
+}
+
+/// How a text went on that there was a proposal for.
+public struct Verdict: Sendable, Equatable {
+  /// Whose text.
+  public let request: RequestID
+  /// What it went on with: accepted proposals and the target's own token.
+  public let tokens: [TokenID]
+
+  /// A verdict.
+  public init(request: RequestID, tokens: [TokenID]) {
+    self.request = request
+    self.tokens = tokens
+  }
+}
+
+/// What was proposed for one request in one step, and why.
+public struct SpeculationDecision: Sendable, Equatable {
+  /// Tokens proposed; 0 for plain decoding.
+  public var window: Int
+  /// Who proposed them, or would have.
+  public var origin: TokenOrigin
+  /// Estimated probability that the next proposal is accepted.
+  public var acceptance: Double
+  /// Cost of one more proposal, as a share of a plain pass: drafting it and verifying it.
+  public var cost: Double
+  /// Expected tokens per second with this decision over plain decoding.
+  public var gain: Double
+
+  /// A decision.
+  public init(window: Int, origin: TokenOrigin, acceptance: Double, cost: Double, gain: Double) {
+    self.window = window
+    self.origin = origin
+    self.acceptance = acceptance
+    self.cost = cost
+    self.gain = gain
+  }
+}
+
 /// Plain decoding: the proposer that proposes nothing.
 public final class NoProposer: Proposer {
   /// A proposer without state.
   public init() {}
-  /// An empty list for each context.
-  public func propose(for contexts: [ProposalContext]) -> [[TokenID]] { contexts.map { _ in [] } }
+  /// An empty proposal for each context.
+  public func propose(for contexts: [ProposalContext], in pass: PassOutline) -> [Proposal] {
+    contexts.map { _ in Proposal(origin: .target) }
+  }
   /// Does nothing.
   public func forget(_ request: RequestID) {}
 }

@@ -9,10 +9,10 @@ public protocol Verifier: Sendable {
   /// The tokens that the text goes on with: the accepted proposals and one token of the target's.
   ///
   /// - Parameters:
-  ///   - proposals: guessed tokens for the output positions from `position` on; may be empty.
-  ///   - logits: row `firstRow + i` is the target's for output position `position + i`, `i` in 0...proposals.count.
+  ///   - proposal: guessed tokens for the output positions from `position` on; may be empty.
+  ///   - logits: row `firstRow + i` is the target's for output position `position + i`, `i` in 0...proposal.tokens.count.
   ///   - counts: the tokens before `position`.
   func verify(
-    _ proposals: [TokenID], logits: Activations, firstRow: Int, sampler: Sampler, counts: TokenCounts, position: Int
+    _ proposal: Proposal, logits: Activations, firstRow: Int, sampler: Sampler, counts: TokenCounts, position: Int
   ) -> [TokenID]
 }

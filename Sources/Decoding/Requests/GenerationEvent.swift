@@ -22,10 +22,17 @@ public struct GeneratedToken: Sendable, Equatable {
 
 /// Who wrote a token. The target decided on every one; the question is who named it first.
 public enum TokenOrigin: String, Sendable, Equatable {
-  /// Proposed, and accepted by the target.
-  case draft
   /// Computed by the target itself: plain decoding, the correction after a rejection, the bonus after a full window.
   case target
+  /// Proposed by a draft model, and accepted.
+  case draftModel = "draft_model"
+  /// Proposed by prompt lookup, and accepted.
+  case ngram
+  /// Proposed from the suffix index, and accepted.
+  case suffix
+
+  /// Whether somebody guessed the token before the target computed it.
+  public var isProposed: Bool { self != .target }
 }
 
 /// The end of an answer.
@@ -52,6 +59,16 @@ public struct GenerationTiming: Sendable, Equatable {
   public var firstTokenSeconds: Double = 0
   /// From submission to the end.
   public var totalSeconds: Double = 0
+  /// Spent on making proposals: this request's part of what each step spent.
+  public var proposingSeconds: Double = 0
+  /// Spent on passes of the target, likewise.
+  public var verifyingSeconds: Double = 0
+  /// Spent on sampling, text and bookkeeping, likewise.
+  public var otherSeconds: Double = 0
+  /// Passes of the target that worked on it.
+  public var passes = 0
+  /// What its output tokens would have cost in passes of one row each, as measured; 0 when passes were not measured.
+  public var plainSeconds: Double = 0
 
   /// Mean seconds per output token after the first (TPOT); `nil` when there was no second one.
   public func secondsPerOutputToken(_ outputTokens: Int) -> Double? {

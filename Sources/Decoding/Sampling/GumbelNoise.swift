@@ -28,14 +28,22 @@ struct GumbelNoise {
       group = wanted
       words = philox.words(
         at: SIMD4(
-          wanted, UInt32(truncatingIfNeeded: position), UInt32(truncatingIfNeeded: position >> 32), Purpose.sample))
+          wanted, UInt32(truncatingIfNeeded: position), UInt32(truncatingIfNeeded: position >> 32), DrawPurpose.sample.rawValue))
     }
     let uniform = (Double(words[token & 3]) + 0.5) * 0x1p-32
     return -log(-log(uniform))
   }
 
-  /// The last counter word: draws for different purposes never share bits.
-  private enum Purpose {
-    static let sample: UInt32 = 0
-  }
+}
+
+/// What a random number decides: the last counter word, so that draws for different purposes never share bits.
+public enum DrawPurpose: UInt32, Sendable {
+  /// The token itself.
+  case sample = 0
+  /// A draft's token, when draft and target draw independently.
+  case draft = 1
+  /// Whether a proposal stands, when draft and target draw independently.
+  case accept = 2
+  /// The token in place of a rejected proposal.
+  case recover = 3
 }

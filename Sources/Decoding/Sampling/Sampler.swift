@@ -22,12 +22,33 @@ public struct Sampler: Sendable {
   ///   - position: 0 for the first generated token.
   public func sample(_ logits: Activations, row: Int, counts: TokenCounts, position: Int) -> TokenID {
     if parameters.takesRawArgmax { return TokenID(logits.argmax(row: row)) }
-    if !parameters.hasPenalties && parameters.logitBias.isEmpty {
-      return logits.withRow(row) { draw($0, position: position) }
+    return withAdjusted(logits, row: row, counts: counts) { draw($0, position: position) }
+  }
+
+  /// The probabilities that `sample` draws with, for verification by rejection.
+  public func distribution(_ logits: Activations, row: Int, counts: TokenCounts) -> TokenDistribution {
+    withAdjusted(logits, row: row, counts: counts) { logits in
+      let (candidates, top) = candidates(logits)
+      return TokenDistribution(
+        tokens: candidates.map { TokenID($0.token) }, weights: candidates.map { exp($0.scaled - top) })
     }
+  }
+
+  /// A number from 0 to 1 that depends on the seed, the output position and the purpose alone.
+  public func uniform(position: Int, purpose: DrawPurpose) -> Double {
+    let counter = SIMD4(
+      0, UInt32(truncatingIfNeeded: position), UInt32(truncatingIfNeeded: position >> 32), purpose.rawValue)
+    return (Double(Philox(key: parameters.seed).words(at: counter).x) + 0.5) * 0x1p-32
+  }
+
+  /// Calls `body` with a row of logits after logit bias and penalties.
+  private func withAdjusted<Result>(
+    _ logits: Activations, row: Int, counts: TokenCounts, _ body: (Span<Float>) -> Result
+  ) -> Result {
+    if !parameters.hasPenalties && parameters.logitBias.isEmpty { return logits.withRow(row, body) }
     var adjusted = logits.row(row)
     adjust(&adjusted, counts: counts)
-    return draw(adjusted.span, position: position)
+    return body(adjusted.span)
   }
 
   /// Applies logit bias and penalties in place.
@@ -49,11 +70,23 @@ public struct Sampler: Sendable {
 
   /// Draws from the softmax of `logits / temperature` over what the filters leave.
   private func draw(_ logits: Span<Float>, position: Int) -> TokenID {
+    var noise = GumbelNoise(seed: parameters.seed, position: position)
+    let (candidates, _) = candidates(logits)
+    var winner = candidates[0].token
+    var highest = -Double.infinity
+    for candidate in candidates {
+      let value = candidate.scaled + noise.value(of: candidate.token)
+      if value > highest { (winner, highest) = (candidate.token, value) }
+    }
+    return TokenID(winner)
+  }
+
+  /// The tokens that can be drawn, ascending, with logits over temperature, and the largest of these.
+  private func candidates(_ logits: Span<Float>) -> (candidates: [Candidate], top: Double) {
     var best = 0
     for token in logits.indices where logits[token] > logits[best] || logits[best].isNaN { best = token }
-    guard parameters.temperature > 0 else { return TokenID(best) }
-    var noise = GumbelNoise(seed: parameters.seed, position: position)
     let temperature = parameters.temperature
+    guard temperature > 0 else { return ([Candidate(token: best, scaled: 0)], 0) }
     let top = Double(logits[best]) / temperature
     // Less likely tokens lose against the most likely one whatever the noise; they are not worth drawing for.
     let reach = GumbelNoise.bounds.upperBound - GumbelNoise.bounds.lowerBound
@@ -63,13 +96,7 @@ public struct Sampler: Sendable {
       if scaled >= top - reach { candidates.append(Candidate(token: token, scaled: scaled)) }
     }
     filter(&candidates, top: top)
-    var winner = best
-    var highest = -Double.infinity
-    for candidate in candidates {
-      let value = candidate.scaled + noise.value(of: candidate.token)
-      if value > highest { (winner, highest) = (candidate.token, value) }
-    }
-    return TokenID(winner)
+    return candidates.isEmpty ? ([Candidate(token: best, scaled: top)], top) : (candidates, top)
   }
 
   /// Removes what min-p, top-k and top-p exclude; leaves the rest in ascending order of token id.

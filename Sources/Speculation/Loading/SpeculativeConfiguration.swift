@@ -4,94 +4,206 @@ internal import Foundation
 public struct SpeculativeConfiguration: Sendable, Equatable {
   /// Where proposals come from.
   public enum Method: Sendable, Equatable {
+    /// Whatever pays, as much as pays: the suffix index, and a draft model if one is given.
+    case automatic(draftModel: String?)
     /// A small model: a directory, or the name of one in the Hugging Face cache.
     case draftModel(String)
     /// Prompt lookup, matching this many tokens.
     case ngram(lengths: ClosedRange<Int>)
+    /// The suffix index over the text and past answers.
+    case suffix
+  }
+
+  /// How proposals are verified (`rejection_sample_method`).
+  public enum Verification: Sendable, Equatable {
+    /// A proposal stands when it is the target's own draw: the text is that of plain decoding.
+    case coupled
+    /// Leviathan's rejection sampling: the distribution is that of plain decoding, the text is not.
+    case standard
+    /// Proposals stand at this rate, whatever they are: for measuring only.
+    case synthetic(acceptanceRate: Double)
   }
 
   /// Where proposals come from.
   public let method: Method
-  /// Proposals per verification (`num_speculative_tokens`).
+  /// Most proposals per verification (`num_speculative_tokens`).
   public let window: Int
+  /// How they are verified.
+  public let verification: Verification
+  /// Bounds of the suffix index.
+  public let suffix: SuffixProposer.Settings
 
   /// The draft that the method needs.
-  public var draftModel: String? { if case .draftModel(let model) = method { model } else { nil } }
-  /// How many tokens the n-gram method matches.
-  public var ngramLengths: ClosedRange<Int>? { if case .ngram(let lengths) = method { lengths } else { nil } }
+  public var draftModel: String? {
+    switch method {
+    case .draftModel(let model): model
+    case .automatic(let model): model
+    case .ngram, .suffix: nil
+    }
+  }
 
   /// Windows that make sense; vLLM's largest published one is 15.
   public static let windows = 1...32
-  /// The window when none is given.
+  /// The fixed window when none is given.
   public static let defaultWindow = 5
+  /// The largest window of the automatic method when none is given.
+  public static let defaultLargestWindow = 10
 
   /// A configuration, checked.
   ///
+  /// - Parameter window: proposals per verification; by default 5, and up to 10 where the method chooses.
   /// - Throws: `SpeculativeConfigurationError` when a number is out of range.
-  public init(method: Method, window: Int = defaultWindow) throws(SpeculativeConfigurationError) {
+  public init(
+    method: Method, window: Int? = nil, verification: Verification = .coupled,
+    suffix: SuffixProposer.Settings = SuffixProposer.Settings()
+  ) throws(SpeculativeConfigurationError) {
+    let window =
+      switch method {
+      case .automatic, .suffix: window ?? Self.defaultLargestWindow
+      case .draftModel, .ngram: window ?? Self.defaultWindow
+      }
     guard Self.windows.contains(window) else {
       throw SpeculativeConfigurationError(
         "num_speculative_tokens is \(window); expected \(Self.windows.lowerBound) to \(Self.windows.upperBound)")
     }
     self.method = method
     self.window = window
+    self.verification = verification
+    self.suffix = suffix
   }
 
   /// Reads the JSON object.
   ///
-  /// Keys: `method` (`draft_model` or `ngram`; inferred from `model` when absent), `model`, `num_speculative_tokens`,
-  /// `prompt_lookup_min`, `prompt_lookup_max`.
+  /// Keys: `method` (`auto`, `draft_model`, `ngram` or `suffix`; `auto` when absent), `model`,
+  /// `num_speculative_tokens`, `prompt_lookup_min`, `prompt_lookup_max`, `suffix_decoding_max_tree_depth`,
+  /// `suffix_decoding_max_cached_requests`, `suffix_decoding_max_spec_factor`, `suffix_decoding_min_token_prob`,
+  /// `rejection_sample_method` (`coupled`, `standard` or `synthetic`), `synthetic_acceptance_rate`.
   ///
   /// - Throws: `SpeculativeConfigurationError` that names the key, what it holds and what was expected.
   public init(json: String) throws(SpeculativeConfigurationError) {
-    let object: [String: Any]
-    do {
-      guard let parsed = try JSONSerialization.jsonObject(with: Data(json.utf8)) as? [String: Any] else {
-        throw SpeculativeConfigurationError("expected a JSON object such as {\"method\": \"ngram\"}")
+    let keys = try ConfigurationKeys(json: json)
+    let method = try Self.method(keys)
+    let isSuffix =
+      switch method {
+      case .automatic, .suffix: true
+      case .draftModel, .ngram: false
       }
-      object = parsed
-    } catch let error as SpeculativeConfigurationError {
-      throw error
-    } catch {
-      throw SpeculativeConfigurationError("'\(json)' is not JSON; expected an object such as {\"method\": \"ngram\"}")
+    try keys.check()
+    try self.init(
+      method: method, window: try keys.integer("num_speculative_tokens"), verification: try Self.verification(keys),
+      suffix: isSuffix ? try Self.suffix(keys) : SuffixProposer.Settings())
+  }
+
+  private static func method(_ keys: ConfigurationKeys) throws(SpeculativeConfigurationError) -> Method {
+    let model = try keys.string("model")
+    let name = try keys.string("method") ?? "auto"
+    if name != "ngram" { try keys.refuse(["prompt_lookup_min", "prompt_lookup_max"], unless: "ngram") }
+    if name != "suffix", name != "auto" {
+      try keys.refuse(ConfigurationKeys.suffix, unless: "suffix")
     }
-    let known: Set = ["method", "model", "num_speculative_tokens", "prompt_lookup_min", "prompt_lookup_max"]
-    if let unknown = object.keys.filter({ !known.contains($0) }).min() {
-      throw SpeculativeConfigurationError(
-        "the key '\(unknown)' is not supported; supported are \(known.sorted().joined(separator: ", "))")
-    }
-    let model = try Self.string("model", in: object)
-    let window = try Self.integer("num_speculative_tokens", in: object) ?? Self.defaultWindow
-    let name = try Self.string("method", in: object) ?? (model == nil ? nil : "draft_model")
-    let lowest = try Self.integer("prompt_lookup_min", in: object)
-    let highest = try Self.integer("prompt_lookup_max", in: object)
     switch name {
+    case "auto": return .automatic(draftModel: model)
     case "draft_model":
       guard let model else { throw SpeculativeConfigurationError("the method 'draft_model' needs the key 'model'") }
-      guard lowest == nil, highest == nil else {
-        throw SpeculativeConfigurationError("'prompt_lookup_min' and 'prompt_lookup_max' belong to the method 'ngram'")
-      }
-      try self.init(method: .draftModel(model), window: window)
-    case "ngram":
-      guard model == nil else { throw SpeculativeConfigurationError("the method 'ngram' takes no 'model'") }
+      return .draftModel(model)
+    case "ngram", "suffix":
+      guard model == nil else { throw SpeculativeConfigurationError("the method '\(name)' takes no 'model'") }
+      if name == "suffix" { return .suffix }
       // As in vLLM: one bound given sets both; 5 when neither is.
+      let lowest = try keys.integer("prompt_lookup_min")
+      let highest = try keys.integer("prompt_lookup_max")
       let upper = highest ?? lowest ?? 5
       let lower = lowest ?? highest ?? 5
       guard (1...64).contains(lower), lower <= upper, upper <= 64 else {
         throw SpeculativeConfigurationError(
           "prompt_lookup_min is \(lower) and prompt_lookup_max \(upper); expected 1 ≤ min ≤ max ≤ 64")
       }
-      try self.init(method: .ngram(lengths: lower...upper), window: window)
-    case let other?:
-      throw SpeculativeConfigurationError("the method '\(other)' is not supported; supported are draft_model and ngram")
-    case nil:
-      throw SpeculativeConfigurationError("the key 'method' is missing; expected draft_model or ngram")
+      return .ngram(lengths: lower...upper)
+    default:
+      throw SpeculativeConfigurationError(
+        "the method '\(name)' is not supported; supported are auto, draft_model, ngram and suffix")
     }
   }
 
-  private static func string(
-    _ key: String, in object: [String: Any]
-  ) throws(SpeculativeConfigurationError) -> String? {
+  private static func verification(
+    _ keys: ConfigurationKeys
+  ) throws(SpeculativeConfigurationError) -> Verification {
+    let rate = try keys.number("synthetic_acceptance_rate", in: 0...1)
+    let name = try keys.string("rejection_sample_method") ?? "coupled"
+    guard rate == nil || name == "synthetic" else {
+      throw SpeculativeConfigurationError(
+        "'synthetic_acceptance_rate' belongs to the rejection_sample_method 'synthetic'")
+    }
+    switch name {
+    case "coupled": return .coupled
+    case "standard": return .standard
+    case "synthetic":
+      guard let rate else {
+        throw SpeculativeConfigurationError(
+          "the rejection_sample_method 'synthetic' needs the key 'synthetic_acceptance_rate'")
+      }
+      return .synthetic(acceptanceRate: rate)
+    default:
+      throw SpeculativeConfigurationError(
+        "the rejection_sample_method '\(name)' is not supported; supported are coupled, standard and synthetic")
+    }
+  }
+
+  private static func suffix(
+    _ keys: ConfigurationKeys
+  ) throws(SpeculativeConfigurationError) -> SuffixProposer.Settings {
+    var settings = SuffixProposer.Settings()
+    settings.depth = try keys.integer("suffix_decoding_max_tree_depth", in: 2...256) ?? settings.depth
+    settings.cachedRequests =
+      try keys.integer("suffix_decoding_max_cached_requests", in: 0...10_000_000) ?? settings.cachedRequests
+    settings.speculationFactor =
+      try keys.number("suffix_decoding_max_spec_factor", in: 0...64) ?? settings.speculationFactor
+    settings.leastProbability =
+      try keys.number("suffix_decoding_min_token_prob", in: 0...1) ?? settings.leastProbability
+    return settings
+  }
+}
+
+/// The keys of a speculative configuration, read with their types checked.
+private struct ConfigurationKeys {
+  static let suffix = [
+    "suffix_decoding_max_cached_requests", "suffix_decoding_max_spec_factor", "suffix_decoding_max_tree_depth",
+    "suffix_decoding_min_token_prob",
+  ]
+  static let known = Set(
+    [
+      "method", "model", "num_speculative_tokens", "prompt_lookup_min", "prompt_lookup_max",
+      "rejection_sample_method", "synthetic_acceptance_rate",
+    ] + suffix)
+
+  private let object: [String: Any]
+
+  init(json: String) throws(SpeculativeConfigurationError) {
+    let parsed = try? JSONSerialization.jsonObject(with: Data(json.utf8), options: .fragmentsAllowed)
+    guard let parsed else {
+      throw SpeculativeConfigurationError("'\(json)' is not JSON; expected an object such as {\"method\": \"ngram\"}")
+    }
+    guard let object = parsed as? [String: Any] else {
+      throw SpeculativeConfigurationError("expected a JSON object such as {\"method\": \"ngram\"}")
+    }
+    self.object = object
+  }
+
+  /// Refuses keys that nothing reads.
+  func check() throws(SpeculativeConfigurationError) {
+    if let unknown = object.keys.filter({ !Self.known.contains($0) }).min() {
+      throw SpeculativeConfigurationError(
+        "the key '\(unknown)' is not supported; supported are \(Self.known.sorted().joined(separator: ", "))")
+    }
+  }
+
+  func refuse(_ keys: [String], unless method: String) throws(SpeculativeConfigurationError) {
+    if let key = keys.first(where: { object[$0] != nil }) {
+      throw SpeculativeConfigurationError("'\(key)' belongs to the method '\(method)'")
+    }
+  }
+
+  func string(_ key: String) throws(SpeculativeConfigurationError) -> String? {
     guard let value = object[key] else { return nil }
     guard let string = value as? String else {
       throw SpeculativeConfigurationError("'\(key)' is \(value); expected a string")
@@ -99,12 +211,28 @@ public struct SpeculativeConfiguration: Sendable, Equatable {
     return string
   }
 
-  private static func integer(
-    _ key: String, in object: [String: Any]
-  ) throws(SpeculativeConfigurationError) -> Int? {
+  func integer(_ key: String) throws(SpeculativeConfigurationError) -> Int? {
     guard let value = object[key] else { return nil }
     guard !(value is Bool), let number = value as? Int else {
       throw SpeculativeConfigurationError("'\(key)' is \(value); expected a whole number")
+    }
+    return number
+  }
+
+  func integer(_ key: String, in range: ClosedRange<Int>) throws(SpeculativeConfigurationError) -> Int? {
+    guard let number = try integer(key) else { return nil }
+    guard range.contains(number) else {
+      throw SpeculativeConfigurationError(
+        "'\(key)' is \(number); expected \(range.lowerBound) to \(range.upperBound)")
+    }
+    return number
+  }
+
+  func number(_ key: String, in range: ClosedRange<Double>) throws(SpeculativeConfigurationError) -> Double? {
+    guard let value = object[key] else { return nil }
+    guard !(value is Bool), let number = (value as? NSNumber)?.doubleValue, range.contains(number) else {
+      throw SpeculativeConfigurationError(
+        "'\(key)' is \(value); expected a number from \(range.lowerBound) to \(range.upperBound)")
     }
     return number
   }
@@ -115,5 +243,5 @@ public struct SpeculativeConfigurationError: Error, Sendable, Equatable, CustomS
   /// One sentence: what was found, what was expected.
   public let description: String
 
-  init(_ reason: String) { description = "speculative config: \(reason)" }
+  fileprivate init(_ reason: String) { description = "speculative config: \(reason)" }
 }

@@ -36,6 +36,8 @@ package struct LoopParts {
   private let configuration: EngineConfiguration
   private let runner: CPUModelRunner
   private let proposer: any Proposer
+  private let verifier: any Verifier
+  private var costs = PassCosts()
 
   /// Loads the models that `configuration` names.
   package init(_ configuration: EngineConfiguration, progress: @Sendable (String, Double) -> Void = { _, _ in }) throws
@@ -54,22 +56,44 @@ package struct LoopParts {
       rows: max(configuration.rows, decodingRows), logitRows: decodingRows, sequences: configuration.sequences,
       positions: try configuration.positions(modelLimit: target.configuration.maximumPosition))
     runner = try target.load(configuration, limits: limits, pool: pool) { progress("target", $0) }
+    let speculation = configuration.speculation
+    let isAutomatic = if case .automatic = speculation?.method { true } else { false }
+    let isStandard = speculation?.verification == .standard
+    if speculation != nil { costs = try PassCosts.measure(runner, rows: decodingRows) }
+    var draftProposer: DraftModelProposer?
+    var memory = [runner.memory]
     if let draft {
       limits.logitRows = configuration.sequences
       limits.positions = min(limits.positions, draft.configuration.maximumPosition)
       let draftRunner = try draft.load(configuration, limits: limits, pool: pool) { progress("draft", $0) }
-      proposer = DraftModelProposer(runner: draftRunner, vocabularySize: runner.vocabularySize)
-      memory = [runner.memory, draftRunner.memory]
-    } else {
-      proposer = configuration.speculation?.ngramLengths.map { NGramProposer(lengths: $0) } ?? NoProposer()
-      memory = [runner.memory]
+      draftProposer = DraftModelProposer(
+        runner: draftRunner, vocabularySize: runner.vocabularySize, sampling: isStandard ? .independent : .coupled,
+        costs: isAutomatic ? try PassCosts.measure(draftRunner, rows: configuration.sequences) : PassCosts())
+      memory.append(draftRunner.memory)
     }
+    self.memory = memory
+    proposer =
+      switch speculation?.method {
+      case nil: NoProposer()
+      case .ngram(let lengths): NGramProposer(lengths: lengths)
+      case .suffix: SuffixProposer(settings: speculation?.suffix ?? SuffixProposer.Settings())
+      case .draftModel: draftProposer ?? NoProposer()
+      case .automatic:
+        AdaptiveProposer(
+          free: [SuffixProposer(settings: speculation?.suffix ?? SuffixProposer.Settings())], draft: draftProposer)
+      }
+    verifier =
+      switch speculation?.verification {
+      case nil, .coupled: CoupledVerifier()
+      case .standard: RejectionVerifier()
+      case .synthetic(let acceptanceRate): SyntheticVerifier(acceptanceRate: acceptanceRate)
+      }
   }
 
   /// The loop around them. It has the runner to itself, so this is called once.
   package consuming func makeLoop() -> DecodingLoop {
     DecodingLoop(
-      runner: runner, tokenizer: target.tokenizer, proposer: proposer, verifier: CoupledVerifier(), window: window,
+      runner: runner, tokenizer: target.tokenizer, proposer: proposer, verifier: verifier, window: window, costs: costs,
       sequences: configuration.sequences, rows: configuration.rows)
   }
 }

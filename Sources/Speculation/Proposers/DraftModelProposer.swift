@@ -1,6 +1,6 @@
 public import Decoding
 internal import Tensor
-public import Tokenization
+internal import Tokenization
 public import Transformer
 
 /// Proposes what a small model of the same vocabulary would write.
@@ -8,11 +8,22 @@ public import Transformer
 /// The draft has a KV cache of its own. Like the target's, it is a count of computed positions that chases the known
 /// tokens; a rejected proposal is a subtraction. Requests are drafted together, one pass per proposed position.
 public final class DraftModelProposer: Proposer {
+  /// How the draft chooses its tokens (`draft_sample_method`).
+  public enum Sampling: Sendable {
+    /// With the target's own noise, so that it guesses the target's draw.
+    case coupled
+    /// With noise of its own, and its distribution kept, as verification by rejection needs it.
+    case independent
+  }
+
   private let runner: any ModelRunner
   /// Token ids that the target has; the draft's vocabulary may be padded further.
   private let vocabularySize: Int
+  private let sampling: Sampling
   private var pool: BlockPool
   private var caches: [RequestID: Cache] = [:]
+  /// What passes of the draft cost.
+  package private(set) var costs: PassCosts
 
   /// What the draft has computed of a request.
   private struct Cache {
@@ -26,16 +37,23 @@ public final class DraftModelProposer: Proposer {
     let context: ProposalContext
     let index: Int
     var counts: TokenCounts
-    var tokens: [TokenID] = []
+    var proposal = Proposal(origin: .draftModel)
     var isComplete = false
   }
 
   /// A proposer around the draft `runner`, whose token ids mean what the target's mean.
   ///
-  /// - Parameter vocabularySize: number of the target's token ids.
-  public init(runner: any ModelRunner, vocabularySize: Int) {
+  /// - Parameters:
+  ///   - vocabularySize: number of the target's token ids.
+  ///   - sampling: how tokens are chosen.
+  ///   - costs: what passes of `runner` cost; where they are known, proposals carry their probabilities.
+  public init(
+    runner: any ModelRunner, vocabularySize: Int, sampling: Sampling = .coupled, costs: PassCosts = PassCosts()
+  ) {
     self.runner = runner
     self.vocabularySize = vocabularySize
+    self.sampling = sampling
+    self.costs = costs
     pool = BlockPool(capacity: runner.capacity.blockCount, blockSize: runner.capacity.blockSize)
   }
 
@@ -46,26 +64,41 @@ public final class DraftModelProposer: Proposer {
   }
 
   /// What the draft would write; nothing for a request that its KV cache has no room for.
-  public func propose(for contexts: [ProposalContext]) throws -> [[TokenID]] {
-    var proposals: [[TokenID]] = Array(repeating: [], count: contexts.count)
+  public func propose(for contexts: [ProposalContext], in pass: PassOutline) throws -> [Proposal] {
+    try propose(for: contexts) { _, _ in true }
+  }
+
+  /// The same, each draft ending where `continues` says so.
+  ///
+  /// - Parameter continues: whether the draft of `contexts[index]` is to get another token, given what it has.
+  func propose(
+    for contexts: [ProposalContext], continuing continues: (_ index: Int, _ proposal: Proposal) -> Bool
+  ) throws -> [Proposal] {
+    var proposals = contexts.map { _ in Proposal(origin: .draftModel) }
     // Rows of logits bound how many requests one pass can serve.
     for first in stride(from: 0, to: contexts.count, by: runner.capacity.logitRows) {
       let group = first..<min(first + runner.capacity.logitRows, contexts.count)
       var drafts: [Draft] = []
-      for index in group where try prepare(contexts[index]) {
+      for index in group where try prepare(contexts[index], rows: runner.capacity.rows / group.count) {
         drafts.append(Draft(context: contexts[index], index: index, counts: contexts[index].counts))
       }
       while !drafts.isEmpty {
         try extend(&drafts)
-        for draft in drafts { proposals[draft.index] = draft.tokens }
-        drafts.removeAll(where: \.isComplete)
+        for draft in drafts { proposals[draft.index] = draft.proposal }
+        drafts.removeAll { $0.isComplete || !continues($0.index, $0.proposal) }
       }
     }
     return proposals
   }
 
-  /// Brings the cache to one position before the end of the known tokens; `false` when it has no room for them.
-  private func prepare(_ context: ProposalContext) throws -> Bool {
+  /// Known tokens of a request that the draft has yet to read before it can propose, the last one not counted.
+  func lag(of context: ProposalContext) -> Int {
+    max(0, context.tokens.count - 1 - (caches[context.request]?.computed.count ?? 0))
+  }
+
+  /// Makes room for the request's tokens and the window, and reads all but the last `rows` known tokens; `false` when
+  /// there is no room.
+  private func prepare(_ context: ProposalContext, rows: Int) throws -> Bool {
     var cache = caches[context.request] ?? Cache()
     defer { caches[context.request] = cache }
     let last = context.tokens.count - 1
@@ -80,8 +113,9 @@ public final class DraftModelProposer: Proposer {
       pool.reserve(context.tokens.count + context.window, in: &cache.table),
       context.tokens[common...].allSatisfy({ $0 < runner.vocabularySize })
     else { return false }
-    while cache.computed.count < last {
-      let next = context.tokens[cache.computed.count..<min(last, cache.computed.count + runner.capacity.rows)]
+    while context.tokens.count - cache.computed.count > max(rows, 1) {
+      let count = min(runner.capacity.rows, context.tokens.count - 1 - cache.computed.count)
+      let next = context.tokens[cache.computed.count..<cache.computed.count + count]
       var batch = Batch()
       batch.append(next, at: cache.computed.count, blocks: cache.table.blocks, logitCount: 0)
       _ = try runner.forward(batch)
@@ -90,31 +124,48 @@ public final class DraftModelProposer: Proposer {
     return true
   }
 
-  /// One pass that adds a token to each draft.
+  /// One pass that adds a token to each draft, and on the way reads what it has not read yet.
   private func extend(_ drafts: inout [Draft]) throws {
     var batch = Batch()
     var rows: [Int] = []
     for draft in drafts {
-      var cache = caches[draft.context.request] ?? Cache()
-      let token = draft.tokens.last ?? draft.context.tokens[draft.context.tokens.count - 1]
-      let row = batch.append([token], at: cache.computed.count, blocks: cache.table.blocks, logitCount: 1)
+      guard var cache = caches.removeValue(forKey: draft.context.request) else { continue }
+      let known = draft.context.tokens
+      let next = draft.proposal.tokens.last.map { [$0] } ?? Array(known[cache.computed.count...])
+      let row = batch.append(next, at: cache.computed.count, blocks: cache.table.blocks, logitCount: 1)
       rows.append(row.lowerBound)
-      cache.computed.append(token)
+      cache.computed += next
       caches[draft.context.request] = cache
     }
+    let started = ContinuousClock.now
     let logits = try runner.forward(batch)
-    for (index, row) in rows.enumerated() {
-      let position = drafts[index].context.outputPosition + drafts[index].tokens.count
-      let token = drafts[index].context.sampler.sample(
-        logits, row: row, counts: drafts[index].counts, position: position)
-      guard token < vocabularySize else {
-        // A padding id of the draft's own: nothing that the target could confirm.
-        drafts[index].isComplete = true
-        continue
-      }
-      drafts[index].tokens.append(token)
-      drafts[index].counts.append(token)
-      drafts[index].isComplete = drafts[index].tokens.count >= drafts[index].context.window
+    costs.observe(rows: batch.rowCount, seconds: (ContinuousClock.now - started) / .seconds(1))
+    for (index, row) in rows.enumerated() { choose(&drafts[index], logits, row: row) }
+  }
+
+  private func choose(_ draft: inout Draft, _ logits: Activations, row: Int) {
+    let position = draft.context.outputPosition + draft.proposal.tokens.count
+    let sampler = draft.context.sampler
+    let token: TokenID
+    switch sampling {
+    case .coupled: token = sampler.sample(logits, row: row, counts: draft.counts, position: position)
+    case .independent:
+      let distribution = sampler.distribution(logits, row: row, counts: draft.counts)
+      token = distribution.token(at: sampler.uniform(position: position, purpose: .draft))
+      draft.proposal.distributions.append(distribution)
     }
+    guard token < vocabularySize else {
+      // A padding id of the draft's own: nothing that the target could confirm.
+      draft.proposal.distributions.removeLast(sampling == .independent ? 1 : 0)
+      draft.isComplete = true
+      return
+    }
+    draft.proposal.tokens.append(token)
+    if costs.isKnown {
+      draft.proposal.confidences.append(
+        logits.confidence(in: token, row: row, temperature: max(sampler.parameters.temperature, 1)))
+    }
+    draft.counts.append(token)
+    draft.isComplete = draft.proposal.tokens.count >= draft.context.window
   }
 }

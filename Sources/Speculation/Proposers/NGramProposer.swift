@@ -1,5 +1,5 @@
 public import Decoding
-public import Tokenization
+package import Tokenization
 
 /// Prompt lookup: finds where the text's last few tokens stood before, and proposes what followed them there.
 ///
@@ -17,8 +17,8 @@ public final class NGramProposer: Proposer {
   }
 
   /// What followed the texts' last tokens earlier on.
-  public func propose(for contexts: [ProposalContext]) -> [[TokenID]] {
-    contexts.map { continuation(of: $0.tokens, window: $0.window) }
+  public func propose(for contexts: [ProposalContext], in pass: PassOutline) -> [Proposal] {
+    contexts.map { Proposal(tokens: continuation(of: $0.tokens, window: $0.window), origin: .ngram) }
   }
 
   /// Does nothing: the text itself is all it looks at.

@@ -25,17 +25,18 @@ struct EngineOptions: ParsableArguments {
 struct SpeculationOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "How to speculate, as JSON. Methods: draft_model, ngram.",
+      "How to speculate, as JSON. Methods: auto, draft_model, ngram, suffix.",
       discussion: """
-        {"method": "draft_model", "model": "DIR", "num_speculative_tokens": 5} or \
-        {"method": "ngram", "prompt_lookup_min": 2, "prompt_lookup_max": 5}
+        {"method": "auto", "model": "DIR"} proposes what pays; {"method": "draft_model", "model": "DIR", \
+        "num_speculative_tokens": 5} always proposes 5 tokens; {"method": "ngram", "prompt_lookup_min": 2, \
+        "prompt_lookup_max": 5} and {"method": "suffix"} need no draft.
         """, valueName: "json"))
   var speculativeConfig: String?
 
-  @Option(help: "Draft: short for --speculative-config with the method draft_model.")
+  @Option(help: "Draft: short for --speculative-config with the method auto, or draft_model when a number is given.")
   var draftModel: String?
 
-  @Option(help: "Tokens to propose per verification, 1 to 32 (default: 5).")
+  @Option(help: "Tokens to propose per verification, 1 to 32 (default: as many as pay, step by step).")
   var numSpeculativeTokens: Int?
 
   func validate() throws {
@@ -52,7 +53,8 @@ struct SpeculationOptions: ParsableArguments {
     if let speculativeConfig { return try SpeculativeConfiguration(json: speculativeConfig) }
     guard let draftModel else { return nil }
     return try SpeculativeConfiguration(
-      method: .draftModel(draftModel), window: numSpeculativeTokens ?? SpeculativeConfiguration.defaultWindow)
+      method: numSpeculativeTokens == nil ? .automatic(draftModel: draftModel) : .draftModel(draftModel),
+      window: numSpeculativeTokens)
   }
 }
 

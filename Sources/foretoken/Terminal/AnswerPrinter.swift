@@ -9,7 +9,7 @@ struct AnswerPrinter {
   init(marksOrigin: Bool) { self.marksOrigin = marksOrigin }
 
   func print(_ token: GeneratedToken) {
-    emit(marksOrigin && token.origin == .draft ? style.green(token.text) : token.text)
+    emit(marksOrigin && token.origin.isProposed ? style.green(token.text) : token.text)
   }
 
   /// What the colours mean; empty where there are none.

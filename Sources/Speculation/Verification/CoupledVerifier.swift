@@ -15,14 +15,14 @@ public struct CoupledVerifier: Verifier {
 
   /// Samples position by position until the target disagrees with a proposal.
   public func verify(
-    _ proposals: [TokenID], logits: Activations, firstRow: Int, sampler: Sampler, counts: TokenCounts, position: Int
+    _ proposal: Proposal, logits: Activations, firstRow: Int, sampler: Sampler, counts: TokenCounts, position: Int
   ) -> [TokenID] {
     var counts = counts
     var tokens: [TokenID] = []
-    for index in 0...proposals.count {
+    for index in 0...proposal.tokens.count {
       let token = sampler.sample(logits, row: firstRow + index, counts: counts, position: position + index)
       tokens.append(token)
-      guard index < proposals.count, token == proposals[index] else { break }
+      guard index < proposal.tokens.count, token == proposal.tokens[index] else { break }
       counts.append(token)
     }
     return tokens

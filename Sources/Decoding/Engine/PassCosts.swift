@@ -1,0 +1,86 @@
+public import Transformer
+
+/// Seconds that a pass takes by its number of rows: T(n) of the target, or d(n) of a draft.
+///
+/// Measured when the model is loaded, and refined by every pass afterwards.
+public struct PassCosts: Sendable, Equatable {
+  /// Seconds by rows: element `n - 1` is T(n). Empty while nothing was measured.
+  private var seconds: [Double] = []
+  /// What passes take at present, over what they took when `seconds` was measured: other load, longer contexts.
+  private var drift = 1.0
+
+  /// Costs that nothing is known of.
+  public init() {}
+
+  /// Costs through measured points, straight lines between them.
+  ///
+  /// - Parameter samples: rows and seconds; rows ascending from 1. A pass over more rows never costs less.
+  public init(samples: [(rows: Int, seconds: Double)]) {
+    var (last, floor) = ((rows: 0, seconds: 0.0), 0.0)
+    for sample in samples {
+      floor = max(floor, sample.seconds)
+      let start = last.rows == 0 ? floor : last.seconds
+      for rows in last.rows..<sample.rows {
+        seconds.append(start + (floor - start) * Double(rows + 1 - last.rows) / Double(sample.rows - last.rows))
+      }
+      last = (sample.rows, floor)
+    }
+  }
+
+  /// Whether anything was measured.
+  public var isKnown: Bool { !seconds.isEmpty }
+
+  /// Seconds of a pass over `rows` rows; past the last measured point, by the slope of its second half.
+  public func seconds(rows: Int) -> Double {
+    guard let last = seconds.last, rows > 0 else { return 0 }
+    if rows <= seconds.count { return seconds[rows - 1] * drift }
+    let half = seconds.count / 2
+    let slope = half > 0 ? (last - seconds[half - 1]) / Double(seconds.count - half) : last
+    return (last + slope * Double(rows - seconds.count)) * drift
+  }
+
+  /// What one more row costs at `rows` rows, smoothed over a few.
+  public func marginal(rows: Int) -> Double {
+    (seconds(rows: rows + 4) - seconds(rows: rows)) / 4
+  }
+
+  /// Learns from a pass.
+  public mutating func observe(rows: Int, seconds measured: Double) {
+    guard rows > 0, rows <= seconds.count else { return }
+    let expected = seconds[rows - 1] * drift
+    // One pass that was interrupted says nothing about the next.
+    let ratio = min(max(measured / expected, 0.5), 2)
+    drift *= 1 + 0.05 * (ratio - 1)
+    seconds[rows - 1] *= 1 + 0.05 * (ratio - 1)
+  }
+
+  /// Times passes of `runner` that verify 1, 2, 3, … rows of one sequence.
+  ///
+  /// What the K/V memory holds is overwritten, so this is for a runner that serves nobody yet.
+  ///
+  /// - Parameter budget: the time to spend; every row count is timed at least once.
+  public static func measure(
+    _ runner: any ModelRunner, rows limit: Int, budget: Duration = .milliseconds(100)
+  ) throws(RunnerError) -> PassCosts {
+    let capacity = runner.capacity
+    let limit = min(
+      limit, capacity.rows, capacity.logitRows, capacity.positions, capacity.blockCount * capacity.blockSize)
+    let counts = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128, 256].filter { $0 < limit } + [limit]
+    let blocks = (0..<Int32(capacity.blockCount)).prefix((limit + capacity.blockSize - 1) / capacity.blockSize)
+    let clock = ContinuousClock()
+    let started = clock.now
+    var best = Array(repeating: Double.infinity, count: counts.count)
+    // Rounds interleave the row counts, so that a slow moment hits all alike.
+    for _ in 0..<8 {
+      for (index, rows) in counts.enumerated() {
+        var batch = Batch()
+        batch.append(Array(repeating: 0, count: rows), at: 0, blocks: Array(blocks), logitCount: rows)
+        let start = clock.now
+        _ = try runner.forward(batch)
+        best[index] = min(best[index], (clock.now - start) / .seconds(1))
+      }
+      if clock.now - started > budget { break }
+    }
+    return PassCosts(samples: zip(counts, best).map { (rows: $0, seconds: $1) })
+  }
+}

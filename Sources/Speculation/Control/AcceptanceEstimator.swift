@@ -1,0 +1,114 @@
+internal import Decoding
+internal import Foundation
+
+/// Estimates how probable it is that the target accepts a proposal, from what it accepted before.
+///
+/// Two factors: what the proposer's own confidence has been worth so far, over all requests (calibration by level of
+/// confidence), and how this request compares with that. Both forget with time, so that they follow a text that
+/// changes its character. `docs/speculation.md` derives the formulae.
+struct AcceptanceEstimator {
+  /// Weighted counts of proposals that were reached.
+  private struct Tally {
+    var accepted = 0.0
+    var reached = 0.0
+
+    mutating func decay(_ factor: Double) {
+      accepted *= factor
+      reached *= factor
+    }
+  }
+
+  /// A request's recent proposals.
+  private struct History {
+    var tally = Tally()
+    /// What the calibration alone expected to be accepted.
+    var expected = 0.0
+    /// Tokens since something was proposed.
+    var silence = 0
+  }
+
+  /// The share that a proposer is expected to get right before anything is known.
+  private let prior: Double
+  private var levels = Array(repeating: Tally(), count: Self.edges.count + 1)
+  private var overall = Tally()
+  private var histories: [RequestID: History] = [:]
+
+  /// Confidences at which one level ends and the next begins: closer where a window lives or dies.
+  private static let edges = [0.15, 0.3, 0.45, 0.6, 0.7, 0.8, 0.87, 0.92, 0.96, 0.985]
+  /// Proposals that the prior is worth.
+  private static let priorWeight = 6.0
+  /// Proposals that the average of all requests is worth in a request's own estimate.
+  private static let sharedWeight = 3.0
+  /// What an older proposal counts, per newer one: of one request, and of all.
+  private static let requestMemory = 0.92
+  private static let sharedMemory = 0.995
+  /// What evidence counts, per token that went by without a proposal.
+  private static let silentMemory = 0.98
+  private static let most = 0.995
+
+  /// An estimator for a proposer that is right about `prior` of the time.
+  init(prior: Double) { self.prior = prior }
+
+  /// Probability that a proposal of this confidence is accepted, given that those before it were.
+  func probability(confidence: Double, for request: RequestID) -> Double {
+    min(Self.most, calibrated(confidence) * ratio(for: request))
+  }
+
+  /// Probability that the next proposal is accepted, before it has been made.
+  func probability(for request: RequestID) -> Double {
+    let history = histories[request] ?? History()
+    let shared = (overall.accepted + Self.priorWeight * prior) / (overall.reached + Self.priorWeight)
+    let own = history.tally
+    return min(Self.most, (own.accepted + Self.sharedWeight * shared) / (own.reached + Self.sharedWeight))
+  }
+
+  /// Tokens of the request since something was proposed for it.
+  func silence(of request: RequestID) -> Int { histories[request]?.silence ?? 0 }
+
+  /// Counts a proposal's fate: the first `accepted` tokens stood, and the one after them was reached.
+  mutating func record(_ confidences: [Double], accepted: Int, for request: RequestID) {
+    var history = histories[request] ?? History()
+    history.silence = 0
+    for (index, confidence) in confidences.prefix(accepted + 1).enumerated() {
+      let stood = index < accepted ? 1.0 : 0.0
+      history.tally.decay(Self.requestMemory)
+      history.expected = history.expected * Self.requestMemory + calibrated(confidence)
+      history.tally.accepted += stood
+      history.tally.reached += 1
+      let level = Self.level(of: confidence)
+      levels[level].decay(Self.sharedMemory)
+      levels[level].accepted += stood
+      levels[level].reached += 1
+      overall.decay(Self.sharedMemory)
+      overall.accepted += stood
+      overall.reached += 1
+    }
+    histories[request] = history
+  }
+
+  /// Lets what is known of the request age by `tokens` tokens that nothing was proposed for.
+  mutating func pass(_ tokens: Int, for request: RequestID) {
+    var history = histories[request] ?? History()
+    let factor = pow(Self.silentMemory, Double(tokens))
+    history.tally.decay(factor)
+    history.expected *= factor
+    history.silence += tokens
+    histories[request] = history
+  }
+
+  mutating func forget(_ request: RequestID) { histories[request] = nil }
+
+  /// What a confidence has been worth, over all requests; itself, before there is evidence.
+  private func calibrated(_ confidence: Double) -> Double {
+    let tally = levels[Self.level(of: confidence)]
+    return (tally.accepted + Self.priorWeight * confidence) / (tally.reached + Self.priorWeight)
+  }
+
+  /// How the request's proposals fared against what the calibration expected of them.
+  private func ratio(for request: RequestID) -> Double {
+    guard let history = histories[request] else { return 1 }
+    return (history.tally.accepted + Self.sharedWeight) / (history.expected + Self.sharedWeight)
+  }
+
+  private static func level(of confidence: Double) -> Int { edges.firstIndex { confidence < $0 } ?? edges.count }
+}

@@ -1,0 +1,189 @@
+public import Decoding
+internal import Tokenization
+
+/// Proposes as much as pays and no more, for every text and at every step (`"method": "auto"`).
+///
+/// Free proposers are asked first; the draft model writes where they are silent or unsure, and stops where its next
+/// token would not be worth its time. With little to guess, or with many texts in a batch, nothing is proposed.
+public final class AdaptiveProposer: Proposer {
+  private let free: [any Proposer]
+  private let draft: DraftModelProposer?
+  private var freeEstimators: [TokenOrigin: AcceptanceEstimator] = [:]
+  private var draftEstimator = AcceptanceEstimator(prior: 0.7)
+  private var decisions: [RequestID: SpeculationDecision] = [:]
+  /// What was on offer in the last step, whether it was used or not.
+  private var offers: [RequestID: Offer] = [:]
+
+  private struct Offer {
+    /// The best that a free proposer had.
+    var free: Proposal
+    /// What the draft wrote.
+    var drafted: Proposal?
+  }
+
+  /// Tokens without a draft's proposal after which it is given a chance to show whether the text has changed.
+  private static let probeInterval = 24
+  private static let probeWindow = 2
+
+  /// A proposer over free ones and a draft model, either of which may be absent.
+  public init(free: [any Proposer], draft: DraftModelProposer?) {
+    self.free = free
+    self.draft = draft
+  }
+
+  /// The proposals that are expected to give the batch the most tokens per second.
+  public func propose(for contexts: [ProposalContext], in pass: PassOutline) throws -> [Proposal] {
+    let offered = try freeOffers(for: contexts, in: pass)
+    let planner = WindowPlanner(target: pass.costs, draft: draft?.costs ?? PassCosts(), rows: pass.rows)
+    let options = zip(contexts, offered).map { self.options(for: $0, offer: $1) }
+    var plan = planner.plan(options)
+    probe(contexts, &plan)
+    var proposals = contexts.map { _ in Proposal(origin: .target) }
+    var drafting: [Int] = []
+    for (index, choice) in plan.choices.enumerated() {
+      offers[contexts[index].request] = Offer(free: offered[index])
+      switch choice {
+      case .nothing: break
+      case .free(let count):
+        proposals[index] = offered[index]
+        proposals[index].truncate(to: count)
+      case .draft: drafting.append(index)
+      }
+    }
+    if let draft, !drafting.isEmpty {
+      let written = try draft.propose(for: drafting.map { contexts[$0] }) { place, proposal in
+        self.continues(proposal, for: contexts[drafting[place]].request, plan.choices[drafting[place]], planner, plan)
+      }
+      for (index, proposal) in zip(drafting, written) {
+        let request = contexts[index].request
+        offers[request]?.drafted = proposal
+        proposals[index] = trimmed(proposal, for: request, planner, plan)
+      }
+    }
+    for (index, context) in contexts.enumerated() {
+      decisions[context.request] = decision(proposals[index], options[index], planner, plan)
+    }
+    return proposals
+  }
+
+  /// Learns from how the texts went on, from offers that were not used too.
+  public func observe(_ verdicts: [Verdict]) {
+    for proposer in free { proposer.observe(verdicts) }
+    for verdict in verdicts {
+      guard let offer = offers.removeValue(forKey: verdict.request) else { continue }
+      Self.learn(offer.free, verdict, &freeEstimators[offer.free.origin, default: Self.freeEstimator])
+      Self.learn(offer.drafted ?? Proposal(origin: .draftModel), verdict, &draftEstimator)
+    }
+  }
+
+  /// Frees what is kept for a request.
+  public func forget(_ request: RequestID) {
+    for proposer in free { proposer.forget(request) }
+    draft?.forget(request)
+    for origin in freeEstimators.keys { freeEstimators[origin]?.forget(request) }
+    draftEstimator.forget(request)
+    decisions[request] = nil
+    offers[request] = nil
+  }
+
+  /// The last decision.
+  public func explanation(for request: RequestID) -> SpeculationDecision? { decisions[request] }
+
+  private static var freeEstimator: AcceptanceEstimator { AcceptanceEstimator(prior: 0.4) }
+
+  /// The best offer of the free proposers for each context, by the tokens expected to be right.
+  private func freeOffers(for contexts: [ProposalContext], in pass: PassOutline) throws -> [Proposal] {
+    var best = contexts.map { _ in (proposal: Proposal(origin: .suffix), score: 0.0) }
+    for proposer in free {
+      for (index, proposal) in try proposer.propose(for: contexts, in: pass).enumerated() {
+        let score = survivals(of: proposal, for: contexts[index].request).reduce(0, +)
+        if score > best[index].score { best[index] = (proposal, score) }
+      }
+    }
+    return best.map(\.proposal)
+  }
+
+  private func options(for context: ProposalContext, offer: Proposal) -> WindowPlanner.Options {
+    var catchUp = 0.0
+    if let draft {
+      let lag = draft.lag(of: context)
+      catchUp = draft.costs.seconds(rows: lag + 1) - draft.costs.seconds(rows: 1)
+    }
+    return WindowPlanner.Options(
+      free: survivals(of: offer, for: context.request),
+      draft: draft == nil ? nil : draftEstimator.probability(for: context.request), catchUp: catchUp,
+      window: context.window)
+  }
+
+  /// For each token the probability that it and all before it are accepted.
+  private func survivals(of proposal: Proposal, for request: RequestID) -> [Double] {
+    let estimator = freeEstimators[proposal.origin] ?? Self.freeEstimator
+    var survival = 1.0
+    return proposal.confidences.map { confidence in
+      survival *= estimator.probability(confidence: confidence, for: request)
+      return survival
+    }
+  }
+
+  /// Lets the draft try where it has been silent for long.
+  private func probe(_ contexts: [ProposalContext], _ plan: inout WindowPlanner.Plan) {
+    guard draft != nil else { return }
+    for (index, context) in contexts.enumerated() where plan.choices[index] == .nothing {
+      if draftEstimator.silence(of: context.request) >= Self.probeInterval {
+        plan.choices[index] = .draft(min(Self.probeWindow, context.window))
+      }
+    }
+  }
+
+  private func continues(
+    _ proposal: Proposal, for request: RequestID, _ choice: WindowPlanner.Choice, _ planner: WindowPlanner,
+    _ plan: WindowPlanner.Plan
+  ) -> Bool {
+    let survival = draftSurvival(proposal, count: proposal.tokens.count, for: request)
+    return planner.isWorthDrafting(
+      survival: survival, acceptance: draftEstimator.probability(for: request), rate: plan.rate,
+      proposed: proposal.tokens.count)
+  }
+
+  /// Leaves out the tokens at the end that are not worth a row of the target's pass.
+  private func trimmed(
+    _ proposal: Proposal, for request: RequestID, _ planner: WindowPlanner, _ plan: WindowPlanner.Plan
+  ) -> Proposal {
+    var trimmed = proposal
+    while trimmed.tokens.count > 1,
+      !planner.isWorthVerifying(
+        survival: draftSurvival(trimmed, count: trimmed.tokens.count, for: request), rate: plan.rate,
+        proposed: trimmed.tokens.count)
+    { trimmed.truncate(to: trimmed.tokens.count - 1) }
+    return trimmed
+  }
+
+  private func draftSurvival(_ proposal: Proposal, count: Int, for request: RequestID) -> Double {
+    proposal.confidences.prefix(count).reduce(1) {
+      $0 * draftEstimator.probability(confidence: $1, for: request)
+    }
+  }
+
+  private func decision(
+    _ proposal: Proposal, _ options: WindowPlanner.Options, _ planner: WindowPlanner, _ plan: WindowPlanner.Plan
+  ) -> SpeculationDecision {
+    let plain = planner.target.seconds(rows: planner.rows)
+    let usesFree = proposal.origin != .draftModel && !proposal.tokens.isEmpty
+    return SpeculationDecision(
+      window: proposal.tokens.count, origin: usesFree || draft == nil ? .suffix : .draftModel,
+      acceptance: usesFree || draft == nil ? options.free.first ?? 0 : options.draft ?? 0,
+      cost: (planner.row + (usesFree || draft == nil ? 0 : planner.step)) / plain, gain: plan.rate / plan.plainRate)
+  }
+
+  /// Compares an offer with how the text went on.
+  private static func learn(_ offer: Proposal, _ verdict: Verdict, _ estimator: inout AcceptanceEstimator) {
+    guard !offer.tokens.isEmpty else {
+      estimator.pass(verdict.tokens.count, for: verdict.request)
+      return
+    }
+    let right = zip(offer.tokens, verdict.tokens).prefix { $0 == $1 }.count
+    // What lies past the end of the verdict was neither confirmed nor refuted.
+    let reached = min(offer.tokens.count, verdict.tokens.count)
+    estimator.record(Array(offer.confidences.prefix(reached)), accepted: right, for: verdict.request)
+  }
+}

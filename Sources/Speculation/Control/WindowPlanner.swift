@@ -1,0 +1,151 @@
+internal import Decoding
+
+/// Chooses how many tokens to propose for each text of a batch, so that the batch gets the most tokens per second.
+///
+/// A pure function. `docs/speculation.md` derives it; the names are those of the formulae there.
+struct WindowPlanner {
+  /// What could be proposed for one text.
+  struct Options {
+    /// For each token that a free proposer offers: the probability that it and all before it are accepted.
+    var free: [Double]
+    /// Probability that one more token of the draft's is accepted; `nil` where there is no draft.
+    var draft: Double?
+    /// Seconds until the draft has read what it has not read of the text.
+    var catchUp: Double
+    /// Most tokens to propose.
+    var window: Int
+  }
+
+  /// What to propose for one text.
+  enum Choice: Equatable {
+    case nothing
+    /// The first tokens of the free offer.
+    case free(Int)
+    /// Tokens of the draft's: as many as it is planned to write; what it writes may change the plan.
+    case draft(Int)
+  }
+
+  struct Plan {
+    var choices: [Choice]
+    /// Expected tokens per second of the batch.
+    var rate: Double
+    /// The same without proposals.
+    var plainRate: Double
+  }
+
+  /// T(n): the target's passes.
+  let target: PassCosts
+  /// d(n): the draft's.
+  let draft: PassCosts
+  /// Rows of the pass without proposals, and how many tokens it yields at least.
+  let rows: Int
+
+  /// The plan for texts with these options.
+  func plan(_ options: [Options]) -> Plan {
+    let plainRate = Double(options.count) / target.seconds(rows: rows)
+    var best = Plan(choices: options.map { _ in .nothing }, rate: plainRate, plainRate: plainRate)
+    // Each round prices time at the best rate so far; two rounds suffice, as in Dinkelbach's method for ratios.
+    for _ in 0..<2 {
+      let found = plan(options, rate: best.rate, plainRate: plainRate)
+      guard found.rate > best.rate else { break }
+      best = found
+    }
+    return best
+  }
+
+  /// Admits the most worthwhile proposals, at the price of `rate` tokens per second, as long as the rate grows.
+  private func plan(_ options: [Options], rate: Double, plainRate: Double) -> Plan {
+    struct Slot {
+      let text: Int
+      let survival: Double
+      let value: Double
+      let isDraft: Bool
+    }
+    var slots: [Slot] = []
+    for (text, option) in options.enumerated() {
+      let free = option.free.prefix(option.window)
+      let drafted = Self.survivals(of: option)
+      // A first draft token pays for the reading as well.
+      let freeValues = free.map { $0 - rate * row }
+      let draftValues = drafted.enumerated().map { $1 - rate * (row + step + ($0 == 0 ? option.catchUp : 0)) }
+      let usesDraft = Self.bestSum(draftValues) > Self.bestSum(freeValues)
+      for (survival, value) in zip(usesDraft ? drafted : Array(free), usesDraft ? draftValues : freeValues) {
+        slots.append(Slot(text: text, survival: survival, value: value, isDraft: usesDraft))
+      }
+    }
+    // A text's later proposals are worth less than its earlier ones, so any beginning of this order is a plan.
+    // (The price of reading makes a first draft token an exception; a stable order keeps it in front.)
+    var order = Array(slots.indices)
+    var ceiling = Array(repeating: Double.infinity, count: options.count)
+    var values = slots.map(\.value)
+    for index in slots.indices {
+      values[index] = min(values[index], ceiling[slots[index].text])
+      ceiling[slots[index].text] = values[index]
+    }
+    order.sort { values[$0] > values[$1] || (values[$0] == values[$1] && $0 < $1) }
+
+    var windows = Array(repeating: 0, count: options.count)
+    var drafting: [Int] = []
+    var (tokens, proposing) = (Double(options.count), 0.0)
+    var best = (rate: Double(options.count) / target.seconds(rows: rows), count: 0)
+    for (count, index) in order.enumerated() {
+      let slot = slots[index]
+      windows[slot.text] += 1
+      tokens += slot.survival
+      if slot.isDraft {
+        let position = windows[slot.text] - 1
+        if position == drafting.count { drafting.append(0) }
+        proposing -= draft.seconds(rows: drafting[position])
+        drafting[position] += 1
+        proposing += draft.seconds(rows: drafting[position])
+        if position == 0 { proposing += options[slot.text].catchUp }
+      }
+      let found = tokens / (proposing + target.seconds(rows: rows + count + 1))
+      if found > best.rate { best = (found, count + 1) }
+    }
+    var plan = Plan(choices: options.map { _ in .nothing }, rate: best.rate, plainRate: plainRate)
+    for index in order.prefix(best.count) {
+      let slot = slots[index]
+      switch plan.choices[slot.text] {
+      case .nothing: plan.choices[slot.text] = slot.isDraft ? .draft(1) : .free(1)
+      case .free(let count): plan.choices[slot.text] = .free(count + 1)
+      case .draft(let count): plan.choices[slot.text] = .draft(count + 1)
+      }
+    }
+    return plan
+  }
+
+  /// Whether one more draft token is worth its time: survival · α > λ (d + ΔT).
+  func isWorthDrafting(survival: Double, acceptance: Double, rate: Double, proposed: Int) -> Bool {
+    survival * acceptance > rate * (step + target.marginal(rows: rows + proposed))
+  }
+
+  /// Whether a token that has been drafted is worth verifying: survival > λ ΔT.
+  func isWorthVerifying(survival: Double, rate: Double, proposed: Int) -> Bool {
+    survival > rate * target.marginal(rows: rows + proposed)
+  }
+
+  /// ΔT: what one more row costs the target.
+  var row: Double { target.marginal(rows: rows) }
+  /// d: what one more draft token costs.
+  var step: Double { draft.seconds(rows: 1) }
+
+  private static func survivals(of option: Options) -> [Double] {
+    guard let acceptance = option.draft else { return [] }
+    var survival = 1.0
+    return (0..<option.window).map { _ in
+      survival *= acceptance
+      return survival
+    }
+  }
+
+  /// The largest sum of a beginning of `values`; 0 for none.
+  private static func bestSum(_ values: [Double]) -> Double {
+    var (sum, best) = (0.0, 0.0)
+    for value in values {
+      sum += value
+      best = max(best, sum)
+    }
+    return best
+  }
+}

@@ -1,0 +1,117 @@
+internal import Tokenization
+
+/// Counts what followed every run of up to `depth` tokens in the texts it has seen.
+///
+/// A trie of all their substrings of that length. A node knows which token followed its run most often, so that
+/// reading off the likeliest continuation costs one step per token.
+struct SuffixIndex {
+  private struct Node {
+    /// The token that leads here from the parent.
+    let token: TokenID
+    /// Occurrences of the run.
+    var count: Int32 = 0
+    /// Occurrences that a token followed.
+    var followed: Int32 = 0
+    /// The child seen most often; of equals, the one that got there last. 0 for none.
+    var likeliest: Int32 = 0
+  }
+
+  private struct Edge: Hashable {
+    let parent: Int32
+    let token: TokenID
+  }
+
+  /// The runs of an index that a text ends with: element `i` is the node of its last `i + 1` tokens.
+  ///
+  /// Every end of a run that occurred has occurred as well, so there are no gaps.
+  struct Cursor {
+    fileprivate var nodes: [Int32] = []
+    /// Length of the longest run of the index that the text ends with.
+    var matched: Int { nodes.count }
+  }
+
+  let depth: Int
+  private var nodes = [Node(token: -1)]
+  private var children: [Edge: Int32] = [:]
+
+  /// An index of runs of up to `depth` tokens.
+  init(depth: Int) { self.depth = depth }
+
+  /// Number of runs that are kept.
+  var nodeCount: Int { nodes.count - 1 }
+
+  /// Adds the next token of a text that `cursor` stands at the end of.
+  mutating func append(_ token: TokenID, at cursor: inout Cursor) {
+    var reached: [Int32] = []
+    reached.reserveCapacity(depth)
+    reached.append(count(token, after: 0))
+    for node in cursor.nodes.prefix(depth - 1) { reached.append(count(token, after: node)) }
+    cursor.nodes = reached
+  }
+
+  /// Moves `cursor` past the next token of a text that is not being added.
+  func follow(_ token: TokenID, with cursor: inout Cursor) {
+    var reached: [Int32] = []
+    for parent in [0] + cursor.nodes.prefix(depth - 1) {
+      guard let next = children[Edge(parent: parent, token: token)] else { break }
+      reached.append(next)
+    }
+    cursor.nodes = reached
+  }
+
+  /// The likeliest continuation of a text.
+  struct Continuation: Equatable {
+    var tokens: [TokenID] = []
+    /// How often each token followed those before it, as a share.
+    var shares: [Double] = []
+    /// How many of the text's last tokens stood before the continuation's source as well.
+    var matched = 0
+    /// Tokens that are expected to be right.
+    var score = 0.0
+  }
+
+  /// The best continuation by its expected number of right tokens, over all lengths of match.
+  ///
+  /// - Parameters:
+  ///   - limit: most tokens to propose.
+  ///   - factor: tokens proposed per token matched: a short match is weak evidence (`suffix_decoding_max_spec_factor`).
+  ///   - leastProbability: the continuation ends where it becomes less probable than this
+  ///     (`suffix_decoding_min_token_prob`).
+  func continuation(at cursor: Cursor, limit: Int, factor: Double, leastProbability: Double) -> Continuation {
+    var best = Continuation()
+    for (index, start) in cursor.nodes.enumerated().reversed() {
+      var found = Continuation(matched: index + 1)
+      var (place, survival) = (start, 1.0)
+      let most = min(limit, Int(Double(found.matched) * factor))
+      while found.tokens.count < most, nodes[Int(place)].likeliest != 0 {
+        let next = nodes[Int(nodes[Int(place)].likeliest)]
+        let share = Double(next.count) / Double(nodes[Int(place)].followed)
+        survival *= share
+        guard survival >= leastProbability else { break }
+        found.tokens.append(next.token)
+        found.shares.append(share)
+        found.score += survival
+        place = nodes[Int(place)].likeliest
+      }
+      if found.score > best.score { best = found }
+    }
+    return best
+  }
+
+  private mutating func count(_ token: TokenID, after parent: Int32) -> Int32 {
+    let edge = Edge(parent: parent, token: token)
+    let child: Int32
+    if let known = children[edge] {
+      child = known
+    } else {
+      child = Int32(nodes.count)
+      nodes.append(Node(token: token))
+      children[edge] = child
+    }
+    nodes[Int(child)].count += 1
+    nodes[Int(parent)].followed += 1
+    let best = nodes[Int(parent)].likeliest
+    if best == 0 || nodes[Int(child)].count >= nodes[Int(best)].count { nodes[Int(parent)].likeliest = child }
+    return child
+  }
+}

@@ -1,0 +1,108 @@
+public import Decoding
+internal import Tokenization
+
+/// Suffix decoding: proposes what most often followed the text's last tokens, in the text itself and in past answers.
+///
+/// Costs no model. How much is proposed follows from how long the match is and how sure its continuation.
+///
+/// Source: Oliaro, Jia, Campos, Qiao, "SuffixDecoding: Extreme speculative decoding for emerging AI applications"
+/// (2024).
+public final class SuffixProposer: Proposer {
+  /// Bounds of the search; names in comments are vLLM's.
+  public struct Settings: Sendable, Equatable {
+    /// Longest run that is indexed, match and continuation together (`suffix_decoding_max_tree_depth`).
+    public var depth = 24
+    /// Past answers that are remembered, about (`suffix_decoding_max_cached_requests`); 0 for none.
+    public var cachedRequests = 10_000
+    /// Tokens proposed per token matched (`suffix_decoding_max_spec_factor`).
+    public var speculationFactor = 1.0
+    /// Least probability of a whole continuation (`suffix_decoding_min_token_prob`).
+    public var leastProbability = 0.1
+
+    /// vLLM's defaults.
+    public init() {}
+  }
+
+  /// One request's text, indexed.
+  private struct Text {
+    var index: SuffixIndex
+    var cursor = SuffixIndex.Cursor()
+    /// Where the text stands in the past answers: the older, then the younger.
+    var past = [SuffixIndex.Cursor(), SuffixIndex.Cursor()]
+    var generation: Int
+    var tokens: [TokenID] = []
+    var promptCount: Int
+  }
+
+  private let settings: Settings
+  private var texts: [RequestID: Text] = [:]
+  /// Past answers in two generations: when the younger is full, the older is forgotten.
+  private var past: [SuffixIndex]
+  private var youngerCount = 0
+  private var generation = 0
+  /// Runs in one generation, whatever the number of answers: about 60 MB.
+  private static let mostNodes = 1_000_000
+
+  /// A proposer that has seen nothing.
+  public init(settings: Settings = Settings()) {
+    self.settings = settings
+    past = [SuffixIndex(depth: settings.depth), SuffixIndex(depth: settings.depth)]
+  }
+
+  /// What most often followed the texts' last tokens.
+  public func propose(for contexts: [ProposalContext], in pass: PassOutline) -> [Proposal] {
+    contexts.map { context in
+      let text = read(context)
+      // The text itself speaks first: a past answer must promise more to be believed.
+      var best = continuation(text.index, text.cursor, limit: context.window)
+      for (index, cursor) in zip(past, text.past) {
+        let found = continuation(index, cursor, limit: context.window)
+        if found.score > best.score { best = found }
+      }
+      return Proposal(tokens: best.tokens, origin: .suffix, confidences: best.shares)
+    }
+  }
+
+  /// Remembers the answer for those to come.
+  public func forget(_ request: RequestID) {
+    guard let text = texts.removeValue(forKey: request), settings.cachedRequests > 0 else { return }
+    var cursor = SuffixIndex.Cursor()
+    for token in text.tokens[min(text.promptCount, text.tokens.count)...] { past[1].append(token, at: &cursor) }
+    youngerCount += 1
+    if youngerCount * 2 >= settings.cachedRequests || past[1].nodeCount >= Self.mostNodes {
+      past = [past[1], SuffixIndex(depth: settings.depth)]
+      youngerCount = 0
+      generation += 1
+    }
+  }
+
+  private func continuation(
+    _ index: SuffixIndex, _ cursor: SuffixIndex.Cursor, limit: Int
+  ) -> SuffixIndex.Continuation {
+    index.continuation(
+      at: cursor, limit: limit, factor: settings.speculationFactor, leastProbability: settings.leastProbability)
+  }
+
+  /// Takes in what a text has grown by.
+  private func read(_ context: ProposalContext) -> Text {
+    var text =
+      texts.removeValue(forKey: context.request)
+      ?? Text(index: SuffixIndex(depth: settings.depth), generation: generation, promptCount: context.promptCount)
+    if text.generation != generation {
+      text.past = [SuffixIndex.Cursor(), SuffixIndex.Cursor()]
+      text.generation = generation
+      for token in text.tokens.suffix(settings.depth) { follow(token, &text) }
+    }
+    for token in context.tokens[text.tokens.count...] {
+      text.index.append(token, at: &text.cursor)
+      follow(token, &text)
+      text.tokens.append(token)
+    }
+    texts[context.request] = text
+    return text
+  }
+
+  private func follow(_ token: TokenID, _ text: inout Text) {
+    for place in past.indices { past[place].follow(token, with: &text.past[place]) }
+  }
+}
