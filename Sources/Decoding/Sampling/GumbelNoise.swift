@@ -28,7 +28,8 @@ struct GumbelNoise {
       group = wanted
       words = philox.words(
         at: SIMD4(
-          wanted, UInt32(truncatingIfNeeded: position), UInt32(truncatingIfNeeded: position >> 32), DrawPurpose.sample.rawValue))
+          wanted, UInt32(truncatingIfNeeded: position), UInt32(truncatingIfNeeded: position >> 32),
+          DrawPurpose.sample.rawValue))
     }
     let uniform = (Double(words[token & 3]) + 0.5) * 0x1p-32
     return -log(-log(uniform))

@@ -41,9 +41,9 @@ struct AcceptanceEstimator {
   private static let sharedWeight = 3.0
   /// What an older proposal counts, per newer one: of one request, and of all.
   private static let requestMemory = 0.92
-  private static let sharedMemory = 0.995
+  private static let sharedMemory = 0.99
   /// What evidence counts, per token that went by without a proposal.
-  private static let silentMemory = 0.98
+  private static let silentMemory = 0.99
   private static let most = 0.995
 
   /// An estimator for a proposer that is right about `prior` of the time.

@@ -7,7 +7,7 @@ internal import Tokenization
 /// token would not be worth its time. With little to guess, or with many texts in a batch, nothing is proposed.
 public final class AdaptiveProposer: Proposer {
   private let free: [any Proposer]
-  private let draft: DraftModelProposer?
+  private let draft: (any DraftSource)?
   private var freeEstimators: [TokenOrigin: AcceptanceEstimator] = [:]
   private var draftEstimator = AcceptanceEstimator(prior: 0.7)
   private var decisions: [RequestID: SpeculationDecision] = [:]
@@ -21,14 +21,19 @@ public final class AdaptiveProposer: Proposer {
     var drafted: Proposal?
   }
 
-  /// Tokens without a draft's proposal after which it is given a chance to show whether the text has changed.
-  private static let probeInterval = 24
-  private static let probeWindow = 2
+  /// Tokens without a draft's proposal after which it may show whether the text has changed; more where that would
+  /// cost more than `probeShare` of the time.
+  private static let probeInterval = 24.0
+  private static let probeShare = 0.01
 
   /// A proposer over free ones and a draft model, either of which may be absent.
-  public init(free: [any Proposer], draft: DraftModelProposer?) {
+  public convenience init(free: [any Proposer], draft: DraftModelProposer?) {
+    self.init(free: free, source: draft)
+  }
+
+  package init(free: [any Proposer], source: (any DraftSource)?) {
     self.free = free
-    self.draft = draft
+    draft = source
   }
 
   /// The proposals that are expected to give the batch the most tokens per second.
@@ -37,7 +42,7 @@ public final class AdaptiveProposer: Proposer {
     let planner = WindowPlanner(target: pass.costs, draft: draft?.costs ?? PassCosts(), rows: pass.rows)
     let options = zip(contexts, offered).map { self.options(for: $0, offer: $1) }
     var plan = planner.plan(options)
-    probe(contexts, &plan)
+    probe(contexts, &plan, planner)
     var proposals = contexts.map { _ in Proposal(origin: .target) }
     var drafting: [Int] = []
     for (index, choice) in plan.choices.enumerated() {
@@ -126,12 +131,12 @@ public final class AdaptiveProposer: Proposer {
   }
 
   /// Lets the draft try where it has been silent for long.
-  private func probe(_ contexts: [ProposalContext], _ plan: inout WindowPlanner.Plan) {
+  private func probe(_ contexts: [ProposalContext], _ plan: inout WindowPlanner.Plan, _ planner: WindowPlanner) {
     guard draft != nil else { return }
+    let price = (planner.step + planner.row) / planner.target.seconds(rows: planner.rows)
+    let interval = max(Self.probeInterval, price / Self.probeShare)
     for (index, context) in contexts.enumerated() where plan.choices[index] == .nothing {
-      if draftEstimator.silence(of: context.request) >= Self.probeInterval {
-        plan.choices[index] = .draft(min(Self.probeWindow, context.window))
-      }
+      if Double(draftEstimator.silence(of: context.request)) >= interval { plan.choices[index] = .draft(1) }
     }
   }
 
@@ -187,3 +192,19 @@ public final class AdaptiveProposer: Proposer {
     estimator.record(Array(offer.confidences.prefix(reached)), accepted: right, for: verdict.request)
   }
 }
+
+/// A draft that can be told when to stop writing.
+package protocol DraftSource: AnyObject {
+  /// d(n): what passes of the draft cost.
+  var costs: PassCosts { get }
+  /// Known tokens of a request that it has yet to read, the last one not counted.
+  func lag(of context: ProposalContext) -> Int
+  /// A draft for each context, ended where `continues`, given the context's index and its draft so far, says so.
+  func propose(
+    for contexts: [ProposalContext], continuing continues: (_ index: Int, _ proposal: Proposal) -> Bool
+  ) throws -> [Proposal]
+  /// Frees what it keeps for a request.
+  func forget(_ request: RequestID)
+}
+
+extension DraftModelProposer: DraftSource {}

@@ -1,23 +1,31 @@
-internal import Decoding
+package import Decoding
 
 /// Chooses how many tokens to propose for each text of a batch, so that the batch gets the most tokens per second.
 ///
 /// A pure function. `docs/speculation.md` derives it; the names are those of the formulae there.
-struct WindowPlanner {
+package struct WindowPlanner {
   /// What could be proposed for one text.
-  struct Options {
+  package struct Options {
     /// For each token that a free proposer offers: the probability that it and all before it are accepted.
-    var free: [Double]
+    package var free: [Double]
     /// Probability that one more token of the draft's is accepted; `nil` where there is no draft.
-    var draft: Double?
+    package var draft: Double?
     /// Seconds until the draft has read what it has not read of the text.
-    var catchUp: Double
+    package var catchUp: Double
     /// Most tokens to propose.
-    var window: Int
+    package var window: Int
+
+    /// Options for one text.
+    package init(free: [Double], draft: Double?, catchUp: Double, window: Int) {
+      self.free = free
+      self.draft = draft
+      self.catchUp = catchUp
+      self.window = window
+    }
   }
 
   /// What to propose for one text.
-  enum Choice: Equatable {
+  package enum Choice: Equatable {
     case nothing
     /// The first tokens of the free offer.
     case free(Int)
@@ -25,12 +33,12 @@ struct WindowPlanner {
     case draft(Int)
   }
 
-  struct Plan {
-    var choices: [Choice]
+  package struct Plan {
+    package var choices: [Choice]
     /// Expected tokens per second of the batch.
-    var rate: Double
+    package var rate: Double
     /// The same without proposals.
-    var plainRate: Double
+    package var plainRate: Double
   }
 
   /// T(n): the target's passes.
@@ -40,8 +48,15 @@ struct WindowPlanner {
   /// Rows of the pass without proposals, and how many tokens it yields at least.
   let rows: Int
 
+  /// A planner for a pass over `rows` rows without proposals.
+  package init(target: PassCosts, draft: PassCosts, rows: Int) {
+    self.target = target
+    self.draft = draft
+    self.rows = rows
+  }
+
   /// The plan for texts with these options.
-  func plan(_ options: [Options]) -> Plan {
+  package func plan(_ options: [Options]) -> Plan {
     let plainRate = Double(options.count) / target.seconds(rows: rows)
     var best = Plan(choices: options.map { _ in .nothing }, rate: plainRate, plainRate: plainRate)
     // Each round prices time at the best rate so far; two rounds suffice, as in Dinkelbach's method for ratios.

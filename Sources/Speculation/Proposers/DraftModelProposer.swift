@@ -71,7 +71,7 @@ public final class DraftModelProposer: Proposer {
   /// The same, each draft ending where `continues` says so.
   ///
   /// - Parameter continues: whether the draft of `contexts[index]` is to get another token, given what it has.
-  func propose(
+  package func propose(
     for contexts: [ProposalContext], continuing continues: (_ index: Int, _ proposal: Proposal) -> Bool
   ) throws -> [Proposal] {
     var proposals = contexts.map { _ in Proposal(origin: .draftModel) }
@@ -92,7 +92,7 @@ public final class DraftModelProposer: Proposer {
   }
 
   /// Known tokens of a request that the draft has yet to read before it can propose, the last one not counted.
-  func lag(of context: ProposalContext) -> Int {
+  package func lag(of context: ProposalContext) -> Int {
     max(0, context.tokens.count - 1 - (caches[context.request]?.computed.count ?? 0))
   }
 

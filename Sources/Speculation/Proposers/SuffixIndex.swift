@@ -1,10 +1,10 @@
-internal import Tokenization
+package import Tokenization
 
 /// Counts what followed every run of up to `depth` tokens in the texts it has seen.
 ///
 /// A trie of all their substrings of that length. A node knows which token followed its run most often, so that
 /// reading off the likeliest continuation costs one step per token.
-struct SuffixIndex {
+package struct SuffixIndex {
   private struct Node {
     /// The token that leads here from the parent.
     let token: TokenID
@@ -24,24 +24,28 @@ struct SuffixIndex {
   /// The runs of an index that a text ends with: element `i` is the node of its last `i + 1` tokens.
   ///
   /// Every end of a run that occurred has occurred as well, so there are no gaps.
-  struct Cursor {
+  package struct Cursor {
     fileprivate var nodes: [Int32] = []
+
+    /// The start of a text.
+    package init() {}
+
     /// Length of the longest run of the index that the text ends with.
-    var matched: Int { nodes.count }
+    package var matched: Int { nodes.count }
   }
 
-  let depth: Int
+  package let depth: Int
   private var nodes = [Node(token: -1)]
   private var children: [Edge: Int32] = [:]
 
   /// An index of runs of up to `depth` tokens.
-  init(depth: Int) { self.depth = depth }
+  package init(depth: Int) { self.depth = depth }
 
   /// Number of runs that are kept.
-  var nodeCount: Int { nodes.count - 1 }
+  package var nodeCount: Int { nodes.count - 1 }
 
   /// Adds the next token of a text that `cursor` stands at the end of.
-  mutating func append(_ token: TokenID, at cursor: inout Cursor) {
+  package mutating func append(_ token: TokenID, at cursor: inout Cursor) {
     var reached: [Int32] = []
     reached.reserveCapacity(depth)
     reached.append(count(token, after: 0))
@@ -50,7 +54,7 @@ struct SuffixIndex {
   }
 
   /// Moves `cursor` past the next token of a text that is not being added.
-  func follow(_ token: TokenID, with cursor: inout Cursor) {
+  package func follow(_ token: TokenID, with cursor: inout Cursor) {
     var reached: [Int32] = []
     for parent in [0] + cursor.nodes.prefix(depth - 1) {
       guard let next = children[Edge(parent: parent, token: token)] else { break }
@@ -60,14 +64,14 @@ struct SuffixIndex {
   }
 
   /// The likeliest continuation of a text.
-  struct Continuation: Equatable {
-    var tokens: [TokenID] = []
+  package struct Continuation: Equatable {
+    package var tokens: [TokenID] = []
     /// How often each token followed those before it, as a share.
-    var shares: [Double] = []
+    package var shares: [Double] = []
     /// How many of the text's last tokens stood before the continuation's source as well.
-    var matched = 0
+    package var matched = 0
     /// Tokens that are expected to be right.
-    var score = 0.0
+    package var score = 0.0
   }
 
   /// The best continuation by its expected number of right tokens, over all lengths of match.
@@ -77,7 +81,7 @@ struct SuffixIndex {
   ///   - factor: tokens proposed per token matched: a short match is weak evidence (`suffix_decoding_max_spec_factor`).
   ///   - leastProbability: the continuation ends where it becomes less probable than this
   ///     (`suffix_decoding_min_token_prob`).
-  func continuation(at cursor: Cursor, limit: Int, factor: Double, leastProbability: Double) -> Continuation {
+  package func continuation(at cursor: Cursor, limit: Int, factor: Double, leastProbability: Double) -> Continuation {
     var best = Continuation()
     for (index, start) in cursor.nodes.enumerated().reversed() {
       var found = Continuation(matched: index + 1)

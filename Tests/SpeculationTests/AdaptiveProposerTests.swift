@@ -1,0 +1,177 @@
+import Decoding
+import Speculation
+import TestSupport
+import Testing
+import Tokenization
+
+/// The controller in simulated time: every regime is exact, and no clock is asked.
+@Suite struct AdaptiveProposerTests {
+  /// A text that is known beforehand, and a draft that guesses it at a given rate.
+  final class SimulatedDraft: DraftSource {
+    let costs: PassCosts
+    /// Probability of being right at each position of the text.
+    let acceptance: (Int) -> Double
+    /// Whether the draft's confidence tells right guesses from wrong ones, a little.
+    let isInformative: Bool
+    let seed: UInt64
+    private(set) var seconds = 0.0
+
+    init(secondsPerToken: Double, seed: UInt64, isInformative: Bool, acceptance: @escaping (Int) -> Double) {
+      costs = PassCosts(samples: [(rows: 1, seconds: secondsPerToken), (rows: 64, seconds: secondsPerToken * 3)])
+      self.acceptance = acceptance
+      self.isInformative = isInformative
+      self.seed = seed
+    }
+
+    func uniform(_ position: Int, _ purpose: UInt64) -> Double {
+      var generator = SeededGenerator(seed: seed &* 7919 &+ purpose &* 1_000_003 &+ UInt64(position))
+      _ = generator.next()
+      return Double.random(in: 0..<1, using: &generator)
+    }
+
+    func isRight(_ position: Int) -> Bool { uniform(position, 1) < acceptance(position) }
+    func lag(of context: ProposalContext) -> Int { 0 }
+    func forget(_ request: RequestID) {}
+
+    func propose(
+      for contexts: [ProposalContext], continuing continues: (Int, Proposal) -> Bool
+    ) -> [Proposal] {
+      contexts.enumerated().map { index, context in
+        var proposal = Proposal(origin: .draftModel)
+        repeat {
+          let position = context.outputPosition + proposal.tokens.count
+          let right = isRight(position)
+          proposal.tokens.append(AdaptiveProposerTests.token(position) + (right ? 0 : 1))
+          let hint = isInformative ? (right ? 0.2 : -0.2) * uniform(position, 2) : 0
+          proposal.confidences.append(min(0.999, max(0.01, acceptance(position) + hint)))
+          seconds += costs.seconds(rows: 1)
+        } while proposal.tokens.count < context.window && continues(index, proposal)
+        return proposal
+      }
+    }
+  }
+
+  static func token(_ position: Int) -> TokenID { TokenID((position * 7919 + position / 13) % 5000) * 2 }
+
+  /// What a run came to.
+  struct Run {
+    /// Seconds at which each token was there.
+    var times: [Double] = []
+    var windows: [Int] = []
+
+    func seconds(from first: Int, to last: Int) -> Double { times[last - 1] - times[first] }
+  }
+
+  /// Decodes `count` tokens; `window` nil leaves it to the proposer.
+  static func run(
+    _ draft: SimulatedDraft, target: PassCosts, count: Int, window fixed: Int? = nil, noise: Double = 0
+  ) throws -> Run {
+    let proposer = AdaptiveProposer(free: [], source: draft)
+    var (run, clock, tokens) = (Run(), 0.0, [token(0)])
+    var costs = target
+    while run.times.count < count {
+      let context = ProposalContext(
+        request: RequestID(1), tokens: tokens, promptCount: 0, window: fixed ?? 10,
+        sampler: Sampler(SamplingParameters()), counts: TokenCounts(prompt: []))
+      let before = draft.seconds
+      var proposal = Proposal(origin: .target)
+      if fixed == nil {
+        proposal = try proposer.propose(for: [context], in: PassOutline(rows: 1, costs: costs))[0]
+      } else if fixed != 0 {
+        proposal = draft.propose(for: [context]) { _, _ in true }[0]
+      }
+      let accepted = proposal.tokens.enumerated().prefix { $1 == token(tokens.count + $0) }.count
+      let appended = (0...accepted).map { token(tokens.count + $0) }
+      let rows = 1 + proposal.tokens.count
+      let seconds = target.seconds(rows: rows) * (1 + noise * (2 * draft.uniform(tokens.count, 3) - 1))
+      costs.observe(rows: rows, seconds: seconds)
+      clock += draft.seconds - before + seconds
+      tokens += appended
+      proposer.observe([Verdict(request: RequestID(1), tokens: appended)])
+      for _ in appended {
+        run.times.append(clock)
+        run.windows.append(proposal.tokens.count)
+      }
+    }
+    return run
+  }
+
+  static func costs(slope: Double) -> PassCosts {
+    PassCosts(samples: [(rows: 1, seconds: 1), (rows: 16, seconds: 1 + 15 * slope)])
+  }
+
+  @Test(
+    "in a steady regime it is never slower than plain decoding and close to the best fixed window",
+    arguments: [0.02, 0.3, 0.5, 0.7, 0.85, 0.97], [0.03, 0.16, 0.6])
+  func steady(acceptance: Double, draftCost: Double) throws {
+    for (slope, isInformative, noise) in [(0.01, true, 0.0), (0.01, false, 0.3), (0.08, true, 0.1), (0.3, false, 0)] {
+      func draft() -> SimulatedDraft {
+        SimulatedDraft(secondsPerToken: draftCost, seed: 5, isInformative: isInformative) { _ in acceptance }
+      }
+      let (target, count) = (Self.costs(slope: slope), 1500)
+      let automatic = try Self.run(draft(), target: target, count: count, noise: noise).times[count - 1]
+      let windows = [0, 1, 2, 3, 4, 6, 8, 10]
+      let fixed = try windows.map {
+        try Self.run(draft(), target: target, count: count, window: $0, noise: noise).times[count - 1]
+      }
+      let best = fixed.min() ?? 0
+      #expect(fixed[0] / automatic > 0.97, "slope \(slope), noise \(noise): slower than plain decoding")
+      #expect(best / automatic > 0.93, "slope \(slope), noise \(noise): fixed windows take \(fixed)")
+    }
+  }
+
+  @Test("it settles within 32 tokens when a text becomes easy or hard", arguments: [1, 2, 3, 4, 5] as [UInt64])
+  func jumps(seed: UInt64) throws {
+    let target = Self.costs(slope: 0.02)
+    let change = 400
+    let harder = SimulatedDraft(secondsPerToken: 0.16, seed: seed, isInformative: true) { $0 < change ? 0.95 : 0.05 }
+    let hard = try Self.run(harder, target: target, count: 800)
+    #expect(hard.seconds(from: change + 32, to: 800) < Double(800 - change - 32) * 1.03)
+    #expect(hard.seconds(from: 100, to: change) < 0.5 * Double(change - 100))
+
+    let easier = SimulatedDraft(secondsPerToken: 0.16, seed: seed, isInformative: true) { $0 < change ? 0.05 : 0.95 }
+    let easy = try Self.run(easier, target: target, count: 800)
+    #expect(easy.seconds(from: 100, to: change) < Double(change - 100) * 1.03)
+    #expect(easy.seconds(from: change + 32, to: 800) < 0.5 * Double(800 - change - 32))
+  }
+
+  @Test("a draft that costs more than it saves is left alone")
+  func slowDraft() throws {
+    let draft = SimulatedDraft(secondsPerToken: 1.2, seed: 1, isInformative: true) { _ in 0.9 }
+    let run = try Self.run(draft, target: Self.costs(slope: 0.02), count: 1000)
+    #expect(run.times[999] < 1030 + 1)
+  }
+
+  @Test("windows shrink as the batch grows and passes stop being flat")
+  func batches() {
+    // Flat up to 16 rows, then every row costs its share.
+    let target = PassCosts(samples: [(rows: 1, seconds: 1), (rows: 16, seconds: 1.2), (rows: 128, seconds: 8)])
+    let draft = PassCosts(samples: [(rows: 1, seconds: 0.1), (rows: 32, seconds: 0.4)])
+    let widths = [1, 4, 16, 32].map { count in
+      let options = WindowPlanner.Options(free: [], draft: 0.7, catchUp: 0, window: 10)
+      let plan = WindowPlanner(target: target, draft: draft, rows: count)
+        .plan(Array(repeating: options, count: count))
+      #expect(plan.rate >= plan.plainRate)
+      let proposed = plan.choices.map { if case .draft(let window) = $0 { window } else { 0 } }
+      return Double(proposed.reduce(0, +)) / Double(count)
+    }
+    #expect(widths[0] >= 3)
+    #expect(widths == widths.sorted(by: >), "\(widths)")
+    #expect(widths[3] == 0)
+  }
+
+  @Test("free proposals are taken before the draft's, unless they are less sure")
+  func sources() {
+    let planner = WindowPlanner(
+      target: Self.costs(slope: 0.02), draft: PassCosts(samples: [(rows: 8, seconds: 0.16)]), rows: 2)
+    let plan = planner.plan([
+      WindowPlanner.Options(free: [0.95, 0.9, 0.85], draft: 0.6, catchUp: 0, window: 10),
+      WindowPlanner.Options(free: [0.05], draft: 0.9, catchUp: 0, window: 10),
+    ])
+    #expect(plan.choices[0] == .free(3))
+    guard case .draft = plan.choices[1] else {
+      Issue.record("expected the draft, found \(plan.choices[1])")
+      return
+    }
+  }
+}
