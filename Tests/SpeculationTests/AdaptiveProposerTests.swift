@@ -34,7 +34,7 @@ import Tokenization
     func forget(_ request: RequestID) {}
 
     func propose(
-      for contexts: [ProposalContext], continuing continues: (Int, Proposal) -> Bool
+      for contexts: [ProposalContext], in pass: PassOutline, continuing continues: (Int, Proposal) -> Bool
     ) -> [Proposal] {
       contexts.enumerated().map { index, context in
         var proposal = Proposal(origin: .draftModel)
@@ -78,7 +78,7 @@ import Tokenization
       if fixed == nil {
         proposal = try proposer.propose(for: [context], in: PassOutline(rows: 1, costs: costs))[0]
       } else if fixed != 0 {
-        proposal = draft.propose(for: [context]) { _, _ in true }[0]
+        proposal = draft.propose(for: [context], in: PassOutline(rows: 1)) { _, _ in true }[0]
       }
       let accepted = proposal.tokens.enumerated().prefix { $1 == token(tokens.count + $0) }.count
       let appended = (0...accepted).map { token(tokens.count + $0) }

@@ -68,9 +68,6 @@ public final class DecodingLoop {
   /// - Returns: its last event; `nil` when it has ended already.
   public func cancel(_ id: RequestID) -> GenerationEvent? { end(id, .cancelled) }
 
-  /// Why the last step proposed what it did for a request.
-  public func explanation(for id: RequestID) -> SpeculationDecision? { proposer.explanation(for: id) }
-
   /// One pass of the target over everything that is due.
   public func step() -> [(request: RequestID, event: GenerationEvent)] {
     let started = ContinuousClock.now
@@ -167,6 +164,10 @@ public final class DecodingLoop {
     guard var active = requests[share.request] else { return [] }
     requests[share.request] = nil
     var (events, ending) = active.append(verified, proposal: proposal, logits: logits, firstRow: rows.lowerBound)
+    if active.request.explainsDecisions, case .token(var first)? = events.first {
+      first.decision = proposer.explanation(for: share.request)
+      events[0] = .token(first)
+    }
     requests[share.request] = active
     if let ending {
       if let last = end(share.request, ending) { events.append(last) }

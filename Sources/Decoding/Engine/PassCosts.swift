@@ -7,7 +7,7 @@ public struct PassCosts: Sendable, Equatable {
   /// Seconds by rows: element `n - 1` is T(n). Empty while nothing was measured.
   private var seconds: [Double] = []
   /// What passes take at present, over what they took when `seconds` was measured: other load, longer contexts.
-  private var drift = 1.0
+  public private(set) var drift = 1.0
 
   /// Costs that nothing is known of.
   public init() {}
@@ -44,14 +44,21 @@ public struct PassCosts: Sendable, Equatable {
     (seconds(rows: rows + 4) - seconds(rows: rows)) / 4
   }
 
+  /// The same costs where everything takes `factor` times as long.
+  public func scaled(by factor: Double) -> PassCosts {
+    var scaled = self
+    scaled.drift *= factor
+    return scaled
+  }
+
   /// Learns from a pass.
   public mutating func observe(rows: Int, seconds measured: Double) {
     guard rows > 0, rows <= seconds.count else { return }
-    let expected = seconds[rows - 1] * drift
-    // One pass that was interrupted says nothing about the next.
-    let ratio = min(max(measured / expected, 0.5), 2)
-    drift *= 1 + 0.05 * (ratio - 1)
-    seconds[rows - 1] *= 1 + 0.05 * (ratio - 1)
+    // A step towards each pass, however far off it was, settles at the median: passes that the system interrupted
+    // say nothing about the next.
+    let step = measured > seconds[rows - 1] * drift ? 1.01 : 1 / 1.01
+    drift *= step
+    seconds[rows - 1] *= step
   }
 
   /// Times passes of `runner` that verify 1, 2, 3, … rows of one sequence.

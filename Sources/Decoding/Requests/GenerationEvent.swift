@@ -18,6 +18,8 @@ public struct GeneratedToken: Sendable, Equatable {
   public let origin: TokenOrigin
   /// Its log-probability and the alternatives', when asked for.
   public let logprobs: TokenLogprobs?
+  /// On the first token of each step: why as much was proposed as was, when asked for.
+  public var decision: SpeculationDecision?
 }
 
 /// Who wrote a token. The target decided on every one; the question is who named it first.

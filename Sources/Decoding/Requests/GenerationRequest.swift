@@ -25,8 +25,11 @@ public struct GenerationRequest: Sendable {
   /// Whether and how many alternatives to report log-probabilities for: `nil` none, 0 the chosen token's only.
   public var logprobCount: Int?
 
-  /// Proposals per verification: `nil` as many as the engine is set to, 0 for plain decoding.
+  /// Most proposals per verification: `nil` as many as the engine is set to, 0 for plain decoding.
   public var window: Int?
+
+  /// Whether tokens carry the decisions that led to them.
+  public var explainsDecisions = false
 
   /// A greedy request that stops at the model's own end of text.
   public init(prompt: [TokenID]) { self.prompt = prompt }

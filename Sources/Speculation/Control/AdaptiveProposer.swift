@@ -39,10 +39,11 @@ public final class AdaptiveProposer: Proposer {
   /// The proposals that are expected to give the batch the most tokens per second.
   public func propose(for contexts: [ProposalContext], in pass: PassOutline) throws -> [Proposal] {
     let offered = try freeOffers(for: contexts, in: pass)
-    let planner = WindowPlanner(target: pass.costs, draft: draft?.costs ?? PassCosts(), rows: pass.rows)
-    let options = zip(contexts, offered).map { self.options(for: $0, offer: $1) }
+    let planner = WindowPlanner(
+      target: pass.costs, draft: (draft?.costs ?? PassCosts()).scaled(by: pass.costs.drift), rows: pass.rows)
+    let options = zip(contexts, offered).map { self.options(for: $0, offer: $1, planner) }
     var plan = planner.plan(options)
-    probe(contexts, &plan, planner)
+    probe(contexts, options, &plan, planner)
     var proposals = contexts.map { _ in Proposal(origin: .target) }
     var drafting: [Int] = []
     for (index, choice) in plan.choices.enumerated() {
@@ -56,8 +57,8 @@ public final class AdaptiveProposer: Proposer {
       }
     }
     if let draft, !drafting.isEmpty {
-      let written = try draft.propose(for: drafting.map { contexts[$0] }) { place, proposal in
-        self.continues(proposal, for: contexts[drafting[place]].request, plan.choices[drafting[place]], planner, plan)
+      let written = try draft.propose(for: drafting.map { contexts[$0] }, in: pass) { place, proposal in
+        self.continues(proposal, for: contexts[drafting[place]].request, planner, plan)
       }
       for (index, proposal) in zip(drafting, written) {
         let request = contexts[index].request
@@ -108,12 +109,11 @@ public final class AdaptiveProposer: Proposer {
     return best.map(\.proposal)
   }
 
-  private func options(for context: ProposalContext, offer: Proposal) -> WindowPlanner.Options {
-    var catchUp = 0.0
-    if let draft {
-      let lag = draft.lag(of: context)
-      catchUp = draft.costs.seconds(rows: lag + 1) - draft.costs.seconds(rows: 1)
-    }
+  private func options(
+    for context: ProposalContext, offer: Proposal, _ planner: WindowPlanner
+  ) -> WindowPlanner.Options {
+    let lag = draft?.lag(of: context) ?? 0
+    let catchUp = planner.draft.seconds(rows: lag + 1) - planner.step
     return WindowPlanner.Options(
       free: survivals(of: offer, for: context.request),
       draft: draft == nil ? nil : draftEstimator.probability(for: context.request), catchUp: catchUp,
@@ -131,18 +131,20 @@ public final class AdaptiveProposer: Proposer {
   }
 
   /// Lets the draft try where it has been silent for long.
-  private func probe(_ contexts: [ProposalContext], _ plan: inout WindowPlanner.Plan, _ planner: WindowPlanner) {
+  private func probe(
+    _ contexts: [ProposalContext], _ options: [WindowPlanner.Options], _ plan: inout WindowPlanner.Plan,
+    _ planner: WindowPlanner
+  ) {
     guard draft != nil else { return }
-    let price = (planner.step + planner.row) / planner.target.seconds(rows: planner.rows)
-    let interval = max(Self.probeInterval, price / Self.probeShare)
     for (index, context) in contexts.enumerated() where plan.choices[index] == .nothing {
+      let seconds = planner.step + planner.row + options[index].catchUp
+      let interval = max(Self.probeInterval, seconds / planner.target.seconds(rows: planner.rows) / Self.probeShare)
       if Double(draftEstimator.silence(of: context.request)) >= interval { plan.choices[index] = .draft(1) }
     }
   }
 
   private func continues(
-    _ proposal: Proposal, for request: RequestID, _ choice: WindowPlanner.Choice, _ planner: WindowPlanner,
-    _ plan: WindowPlanner.Plan
+    _ proposal: Proposal, for request: RequestID, _ planner: WindowPlanner, _ plan: WindowPlanner.Plan
   ) -> Bool {
     let survival = draftSurvival(proposal, count: proposal.tokens.count, for: request)
     return planner.isWorthDrafting(
@@ -201,7 +203,8 @@ package protocol DraftSource: AnyObject {
   func lag(of context: ProposalContext) -> Int
   /// A draft for each context, ended where `continues`, given the context's index and its draft so far, says so.
   func propose(
-    for contexts: [ProposalContext], continuing continues: (_ index: Int, _ proposal: Proposal) -> Bool
+    for contexts: [ProposalContext], in pass: PassOutline,
+    continuing continues: (_ index: Int, _ proposal: Proposal) -> Bool
   ) throws -> [Proposal]
   /// Frees what it keeps for a request.
   func forget(_ request: RequestID)

@@ -10,7 +10,7 @@ package struct WindowPlanner {
     package var free: [Double]
     /// Probability that one more token of the draft's is accepted; `nil` where there is no draft.
     package var draft: Double?
-    /// Seconds until the draft has read what it has not read of the text.
+    /// Seconds until the draft has read what it has not read of the text: an investment in the proposals to come.
     package var catchUp: Double
     /// Most tokens to propose.
     package var window: Int
@@ -40,6 +40,9 @@ package struct WindowPlanner {
     /// The same without proposals.
     package var plainRate: Double
   }
+
+  /// Steps over which the reading is paid for.
+  private static let instalments = 32.0
 
   /// T(n): the target's passes.
   let target: PassCosts
@@ -80,9 +83,11 @@ package struct WindowPlanner {
     for (text, option) in options.enumerated() {
       let free = option.free.prefix(option.window)
       let drafted = Self.survivals(of: option)
-      // A first draft token pays for the reading as well.
+      // A first draft token pays for the reading as well, by instalments.
       let freeValues = free.map { $0 - rate * row }
-      let draftValues = drafted.enumerated().map { $1 - rate * (row + step + ($0 == 0 ? option.catchUp : 0)) }
+      let draftValues = drafted.enumerated().map {
+        $1 - rate * (row + step + ($0 == 0 ? option.catchUp / Self.instalments : 0))
+      }
       let usesDraft = Self.bestSum(draftValues) > Self.bestSum(freeValues)
       for (survival, value) in zip(usesDraft ? drafted : Array(free), usesDraft ? draftValues : freeValues) {
         slots.append(Slot(text: text, survival: survival, value: value, isDraft: usesDraft))
@@ -113,7 +118,7 @@ package struct WindowPlanner {
         proposing -= draft.seconds(rows: drafting[position])
         drafting[position] += 1
         proposing += draft.seconds(rows: drafting[position])
-        if position == 0 { proposing += options[slot.text].catchUp }
+        if position == 0 { proposing += options[slot.text].catchUp / Self.instalments }
       }
       let found = tokens / (proposing + target.seconds(rows: rows + count + 1))
       if found > best.rate { best = (found, count + 1) }

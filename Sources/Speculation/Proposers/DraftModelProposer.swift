@@ -22,7 +22,7 @@ public final class DraftModelProposer: Proposer {
   private let sampling: Sampling
   private var pool: BlockPool
   private var caches: [RequestID: Cache] = [:]
-  /// What passes of the draft cost.
+  /// What passes of the draft cost, at the pace at which those of the target were measured.
   package private(set) var costs: PassCosts
 
   /// What the draft has computed of a request.
@@ -65,14 +65,15 @@ public final class DraftModelProposer: Proposer {
 
   /// What the draft would write; nothing for a request that its KV cache has no room for.
   public func propose(for contexts: [ProposalContext], in pass: PassOutline) throws -> [Proposal] {
-    try propose(for: contexts) { _, _ in true }
+    try propose(for: contexts, in: pass) { _, _ in true }
   }
 
   /// The same, each draft ending where `continues` says so.
   ///
   /// - Parameter continues: whether the draft of `contexts[index]` is to get another token, given what it has.
   package func propose(
-    for contexts: [ProposalContext], continuing continues: (_ index: Int, _ proposal: Proposal) -> Bool
+    for contexts: [ProposalContext], in pass: PassOutline,
+    continuing continues: (_ index: Int, _ proposal: Proposal) -> Bool
   ) throws -> [Proposal] {
     var proposals = contexts.map { _ in Proposal(origin: .draftModel) }
     // Rows of logits bound how many requests one pass can serve.
@@ -83,7 +84,7 @@ public final class DraftModelProposer: Proposer {
         drafts.append(Draft(context: contexts[index], index: index, counts: contexts[index].counts))
       }
       while !drafts.isEmpty {
-        try extend(&drafts)
+        try extend(&drafts, pace: pass.costs.drift)
         for draft in drafts { proposals[draft.index] = draft.proposal }
         drafts.removeAll { $0.isComplete || !continues($0.index, $0.proposal) }
       }
@@ -125,7 +126,9 @@ public final class DraftModelProposer: Proposer {
   }
 
   /// One pass that adds a token to each draft, and on the way reads what it has not read yet.
-  private func extend(_ drafts: inout [Draft]) throws {
+  ///
+  /// - Parameter pace: what passes take at present, over what they took when costs were measured.
+  private func extend(_ drafts: inout [Draft], pace: Double) throws {
     var batch = Batch()
     var rows: [Int] = []
     for draft in drafts {
@@ -139,7 +142,7 @@ public final class DraftModelProposer: Proposer {
     }
     let started = ContinuousClock.now
     let logits = try runner.forward(batch)
-    costs.observe(rows: batch.rowCount, seconds: (ContinuousClock.now - started) / .seconds(1))
+    costs.observe(rows: batch.rowCount, seconds: (ContinuousClock.now - started) / .seconds(pace))
     for (index, row) in rows.enumerated() { choose(&drafts[index], logits, row: row) }
   }
 

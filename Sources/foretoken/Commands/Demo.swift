@@ -19,8 +19,8 @@ struct Demo: AsyncParsableCommand {
   @Option(help: "Draft.")
   var draftModel = "Models/foretoken-reference-draft"
 
-  @Option(help: "Tokens to propose per verification.")
-  var numSpeculativeTokens = SpeculativeConfiguration.defaultWindow
+  @Option(help: "Tokens to propose per verification (default: as many as pay, step by step).")
+  var numSpeculativeTokens: Int?
 
   @Option(help: "Most tokens per answer.")
   var maxTokens = 160
@@ -72,11 +72,13 @@ struct Demo: AsyncParsableCommand {
   func run() async throws {
     var configuration = resources.configuration(for: model)
     configuration.speculation = try SpeculativeConfiguration(
-      method: .draftModel(draftModel), window: numSpeculativeTokens)
+      method: numSpeculativeTokens == nil ? .automatic(draftModel: draftModel) : .draftModel(draftModel),
+      window: numSpeculativeTokens)
     let engine = try resources.load(configuration)
     let style = TextStyle(for: .standardOutput)
     if !json {
-      emit(style.bold("Target \(engine.target.path), draft \(engine.draft?.path ?? "none"), window \(engine.window)\n"))
+      let window = numSpeculativeTokens.map { "window \($0)" } ?? "windows of up to \(engine.window), as they pay"
+      emit(style.bold("Target \(engine.target.path), draft \(engine.draft?.path ?? "none"), \(window)\n"))
       let legend = AnswerPrinter(marksOrigin: true).legend
       if !legend.isEmpty { emit(legend + "\n") }
     }

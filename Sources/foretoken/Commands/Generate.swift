@@ -25,18 +25,24 @@ struct Generate: AsyncParsableCommand {
   @Flag(help: "Print times, acceptance and memory to standard error.")
   var stats = false
 
+  @Flag(help: "Print to standard error, step by step, how much was proposed and why (with the method auto).")
+  var explain = false
+
   func run() async throws {
     let started = ContinuousClock.now
     let model = try engine.load()
     let secondsToLoad = (ContinuousClock.now - started) / .seconds(1)
-    let request = sampling.request(
+    var request = sampling.request(
       prompt: try prompt.tokens(for: model.target), endOfText: model.target.endOfTextTokens)
+    request.explainsDecisions = explain
+    var decisions: [String] = []
     let printer = AnswerPrinter(marksOrigin: model.window > 0)
     var report = RunReport()
     for await event in try model.engine.generate(request) {
       switch event {
       case .token(let token):
         report.add(token)
+        if let decision = token.decision { decisions.append("token \(report.token_ids.count): \(decision)") }
         if !json { printer.print(token) }
       case .finished(let summary):
         report.finish(summary, model: model)
@@ -48,6 +54,9 @@ struct Generate: AsyncParsableCommand {
       }
     }
     if json { try emitJSON(report) }
+    if explain {
+      note(decisions.isEmpty ? "No decisions were made: the window is fixed." : decisions.joined(separator: "\n"))
+    }
     if stats { note(report.statistics(secondsToLoad: secondsToLoad)) }
   }
 }

@@ -23,6 +23,9 @@ struct RunReport: Encodable {
   struct Timing: Encodable {
     let time_to_first_token_seconds, total_seconds: Double
     let time_per_output_token_seconds, output_tokens_per_second: Double?
+    var proposing_seconds = 0.0, verifying_seconds = 0.0, other_seconds = 0.0
+    var target_passes = 0
+    var plain_decoding_seconds: Double?
   }
   struct Memory: Encodable { let packed_weights_bytes, kv_cache_bytes, peak_resident_bytes: Int }
 
@@ -71,7 +74,10 @@ struct RunReport: Encodable {
     let perToken = summary.timing.secondsPerOutputToken(summary.outputTokens)
     timing = Timing(
       time_to_first_token_seconds: summary.timing.firstTokenSeconds, total_seconds: summary.timing.totalSeconds,
-      time_per_output_token_seconds: perToken, output_tokens_per_second: perToken.map { 1 / $0 })
+      time_per_output_token_seconds: perToken, output_tokens_per_second: perToken.map { 1 / $0 },
+      proposing_seconds: summary.timing.proposingSeconds, verifying_seconds: summary.timing.verifyingSeconds,
+      other_seconds: summary.timing.otherSeconds, target_passes: summary.timing.passes,
+      plain_decoding_seconds: summary.timing.plainSeconds > 0 ? summary.timing.plainSeconds : nil)
     memory = Memory(
       packed_weights_bytes: model.memory.reduce(0) { $0 + $1.packedWeights },
       kv_cache_bytes: model.memory.reduce(0) { $0 + $1.keyValueCache },
@@ -89,6 +95,15 @@ struct RunReport: Encodable {
       let length = speculation.mean_acceptance_length.formatted(digits: 2)
       lines.append(
         "speculation window \(speculation.num_spec_tokens): \(speculation.num_accepted_draft_tokens) of \(speculation.num_draft_tokens) proposals accepted (\(rate)), mean acceptance length \(length)"
+      )
+    }
+    lines.append(
+      "time        drafting \(Self.milliseconds(timing.proposing_seconds)), target passes \(Self.milliseconds(timing.verifying_seconds)), elsewhere \(Self.milliseconds(timing.other_seconds)); \(timing.target_passes) passes"
+    )
+    if let plain = timing.plain_decoding_seconds, speculative_decoding != nil {
+      let spent = timing.proposing_seconds + timing.verifying_seconds
+      lines.append(
+        "gain        \(String(format: "%.2f", plain / spent))x by the measured cost of passes: plain decoding would have taken \(Self.milliseconds(plain))"
       )
     }
     if let memory {
