@@ -32,7 +32,8 @@ struct ActiveRequest {
 
   func proposalContext(window: Int) -> ProposalContext {
     ProposalContext(
-      request: id, tokens: tokens, promptCount: request.prompt.count, window: window, sampler: sampler, counts: counts)
+      request: id, tokens: tokens, promptCount: request.prompt.count, window: window, method: request.method,
+      sampler: sampler, counts: counts)
   }
 
   /// Marks the first pass that works on the request.

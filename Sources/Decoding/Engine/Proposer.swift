@@ -33,6 +33,8 @@ public struct ProposalContext: Sendable {
   public let promptCount: Int
   /// Most tokens to propose; at least 1.
   public let window: Int
+  /// Who is to propose, always and as many as the window holds; `nil` leaves both to the proposer.
+  public let method: TokenOrigin?
   /// How the target will choose: a proposer that samples the same way guesses the target's own draw.
   public let sampler: Sampler
   /// What penalties depend on.
@@ -43,12 +45,14 @@ public struct ProposalContext: Sendable {
 
   /// A context for one request.
   public init(
-    request: RequestID, tokens: [TokenID], promptCount: Int, window: Int, sampler: Sampler, counts: TokenCounts
+    request: RequestID, tokens: [TokenID], promptCount: Int, window: Int, method: TokenOrigin? = nil,
+    sampler: Sampler, counts: TokenCounts
   ) {
     self.request = request
     self.tokens = tokens
     self.promptCount = promptCount
     self.window = window
+    self.method = method
     self.sampler = sampler
     self.counts = counts
   }

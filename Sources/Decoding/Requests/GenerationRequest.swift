@@ -28,6 +28,11 @@ public struct GenerationRequest: Sendable {
   /// Most proposals per verification: `nil` as many as the engine is set to, 0 for plain decoding.
   public var window: Int?
 
+  /// Who is to propose, always and as many as the window holds; `nil` leaves both to the engine.
+  ///
+  /// An engine that was not loaded with the method ignores it.
+  public var method: TokenOrigin?
+
   /// Whether tokens carry the decisions that led to them.
   public var explainsDecisions = false
 

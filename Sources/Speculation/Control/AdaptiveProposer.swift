@@ -7,6 +7,8 @@ internal import Tokenization
 /// token would not be worth its time. With little to guess, or with many texts in a batch, nothing is proposed.
 public final class AdaptiveProposer: Proposer {
   private let free: [any Proposer]
+  /// Prompt lookup, for requests that ask for it; the suffix index finds all that it does.
+  private let lookup: NGramProposer
   private let draft: (any DraftSource)?
   private var freeEstimators: [TokenOrigin: AcceptanceEstimator] = [:]
   private var draftEstimator = AcceptanceEstimator(prior: 0.7)
@@ -27,17 +29,23 @@ public final class AdaptiveProposer: Proposer {
   private static let probeShare = 0.01
 
   /// A proposer over free ones and a draft model, either of which may be absent.
-  public convenience init(free: [any Proposer], draft: DraftModelProposer?) {
-    self.init(free: free, source: draft)
+  public convenience init(
+    free: [any Proposer], draft: DraftModelProposer?, lookup: NGramProposer = NGramProposer(lengths: 2...5)
+  ) {
+    self.init(free: free, source: draft, lookup: lookup)
   }
 
-  package init(free: [any Proposer], source: (any DraftSource)?) {
+  package init(free: [any Proposer], source: (any DraftSource)?, lookup: NGramProposer = NGramProposer(lengths: 2...5))
+  {
     self.free = free
+    self.lookup = lookup
     draft = source
   }
 
   /// The proposals that are expected to give the batch the most tokens per second.
   public func propose(for contexts: [ProposalContext], in pass: PassOutline) throws -> [Proposal] {
+    let asked = contexts.indices.filter { contexts[$0].method != nil }
+    guard asked.isEmpty else { return try propose(for: contexts, asked: asked, in: pass) }
     let offered = try freeOffers(for: contexts, in: pass)
     let planner = WindowPlanner(
       target: pass.costs, draft: (draft?.costs ?? PassCosts()).scaled(by: pass.costs.drift), rows: pass.rows)
@@ -69,6 +77,31 @@ public final class AdaptiveProposer: Proposer {
     for (index, context) in contexts.enumerated() {
       decisions[context.request] = decision(proposals[index], options[index], planner, plan)
     }
+    return proposals
+  }
+
+  /// Serves the requests that say who is to propose, and plans the rest.
+  private func propose(
+    for contexts: [ProposalContext], asked: [Int], in pass: PassOutline
+  ) throws -> [Proposal] {
+    var proposals = contexts.map { Proposal(origin: $0.method ?? .target) }
+    let drafting = asked.filter { contexts[$0].method == .draftModel }
+    if let draft, !drafting.isEmpty {
+      let written = try draft.propose(for: drafting.map { contexts[$0] }, in: pass) { _, _ in true }
+      for (index, proposal) in zip(drafting, written) { proposals[index] = proposal }
+    }
+    for index in asked {
+      let context = contexts[index]
+      if context.method == .ngram { proposals[index] = lookup.propose(for: [context], in: pass)[0] }
+      if context.method == .suffix {
+        for proposer in free { proposals[index] = try proposer.propose(for: [context], in: pass)[0] }
+      }
+    }
+    let others = contexts.indices.filter { contexts[$0].method == nil }
+    guard !others.isEmpty else { return proposals }
+    let rows = pass.rows + proposals.reduce(0) { $0 + $1.tokens.count }
+    let planned = try propose(for: others.map { contexts[$0] }, in: PassOutline(rows: rows, costs: pass.costs))
+    for (index, proposal) in zip(others, planned) { proposals[index] = proposal }
     return proposals
   }
 
