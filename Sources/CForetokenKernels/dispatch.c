@@ -42,6 +42,9 @@ void ft_rms_norm(ft_instruction_set set, const float *x, size_t columns, const f
   kernels(set)->rms_norm(x, columns, weight, epsilon, output);
 }
 size_t ft_argmax(ft_instruction_set set, const float *values, size_t count) { return kernels(set)->argmax(values, count); }
+float ft_sum_exp(ft_instruction_set set, const float *values, size_t count, float peak, float scale) {
+  return kernels(set)->sum_exp(values, count, peak, scale);
+}
 void ft_norm_rotate(ft_instruction_set set, float *head, size_t head_size, const float *norm, float epsilon,
                     const float *cosines, const float *sines) {
   kernels(set)->norm_rotate(head, head_size, norm, epsilon, cosines, sines);

@@ -42,6 +42,16 @@ internal import CForetokenKernels
     unsafe ft_argmax(InstructionSet.best.kernelValue, pointer(row: row), columns)
   }
 
+  /// The probability of `column` in the softmax of a row over `temperature`; single precision.
+  public func probability(of column: Int, row: Int, temperature: Float) -> Float {
+    precondition(column >= 0 && column < columns)
+    let scale = 1 / temperature
+    let values = unsafe pointer(row: row)
+    let peak = unsafe values[argmax(row: row)]
+    let sum = unsafe ft_sum_exp(InstructionSet.best.kernelValue, values, columns, peak, scale)
+    return unsafe ft_sum_exp(InstructionSet.best.kernelValue, values + column, 1, peak, scale) / sum
+  }
+
   @unsafe func pointer(row: Int) -> UnsafeMutablePointer<Float> {
     precondition(row >= 0 && row < rowCapacity)
     return unsafe memory.pointer.assumingMemoryBound(to: Float.self) + row * stride

@@ -74,18 +74,4 @@ import Tokenization
     }
     #expect(abs(Double(accepted) / 20_000 - rate) < 0.015)
   }
-
-  @Test("confidence is the softmax probability, to four digits", arguments: 1...10 as ClosedRange<UInt64>)
-  func confidence(seed: UInt64) throws {
-    var generator = SeededGenerator(seed: seed)
-    let values = (0..<333).map { _ in Float.random(in: -12...12, using: &generator) }
-    let logits = try Self.logits([values])
-    for temperature in [0.5, 1, 2] {
-      let weights = values.map { exp(Double($0) / temperature) }
-      let token = logits.argmax(row: 0)
-      let expected = weights[token] / weights.reduce(0, +)
-      let found = logits.confidence(in: TokenID(token), row: 0, temperature: temperature)
-      #expect(abs(found - expected) < 5e-4)
-    }
-  }
 }

@@ -22,6 +22,22 @@ import Testing
     }
   }
 
+  @Test("a column's probability is its share of the softmax", arguments: [1, 15, 16, 333])
+  func probability(columns: Int) throws {
+    var generator = SeededGenerator(seed: UInt64(columns))
+    let values = (0..<columns).map { _ in generator.normal() * 4 }
+    let row = try Activations(rowCapacity: 1, columns: columns)
+    row.setRow(0, to: values)
+    for temperature in [0.5, 1, 2] as [Float] {
+      let weights = values.map { exp(Double($0) / Double(temperature)) }
+      let sum = weights.reduce(0, +)
+      for column in [0, columns / 2, columns - 1] {
+        let found = Double(row.probability(of: column, row: 0, temperature: temperature))
+        #expect(abs(found - weights[column] / sum) < 1e-6)
+      }
+    }
+  }
+
   @Test("memory that nobody has is refused with its purpose")
   func refusal() {
     let error = #expect(throws: MemoryError.self) {

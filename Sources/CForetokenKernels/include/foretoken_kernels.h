@@ -81,6 +81,8 @@ void ft_linear(ft_instruction_set set, const ft_linear_task *task, size_t first,
 void ft_rms_norm(ft_instruction_set set, const float *x, size_t columns, const float *weight, float epsilon, float *output);
 /// Index of the largest value, the lowest one of several; NaN never wins.
 size_t ft_argmax(ft_instruction_set set, const float *values, size_t count);
+/// Sum of e^((values[i] - peak) * scale).
+float ft_sum_exp(ft_instruction_set set, const float *values, size_t count, float peak, float scale);
 
 // --- Attention -----------------------------------------------------------------------------------------------------
 

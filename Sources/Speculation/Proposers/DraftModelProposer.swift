@@ -165,8 +165,9 @@ public final class DraftModelProposer: Proposer {
     }
     draft.proposal.tokens.append(token)
     if costs.isKnown {
+      let temperature = Float(max(sampler.parameters.temperature, 1))
       draft.proposal.confidences.append(
-        logits.confidence(in: token, row: row, temperature: max(sampler.parameters.temperature, 1)))
+        Double(logits.probability(of: Int(token), row: row, temperature: temperature)))
     }
     draft.counts.append(token)
     draft.isComplete = draft.proposal.tokens.count >= draft.context.window

@@ -98,9 +98,12 @@ struct BenchSpeculation: AsyncParsableCommand {
   func run() async throws {
     let most = concurrency.max() ?? 1
     var configuration = resources.configuration(for: model)
+    // Every prompt comes again in every round: remembered answers would give it away.
+    var suffix = SuffixProposer.Settings()
+    suffix.cachedRequests = 0
     configuration.speculation = try SpeculativeConfiguration(
       method: .automatic(draftModel: draftModel),
-      window: max(windows.max() ?? 1, SpeculativeConfiguration.defaultLargestWindow))
+      window: max(windows.max() ?? 1, SpeculativeConfiguration.defaultLargestWindow), suffix: suffix)
     configuration.sequences = most
     let engine = try resources.load(configuration)
     let methods: [Method] =
