@@ -14,7 +14,7 @@ struct Foretoken: AsyncParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      Generate.self, Chat.self, Demo.self, Bench.self, Tokenize.self, Perplexity.self, Inspect.self, Pull.self,
+      Generate.self, Chat.self, Batch.self, Demo.self, Bench.self, Tokenize.self, Perplexity.self, Inspect.self, Pull.self,
       Bench.self,
     ])
 }

@@ -1,0 +1,162 @@
+internal import ArgumentParser
+internal import Decoding
+internal import Foundation
+internal import Speculation
+internal import Tokenization
+
+/// `foretoken batch`: many prompts at once, from a file to a file.
+struct Batch: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Answer the prompts of a file, many at a time.",
+    discussion: """
+      Each line of the input is a JSON object with "prompt" (a text) or "messages" (a conversation), and may hold \
+      "id", "seed" and "max_tokens". Each line of the output is the answer to one of them, in the input's order, with \
+      "index", "id", "text", "token_ids", "finish_reason" and "usage".
+
+      Example: foretoken batch -m Models/foretoken-reference-target prompts.jsonl -o answers.jsonl
+      """)
+
+  @Argument(help: "File of prompts, one JSON object per line; - for standard input.")
+  var input: String
+
+  @Option(name: .shortAndLong, help: "Where to write the answers (default: standard output).")
+  var output: String?
+
+  @Option(help: "Most requests in one pass.")
+  var maxNumSeqs = 16
+
+  @OptionGroup var template: TemplateOptions
+  @OptionGroup var engine: EngineOptions
+  @OptionGroup(title: "Sampling") var sampling: SamplingOptions
+
+  /// One line of the input.
+  private struct Line: Decodable {
+    struct Message: Decodable { let role, content: String }
+    let prompt: String?
+    let messages: [Message]?
+    let id: String?
+    let seed: UInt64?
+    let max_tokens: Int?
+  }
+
+  /// One line of the output.
+  private struct Answer: Encodable {
+    struct Usage: Encodable { let prompt_tokens, completion_tokens: Int }
+    let index: Int
+    let id: String?
+    var text = ""
+    var token_ids: [TokenID] = []
+    var finish_reason = ""
+    var usage = Usage(prompt_tokens: 0, completion_tokens: 0)
+  }
+
+  func run() async throws {
+    let lines = try readLines()
+    var configuration = engine.resources.configuration(for: engine.model)
+    configuration.speculation = try engine.speculation.configuration()
+    configuration.sequences = min(maxNumSeqs, max(lines.count, 1))
+    let model = try engine.resources.load(configuration)
+    let requests = try lines.enumerated().map { try request($1, line: $0 + 1, model: model) }
+    let writer = try output.map { try Self.create($0) } ?? .standardOutput
+
+    var answers: [Int: Answer] = [:]
+    var (next, written, tokens) = (0, 0, 0)
+    var bar = ProgressBar()
+    let started = ContinuousClock.now
+    try await withThrowingTaskGroup(of: Answer.self) { group in
+      func submit() throws {
+        guard next < requests.count else { return }
+        let (index, id, stream) = (next, lines[next].id, try model.engine.generate(requests[next]))
+        next += 1
+        group.addTask { try await Self.collect(stream, Answer(index: index, id: id)) }
+      }
+      for _ in 0..<configuration.sequences { try submit() }
+      while let answer = try await group.next() {
+        answers[answer.index] = answer
+        tokens += answer.token_ids.count
+        while let ready = answers.removeValue(forKey: written) {
+          writer.write(try Self.line(ready))
+          written += 1
+        }
+        let speed = Double(tokens) / ((ContinuousClock.now - started) / .seconds(1))
+        bar.update(
+          "Answering", fraction: Double(written) / Double(requests.count),
+          detail: String(format: "%d of %d, %.0f tokens/s", written, requests.count, speed))
+        try submit()
+      }
+    }
+    bar.clear()
+  }
+
+  private func readLines() throws -> [Line] {
+    let data: Data
+    if input == "-" {
+      data = FileHandle.standardInput.readDataToEndOfFile()
+    } else {
+      do { data = try Data(contentsOf: URL(fileURLWithPath: input)) } catch {
+        throw ValidationError("Cannot read '\(input)': \(error.localizedDescription)")
+      }
+    }
+    let decoder = JSONDecoder()
+    return try data.split(separator: UInt8(ascii: "\n")).enumerated().map { index, line in
+      let parsed = try? decoder.decode(Line.self, from: line)
+      guard let parsed, (parsed.prompt == nil) != (parsed.messages == nil) else {
+        throw ValidationError(
+          "'\(input)', line \(index + 1): expected a JSON object with \"prompt\" or \"messages\", and at most \"id\" (text), \"seed\" and \"max_tokens\" (numbers) besides."
+        )
+      }
+      return parsed
+    }
+  }
+
+  private func request(_ line: Line, line number: Int, model: SpeculativeEngine) throws -> GenerationRequest {
+    let messages =
+      line.messages?.map { ChatMessage(role: $0.role, content: $0.content) }
+      ?? [ChatMessage(role: "user", content: line.prompt ?? "")]
+    let prompt =
+      model.target.tokenizer.chatTemplate == nil
+      ? model.target.tokenizer.encode(line.prompt ?? "", addsSpecialTokens: true)
+      : try template.tokens(for: messages, of: model.target)
+    var request = sampling.request(prompt: prompt, endOfText: model.target.endOfTextTokens)
+    if let seed = line.seed { request.sampling.seed = seed }
+    if let most = line.max_tokens { request.stopping.maximumTokens = most }
+    do {
+      try request.validate(vocabularySize: model.engine.vocabularySize, maximumLength: model.engine.maximumLength)
+    } catch {
+      throw ValidationError("'\(input)', line \(number): \(error)")
+    }
+    return request
+  }
+
+  private static func collect(_ stream: AsyncStream<GenerationEvent>, _ empty: Answer) async throws -> Answer {
+    var answer = empty
+    for await event in stream {
+      switch event {
+      case .token(let token):
+        answer.text += token.text
+        answer.token_ids.append(token.id)
+      case .finished(let summary):
+        answer.text += summary.remainingText
+        answer.finish_reason = summary.reason.name
+        answer.usage = .init(prompt_tokens: summary.promptTokens, completion_tokens: summary.outputTokens)
+        if case .failed(let reason) = summary.reason {
+          note("foretoken: prompt \(answer.index + 1) could not be answered: \(reason)")
+          throw ExitCode.failure
+        }
+      }
+    }
+    return answer
+  }
+
+  private static func line(_ answer: Answer) throws -> Data {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return try encoder.encode(answer) + Data("\n".utf8)
+  }
+
+  private static func create(_ path: String) throws -> FileHandle {
+    guard FileManager.default.createFile(atPath: path, contents: nil), let handle = FileHandle(forWritingAtPath: path)
+    else { throw ValidationError("Cannot write '\(path)'.") }
+    return handle
+  }
+}
