@@ -14,6 +14,16 @@ struct Foretoken: AsyncParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      Generate.self, Chat.self, Demo.self, Tokenize.self, Perplexity.self, Inspect.self, Pull.self,
+      Generate.self, Chat.self, Serve.self, Demo.self, Tokenize.self, Perplexity.self, Inspect.self, Pull.self,
     ])
+
+  /// Runs the subcommand that the command line names.
+  static func main() async {
+    do {
+      await main(try Serve.withLayers(Array(CommandLine.arguments.dropFirst())))
+    } catch {
+      note("Error: \(error)")
+      exit(withError: ExitCode.validationFailure)
+    }
+  }
 }

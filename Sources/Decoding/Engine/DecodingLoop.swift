@@ -19,6 +19,7 @@ public final class DecodingLoop {
   private let window: Int
   private var scheduler: Scheduler
   private var requests: [RequestID: ActiveRequest] = [:]
+  private var totals = EngineStatistics()
 
   /// A loop around a target.
   ///
@@ -50,6 +51,16 @@ public final class DecodingLoop {
   /// Whether no request is under way.
   public var isIdle: Bool { scheduler.isIdle }
 
+  /// What is going on, and what was done so far.
+  public var statistics: EngineStatistics {
+    var statistics = totals
+    statistics.running = scheduler.runningCount
+    statistics.waiting = scheduler.waitingCount
+    statistics.cacheUsage = scheduler.pool.usage
+    statistics.preemptions = scheduler.preemptionCount
+    return statistics
+  }
+
   /// Queues a request; its events come out of `step`.
   ///
   /// - Throws: `RequestError` when the request does not fit the model.
@@ -57,7 +68,9 @@ public final class DecodingLoop {
     try request.validate(vocabularySize: vocabularySize, maximumLength: maximumLength)
     let active = ActiveRequest(request, id: id, tokenizer: tokenizer, maximumLength: maximumLength)
     requests[id] = active
-    scheduler.add(id, known: active.tokens.count, remaining: active.maximumOutput)
+    scheduler.add(
+      id, known: active.tokens.count, remaining: active.maximumOutput,
+      scored: request.promptLogprobCount == nil ? 0 : request.prompt.count, priority: request.priority)
   }
 
   /// Ends a request before its time and frees its KV blocks.
@@ -113,7 +126,7 @@ public final class DecodingLoop {
       let known = requests[share.request]?.tokens[share.positions] ?? []
       return batch.append(
         known + guess, at: share.positions.lowerBound, blocks: scheduler.blocks(of: share.request),
-        logitCount: share.reachesEnd ? guess.count + 1 : 0)
+        logitCount: share.logitCount + guess.count)
     }
     return (batch, rows)
   }
@@ -124,7 +137,8 @@ public final class DecodingLoop {
   ) -> [TokenID] {
     guard share.reachesEnd, let active = requests[share.request] else { return [] }
     return verifier.verify(
-      proposals, logits: logits, firstRow: rows.lowerBound, sampler: active.sampler, counts: active.counts,
+      proposals, logits: logits, firstRow: rows.upperBound - proposals.count - 1, sampler: active.sampler,
+      counts: active.counts,
       position: active.outputCount)
   }
 
@@ -132,13 +146,20 @@ public final class DecodingLoop {
   private func commit(
     _ share: Scheduler.Share, _ verified: [TokenID], proposed: Int, _ logits: Activations, rows: Range<Int>
   ) -> [GenerationEvent] {
+    if share.logitCount > 1 || !share.reachesEnd {
+      requests[share.request]?.scorePrompt(share.positions, logits: logits, firstRow: rows.lowerBound)
+    }
     guard !verified.isEmpty else {
       scheduler.commit(share)
       return []
     }
     guard var active = requests[share.request] else { return [] }
     requests[share.request] = nil
-    var (events, ending) = active.append(verified, proposed: proposed, logits: logits, firstRow: rows.lowerBound)
+    if active.outputCount == 0 { totals.promptTokens += active.request.prompt.count }
+    var (events, ending) = active.append(
+      verified, proposed: proposed, logits: logits, firstRow: rows.upperBound - proposed - 1)
+    totals.outputTokens += events.count
+    totals.speculation.record(proposed: proposed, accepted: verified.count - 1)
     requests[share.request] = active
     if let ending {
       if let last = end(share.request, ending) { events.append(last) }

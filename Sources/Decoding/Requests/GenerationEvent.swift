@@ -18,6 +18,8 @@ public struct GeneratedToken: Sendable, Equatable {
   public let origin: TokenOrigin
   /// Its log-probability and the alternatives', when asked for.
   public let logprobs: TokenLogprobs?
+  /// With the first token, when asked for: those of the prompt's tokens from the second on.
+  public internal(set) var promptLogprobs: [TokenLogprobs]?
 }
 
 /// Who wrote a token. The target decided on every one; the question is who named it first.
