@@ -17,8 +17,8 @@ struct ErrorResponses: RouterMiddleware {
     if let given = request.headers[.requestID], ServerRequestContext.isAcceptable(id: given) {
       context.requestID = given
     }
+    context.logger = serving.logger
     context.logger[metadataKey: "request_id"] = .string(context.requestID)
-    context.logger[metadataKey: "hb.request.id"] = nil
     var response: Response
     do {
       response = try await next(request, context)
@@ -44,6 +44,10 @@ struct ErrorResponses: RouterMiddleware {
     case is CancellationError:
       // Nobody is there to read it.
       apiError = APIError(.init(code: 499, reasonPhrase: "Client Closed Request"), "cancelled", kind: "server_error")
+    case let error as HTTPError where error.status == .notFound:
+      apiError = APIError(
+        .notFound, "there is nothing at \(request.uri.path); /openapi.json says what there is",
+        kind: "invalid_request_error")
     case let error as HTTPError:
       apiError = APIError(error.status, error.body ?? error.status.reasonPhrase, kind: "invalid_request_error")
     default:

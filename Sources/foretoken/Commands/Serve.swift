@@ -53,10 +53,16 @@ struct Serve: AsyncParsableCommand {
     let model = try resources.load(engine)
     let host = configuration.host
     let shown = configuration.servedModelNames[0]
-    try await InferenceServer(model: model, configuration: configuration, logger: logger).run { port in
-      logger.info(
-        "listening",
-        metadata: ["address": "http://\(host):\(port)", "model": "\(shown)", "window": "\(model.window)"])
+    let inference = try InferenceServer(model: model, configuration: configuration, logger: logger)
+    do {
+      try await inference.run { port in
+        logger.info(
+          "listening",
+          metadata: ["address": "http://\(host):\(port)", "model": "\(shown)", "window": "\(model.window)"])
+      }
+    } catch {
+      note("Error: cannot serve on \(host):\(configuration.port): \(error)")
+      throw ExitCode.failure
     }
     logger.info("stopped")
   }
