@@ -4,10 +4,10 @@ FLAGS := -c release
 FORETOKEN := .build/release/foretoken
 PYTHON ?= python3
 
-.PHONY: help setup build demo test lint golden perplexity clean
+.PHONY: help setup build demo test client-tests lint golden perplexity clean
 
 help: ## List the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
 setup: ## Install the system libraries that the build needs (Debian and Ubuntu)
 	@Scripts/setup
@@ -21,6 +21,11 @@ demo: build ## See speculation at work on the shipped pair
 test: setup ## Build and run every test
 	$(SWIFT) build $(FLAGS) --build-tests
 	$(SWIFT) test $(FLAGS) --skip-build
+
+client-tests: build ## Test the server with the official openai client (needs PyPI)
+	$(PYTHON) -m venv .build/client
+	.build/client/bin/pip install --quiet -r Tests/Client/requirements.txt
+	.build/client/bin/python -m pytest -q Tests/Client
 
 lint: ## Check the formatting
 	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests

@@ -14,7 +14,17 @@ struct Foretoken: AsyncParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      Generate.self, Chat.self, Batch.self, Demo.self, Bench.self, Tokenize.self, Perplexity.self, Inspect.self, Pull.self,
-      Bench.self,
+      Generate.self, Chat.self, Serve.self, Batch.self, Demo.self, Bench.self, Tokenize.self, Perplexity.self,
+      Inspect.self, Pull.self,
     ])
+
+  /// Runs the subcommand that the command line names.
+  static func main() async {
+    do {
+      await main(try Serve.withLayers(Array(CommandLine.arguments.dropFirst())))
+    } catch {
+      note("Error: \(error)")
+      exit(withError: ExitCode.validationFailure)
+    }
+  }
 }

@@ -15,6 +15,7 @@ struct ActiveRequest {
   let maximumOutput: Int
   let submitted: ContinuousClock.Instant
   private var timing = GenerationTiming()
+  private var promptLogprobs: [TokenLogprobs] = []
   private var hasStarted = false
 
   init(_ request: GenerationRequest, id: RequestID, tokenizer: Tokenizer, maximumLength: Int) {
@@ -43,6 +44,20 @@ struct ActiveRequest {
     timing.queueSeconds = secondsSinceSubmission
   }
 
+  /// Notes the log-probabilities of prompt tokens.
+  ///
+  /// - Parameters:
+  ///   - positions: prompt positions that were computed; after a preemption some of them again.
+  ///   - logits: row `firstRow + i` belongs to the `i`-th of `positions` and tells about the token after it.
+  mutating func scorePrompt(_ positions: Range<Int>, logits: Activations, firstRow: Int) {
+    guard let count = request.promptLogprobCount else { return }
+    for position in positions where position == promptLogprobs.count && position + 1 < request.prompt.count {
+      promptLogprobs.append(
+        TokenLogprobs(
+          logits, row: firstRow + position - positions.lowerBound, token: request.prompt[position + 1], count: count))
+    }
+  }
+
   /// Appends verified tokens until one of them ends the answer.
   ///
   /// - Parameters:
@@ -64,10 +79,10 @@ struct ActiveRequest {
       let logprobs = request.logprobCount.map {
         TokenLogprobs(logits, row: firstRow + index, token: token, count: $0)
       }
-      events.append(
-        .token(
-          GeneratedToken(
-            id: token, text: piece, origin: index < accepted ? proposal.origin : .target, logprobs: logprobs)))
+      var generated = GeneratedToken(
+        id: token, text: piece, origin: index < accepted ? proposal.origin : .target, logprobs: logprobs)
+      if outputCount == 1, request.promptLogprobCount != nil { generated.promptLogprobs = promptLogprobs }
+      events.append(.token(generated))
       if let stop { return (events, .stopString(stop)) }
       if request.stopping.end(at: token) { return (events, .stopToken(token)) }
       if outputCount >= maximumOutput { return (events, .length) }

@@ -20,6 +20,7 @@ public final class DecodingLoop {
   private var costs: PassCosts
   private var scheduler: Scheduler
   private var requests: [RequestID: ActiveRequest] = [:]
+  private var totals = EngineStatistics()
 
   /// A loop around a target.
   ///
@@ -53,6 +54,16 @@ public final class DecodingLoop {
   /// Whether no request is under way.
   public var isIdle: Bool { scheduler.isIdle }
 
+  /// What is going on, and what was done so far.
+  public var statistics: EngineStatistics {
+    var statistics = totals
+    statistics.running = scheduler.runningCount
+    statistics.waiting = scheduler.waitingCount
+    statistics.cacheUsage = scheduler.pool.usage
+    statistics.preemptions = scheduler.preemptionCount
+    return statistics
+  }
+
   /// Queues a request; its events come out of `step`.
   ///
   /// - Throws: `RequestError` when the request does not fit the model.
@@ -60,7 +71,9 @@ public final class DecodingLoop {
     try request.validate(vocabularySize: vocabularySize, maximumLength: maximumLength)
     let active = ActiveRequest(request, id: id, tokenizer: tokenizer, maximumLength: maximumLength)
     requests[id] = active
-    scheduler.add(id, known: active.tokens.count, remaining: active.maximumOutput)
+    scheduler.add(
+      id, known: active.tokens.count, remaining: active.maximumOutput,
+      scored: request.promptLogprobCount == nil ? 0 : request.prompt.count, priority: request.priority)
   }
 
   /// Ends a request before its time and frees its KV blocks.
@@ -138,7 +151,7 @@ public final class DecodingLoop {
       let known = requests[share.request]?.tokens[share.positions] ?? []
       return batch.append(
         known + proposal.tokens, at: share.positions.lowerBound, blocks: scheduler.blocks(of: share.request),
-        logitCount: share.reachesEnd ? proposal.tokens.count + 1 : 0)
+        logitCount: share.logitCount + proposal.tokens.count)
     }
     return (batch, rows)
   }
@@ -149,7 +162,8 @@ public final class DecodingLoop {
   ) -> [TokenID] {
     guard share.reachesEnd, let active = requests[share.request] else { return [] }
     return verifier.verify(
-      proposal, logits: logits, firstRow: rows.lowerBound, sampler: active.sampler, counts: active.counts,
+      proposal, logits: logits, firstRow: rows.upperBound - proposal.tokens.count - 1, sampler: active.sampler,
+      counts: active.counts,
       position: active.outputCount)
   }
 
@@ -157,13 +171,20 @@ public final class DecodingLoop {
   private func commit(
     _ share: Scheduler.Share, _ verified: [TokenID], proposal: Proposal, _ logits: Activations, rows: Range<Int>
   ) -> [GenerationEvent] {
+    if share.logitCount > 1 || !share.reachesEnd {
+      requests[share.request]?.scorePrompt(share.positions, logits: logits, firstRow: rows.lowerBound)
+    }
     guard !verified.isEmpty else {
       scheduler.commit(share)
       return []
     }
     guard var active = requests[share.request] else { return [] }
     requests[share.request] = nil
-    var (events, ending) = active.append(verified, proposal: proposal, logits: logits, firstRow: rows.lowerBound)
+    if active.outputCount == 0 { totals.promptTokens += active.request.prompt.count }
+    var (events, ending) = active.append(
+      verified, proposal: proposal, logits: logits, firstRow: rows.upperBound - proposal.tokens.count - 1)
+    totals.outputTokens += events.count
+    totals.speculation.record(proposed: proposal.tokens.count, accepted: verified.count - 1)
     if active.request.explainsDecisions, case .token(var first)? = events.first {
       first.decision = proposer.explanation(for: share.request)
       events[0] = .token(first)

@@ -27,6 +27,9 @@ public final class Engine: Sendable {
 
   deinit { mailbox.post(.shutDown) }
 
+  /// What is going on, and what was done so far, as of the last step.
+  public var statistics: EngineStatistics { mailbox.statistics }
+
   /// Submits a request.
   ///
   /// The stream holds at most the answer's tokens, so a slow reader costs no more than the answer. Dropping the stream
@@ -71,11 +74,12 @@ public final class Engine: Sendable {
       if !loop.isIdle {
         for (id, event) in loop.step() { emit(event, to: id) }
       }
+      mailbox.publish(loop.statistics)
     }
   }
 }
 
-/// Messages to the engine's thread.
+/// Messages to the engine's thread, and its news.
 private final class Mailbox: Sendable {
   enum Message: Sendable {
     case submit(RequestID, GenerationRequest, AsyncStream<GenerationEvent>.Continuation)
@@ -86,6 +90,7 @@ private final class Mailbox: Sendable {
   private struct State {
     var messages: [Message] = []
     var submitted = 0
+    var statistics = EngineStatistics()
   }
 
   private let state = Mutex(State())
@@ -102,6 +107,10 @@ private final class Mailbox: Sendable {
     state.withLock { $0.messages.append(message) }
     arrivals.signal()
   }
+
+  var statistics: EngineStatistics { state.withLock(\.statistics) }
+
+  func publish(_ statistics: EngineStatistics) { state.withLock { $0.statistics = statistics } }
 
   /// Everything that has arrived; sleeps until something has when `waiting`.
   func take(waiting: Bool) -> [Message] {

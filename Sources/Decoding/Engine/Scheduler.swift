@@ -32,6 +32,8 @@ public struct Scheduler: Sendable {
     public let positions: Range<Int>
     /// Whether they reach the last known token, so that the next one can be decided.
     public let reachesEnd: Bool
+    /// How many of the last of `positions` want logits.
+    public let logitCount: Int
     /// Most proposals that may follow the known tokens.
     public let window: Int
   }
@@ -45,6 +47,9 @@ public struct Scheduler: Sendable {
     var computed = 0
     /// Tokens that it may still generate.
     var remaining: Int
+    /// The first this many positions want logits each, whoever decodes.
+    var scored = 0
+    var priority = 0
     var table = BlockTable()
 
     var pending: Int { known - computed }
@@ -55,6 +60,8 @@ public struct Scheduler: Sendable {
     let request: RequestID
     let known: Int
     let remaining: Int
+    let scored: Int
+    let priority: Int
   }
 
   let limits: Limits
@@ -76,10 +83,20 @@ public struct Scheduler: Sendable {
   public var waitingCount: Int { waiting.count }
   /// Requests that hold KV blocks.
   public var runningCount: Int { running.count }
+  /// How often a request had to give up its blocks.
+  public private(set) var preemptionCount = 0
 
   /// Queues a request that knows `known` tokens and may generate `remaining` more.
-  public mutating func add(_ request: RequestID, known: Int, remaining: Int) {
-    waiting.append(Waiting(request: request, known: known, remaining: remaining))
+  ///
+  /// - Parameters:
+  ///   - scored: the first this many positions want logits, as prompt log-probabilities need them.
+  ///   - priority: lower numbers are admitted first.
+  public mutating func add(
+    _ request: RequestID, known: Int, remaining: Int, scored: Int = 0, priority: Int = 0
+  ) {
+    let place = waiting.firstIndex { $0.priority > priority } ?? waiting.count
+    waiting.insert(
+      Waiting(request: request, known: known, remaining: remaining, scored: scored, priority: priority), at: place)
   }
 
   /// Forgets a request and frees its blocks.
@@ -110,7 +127,10 @@ public struct Scheduler: Sendable {
       share(of: index, in: &pass, wishing: window(entry.request), preempts: true)
     }
     while let next = waiting.first, running.count < limits.sequences, pass.rows > 0, pass.logitRows > 0 {
-      running.append(Running(request: next.request, known: next.known, remaining: next.remaining))
+      running.append(
+        Running(
+          request: next.request, known: next.known, remaining: next.remaining, scored: next.scored,
+          priority: next.priority))
       guard share(of: running.count - 1, in: &pass, wishing: window(next.request), preempts: false) else {
         running.removeLast()
         break
@@ -143,13 +163,16 @@ public struct Scheduler: Sendable {
   @discardableResult
   private mutating func share(of index: Int, in pass: inout Pass, wishing wish: Int, preempts: Bool) -> Bool {
     let entry = running[index]
-    let rows = min(entry.pending, pass.rows)
+    let isScored = entry.computed < entry.scored
+    let rows = min(entry.pending, pass.rows, isScored ? pass.logitRows : .max)
     guard rows > 0, pass.logitRows > 0 else { return false }
     let end = entry.computed + rows
     let reachesEnd = end == entry.known
+    let logitCount = isScored ? rows : reachesEnd ? 1 : 0
     var window = 0
     if reachesEnd {
-      let room = min(pass.rows - rows, pass.logitRows - 1, limits.positions - 1 - entry.known, entry.remaining - 1)
+      let room = min(
+        pass.rows - rows, pass.logitRows - logitCount, limits.positions - 1 - entry.known, entry.remaining - 1)
       window = max(0, min(wish, room))
     }
     if !pool.reserve(end + window, in: &running[index].table) {
@@ -162,10 +185,11 @@ public struct Scheduler: Sendable {
       }
     }
     pass.rows -= rows + window
-    if reachesEnd { pass.logitRows -= 1 + window }
+    pass.logitRows -= logitCount + window
     pass.shares.append(
       Share(
-        request: entry.request, positions: entry.computed..<end, reachesEnd: reachesEnd, window: window))
+        request: entry.request, positions: entry.computed..<end, reachesEnd: reachesEnd, logitCount: logitCount,
+        window: window))
     return true
   }
 
@@ -177,7 +201,7 @@ public struct Scheduler: Sendable {
     if let taken = pass.shares.firstIndex(where: { $0.request == victim }) {
       let share = pass.shares.remove(at: taken)
       pass.rows += share.positions.count + share.window
-      if share.reachesEnd { pass.logitRows += 1 + share.window }
+      pass.logitRows += share.logitCount + share.window
     }
     preempt(at: last)
     return true
@@ -187,6 +211,11 @@ public struct Scheduler: Sendable {
   private mutating func preempt(at index: Int) {
     pool.truncate(&running[index].table, to: 0)
     let entry = running.remove(at: index)
-    waiting.insert(Waiting(request: entry.request, known: entry.known, remaining: entry.remaining), at: 0)
+    preemptionCount += 1
+    let place = waiting.firstIndex { $0.priority >= entry.priority } ?? waiting.count
+    waiting.insert(
+      Waiting(
+        request: entry.request, known: entry.known, remaining: entry.remaining, scored: entry.scored,
+        priority: entry.priority), at: place)
   }
 }

@@ -25,6 +25,11 @@ public struct GenerationRequest: Sendable {
   /// Whether and how many alternatives to report log-probabilities for: `nil` none, 0 the chosen token's only.
   public var logprobCount: Int?
 
+  /// Whether and how many alternatives to report log-probabilities for at every position of the prompt but the first.
+  public var promptLogprobCount: Int?
+  /// Requests with a lower number are admitted first; equal ones in order of submission.
+  public var priority = 0
+
   /// Most proposals per verification: `nil` as many as the engine is set to, 0 for plain decoding.
   public var window: Int?
 
@@ -62,6 +67,11 @@ public struct GenerationRequest: Sendable {
     if let logprobCount, !(0...Self.maximumLogprobCount).contains(logprobCount) {
       throw RequestError(
         parameter: "logprobs", message: "logprobs is \(logprobCount); expected 0 to \(Self.maximumLogprobCount)")
+    }
+    if let promptLogprobCount, !(0...Self.maximumLogprobCount).contains(promptLogprobCount) {
+      throw RequestError(
+        parameter: "prompt_logprobs",
+        message: "prompt_logprobs is \(promptLogprobCount); expected 0 to \(Self.maximumLogprobCount)")
     }
     if let window, window < 0 {
       throw RequestError(

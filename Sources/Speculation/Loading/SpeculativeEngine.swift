@@ -33,6 +33,8 @@ package struct LoopParts {
   package let draft: ModelDirectory?
   package let memory: [RunnerMemory]
   package let window: Int
+  /// Rows of logits that there is room for at least, so that prompts are scored in reasonable pieces.
+  private static let scoringRows = 32
   private let configuration: EngineConfiguration
   private let runner: CPUModelRunner
   private let proposer: any Proposer
@@ -53,7 +55,8 @@ package struct LoopParts {
     let pool = WorkerPool(threadCount: configuration.threads)
     let decodingRows = configuration.sequences * (1 + window)
     var limits = RunnerLimits(
-      rows: max(configuration.rows, decodingRows), logitRows: decodingRows, sequences: configuration.sequences,
+      rows: max(configuration.rows, decodingRows), logitRows: max(decodingRows, Self.scoringRows),
+      sequences: configuration.sequences,
       positions: try configuration.positions(modelLimit: target.configuration.maximumPosition))
     runner = try target.load(configuration, limits: limits, pool: pool) { progress("target", $0) }
     let speculation = configuration.speculation

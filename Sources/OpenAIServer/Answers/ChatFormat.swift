@@ -1,0 +1,154 @@
+internal import Decoding
+internal import Tokenization
+
+/// Answers of `/v1/chat/completions`.
+struct ChatFormat: AnswerFormat {
+  let objectName = "chat.completion"
+  let chunkName = "chat.completion.chunk"
+  let idPrefix = "chatcmpl-"
+  let discardsOutput = false
+
+  let names: TokenNames
+  let extras: TokenExtras
+  let endOfText: Set<TokenID>
+  let wantsLogprobs: Bool
+  /// Makes the parser of one answer.
+  let parser: @Sendable () -> any AnswerParser
+
+  func choice(_ index: Int) -> ChatChoice { ChatChoice(index: index, format: self, parser: parser()) }
+}
+
+/// One answer of a chat completion.
+struct ChatChoice: ChoiceFormat {
+  private let index: Int
+  private let format: ChatFormat
+  private var parser: any AnswerParser
+  private var message = MessageParts()
+  private var tokens: [GeneratedToken] = []
+
+  init(index: Int, format: ChatFormat, parser: any AnswerParser) {
+    self.index = index
+    self.format = format
+    self.parser = parser
+  }
+
+  func opening() -> [JSONValue] { [piece(["role": "assistant", "content": ""], tokens: nil)] }
+
+  mutating func pieces(for tokens: [GeneratedToken]) -> [JSONValue] {
+    var delta = MessageParts()
+    delta.add(parser.consume(tokens.map(\.text).joined()))
+    if !delta.calls.isEmpty { message.calls = delta.calls }
+    return [piece(delta.delta(isLast: false), tokens: tokens)]
+  }
+
+  mutating func closing(_ summary: GenerationSummary) -> JSONValue {
+    var delta = MessageParts()
+    delta.add(parser.consume(summary.remainingText) + parser.finish())
+    if !delta.calls.isEmpty { message.calls = delta.calls }
+    return piece(delta.delta(isLast: true), tokens: nil, end: summary.reason)
+  }
+
+  mutating func add(_ token: GeneratedToken) {
+    message.add(parser.consume(token.text))
+    tokens.append(token)
+  }
+
+  mutating func whole(_ summary: GenerationSummary) -> JSONValue {
+    message.add(parser.consume(summary.remainingText) + parser.finish())
+    var choice = JSONObject([
+      ("index", .integer(index)), ("message", message.message), ("logprobs", logprobs(tokens)),
+      ("finish_reason", .string(finishReason(summary.reason))),
+      ("stop_reason", summary.reason.stopReason(endOfText: format.endOfText)),
+    ])
+    format.extras.add(tokens, to: &choice)
+    return .object(choice)
+  }
+
+  private func finishReason(_ reason: FinishReason) -> String {
+    if case .stopToken = reason, !message.calls.isEmpty { return "tool_calls" }
+    return reason.name
+  }
+
+  private func piece(_ delta: JSONValue, tokens: [GeneratedToken]?, end: FinishReason? = nil) -> JSONValue {
+    var choice = JSONObject([
+      ("index", .integer(index)), ("delta", delta), ("logprobs", tokens.map(logprobs) ?? .null),
+      ("finish_reason", end.map { .string(finishReason($0)) } ?? .null),
+    ])
+    if let end { choice["stop_reason"] = end.stopReason(endOfText: format.endOfText) }
+    if let tokens { format.extras.add(tokens, to: &choice) }
+    return .object(choice)
+  }
+
+  private func logprobs(_ tokens: [GeneratedToken]) -> JSONValue {
+    guard format.wantsLogprobs else { return .null }
+    let entries = tokens.compactMap { token -> JSONValue? in
+      guard let logprobs = token.logprobs else { return nil }
+      var entry = format.names.entry(token.id, logprobs.chosen)
+      entry["top_logprobs"] = .array(logprobs.top.map { .object(format.names.entry($0.token, $0.logprob)) })
+      return .object(entry)
+    }
+    return ["content": .array(entries)]
+  }
+}
+
+/// The parts of an assistant's message that have come so far.
+private struct MessageParts {
+  private var content = ""
+  private var reasoning = ""
+  /// Calls by their index.
+  var calls: [Call] = []
+
+  struct Call {
+    var index: Int
+    var id: String?
+    var name: String?
+    var arguments: String
+  }
+
+  mutating func add(_ parts: [AnswerPart]) {
+    for part in parts {
+      switch part {
+      case .content(let text): content += text
+      case .reasoning(let text): reasoning += text
+      case .toolCall(let index, let id, let name, let arguments):
+        if let place = calls.firstIndex(where: { $0.index == index }) {
+          calls[place].arguments += arguments
+        } else {
+          calls.append(Call(index: index, id: id, name: name, arguments: arguments))
+        }
+      }
+    }
+  }
+
+  /// A whole message.
+  var message: JSONValue {
+    var message = JSONObject([
+      ("role", "assistant"), ("content", content.isEmpty && !calls.isEmpty ? .null : .string(content)),
+      ("refusal", .null),
+    ])
+    if !reasoning.isEmpty { message["reasoning_content"] = .string(reasoning) }
+    if !calls.isEmpty { message["tool_calls"] = .array(calls.map { Self.json($0, withIndex: false) }) }
+    return .object(message)
+  }
+
+  /// A piece of a message; the last one says nothing where nothing came.
+  func delta(isLast: Bool) -> JSONValue {
+    var delta = JSONObject()
+    if !reasoning.isEmpty { delta["reasoning_content"] = .string(reasoning) }
+    if !calls.isEmpty { delta["tool_calls"] = .array(calls.map { Self.json($0, withIndex: true) }) }
+    if !content.isEmpty || (delta.isEmpty && !isLast) { delta["content"] = .string(content) }
+    return .object(delta)
+  }
+
+  private static func json(_ call: Call, withIndex: Bool) -> JSONValue {
+    var function = JSONObject()
+    function["name"] = call.name.map(JSONValue.string)
+    function["arguments"] = .string(call.arguments)
+    var object = JSONObject()
+    if withIndex { object["index"] = .integer(call.index) }
+    object["id"] = call.id.map(JSONValue.string)
+    if call.id != nil { object["type"] = "function" }
+    object["function"] = .object(function)
+    return .object(object)
+  }
+}

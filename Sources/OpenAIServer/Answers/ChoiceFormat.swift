@@ -1,0 +1,53 @@
+internal import Decoding
+internal import Tokenization
+
+/// Writes one answer of a request in an endpoint's JSON: whole, or in pieces as it comes.
+protocol ChoiceFormat: Sendable {
+  /// Pieces that come before the first token.
+  mutating func opening() -> [JSONValue]
+  /// Pieces for tokens that have just come; at least one token.
+  mutating func pieces(for tokens: [GeneratedToken]) -> [JSONValue]
+  /// The last piece.
+  mutating func closing(_ summary: GenerationSummary) -> JSONValue
+
+  /// Adds a token to the whole.
+  mutating func add(_ token: GeneratedToken)
+  /// The whole answer.
+  mutating func whole(_ summary: GenerationSummary) -> JSONValue
+}
+
+/// What an endpoint's answers have in common.
+protocol AnswerFormat: Sendable {
+  associatedtype Choice: ChoiceFormat
+  /// `object` of a whole answer and of a piece.
+  var objectName: String { get }
+  var chunkName: String { get }
+  /// What ids begin with.
+  var idPrefix: String { get }
+  /// Whether the one token that the engine must generate is kept from the client.
+  var discardsOutput: Bool { get }
+  /// The format of answer `index`.
+  func choice(_ index: Int) -> Choice
+}
+
+/// Fields that both endpoints add to a choice on request.
+struct TokenExtras: Sendable {
+  let returnsIDs: Bool
+  let returnsOrigins: Bool
+
+  func add(_ tokens: [GeneratedToken], to choice: inout JSONObject) {
+    if returnsIDs { choice["token_ids"] = .array(tokens.map { .integer(Int($0.id)) }) }
+    if returnsOrigins { choice["token_origins"] = .array(tokens.map { .string($0.origin.rawValue) }) }
+  }
+}
+
+extension FinishReason {
+  /// `stop_reason`, as vLLM has it: the stop string or the stop token's id; `null` for an end of text.
+  func stopReason(endOfText: Set<TokenID>) -> JSONValue {
+    switch self {
+    case .stopString(let text): .string(text)
+    case .stopToken(let token) where !endOfText.contains(token): .integer(Int(token))
+    default: .null
+    }
+  }
+}

@@ -1,0 +1,156 @@
+internal import Decoding
+internal import Tokenization
+
+/// Answers of `/v1/completions`.
+struct CompletionFormat: AnswerFormat {
+  let objectName = "text_completion"
+  let chunkName = "text_completion"
+  let idPrefix = "cmpl-"
+  let discardsOutput: Bool
+
+  let names: TokenNames
+  let extras: TokenExtras
+  let endOfText: Set<TokenID>
+  let wantsLogprobs: Bool
+  let echoes: Bool
+  let prompts: [[TokenID]]
+  /// Answers per prompt.
+  let count: Int
+
+  func choice(_ index: Int) -> CompletionChoice {
+    CompletionChoice(index: index, prompt: prompts[index / count], format: self)
+  }
+}
+
+/// One answer of a completion.
+struct CompletionChoice: ChoiceFormat {
+  private let index: Int
+  private let prompt: [TokenID]
+  private let format: CompletionFormat
+  private var text = ""
+  private var logprobs = LogprobLists()
+  private var tokens: [GeneratedToken] = []
+  /// Characters of the text so far, as `text_offset` counts them.
+  private var offset = 0
+  private var hasEchoed = false
+
+  init(index: Int, prompt: [TokenID], format: CompletionFormat) {
+    self.index = index
+    self.prompt = prompt
+    self.format = format
+  }
+
+  func opening() -> [JSONValue] { [] }
+
+  mutating func pieces(for tokens: [GeneratedToken]) -> [JSONValue] {
+    var pieces: [JSONValue] = []
+    if format.echoes, !hasEchoed {
+      var lists = LogprobLists()
+      let text = echo(scores: tokens.first?.promptLogprobs, into: &lists)
+      pieces.append(piece(text, lists, tokens: nil))
+    }
+    guard !format.discardsOutput else { return pieces }
+    var lists = LogprobLists()
+    for token in tokens { list(token, in: &lists) }
+    pieces.append(piece(tokens.map(\.text).joined(), lists, tokens: tokens))
+    return pieces
+  }
+
+  func closing(_ summary: GenerationSummary) -> JSONValue {
+    piece(
+      format.discardsOutput ? "" : summary.remainingText, LogprobLists(), tokens: nil, end: endReason(summary.reason))
+  }
+
+  mutating func add(_ token: GeneratedToken) {
+    var lists = logprobs
+    logprobs = LogprobLists()
+    defer { logprobs = lists }
+    if format.echoes, !hasEchoed { text += echo(scores: token.promptLogprobs, into: &lists) }
+    guard !format.discardsOutput else { return }
+    text += token.text
+    tokens.append(token)
+    list(token, in: &lists)
+  }
+
+  func whole(_ summary: GenerationSummary) -> JSONValue {
+    let reason = endReason(summary.reason)
+    var choice = JSONObject([
+      ("index", .integer(index)),
+      ("text", .string(format.discardsOutput ? text : text + summary.remainingText)),
+      ("logprobs", format.wantsLogprobs ? logprobs.json : .null), ("finish_reason", .string(reason.name)),
+      ("stop_reason", reason.stopReason(endOfText: format.endOfText)),
+    ])
+    format.extras.add(tokens, to: &choice)
+    return .object(choice)
+  }
+
+  /// Nothing was asked for, so the limit ended it, whatever the token kept back.
+  private func endReason(_ reason: FinishReason) -> FinishReason {
+    if format.discardsOutput, case .stopToken = reason { .length } else { reason }
+  }
+
+  /// The prompt's text, with its log-probabilities.
+  private mutating func echo(scores: [TokenLogprobs]?, into lists: inout LogprobLists) -> String {
+    hasEchoed = true
+    let text = format.names.tokenizer.decode(prompt)
+    guard format.wantsLogprobs else { return text }
+    for (place, token) in prompt.enumerated() {
+      let name = format.names.name(of: token)
+      lists.append(name, score: place == 0 ? nil : scores?[place - 1], names: format.names, offset: offset)
+      offset += format.names.tokenizer.decode(CollectionOfOne(token)).unicodeScalars.count
+    }
+    return text
+  }
+
+  private mutating func list(_ token: GeneratedToken, in lists: inout LogprobLists) {
+    guard format.wantsLogprobs else { return }
+    lists.append(format.names.name(of: token.id), score: token.logprobs, names: format.names, offset: offset)
+    offset += token.text.unicodeScalars.count
+  }
+
+  private func piece(
+    _ text: String, _ lists: LogprobLists, tokens: [GeneratedToken]?, end: FinishReason? = nil
+  ) -> JSONValue {
+    var choice = JSONObject([
+      ("index", .integer(index)), ("text", .string(text)),
+      ("logprobs", format.wantsLogprobs && !lists.isEmpty ? lists.json : .null),
+      ("finish_reason", end.map { .string($0.name) } ?? .null),
+    ])
+    if let end { choice["stop_reason"] = end.stopReason(endOfText: format.endOfText) }
+    if let tokens { format.extras.add(tokens, to: &choice) }
+    return .object(choice)
+  }
+}
+
+/// `logprobs` of a completion: four lists, one entry per token.
+private struct LogprobLists {
+  private var tokens: [JSONValue] = []
+  private var logprobs: [JSONValue] = []
+  private var top: [JSONValue] = []
+  private var offsets: [JSONValue] = []
+
+  var isEmpty: Bool { tokens.isEmpty }
+
+  /// Adds a token; the first of a text has no score.
+  mutating func append(_ name: String, score: TokenLogprobs?, names: TokenNames, offset: Int) {
+    tokens.append(.string(name))
+    offsets.append(.integer(offset))
+    guard let score else {
+      logprobs.append(.null)
+      top.append(.null)
+      return
+    }
+    logprobs.append(TokenNames.clamped(score.chosen))
+    var alternatives = JSONObject(score.top.map { (names.name(of: $0.token), TokenNames.clamped($0.logprob)) })
+    // As vLLM: the chosen token is always there, even beyond the count.
+    if alternatives[name] == nil { alternatives[name] = TokenNames.clamped(score.chosen) }
+    top.append(.object(alternatives))
+  }
+
+  var json: JSONValue {
+    [
+      "text_offset": .array(offsets), "token_logprobs": .array(logprobs), "tokens": .array(tokens),
+      "top_logprobs": .array(top),
+    ]
+  }
+}

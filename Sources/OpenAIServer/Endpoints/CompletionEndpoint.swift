@@ -1,0 +1,22 @@
+internal import Decoding
+internal import Hummingbird
+
+/// `/v1/completions`.
+struct CompletionEndpoint: Sendable {
+  let serving: ServingContext
+
+  func handle(_ request: Request, context: ServerRequestContext) async throws -> Response {
+    let completion = try CompletionRequest(try await serving.body.object(of: request), serving: serving)
+    let generation = completion.generation
+    let format = CompletionFormat(
+      discardsOutput: completion.isEchoOnly, names: TokenNames(tokenizer: serving.tokenizer),
+      extras: generation.extras, endOfText: generation.request.stopping.endOfTextTokens,
+      wantsLogprobs: generation.request.logprobCount != nil, echoes: completion.echoes, prompts: completion.prompts,
+      count: generation.count)
+    let job = try AnswerJob(
+      generation.requests(for: completion.prompts),
+      promptTokens: completion.prompts.reduce(0) { $0 + $1.count }, format: format, serving: serving, context: context)
+    return generation.streams
+      ? try job.eventStream(includesUsage: generation.includesUsage) : try await job.response()
+  }
+}

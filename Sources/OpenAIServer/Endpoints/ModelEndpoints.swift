@@ -1,0 +1,29 @@
+internal import Decoding
+internal import Foundation
+internal import Hummingbird
+internal import Tokenization
+
+/// `/v1/models`.
+struct ModelEndpoints: Sendable {
+  let serving: ServingContext
+
+  func list(_ request: Request, context: ServerRequestContext) -> Response {
+    .json(["object": "list", "data": .array(serving.configuration.servedModelNames.map(description))])
+  }
+
+  func one(_ request: Request, context: ServerRequestContext) throws -> Response {
+    // Names may hold slashes.
+    let path = request.uri.path.dropFirst("/v1/models/".count)
+    let name = path.removingPercentEncoding ?? String(path)
+    try serving.check(modelNamed: name)
+    return .json(description(name))
+  }
+
+  private func description(_ name: String) -> JSONValue {
+    [
+      "id": .string(name), "object": "model", "created": .integer(Int(serving.started.timeIntervalSince1970)),
+      "owned_by": "foretoken", "root": .string(serving.modelName), "parent": nil,
+      "max_model_len": .integer(serving.engine.maximumLength),
+    ]
+  }
+}

@@ -1,0 +1,65 @@
+/// Writes Prometheus' text format.
+struct ExpositionText {
+  private(set) var text = ""
+  private let labels: String
+
+  init(labels: [(String, String)]) {
+    self.labels = labels.map { "\($0)=\"\(Self.escaped($1))\"" }.joined(separator: ",")
+  }
+
+  mutating func gauge(_ name: String, _ help: String, _ value: Double) {
+    head(name, help, "gauge")
+    line(name, value: "\(value)")
+  }
+
+  mutating func counter(_ name: String, _ help: String, _ value: Int) {
+    head(name + "_total", help, "counter")
+    line(name + "_total", value: "\(Double(value))")
+  }
+
+  mutating func counters(_ name: String, _ help: String, label: String, _ values: [(String, Int)]) {
+    head(name + "_total", help, "counter")
+    for (key, value) in values { line(name + "_total", extra: "\(label)=\"\(key)\"", value: "\(Double(value))") }
+  }
+
+  mutating func histogram(_ name: String, _ help: String, _ histogram: Histogram) {
+    head(name, help, "histogram")
+    var count = 0
+    for (bound, bucket) in zip(histogram.bounds, histogram.counts) {
+      count += bucket
+      line(name + "_bucket", extra: "le=\"\(bound)\"", value: "\(Double(count))")
+    }
+    line(name + "_bucket", extra: "le=\"+Inf\"", value: "\(Double(histogram.count))")
+    line(name + "_count", value: "\(Double(histogram.count))")
+    line(name + "_sum", value: "\(histogram.sum)")
+  }
+
+  mutating func responses(_ counts: [(method: String, handler: String, status: Int, count: Int)]) {
+    head("http_requests_total", "HTTP responses given.", "counter")
+    for entry in counts {
+      text +=
+        "http_requests_total{method=\"\(Self.escaped(entry.method))\",handler=\"\(Self.escaped(entry.handler))\",status=\"\(entry.status)\"} \(Double(entry.count))\n"
+    }
+  }
+
+  private mutating func head(_ name: String, _ help: String, _ kind: String) {
+    text += "# HELP \(name) \(help)\n# TYPE \(name) \(kind)\n"
+  }
+
+  private mutating func line(_ name: String, extra: String? = nil, value: String) {
+    text += "\(name){\(labels)\(extra.map { "," + $0 } ?? "")} \(value)\n"
+  }
+
+  private static func escaped(_ value: String) -> String {
+    var escaped = ""
+    for character in value {
+      switch character {
+      case "\\": escaped += "\\\\"
+      case "\"": escaped += "\\\""
+      case "\n": escaped += "\\n"
+      default: escaped.append(character)
+      }
+    }
+    return escaped
+  }
+}

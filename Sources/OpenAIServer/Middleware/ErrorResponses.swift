@@ -1,0 +1,91 @@
+internal import HTTPTypes
+internal import Hummingbird
+internal import Logging
+internal import NIOCore
+internal import Tokenization
+
+/// The outermost layer: gives every request an id, writes one line of log about it, and every error in OpenAI's shape.
+struct ErrorResponses: RouterMiddleware {
+  let serving: ServingContext
+
+  func handle(
+    _ request: Request, context: ServerRequestContext,
+    next: (Request, ServerRequestContext) async throws -> Response
+  ) async throws -> Response {
+    let start = ContinuousClock.now
+    var context = context
+    if let given = request.headers[.requestID], ServerRequestContext.isAcceptable(id: given) {
+      context.requestID = given
+    }
+    context.logger = serving.logger
+    context.logger[metadataKey: "request_id"] = .string(context.requestID)
+    var response: Response
+    do {
+      response = try await next(request, context)
+    } catch {
+      response = errorResponse(error, request: request, context: context)
+    }
+    response.headers[.requestID] = context.requestID
+    let handler = context.endpointPath ?? "none"
+    serving.metrics.observe(method: request.method.rawValue, handler: handler, status: response.status.code)
+    context.logger.debug(
+      "response",
+      metadata: [
+        "method": "\(request.method.rawValue)", "route": "\(handler)", "status": "\(response.status.code)",
+        "seconds": "\((ContinuousClock.now - start) / .seconds(1))",
+      ])
+    return response
+  }
+
+  private func errorResponse(_ error: any Error, request: Request, context: ServerRequestContext) -> Response {
+    let apiError: APIError
+    switch error {
+    case let error as APIError: apiError = error
+    case is CancellationError:
+      // Nobody is there to read it.
+      apiError = APIError(.init(code: 499, reasonPhrase: "Client Closed Request"), "cancelled", kind: "server_error")
+    case let error as HTTPError where error.status == .notFound:
+      apiError = APIError(
+        .notFound, "there is nothing at \(request.uri.path); /openapi.json says what there is",
+        kind: "invalid_request_error")
+    case let error as HTTPError:
+      apiError = APIError(error.status, error.body ?? error.status.reasonPhrase, kind: "invalid_request_error")
+    default:
+      context.logger.error("request failed", metadata: ["error": "\(error)"])
+      apiError = APIError(
+        .internalServerError, "the request could not be served; the log has the details under \(context.requestID)",
+        kind: "server_error")
+    }
+    if apiError.status.code >= 400 {
+      context.logger.notice(
+        "refused", metadata: ["status": "\(apiError.status.code)", "param": "\(apiError.parameter ?? "")"])
+    }
+    // What is left of a body that nobody reads would keep the connection busy.
+    if [.contentTooLarge, .requestTimeout].contains(apiError.status) {
+      serving.connections.connection(of: context.channel).close(after: .seconds(2))
+    }
+    var response = Response.json(apiError.json, status: apiError.status)
+    for field in apiError.headers { response.headers.append(field) }
+    return response
+  }
+}
+
+extension HTTPField.Name {
+  /// `X-Request-Id`.
+  static var requestID: Self { .init(parsed: "x-request-id") ?? .from }
+}
+
+extension Response {
+  /// A response of JSON.
+  static func json(_ value: JSONValue, status: HTTPResponse.Status = .ok) -> Response {
+    Response(
+      status: status, headers: [.contentType: "application/json"],
+      body: ResponseBody(byteBuffer: ByteBuffer(string: value.serialized())))
+  }
+
+  /// A response of text.
+  static func text(_ text: String, type: String) -> Response {
+    Response(
+      status: .ok, headers: [.contentType: type], body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
+  }
+}

@@ -1,0 +1,82 @@
+internal import Decoding
+internal import HTTPTypes
+internal import Tokenization
+
+/// An error in the shape that OpenAI's API gives it.
+struct APIError: Error, Sendable, CustomStringConvertible {
+  let status: HTTPResponse.Status
+  /// One sentence: what was found, what was expected.
+  let message: String
+  /// `type` in the API.
+  let kind: String
+  /// The field at fault.
+  let parameter: String?
+  /// A name for programs.
+  let code: String?
+  /// When to try again.
+  let retryAfterSeconds: Int?
+  /// Methods that the path takes, for 405.
+  let allow: String?
+
+  init(
+    _ status: HTTPResponse.Status, _ message: String, kind: String, parameter: String? = nil, code: String? = nil,
+    retryAfterSeconds: Int? = nil, allow: String? = nil
+  ) {
+    self.status = status
+    self.message = message
+    self.kind = kind
+    self.parameter = parameter
+    self.code = code
+    self.retryAfterSeconds = retryAfterSeconds
+    self.allow = allow
+  }
+
+  /// 400 about a field.
+  static func badRequest(_ message: String, parameter: String?, code: String? = nil) -> APIError {
+    APIError(.badRequest, message, kind: "invalid_request_error", parameter: parameter, code: code)
+  }
+
+  /// What the engine says about a request that it cannot serve.
+  init(_ error: RequestError) {
+    let isTooLong = error.parameter == "prompt" && error.message.contains("context")
+    self = .badRequest(error.message, parameter: error.parameter, code: isTooLong ? "context_length_exceeded" : nil)
+  }
+
+  static func overloaded(limit: Int) -> APIError {
+    APIError(
+      .tooManyRequests, "the server is busy: \(limit) answers are being computed or wait already; try again later",
+      kind: "rate_limit_error", code: "queue_full", retryAfterSeconds: 1)
+  }
+
+  static let shuttingDown = APIError(
+    .serviceUnavailable, "the server is stopping", kind: "server_error", code: "shutting_down", retryAfterSeconds: 5)
+
+  static let readerTooSlow = APIError(
+    .requestTimeout, "the stream was ended because its reader fell too far behind", kind: "server_error",
+    code: "reader_too_slow")
+
+  /// The engine could not go on.
+  static func engineFailed(_ reason: String) -> APIError {
+    APIError(.internalServerError, "the answer could not be finished: \(reason)", kind: "server_error")
+  }
+
+  var description: String { message }
+
+  /// `{"error": {…}}`.
+  var json: JSONValue {
+    [
+      "error": [
+        "message": .string(message), "type": .string(kind), "param": parameter.map(JSONValue.string) ?? .null,
+        "code": code.map(JSONValue.string) ?? .null,
+      ]
+    ]
+  }
+
+  var headers: HTTPFields {
+    var fields: HTTPFields = [:]
+    if let retryAfterSeconds { fields[.retryAfter] = String(retryAfterSeconds) }
+    if let allow { fields[.allow] = allow }
+    if status == .unauthorized { fields[.wwwAuthenticate] = "Bearer" }
+    return fields
+  }
+}

@@ -1,0 +1,109 @@
+internal import Speculation
+internal import Decoding
+internal import ModelFiles
+internal import Tokenization
+
+/// The fields that chat and plain completions share, read into a request for the engine.
+struct GenerationFields {
+  /// Sampling, stopping, speculation; the prompt is still empty.
+  var request: GenerationRequest
+  /// Answers per prompt.
+  let count: Int
+  let streams: Bool
+  let includesUsage: Bool
+  let returnsTokenIDs: Bool
+  let returnsTokenOrigins: Bool
+
+  /// Most answers per prompt.
+  static let maximumCount = 128
+
+  init(_ fields: JSONFields, serving: ServingContext) throws(APIError) {
+    try serving.check(modelNamed: fields.string("model"))
+    count = try fields.integer("n", in: 1...Self.maximumCount) ?? 1
+    streams = try fields.bool("stream") ?? false
+    includesUsage = try fields.fields("stream_options")?.bool("include_usage") ?? false
+    returnsTokenIDs = try fields.bool("return_token_ids") ?? false
+    returnsTokenOrigins = try fields.bool("return_token_origins") ?? false
+    if let best = try fields.integer("best_of"), best != count {
+      throw .badRequest(
+        "best_of is \(best); expected n, which is \(count): answers are not ranked", parameter: "best_of")
+    }
+    request = GenerationRequest(prompt: [])
+    request.sampling = try Self.sampling(fields, defaults: serving.model.target.generation)
+    request.stopping = try Self.stopping(fields)
+    request.stopping.endOfTextTokens = serving.model.target.endOfTextTokens
+    request.priority = try fields.integer("priority") ?? 0
+    request.window = try Self.window(fields, serving: serving)
+  }
+
+  /// One request for each answer, in the order of their indices.
+  func requests(for prompts: [[TokenID]]) -> [GenerationRequest] {
+    prompts.flatMap { prompt in
+      (0..<count).map { index in
+        var request = request
+        request.prompt = prompt
+        // Answers of one request differ although they share its seed.
+        request.sampling.seed &+= UInt64(index)
+        return request
+      }
+    }
+  }
+
+  /// Sampling as asked for; else as the model's makers suggest; else OpenAI's defaults.
+  private static func sampling(
+    _ fields: JSONFields, defaults: GenerationConfiguration
+  ) throws(APIError) -> SamplingParameters {
+    var sampling = SamplingParameters()
+    sampling.temperature = try fields.number("temperature") ?? defaults.temperature ?? 1
+    sampling.topP = try fields.number("top_p") ?? defaults.topP ?? 1
+    // vLLM's other way to say "all".
+    let topK = try fields.integer("top_k") ?? defaults.topK ?? 0
+    sampling.topK = topK == -1 ? 0 : topK
+    sampling.minP = try fields.number("min_p") ?? 0
+    sampling.repetitionPenalty = try fields.number("repetition_penalty") ?? defaults.repetitionPenalty ?? 1
+    sampling.presencePenalty = try fields.number("presence_penalty") ?? 0
+    sampling.frequencyPenalty = try fields.number("frequency_penalty") ?? 0
+    sampling.seed = try fields.integer("seed").map { UInt64(bitPattern: Int64($0)) } ?? .random(in: .min ... .max)
+    if let bias = try fields.fields("logit_bias") {
+      for (key, value) in bias.object.pairs {
+        guard let token = TokenID(key) else {
+          throw .badRequest("logit_bias names '\(key)'; expected token ids as keys", parameter: "logit_bias")
+        }
+        guard let number = JSONFields.number(value) else {
+          throw .badRequest(
+            "logit_bias gives token \(token) \(JSONFields.shown(value)); expected a number", parameter: "logit_bias")
+        }
+        sampling.logitBias[token] = number
+      }
+    }
+    return sampling
+  }
+
+  private static func stopping(_ fields: JSONFields) throws(APIError) -> StopConditions {
+    var stopping = StopConditions()
+    stopping.strings = try fields.strings("stop") ?? []
+    stopping.tokens = Set(try fields.tokens("stop_token_ids") ?? [])
+    stopping.ignoresEndOfText = try fields.bool("ignore_eos") ?? false
+    return stopping
+  }
+
+  /// `speculative`: `{"enabled": false}` or `{"method": …, "num_speculative_tokens": …}`.
+  private static func window(_ fields: JSONFields, serving: ServingContext) throws(APIError) -> Int? {
+    guard let wish = try fields.fields("speculative") else { return nil }
+    let (isEnabled, method) = (try wish.bool("enabled"), try wish.string("method"))
+    let limit = serving.model.window
+    let window = try wish.integer("num_speculative_tokens", in: 0...Swift.max(limit, 0))
+    guard isEnabled != false else { return 0 }
+    let loaded = serving.configuration.speculativeMethod
+    if let method, method != loaded {
+      throw .badRequest(
+        "\(wish.name("method")) is '\(method)'; this server speculates with \(loaded.map { "'\($0)'" } ?? "nothing")",
+        parameter: wish.name("method"))
+    }
+    if isEnabled == true, loaded == nil {
+      throw .badRequest(
+        "\(wish.name("enabled")) is true; this server was started without speculation", parameter: wish.name("enabled"))
+    }
+    return window
+  }
+}

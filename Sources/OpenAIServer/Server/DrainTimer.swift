@@ -1,0 +1,26 @@
+internal import Logging
+internal import ServiceLifecycle
+
+/// After the order to stop: waits for running requests, ends those that take too long, and hangs up on connections that
+/// are still open.
+struct DrainTimer: Service {
+  let running: RunningRequests
+  let connections: ConnectionTable
+  let timeout: Duration
+  let logger: Logger
+
+  func run() async throws {
+    try? await gracefulShutdown()
+    logger.info("stopping", metadata: ["running_requests": "\(running.count)", "timeout": "\(timeout)"])
+    running.refuseNewOnes()
+    let deadline = ContinuousClock.now + timeout
+    while running.count > 0, ContinuousClock.now < deadline { try? await Task.sleep(for: .milliseconds(20)) }
+    if running.count > 0 {
+      logger.warning("running requests did not finish in time", metadata: ["running_requests": "\(running.count)"])
+      running.endAll(because: APIError.shuttingDown)
+      let lastWords = ContinuousClock.now + .seconds(1)
+      while running.count > 0, ContinuousClock.now < lastWords { try? await Task.sleep(for: .milliseconds(20)) }
+    }
+    connections.closeIdle(after: .milliseconds(200))
+  }
+}

@@ -1,0 +1,71 @@
+internal import Foundation
+internal import HTTPTypes
+internal import Hummingbird
+internal import HummingbirdCore
+public import Logging
+internal import NIOCore
+internal import ServiceLifecycle
+public import Speculation
+internal import UnixSignals
+
+/// The HTTP server around an engine: OpenAI's API, with vLLM's extensions.
+///
+/// ```swift
+/// let server = try InferenceServer(model: model, configuration: .init(servedModelName: "qwen"), logger: logger)
+/// try await server.run()
+/// ```
+public struct InferenceServer: Sendable {
+  private let serving: ServingContext
+
+  /// A server that is not listening yet.
+  ///
+  /// - Throws: `ChatTemplateError` when the configuration's chat template does not parse.
+  public init(model: SpeculativeEngine, configuration: ServerConfiguration, logger: Logger) throws {
+    serving = try ServingContext(model: model, configuration: configuration, logger: logger)
+  }
+
+  /// Serves until SIGTERM or SIGINT, or until the task is cancelled; then stops accepting, lets running requests finish
+  /// for as long as the configuration says, and returns.
+  ///
+  /// - Parameters:
+  ///   - handlesSignals: whether SIGTERM and SIGINT are caught.
+  ///   - onListening: called with the port once connections are accepted.
+  /// - Throws: an error of the system when the address cannot be bound.
+  public func run(
+    handlesSignals: Bool = true, onListening: @escaping @Sendable (Int) async -> Void = { _ in }
+  ) async throws {
+    let configuration = serving.configuration
+    var quiet = serving.logger
+    quiet.logLevel = max(quiet.logLevel, .warning)
+    let connections = serving.connections
+    let application = Application(
+      router: ServerRoutes(serving: serving).router(),
+      server: .http1(
+        configuration: .init(
+          additionalChannelHandlers: [ClientDeparture()],
+          idleTimeout: TimeAmount(configuration.idleTimeout),
+          httpDecoderConfiguration: .init(
+            maxHeaderFieldSize: configuration.maximumHeaderBytes, maxHeaderListSize: configuration.maximumHeaderBytes,
+            maxHeaderFieldCount: 128))),
+      configuration: ApplicationConfiguration(
+        address: .hostname(configuration.host, port: configuration.port), serverName: nil, backlog: 512,
+        availableConnectionsDelegate: MaximumAvailableConnections(configuration.maximumConnections, logger: quiet)),
+      onServerRunning: { channel in await onListening(channel.localAddress?.port ?? configuration.port) },
+      logger: quiet)
+    let group = ServiceGroup(
+      configuration: ServiceGroupConfiguration(
+        services: [
+          ServiceGroupConfiguration.ServiceConfiguration(
+            service: application, successTerminationBehavior: .gracefullyShutdownGroup),
+          ServiceGroupConfiguration.ServiceConfiguration(
+            service: DrainTimer(
+              running: serving.running, connections: connections, timeout: configuration.shutdownTimeout,
+              logger: serving.logger)),
+        ], gracefulShutdownSignals: handlesSignals ? [.sigterm, .sigint] : [], logger: quiet))
+    try await withTaskCancellationHandler {
+      try await group.run()
+    } onCancel: {
+      Task { await group.triggerGracefulShutdown() }
+    }
+  }
+}

@@ -1,0 +1,46 @@
+/// How the server listens, whom it lets in, and what it bounds.
+public struct ServerConfiguration: Sendable {
+  /// Address to listen on; loopback unless asked otherwise.
+  public var host = "127.0.0.1"
+  /// Port to listen on; 0 takes a free one.
+  public var port = 8000
+  /// Keys that clients must send one of as a bearer token; none are asked for when empty.
+  public var apiKeys: [String] = []
+  /// Names that the model answers to; the first one is shown in answers.
+  public var servedModelNames: [String]
+  /// Origins that browsers may call from: none when empty, any with `*`.
+  public var allowedOrigins: [String] = []
+  /// A chat template's source instead of the model's own.
+  public var chatTemplate: String?
+  /// The method that the engine was loaded with (`draft_model`, `ngram`, …); `nil` without speculation.
+  public var speculativeMethod: String?
+  /// Whether answers carry `metrics.speculative_decoding`.
+  public var reportsSpeculation = true
+  /// Requests that the engine computes on at one time (`max_num_seqs`).
+  public var concurrentRequests = 1
+  /// Requests that may wait beyond those.
+  public var maximumQueueLength = 256
+  /// Open connections.
+  public var maximumConnections = 1024
+  /// Bytes of a request's body.
+  public var maximumBodyBytes = 8 << 20
+  /// Bytes of a request's head.
+  public var maximumHeaderBytes = 32 << 10
+  /// Tokens per server-sent event.
+  public var streamInterval = 1
+  /// Bytes of a stream that may wait for a slow reader.
+  public var maximumBufferedBytes = 1 << 20
+  /// How long a stream may be unable to write anything to its reader.
+  public var writeTimeout = Duration.seconds(30)
+  /// How long a request's body may take to arrive.
+  public var bodyTimeout = Duration.seconds(30)
+  /// How long a connection may be silent between requests or within one.
+  public var idleTimeout = Duration.seconds(75)
+  /// How long running requests may go on after the order to stop.
+  public var shutdownTimeout = Duration.seconds(30)
+  /// What `/version` says.
+  public var version = "0.1.0"
+
+  /// The defaults, for a model of this name.
+  public init(servedModelName: String) { servedModelNames = [servedModelName] }
+}

@@ -1,0 +1,75 @@
+internal import HTTPTypes
+internal import Hummingbird
+
+/// Which path and method leads where.
+struct ServerRoutes {
+  typealias Handler = @Sendable (Request, ServerRequestContext) async throws -> Response
+
+  let serving: ServingContext
+
+  private struct Route {
+    let method: HTTPRequest.Method
+    let path: String
+    /// Whether the API key is asked for.
+    let isGuarded: Bool
+    let handler: Handler
+  }
+
+  func router() -> Router<ServerRequestContext> {
+    let router = Router(context: ServerRequestContext.self, options: .autoGenerateHeadEndpoints)
+    router.add(middleware: ErrorResponses(serving: serving))
+    router.add(middleware: CrossOrigin(origins: serving.configuration.allowedOrigins))
+    let guarded = router.group().add(middleware: KeyCheck(keys: serving.configuration.apiKeys))
+    let routes = routes
+    for route in routes {
+      let path = RouterPath(route.path)
+      if route.isGuarded {
+        guarded.on(path, method: route.method, use: route.handler)
+      } else {
+        router.on(path, method: route.method, use: route.handler)
+      }
+    }
+    refuseOtherMethods(of: routes, router)
+    return router
+  }
+
+  private var routes: [Route] {
+    let chat = ChatEndpoint(serving: serving)
+    let completion = CompletionEndpoint(serving: serving)
+    let tokens = TokenEndpoints(serving: serving)
+    let models = ModelEndpoints(serving: serving)
+    let status = StatusEndpoints(serving: serving)
+    return [
+      Route(method: .post, path: "/v1/chat/completions", isGuarded: true, handler: chat.handle),
+      Route(method: .post, path: "/v1/completions", isGuarded: true, handler: completion.handle),
+      Route(method: .get, path: "/v1/models", isGuarded: true, handler: models.list),
+      Route(method: .get, path: "/v1/models/**", isGuarded: true, handler: models.one),
+      Route(method: .post, path: "/tokenize", isGuarded: true, handler: tokens.tokenize),
+      Route(method: .post, path: "/detokenize", isGuarded: true, handler: tokens.detokenize),
+      Route(method: .get, path: "/health", isGuarded: false, handler: status.health),
+      Route(method: .get, path: "/ping", isGuarded: false, handler: status.health),
+      Route(method: .post, path: "/ping", isGuarded: false, handler: status.health),
+      Route(method: .get, path: "/version", isGuarded: false, handler: status.version),
+      Route(method: .get, path: "/metrics", isGuarded: false, handler: status.metrics),
+      Route(method: .get, path: "/openapi.json", isGuarded: false, handler: status.description),
+      Route(method: .get, path: "/", isGuarded: false, handler: status.playground),
+    ]
+  }
+
+  /// 405 with the methods that a path takes, for every other method; 404 is for paths that do not exist.
+  private func refuseOtherMethods(of routes: [Route], _ router: Router<ServerRequestContext>) {
+    let methods: [HTTPRequest.Method] = [.get, .head, .post, .put, .patch, .delete, .options, .trace, .connect]
+    for (path, routes) in Dictionary(grouping: routes, by: \.path) {
+      var taken = Set(routes.map(\.method))
+      if taken.contains(.get) { taken.insert(.head) }
+      let allow = methods.filter(taken.contains).map(\.rawValue).joined(separator: ", ")
+      for method in methods where !taken.contains(method) {
+        router.on(RouterPath(path), method: method) { request, _ -> Response in
+          throw APIError(
+            .methodNotAllowed, "\(path) does not take \(request.method.rawValue); expected \(allow)",
+            kind: "invalid_request_error", allow: allow)
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,69 @@
+internal import HTTPTypes
+internal import Decoding
+internal import Foundation
+internal import Logging
+internal import Speculation
+internal import Tokenization
+
+/// What every endpoint shares.
+final class ServingContext: Sendable {
+  let model: SpeculativeEngine
+  let configuration: ServerConfiguration
+  let logger: Logger
+  /// The chat template, or why there is none.
+  let chatTemplate: Result<ChatTemplate, APIError>
+  /// Whether the model writes its thoughts between `<think>` and `</think>`.
+  let separatesReasoning: Bool
+  let gate: AdmissionGate
+  let running = RunningRequests()
+  let connections = ConnectionTable()
+  let metrics: ServerMetrics
+  let pages: EmbeddedPages
+  let started = Date()
+
+  /// - Throws: `ChatTemplateError` for a template given by the configuration that does not parse; an error about the
+  ///   embedded pages when they are damaged.
+  init(model: SpeculativeEngine, configuration: ServerConfiguration, logger: Logger) throws {
+    self.model = model
+    self.configuration = configuration
+    self.logger = logger
+    let source = configuration.chatTemplate ?? model.target.tokenizer.chatTemplate
+    if let given = configuration.chatTemplate {
+      chatTemplate = .success(try ChatTemplate(source: given))
+    } else {
+      do { chatTemplate = .success(try model.target.chatTemplate()) } catch {
+        chatTemplate = .failure(APIError.badRequest("\(error)", parameter: "messages"))
+      }
+    }
+    separatesReasoning = source?.contains(ReasoningParser.opening) ?? false
+    gate = AdmissionGate(limit: configuration.concurrentRequests + configuration.maximumQueueLength)
+    metrics = ServerMetrics(modelName: configuration.servedModelNames.first ?? "", engine: model.engine)
+    pages = try EmbeddedPages()
+  }
+
+  /// The name shown in answers.
+  var modelName: String { configuration.servedModelNames.first ?? "" }
+  var tokenizer: Tokenizer { model.target.tokenizer }
+  var engine: Engine { model.engine }
+
+  /// Refuses a request for another model.
+  func check(modelNamed name: String?) throws(APIError) {
+    guard let name, !configuration.servedModelNames.contains(name) else { return }
+    throw APIError(
+      .notFound,
+      "the model '\(name)' is not served here; served: \(configuration.servedModelNames.joined(separator: ", "))",
+      kind: "invalid_request_error", parameter: "model", code: "model_not_found")
+  }
+}
+
+extension ServingContext {
+  /// Reads the bodies of requests.
+  var body: BodyReader {
+    BodyReader(maximumBytes: configuration.maximumBodyBytes, timeout: configuration.bodyTimeout)
+  }
+}
+
+extension GenerationFields {
+  /// Fields that choices get on request.
+  var extras: TokenExtras { TokenExtras(returnsIDs: returnsTokenIDs, returnsOrigins: returnsTokenOrigins) }
+}

@@ -1,0 +1,223 @@
+internal import Speculation
+internal import Decoding
+internal import Foundation
+internal import Hummingbird
+internal import HTTPTypes
+internal import Logging
+internal import NIOCore
+internal import Tokenization
+
+/// A request that the engine has taken, on its way to the client: whole, or as a stream.
+struct AnswerJob<Format: AnswerFormat>: Sendable {
+  let serving: ServingContext
+  let format: Format
+  let context: ServerRequestContext
+  private let id: String
+  private let created = Int(Date().timeIntervalSince1970)
+  private let streams: [AsyncStream<GenerationEvent>]
+  private let ticket: AdmissionGate.Ticket
+  private let promptTokens: Int
+
+  /// Hands `requests`, one per answer, to the engine.
+  ///
+  /// - Throws: 429 when too many wait, 400 for a request that the model cannot serve.
+  init(
+    _ requests: [GenerationRequest], promptTokens: Int, format: Format, serving: ServingContext,
+    context: ServerRequestContext
+  ) throws(APIError) {
+    self.serving = serving
+    self.format = format
+    self.context = context
+    self.promptTokens = promptTokens
+    id = format.idPrefix + context.requestID
+    ticket = try serving.gate.admit(requests.count)
+    var streams: [AsyncStream<GenerationEvent>] = []
+    for request in requests {
+      do { streams.append(try serving.engine.generate(request)) } catch { throw APIError(error) }
+    }
+    self.streams = streams
+  }
+
+  // MARK: Whole
+
+  /// The answer in one piece.
+  func response() async throws -> Response {
+    let failure = FailureBox()
+    let work = Task { try await whole() }
+    let registration = try serving.running.register { error in
+      failure.set(error)
+      work.cancel()
+    }
+    let departure = serving.connections.connection(of: context.channel).onClose { work.cancel() }
+    defer { withExtendedLifetime((registration, departure, ticket)) {} }
+    do {
+      let body = try await withTaskCancellationHandler {
+        try await work.value
+      } onCancel: {
+        work.cancel()
+      }
+      return .json(body)
+    } catch is CancellationError {
+      throw failure.error ?? CancellationError()
+    }
+  }
+
+  private func whole() async throws -> JSONValue {
+    let answers = try await withThrowingTaskGroup(of: (Int, JSONValue, GenerationSummary).self) { group in
+      for (index, stream) in streams.enumerated() {
+        group.addTask {
+          var choice = format.choice(index)
+          var meter = GenerationMeter(metrics: serving.metrics)
+          for await event in stream {
+            switch event {
+            case .token(let token):
+              meter.token()
+              choice.add(token)
+            case .finished(let summary):
+              meter.finish(summary)
+              if case .failed(let reason) = summary.reason { throw APIError.engineFailed(reason) }
+              return (index, choice.whole(summary), summary)
+            }
+          }
+          meter.abort()
+          throw CancellationError()
+        }
+      }
+      var answers: [(Int, JSONValue, GenerationSummary)] = []
+      for try await answer in group { answers.append(answer) }
+      return answers.sorted { $0.0 < $1.0 }
+    }
+    var usage = Usage(promptTokens: promptTokens)
+    for answer in answers { usage.add(answer.2, discardsOutput: format.discardsOutput) }
+    log(usage, reasons: answers.map(\.2.reason.name))
+    var body = envelope(format.objectName, choices: answers.map(\.1))
+    body["usage"] = usage.json
+    body["metrics"] = metrics(usage)
+    return .object(body)
+  }
+
+  // MARK: Streaming
+
+  /// The answer as server-sent events.
+  func eventStream(includesUsage: Bool) throws -> Response {
+    let queue = EventQueue(limit: serving.configuration.maximumBufferedBytes)
+    let connection = serving.connections.connection(of: context.channel)
+    let stream = RunningStream(
+      queue: queue, connection: connection, requests: serving.running,
+      writing: Task { await write(into: queue, includesUsage: includesUsage) })
+    try stream.start()
+    return Response(
+      status: .ok, headers: [.contentType: "text/event-stream; charset=utf-8", .cacheControl: "no-cache"],
+      body: ResponseBody { writer in
+        let watch = Task { await hangUpWhenStuck(queue, connection) }
+        defer {
+          watch.cancel()
+          withExtendedLifetime((stream, ticket)) {}
+        }
+        while let events = await queue.next() { try await writer.write(events) }
+        try await writer.finish(nil)
+      })
+  }
+
+  /// Writes every answer's pieces into `queue` as they come.
+  private func write(into queue: EventQueue, includesUsage: Bool) async {
+    let summaries = await withTaskGroup(of: GenerationSummary?.self) { group in
+      for (index, stream) in streams.enumerated() {
+        group.addTask { await write(stream, index: index, into: queue) }
+      }
+      var summaries: [GenerationSummary] = []
+      for await summary in group {
+        if let summary { summaries.append(summary) } else { group.cancelAll() }
+      }
+      return summaries
+    }
+    var usage = Usage(promptTokens: promptTokens)
+    for summary in summaries { usage.add(summary, discardsOutput: format.discardsOutput) }
+    if queue.isCut {
+      context.logger.warning("stream cut", metadata: ["output_tokens": "\(usage.outputTokens)"])
+    }
+    log(usage, reasons: summaries.map(\.reason.name))
+    if includesUsage {
+      var last = envelope(format.chunkName, choices: [])
+      last["usage"] = usage.json
+      last["metrics"] = metrics(usage)
+      _ = queue.push(.object(last))
+    }
+    queue.push(text: "[DONE]")
+    queue.finish()
+  }
+
+  /// Writes one answer's pieces.
+  ///
+  /// - Returns: `nil` when it did not come to its end.
+  private func write(
+    _ stream: AsyncStream<GenerationEvent>, index: Int, into queue: EventQueue
+  ) async -> GenerationSummary? {
+    var choice = format.choice(index)
+    var meter = GenerationMeter(metrics: serving.metrics)
+    var packed: [GeneratedToken] = []
+    func push(_ pieces: [JSONValue]) -> Bool {
+      pieces.allSatisfy { queue.push(.object(envelope(format.chunkName, choices: [$0]))) }
+    }
+    var isOpen = push(choice.opening())
+    for await event in stream {
+      guard isOpen else { break }
+      switch event {
+      case .token(let token):
+        meter.token()
+        packed.append(token)
+        guard packed.count >= serving.configuration.streamInterval else { continue }
+        isOpen = push(choice.pieces(for: packed))
+        packed = []
+      case .finished(let summary):
+        meter.finish(summary)
+        if case .failed(let reason) = summary.reason {
+          queue.fail(.engineFailed(reason))
+          return nil
+        }
+        if !packed.isEmpty { _ = push(choice.pieces(for: packed)) }
+        _ = push([choice.closing(summary)])
+        return summary
+      }
+    }
+    meter.abort()
+    return nil
+  }
+
+  /// Hangs up on a client that has not taken anything for too long.
+  private func hangUpWhenStuck(_ queue: EventQueue, _ connection: ClientConnection) async {
+    let timeout = serving.configuration.writeTimeout
+    while !Task.isCancelled {
+      try? await Task.sleep(for: min(timeout / 4, .seconds(1)))
+      if let time = queue.sendingTime, time > timeout {
+        context.logger.warning("reader stuck; connection closed", metadata: ["seconds": "\(time.components.seconds)"])
+        connection.close()
+        return
+      }
+    }
+  }
+
+  // MARK: Parts
+
+  /// The fields that every answer and every piece begins with.
+  private func envelope(_ object: String, choices: [JSONValue]) -> JSONObject {
+    JSONObject([
+      ("id", .string(id)), ("object", .string(object)), ("created", .integer(created)),
+      ("model", .string(serving.modelName)), ("choices", .array(choices)),
+    ])
+  }
+
+  private func metrics(_ usage: Usage) -> JSONValue? {
+    guard serving.configuration.reportsSpeculation, serving.model.window > 0 else { return nil }
+    return usage.metrics(window: serving.model.window)
+  }
+
+  private func log(_ usage: Usage, reasons: [String]) {
+    context.logger.info(
+      "answered",
+      metadata: [
+        "prompt_tokens": "\(usage.promptTokens)", "output_tokens": "\(usage.outputTokens)",
+        "finish_reasons": "\(reasons.joined(separator: ","))",
+      ])
+  }
+}

@@ -1,0 +1,98 @@
+internal import NIOCore
+internal import Synchronization
+internal import Tokenization
+
+/// Server-sent events between those who write answers and the one who sends them to the client. Bounded in bytes.
+final class EventQueue: Sendable {
+  private struct State {
+    var pending = ByteBuffer()
+    var isFinished = false
+    var isCut = false
+    var waiter: CheckedContinuation<ByteBuffer?, Never>?
+    /// Since when the sender has been busy with what it took.
+    var sendingSince: ContinuousClock.Instant?
+
+    /// What the sender waits for, when there is something for it.
+    mutating func resumption() -> (CheckedContinuation<ByteBuffer?, Never>, ByteBuffer?)? {
+      guard pending.readableBytes > 0 || isFinished, let waiter else { return nil }
+      self.waiter = nil
+      return (waiter, take())
+    }
+
+    mutating func take() -> ByteBuffer? {
+      guard pending.readableBytes > 0 else { return nil }
+      defer { pending = ByteBuffer() }
+      sendingSince = .now
+      return pending
+    }
+  }
+
+  private let limit: Int
+  private let state = Mutex(State())
+
+  /// - Parameter limit: bytes that may wait for the sender.
+  init(limit: Int) { self.limit = limit }
+
+  /// Adds an event.
+  ///
+  /// - Returns: false when the stream takes no more: it is finished, or its reader has fallen too far behind.
+  func push(_ event: JSONValue) -> Bool { push(text: event.serialized()) }
+
+  /// Adds an event with this data.
+  @discardableResult
+  func push(text: String) -> Bool {
+    change { state in
+      guard !state.isFinished else { return false }
+      guard state.pending.readableBytes + text.utf8.count <= limit else {
+        Self.cut(&state, because: .readerTooSlow)
+        return false
+      }
+      Self.write(text, to: &state.pending)
+      return true
+    }
+  }
+
+  /// Ends the stream after what is in it.
+  func finish() { change { $0.isFinished = true } }
+
+  /// Ends the stream with an error, after what is in it.
+  func fail(_ error: APIError) { change { Self.cut(&$0, because: error) } }
+
+  /// All events that have come since the last call; waits for one. `nil` at the end.
+  func next() async -> ByteBuffer? {
+    await withCheckedContinuation { continuation in
+      change { state in
+        state.sendingSince = nil
+        state.waiter = continuation
+      }
+    }
+  }
+
+  /// How long the sender has been busy with what it took last.
+  var sendingTime: Duration? { state.withLock(\.sendingSince).map { ContinuousClock.now - $0 } }
+
+  /// Whether the reader fell too far behind or the stream failed.
+  var isCut: Bool { state.withLock(\.isCut) }
+
+  @discardableResult
+  private func change<Result: Sendable>(_ body: (inout State) -> Result) -> Result {
+    let (result, resumption) = state.withLock { state in
+      let result = body(&state)
+      return (result, state.resumption())
+    }
+    if let (waiter, buffer) = resumption { waiter.resume(returning: buffer) }
+    return result
+  }
+
+  private static func cut(_ state: inout State, because error: APIError) {
+    guard !state.isFinished else { return }
+    (state.isFinished, state.isCut) = (true, true)
+    write(error.json.serialized(), to: &state.pending)
+  }
+
+  private static func write(_ text: String, to buffer: inout ByteBuffer) {
+    buffer.writeString("data: ")
+    buffer.writeString(text)
+    buffer.writeString("\n\n")
+  }
+}

@@ -1,0 +1,95 @@
+internal import ArgumentParser
+internal import Foundation
+internal import Logging
+internal import OpenAIServer
+internal import Speculation
+
+/// `foretoken serve`: the HTTP server.
+struct Serve: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Serve a model over HTTP, with OpenAI's API.",
+    discussion: """
+      Every flag can also be set in the environment (--max-num-seqs as FORETOKEN_MAX_NUM_SEQS) or in a YAML file given \
+      with --config (max-num-seqs: 8). The command line comes first, then the environment, then the file.
+
+      Example: foretoken serve Models/foretoken-reference-target --draft-model Models/foretoken-reference-draft
+      """)
+
+  @Argument(help: "Target: a model directory, or ORG/NAME in the Hugging Face cache.")
+  var target: String?
+
+  @Option(name: [.short, .long], help: "The target, for the environment and the configuration file.")
+  var model: String?
+
+  @Option(help: "YAML file with flags and their values.")
+  var config: String?
+
+  @Option(help: "Most requests computed on at one time.")
+  var maxNumSeqs = 8
+
+  @OptionGroup(title: "Speculation") var speculation: SpeculationOptions
+  @OptionGroup(title: "Memory and threads") var resources: ResourceOptions
+  @OptionGroup(title: "Server") var server: ServerOptions
+
+  func validate() throws {
+    if target != nil, model != nil { throw ValidationError("Give the model once: as argument or with --model.") }
+    guard target ?? model != nil else {
+      throw ValidationError("The model is missing: give it as argument, or as model in the environment or the file.")
+    }
+  }
+
+  func run() async throws {
+    guard let name = target ?? model else { throw CleanExit.helpRequest(self) }
+    let logger = server.logFormat.logger(server.logLevel)
+    for line in try Self.layers(Array(CommandLine.arguments.dropFirst()))?.summary ?? [] {
+      logger.info("setting \(line)")
+    }
+    var engine = resources.configuration(for: name)
+    engine.speculation = try speculation.configuration()
+    engine.sequences = maxNumSeqs
+    var configuration = try server.configuration(for: name)
+    configuration.concurrentRequests = maxNumSeqs
+    configuration.speculativeMethod = engine.speculation?.methodName
+    let model = try resources.load(engine)
+    let host = configuration.host
+    let shown = configuration.servedModelNames[0]
+    let inference = try InferenceServer(model: model, configuration: configuration, logger: logger)
+    do {
+      try await inference.run { port in
+        logger.info(
+          "listening",
+          metadata: ["address": "http://\(host):\(port)", "model": "\(shown)", "window": "\(model.window)"])
+      }
+    } catch {
+      note("Error: cannot serve on \(host):\(configuration.port): \(error)")
+      throw ExitCode.failure
+    }
+    logger.info("stopped")
+  }
+
+  /// The program's arguments, with what environment and file add when they name this subcommand.
+  static func withLayers(_ arguments: [String]) throws -> [String] {
+    try layers(arguments).map { ["serve"] + $0.arguments } ?? arguments
+  }
+
+  private static func layers(_ arguments: [String]) throws -> LayeredArguments? {
+    guard arguments.first == "serve" else { return nil }
+    // The help knows every flag; those that take a value show it in angle brackets.
+    let flags = helpMessage(columns: 1000).matches(of: /(?m)^ +(?:-\w, )?--([a-z][a-z-]*)( <)?/)
+    let names = flags.map { String($0.output.1) }.filter { $0 != "help" && $0 != "version" }
+    let switches = flags.filter { $0.output.2 == nil }.map { String($0.output.1) }
+    return try LayeredArguments(
+      commandLine: Array(arguments.dropFirst()), environment: ProcessInfo.processInfo.environment, flags: Set(names),
+      switches: Set(switches))
+  }
+}
+
+extension SpeculativeConfiguration {
+  /// The method by the name that requests give it.
+  var methodName: String {
+    switch method {
+    case .draftModel: "draft_model"
+    case .ngram: "ngram"
+    }
+  }
+}

@@ -1,0 +1,130 @@
+internal import Foundation
+internal import Yams
+
+/// Puts a command's arguments together from the command line, the environment and a YAML file; the first that says
+/// something about a flag holds.
+///
+/// The environment's name of `--max-num-seqs` is `FORETOKEN_MAX_NUM_SEQS`, the file's `max-num-seqs` or `max_num_seqs`.
+struct LayeredArguments {
+  /// Where a setting came from.
+  enum Source: String {
+    case commandLine = "command line"
+    case environment
+    case file
+  }
+
+  /// One setting that is not a default.
+  struct Setting: Equatable {
+    let flag: String
+    let value: String
+    let source: Source
+  }
+
+  /// Arguments as the parser takes them.
+  private(set) var arguments: [String]
+  /// Where each came from.
+  private(set) var settings: [Setting] = []
+
+  /// Flags whose values are not shown.
+  static let secrets: Set = ["api-key"]
+  static let prefix = "FORETOKEN_"
+
+  /// - Parameters:
+  ///   - commandLine: the subcommand's arguments.
+  ///   - flags: names of the subcommand's options, without dashes; nothing else is looked for.
+  ///   - switches: those of them that take no value.
+  /// - Throws: `LayeredArgumentsError` for a file that cannot be read or holds an unknown key.
+  init(
+    commandLine: [String], environment: [String: String], flags: Set<String>, switches: Set<String> = []
+  ) throws {
+    arguments = commandLine
+    var given: Set<String> = []
+    for (place, argument) in commandLine.enumerated() where argument.hasPrefix("-") && argument.count > 1 {
+      let parts = argument.drop { $0 == "-" }.split(separator: "=", maxSplits: 1)
+      guard let name = parts.first.map(String.init) else { continue }
+      let flag = name == "m" ? "model" : name
+      given.insert(flag)
+      let next = place + 1 < commandLine.count ? commandLine[place + 1] : ""
+      let value = parts.count > 1 ? String(parts[1]) : switches.contains(flag) ? "true" : next
+      settings.append(Setting(flag: flag, value: value, source: .commandLine))
+    }
+    if let first = commandLine.first, !first.hasPrefix("-") {
+      given.insert("model")
+      settings.append(Setting(flag: "model", value: first, source: .commandLine))
+    }
+    // What environment and file know about as well: the file itself.
+    let path =
+      settings.first { $0.flag == "config" }?.value ?? environment[Self.prefix + "CONFIG"]
+    for flag in flags.sorted() where flag != "config" && !given.contains(flag) {
+      let name = Self.prefix + flag.uppercased().replacing("-", with: "_")
+      guard let value = environment[name], !value.isEmpty else { continue }
+      given.insert(flag)
+      add([value], of: flag, from: .environment, switches)
+    }
+    guard let path else { return }
+    for (flag, values) in try Self.read(path, flags: flags) where !given.contains(flag) {
+      add(values, of: flag, from: .file, switches)
+    }
+  }
+
+  /// Lines that show the settings, secrets hidden.
+  var summary: [String] {
+    settings.map { setting in
+      "\(setting.flag) = \(Self.secrets.contains(setting.flag) ? "(hidden)" : setting.value) (\(setting.source.rawValue))"
+    }
+  }
+
+  private mutating func add(_ values: [String], of flag: String, from source: Source, _ switches: Set<String>) {
+    for value in values {
+      settings.append(Setting(flag: flag, value: value, source: source))
+      if switches.contains(flag) {
+        if ["true", "1", "yes"].contains(value.lowercased()) { arguments.append("--\(flag)") }
+      } else {
+        arguments.append("--\(flag)=\(value)")
+      }
+    }
+  }
+
+  /// The settings of a file, in its order.
+  private static func read(_ path: String, flags: Set<String>) throws -> [(String, [String])] {
+    let text: String
+    do { text = try String(contentsOfFile: path, encoding: .utf8) } catch {
+      throw LayeredArgumentsError("cannot read the configuration file '\(path)': \(error.localizedDescription)")
+    }
+    let node: Node?
+    do { node = try Yams.compose(yaml: text) } catch {
+      throw LayeredArgumentsError("the configuration file '\(path)' is not YAML: \(error)")
+    }
+    guard let node else { return [] }
+    guard case .mapping(let mapping) = node else {
+      throw LayeredArgumentsError("the configuration file '\(path)' does not hold a mapping of flags to values")
+    }
+    return try mapping.map { key, value in
+      let flag = (key.string ?? "").replacing("_", with: "-")
+      guard flags.contains(flag), flag != "config" else {
+        throw LayeredArgumentsError("the configuration file '\(path)' has the unknown key '\(key.string ?? "")'")
+      }
+      switch value {
+      case .scalar(let scalar): return (flag, [scalar.string])
+      case .sequence(let sequence):
+        return (
+          flag,
+          try sequence.map { element in
+            guard case .scalar(let scalar) = element else {
+              throw LayeredArgumentsError("'\(flag)' in '\(path)' is not a list of plain values")
+            }
+            return scalar.string
+          }
+        )
+      default: throw LayeredArgumentsError("'\(flag)' in '\(path)' is a mapping; expected a value or a list")
+      }
+    }
+  }
+}
+
+/// A configuration that cannot be read.
+struct LayeredArgumentsError: Error, CustomStringConvertible {
+  let description: String
+
+  init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,93 @@
+"""Starts the server on the shipped pair once, on a free port, and gives tests clients for it."""
+
+import os
+import pathlib
+import re
+import signal
+import subprocess
+
+import httpx2 as httpx
+import openai
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PROGRAM = os.environ.get("FORETOKEN", str(ROOT / ".build/release/foretoken"))
+TARGET = str(ROOT / "Models/foretoken-reference-target")
+DRAFT = str(ROOT / "Models/foretoken-reference-draft")
+NAME = "foretoken-reference-target"
+
+
+class Server:
+    """A running server."""
+
+    def __init__(self, *arguments: str, speculation: bool = True, environment: dict[str, str] | None = None):
+        command = [PROGRAM, "serve", TARGET, "--port", "0", *arguments]
+        if speculation:
+            command += ["--draft-model", DRAFT]
+        self.process = subprocess.Popen(
+            command, stderr=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})})
+        self.log: list[str] = []
+        for line in self.process.stderr:
+            self.log.append(line)
+            if found := re.search(r"address=(http://\S+)", line):
+                self.url = found[1]
+                break
+        else:
+            raise RuntimeError("the server did not start:\n" + "".join(self.log))
+
+    def stop(self, how: int = signal.SIGTERM) -> int:
+        """Sends a signal and waits for the end; gives the exit status. The log is complete then."""
+        self.process.send_signal(how)
+        _, rest = self.process.communicate(timeout=60)
+        self.log += (rest or "").splitlines(keepends=True)
+        return self.process.returncode
+
+    def openai(self, key: str = "none") -> openai.OpenAI:
+        return openai.OpenAI(base_url=self.url + "/v1", api_key=key, max_retries=0, timeout=60)
+
+    def http(self) -> httpx.Client:
+        return httpx.Client(base_url=self.url, timeout=60)
+
+    def metrics(self) -> dict[str, float]:
+        """Every line of /metrics by its name and labels without the model's."""
+        values = {}
+        for line in httpx.get(self.url + "/metrics").text.splitlines():
+            if line and not line.startswith("#"):
+                name, value = line.rsplit(" ", 1)
+                name = re.sub(r'model_name="[^"]*",engine="0",?', "", name).replace("{}", "")
+                values[name] = float(value)
+        return values
+
+
+@pytest.fixture
+def start():
+    """Starts further servers with other flags; stops them at the end."""
+    servers: list[Server] = []
+
+    def begin(*arguments: str, **more) -> Server:
+        servers.append(Server(*arguments, **more))
+        return servers[-1]
+
+    yield begin
+    for server in servers:
+        if server.process.poll() is None:
+            server.process.kill()
+            server.process.wait()
+
+
+@pytest.fixture(scope="session")
+def server():
+    server = Server("--max-num-seqs", "4", "--threads", "2")
+    yield server
+    assert server.stop() == 0
+
+
+@pytest.fixture
+def client(server):
+    return server.openai()
+
+
+@pytest.fixture
+def http(server):
+    with server.http() as client:
+        yield client
