@@ -40,11 +40,12 @@ let package = Package(
     .target(
       name: "Speculation", dependencies: ["Tensor", "ModelFiles", "Tokenization", "Transformer", "Decoding"],
       swiftSettings: strict),
+    .target(name: "StructuredOutput", dependencies: ["Tokenization", "Decoding"], swiftSettings: strict),
     .executableTarget(
       name: "foretoken",
       dependencies: [
         "CForetokenEditline", "Tensor", "ModelFiles", "Tokenization", "Transformer", "Decoding", "Speculation",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "StructuredOutput", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
 
@@ -70,6 +71,13 @@ let package = Package(
     .testTarget(
       name: "SpeculationTests",
       dependencies: ["TestSupport", "Speculation", "Decoding", "Transformer", "Tokenization", "ModelFiles", "Tensor"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "StructuredOutputTests",
+      dependencies: [
+        "TestSupport", "StructuredOutput", "Speculation", "Decoding", "Transformer", "Tokenization", "ModelFiles",
+        "Tensor",
+      ],
       swiftSettings: strict),
   ]
 )

@@ -15,15 +15,18 @@ public struct CoupledVerifier: Verifier {
 
   /// Samples position by position until the target disagrees with a proposal.
   public func verify(
-    _ proposals: [TokenID], logits: Activations, firstRow: Int, sampler: Sampler, counts: TokenCounts, position: Int
+    _ proposals: [TokenID], logits: Activations, firstRow: Int, sampler: Sampler, counts: TokenCounts, position: Int,
+    constraint: (any TokenConstraint)? = nil
   ) -> [TokenID] {
-    var counts = counts
+    var (counts, constraint) = (counts, constraint)
     var tokens: [TokenID] = []
     for index in 0...proposals.count {
-      let token = sampler.sample(logits, row: firstRow + index, counts: counts, position: position + index)
+      let token = sampler.sample(
+        logits, row: firstRow + index, counts: counts, position: position + index, mask: constraint?.mask)
       tokens.append(token)
       guard index < proposals.count, token == proposals[index] else { break }
       counts.append(token)
+      constraint?.advance(by: token)
     }
     return tokens
   }

@@ -91,16 +91,19 @@ public final class DecodingLoop {
   private func propose(for shares: [Scheduler.Share]) throws -> [[TokenID]] {
     var contexts: [ProposalContext] = []
     var places: [Int] = []
+    var proposals: [[TokenID]] = Array(repeating: [], count: shares.count)
     for (index, share) in shares.enumerated() where share.window > 0 {
       // The prompt's own pass has no guesses in it: they would delay the first token.
       guard let active = requests[share.request], active.outputCount > 0 else { continue }
-      contexts.append(active.proposalContext(window: share.window))
+      let context: ProposalContext
+      (proposals[index], context) = active.proposalContext(window: share.window).takingForcedRun()
+      guard context.window > 0 else { continue }
+      contexts.append(context)
       places.append(index)
     }
-    var proposals: [[TokenID]] = Array(repeating: [], count: shares.count)
     guard !contexts.isEmpty else { return proposals }
-    for (place, guess) in zip(places, try proposer.propose(for: contexts)) {
-      proposals[place] = Array(guess.prefix(shares[place].window))
+    for (index, guess) in try proposer.propose(for: contexts).enumerated() {
+      proposals[places[index]] += contexts[index].admissible(guess)
     }
     return proposals
   }
@@ -125,7 +128,7 @@ public final class DecodingLoop {
     guard share.reachesEnd, let active = requests[share.request] else { return [] }
     return verifier.verify(
       proposals, logits: logits, firstRow: rows.lowerBound, sampler: active.sampler, counts: active.counts,
-      position: active.outputCount)
+      position: active.outputCount, constraint: active.constraint)
   }
 
   /// Adds verified tokens to the text, and takes back the cache positions of rejected proposals.

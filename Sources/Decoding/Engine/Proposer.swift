@@ -24,13 +24,16 @@ public struct ProposalContext: Sendable {
   public let sampler: Sampler
   /// What penalties depend on.
   public let counts: TokenCounts
+  /// What the text must keep to: proposals outside it would be wrong.
+  public let constraint: (any TokenConstraint)?
 
   /// Output position of the first proposal.
   public var outputPosition: Int { tokens.count - promptCount }
 
   /// A context for one request.
   public init(
-    request: RequestID, tokens: [TokenID], promptCount: Int, window: Int, sampler: Sampler, counts: TokenCounts
+    request: RequestID, tokens: [TokenID], promptCount: Int, window: Int, sampler: Sampler, counts: TokenCounts,
+    constraint: (any TokenConstraint)? = nil
   ) {
     self.request = request
     self.tokens = tokens
@@ -38,6 +41,7 @@ public struct ProposalContext: Sendable {
     self.window = window
     self.sampler = sampler
     self.counts = counts
+    self.constraint = constraint
   }
 }
 

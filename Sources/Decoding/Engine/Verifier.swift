@@ -12,7 +12,9 @@ public protocol Verifier: Sendable {
   ///   - proposals: guessed tokens for the output positions from `position` on; may be empty.
   ///   - logits: row `firstRow + i` is the target's for output position `position + i`, `i` in 0...proposals.count.
   ///   - counts: the tokens before `position`.
+  ///   - constraint: what the text must keep to, as it stands before `position`.
   func verify(
-    _ proposals: [TokenID], logits: Activations, firstRow: Int, sampler: Sampler, counts: TokenCounts, position: Int
+    _ proposals: [TokenID], logits: Activations, firstRow: Int, sampler: Sampler, counts: TokenCounts, position: Int,
+    constraint: (any TokenConstraint)?
   ) -> [TokenID]
 }

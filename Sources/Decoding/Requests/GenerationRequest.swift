@@ -27,6 +27,8 @@ public struct GenerationRequest: Sendable {
 
   /// Proposals per verification: `nil` as many as the engine is set to, 0 for plain decoding.
   public var window: Int?
+  /// What the answer's tokens must keep to, in its initial state; `nil` for free text.
+  public var constraint: (any TokenConstraint)?
 
   /// A greedy request that stops at the model's own end of text.
   public init(prompt: [TokenID]) { self.prompt = prompt }

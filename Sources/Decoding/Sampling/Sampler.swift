@@ -20,14 +20,17 @@ public struct Sampler: Sendable {
   /// - Parameters:
   ///   - counts: the tokens before this position.
   ///   - position: 0 for the first generated token.
-  public func sample(_ logits: Activations, row: Int, counts: TokenCounts, position: Int) -> TokenID {
-    if parameters.takesRawArgmax { return TokenID(logits.argmax(row: row)) }
+  ///   - mask: the tokens to choose among, which exist for no step otherwise; `nil` for all.
+  public func sample(
+    _ logits: Activations, row: Int, counts: TokenCounts, position: Int, mask: TokenMask? = nil
+  ) -> TokenID {
+    if parameters.takesRawArgmax, mask == nil { return TokenID(logits.argmax(row: row)) }
     if !parameters.hasPenalties && parameters.logitBias.isEmpty {
-      return logits.withRow(row) { draw($0, position: position) }
+      return logits.withRow(row) { draw($0, position: position, mask: mask) }
     }
     var adjusted = logits.row(row)
     adjust(&adjusted, counts: counts)
-    return draw(adjusted.span, position: position)
+    return draw(adjusted.span, position: position, mask: mask)
   }
 
   /// Applies logit bias and penalties in place.
@@ -47,10 +50,15 @@ public struct Sampler: Sendable {
     }
   }
 
-  /// Draws from the softmax of `logits / temperature` over what the filters leave.
-  private func draw(_ logits: Span<Float>, position: Int) -> TokenID {
-    var best = 0
-    for token in logits.indices where logits[token] > logits[best] || logits[best].isNaN { best = token }
+  private func draw(_ logits: Span<Float>, position: Int, mask: TokenMask?) -> TokenID {
+    guard let mask else { return draw(logits, position: position, among: logits.indices) }
+    return draw(logits, position: position, among: mask.tokens(below: logits.count))
+  }
+
+  /// Draws from the softmax of `logits / temperature` over what the filters leave of `tokens`, which ascend.
+  private func draw(_ logits: Span<Float>, position: Int, among tokens: some Collection<Int>) -> TokenID {
+    guard var best = tokens.first else { return 0 }
+    for token in tokens where logits[token] > logits[best] || logits[best].isNaN { best = token }
     guard parameters.temperature > 0 else { return TokenID(best) }
     var noise = GumbelNoise(seed: parameters.seed, position: position)
     let temperature = parameters.temperature
@@ -58,7 +66,7 @@ public struct Sampler: Sendable {
     // Less likely tokens lose against the most likely one whatever the noise; they are not worth drawing for.
     let reach = GumbelNoise.bounds.upperBound - GumbelNoise.bounds.lowerBound
     var candidates: [Candidate] = []
-    for token in logits.indices {
+    for token in tokens {
       let scaled = Double(logits[token]) / temperature
       if scaled >= top - reach { candidates.append(Candidate(token: token, scaled: scaled)) }
     }

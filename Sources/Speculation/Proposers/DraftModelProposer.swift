@@ -26,6 +26,7 @@ public final class DraftModelProposer: Proposer {
     let context: ProposalContext
     let index: Int
     var counts: TokenCounts
+    var constraint: (any TokenConstraint)?
     var tokens: [TokenID] = []
     var isComplete = false
   }
@@ -53,7 +54,8 @@ public final class DraftModelProposer: Proposer {
       let group = first..<min(first + runner.capacity.logitRows, contexts.count)
       var drafts: [Draft] = []
       for index in group where try prepare(contexts[index]) {
-        drafts.append(Draft(context: contexts[index], index: index, counts: contexts[index].counts))
+        let context = contexts[index]
+        drafts.append(Draft(context: context, index: index, counts: context.counts, constraint: context.constraint))
       }
       while !drafts.isEmpty {
         try extend(&drafts)
@@ -106,7 +108,7 @@ public final class DraftModelProposer: Proposer {
     for (index, row) in rows.enumerated() {
       let position = drafts[index].context.outputPosition + drafts[index].tokens.count
       let token = drafts[index].context.sampler.sample(
-        logits, row: row, counts: drafts[index].counts, position: position)
+        logits, row: row, counts: drafts[index].counts, position: position, mask: drafts[index].constraint?.mask)
       guard token < vocabularySize else {
         // A padding id of the draft's own: nothing that the target could confirm.
         drafts[index].isComplete = true
@@ -114,6 +116,7 @@ public final class DraftModelProposer: Proposer {
       }
       drafts[index].tokens.append(token)
       drafts[index].counts.append(token)
+      drafts[index].constraint?.advance(by: token)
       drafts[index].isComplete = drafts[index].tokens.count >= drafts[index].context.window
     }
   }

@@ -18,6 +18,7 @@ struct Generate: AsyncParsableCommand {
   @OptionGroup var prompt: PromptOptions
   @OptionGroup var engine: EngineOptions
   @OptionGroup(title: "Sampling") var sampling: SamplingOptions
+  @OptionGroup(title: "Structured output") var structure: StructureOptions
 
   @Flag(help: "Print one JSON object at the end instead of streaming text.")
   var json = false
@@ -29,8 +30,9 @@ struct Generate: AsyncParsableCommand {
     let started = ContinuousClock.now
     let model = try engine.load()
     let secondsToLoad = (ContinuousClock.now - started) / .seconds(1)
-    let request = sampling.request(
+    var request = sampling.request(
       prompt: try prompt.tokens(for: model.target), endOfText: model.target.endOfTextTokens)
+    request.constraint = try structure.constraint(for: model.target)
     let printer = AnswerPrinter(marksOrigin: model.window > 0)
     var report = RunReport()
     for await event in try model.engine.generate(request) {
