@@ -46,6 +46,7 @@ let package = Package(
     .target(
       name: "Speculation", dependencies: ["Tensor", "ModelFiles", "Tokenization", "Transformer", "Decoding"],
       swiftSettings: strict),
+    .target(name: "StructuredOutput", dependencies: ["Tokenization", "Decoding"], swiftSettings: strict),
     .target(
       name: "OpenAIServer",
       dependencies: [
@@ -63,7 +64,7 @@ let package = Package(
       name: "foretoken",
       dependencies: [
         "CForetokenEditline", "Tensor", "ModelFiles", "Tokenization", "Transformer", "Decoding", "Speculation",
-        "OpenAIServer", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "OpenAIServer", "StructuredOutput", .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),
       ],
       swiftSettings: strict),
@@ -90,6 +91,13 @@ let package = Package(
     .testTarget(
       name: "SpeculationTests",
       dependencies: ["TestSupport", "Speculation", "Decoding", "Transformer", "Tokenization", "ModelFiles", "Tensor"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "StructuredOutputTests",
+      dependencies: [
+        "TestSupport", "StructuredOutput", "Speculation", "Decoding", "Transformer", "Tokenization", "ModelFiles",
+        "Tensor",
+      ],
       swiftSettings: strict),
   ]
 )

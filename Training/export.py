@@ -114,7 +114,9 @@ def main() -> None:
     parser.add_argument("--work-dir", type=Path, default=HERE / "build", help="where the checkpoint is")
     parser.add_argument("--output", type=Path, default=HERE.parent / "Models", help="where the directories go")
     arguments = parser.parse_args()
-    state = torch.load(arguments.work_dir / "checkpoint.pt", weights_only=True)
+    # The draft after distillation, when that came after the joint training.
+    last = max(arguments.work_dir.glob("*.pt"), key=lambda path: path.stat().st_mtime)
+    state = torch.load(last, weights_only=True)
     log_file = arguments.work_dir / "log.jsonl"
     log = [json.loads(line) for line in log_file.read_text().splitlines()] if log_file.exists() else []
     for part, shape in (("target", TARGET), ("draft", DRAFT)):

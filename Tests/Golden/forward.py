@@ -33,7 +33,7 @@ CONFIGURATIONS: dict[str, tuple[type, dict[str, object], torch.dtype, int | None
     "qwen3-yarn": (
         Qwen3Config,
         dict(head_dim=32, **rope("yarn", factor=4.0, original_max_position_embeddings=32)), torch.bfloat16, None),
-    "qwen3-bias-sharded": (Qwen3Config, dict(head_dim=16, attention_bias=True), torch.bfloat16, 60_000),
+    "qwen3-bias-sharded": (Qwen3Config, dict(head_dim=16, num_attention_heads=8, attention_bias=True), torch.bfloat16, 60_000),
     "qwen2-plain": (Qwen2Config, dict(), torch.bfloat16, None),
     "qwen2-eight-heads": (Qwen2Config, dict(num_attention_heads=8, num_key_value_heads=1, hidden_size=128, vocab_size=319), torch.bfloat16, None),
     "llama-many-heads": (LlamaConfig, dict(num_attention_heads=4, num_key_value_heads=4, rms_norm_eps=1e-5), torch.bfloat16, None),

@@ -23,6 +23,8 @@ final class LocalHub: Sendable {
     /// Bytes to leave out at the end, or to add, while the announced length is that of what is sent.
     var missing = 0
     var excess = 0
+    /// Requests to answer with 429 and a wish to be asked again in a twentieth of a second.
+    var busy = 0
     /// How long each answer takes.
     var pause: Duration?
   }
@@ -60,6 +62,11 @@ final class LocalHub: Sendable {
   private func answer(_ request: HTTPRequest) -> HTTPResponse {
     let range = request.headers[HTTPHeader("Range")]
     requests.withLock { $0.append((request.path, range, request.headers[.authorization])) }
+    let isBusy = fault.withLock { fault in
+      defer { fault.busy = max(0, fault.busy - 1) }
+      return fault.busy > 0
+    }
+    if isBusy { return HTTPResponse(statusCode: .tooManyRequests, headers: [HTTPHeader("Retry-After"): "0.05"]) }
     let fault = fault.withLock { $0 }
     if fault.needsToken, request.headers[.authorization] != "Bearer secret" {
       return HTTPResponse(statusCode: .unauthorized)
@@ -155,6 +162,33 @@ struct HalfBody: AsyncBufferedSequence {
       let before = hub.requests.withLock { $0.count }
       _ = try await Self.client(address, home).pull("org/tiny")
       #expect(hub.requests.withLock { $0.count } == before + 1, "only the list is asked for again")
+    }
+  }
+
+  @Test("a busy hub is asked again when it says so")
+  func retryAfter() async throws {
+    var fault = LocalHub.Fault()
+    fault.busy = 2
+    let (hub, home) = (LocalHub(fault), try TemporaryDirectory())
+    try await hub.serve { address in
+      let started = ContinuousClock.now
+      let snapshot = try await Self.client(address, home).pull("org/tiny")
+      // The client's own pauses are 0.01 s: less than this would have passed without the hub's wish.
+      #expect(ContinuousClock.now - started >= .milliseconds(100))
+      #expect(try Data(contentsOf: URL(fileURLWithPath: snapshot + "/config.json")) == hub.config)
+    }
+  }
+
+  @Test("patterns choose the files")
+  func selection() async throws {
+    let (hub, home) = (LocalHub(), try TemporaryDirectory())
+    try await hub.serve { address in
+      let snapshot = try await Self.client(address, home).pull(
+        "org/tiny", selection: FileSelection(included: ["*.json", "*.safetensors"], excluded: ["model.*"]))
+      #expect(try FileManager.default.contentsOfDirectory(atPath: snapshot) == ["config.json"])
+      await #expect(throws: HubError.self) {
+        _ = try await Self.client(address, home).pull("org/tiny", selection: FileSelection(included: ["*.gguf"]))
+      }
     }
   }
 

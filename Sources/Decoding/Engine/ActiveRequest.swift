@@ -9,6 +9,8 @@ struct ActiveRequest {
   /// Prompt and output.
   private(set) var tokens: [TokenID]
   private(set) var counts: TokenCounts
+  /// Where the answer stands in what it must keep to.
+  private(set) var constraint: (any TokenConstraint)?
   private(set) var speculation = SpeculationCounts()
   private var text: AnswerText
   /// Most tokens of the output, by the request and by the context length.
@@ -24,6 +26,7 @@ struct ActiveRequest {
     sampler = Sampler(request.sampling)
     tokens = request.prompt
     counts = TokenCounts(prompt: request.prompt)
+    constraint = request.constraint
     text = AnswerText(tokenizer: tokenizer, stops: request.stopping.strings)
     maximumOutput = min(request.stopping.maximumTokens, maximumLength - request.prompt.count)
     submitted = .now
@@ -34,7 +37,7 @@ struct ActiveRequest {
   func proposalContext(window: Int) -> ProposalContext {
     ProposalContext(
       request: id, tokens: tokens, promptCount: request.prompt.count, window: window, method: request.method,
-      sampler: sampler, counts: counts)
+      sampler: sampler, counts: counts, constraint: constraint)
   }
 
   /// Marks the first pass that works on the request.
@@ -75,12 +78,13 @@ struct ActiveRequest {
     for (index, token) in verified.enumerated() {
       tokens.append(token)
       counts.append(token)
+      constraint?.advance(by: token)
       let (piece, stop) = text.append(token)
       let logprobs = request.logprobCount.map {
         TokenLogprobs(logits, row: firstRow + index, token: token, count: $0)
       }
       var generated = GeneratedToken(
-        id: token, text: piece, origin: index < accepted ? proposal.origin : .target, logprobs: logprobs)
+        id: token, text: piece, origin: index < accepted ? proposal.origin(of: index) : .target, logprobs: logprobs)
       if outputCount == 1, request.promptLogprobCount != nil { generated.promptLogprobs = promptLogprobs }
       events.append(.token(generated))
       if let stop { return (events, .stopString(stop)) }

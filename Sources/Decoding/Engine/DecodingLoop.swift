@@ -96,7 +96,7 @@ public final class DecodingLoop {
       let computed = ContinuousClock.now
       costs.observe(rows: batch.rowCount, seconds: (computed - proposed) / .seconds(1))
       let verified = shares.indices.map { verify(shares[$0], proposals[$0], logits, rows: logitRows[$0]) }
-      proposer.observe(verdicts(shares, verified))
+      proposer.observe(verdicts(shares, proposals, verified))
       let times = StepTimes(
         proposing: (proposed - scheduled) / .seconds(1), verifying: (computed - proposed) / .seconds(1),
         other: (scheduled - started + (ContinuousClock.now - computed)) / .seconds(1))
@@ -121,21 +121,34 @@ public final class DecodingLoop {
 
   /// Asks for proposals where a share's next token is to be decided.
   private func propose(for shares: [Scheduler.Share]) throws -> [Proposal] {
-    let asking = shares.indices.filter { asksForProposal(shares[$0]) }
     var proposals = Array(repeating: Proposal(origin: .target), count: shares.count)
-    guard !asking.isEmpty else { return proposals }
-    let contexts = asking.compactMap { requests[shares[$0].request]?.proposalContext(window: shares[$0].window) }
-    let outline = PassOutline(rows: shares.reduce(0) { $0 + $1.positions.count }, costs: costs)
-    for (place, proposal) in zip(asking, try proposer.propose(for: contexts, in: outline)) {
-      proposals[place] = proposal
-      proposals[place].truncate(to: shares[place].window)
+    var contexts: [ProposalContext] = []
+    var places: [Int] = []
+    for (index, share) in shares.enumerated() where asksForProposal(share) {
+      guard let active = requests[share.request] else { continue }
+      let (run, context) = active.proposalContext(window: share.window).takingForcedRun()
+      proposals[index] = Proposal(tokens: run, origin: .target, forcedCount: run.count)
+      guard context.window > 0 else { continue }
+      contexts.append(context)
+      places.append(index)
     }
+    guard !contexts.isEmpty else { return proposals }
+    let rows = shares.reduce(0) { $0 + $1.positions.count } + proposals.reduce(0) { $0 + $1.tokens.count }
+    let guesses = try proposer.propose(for: contexts, in: PassOutline(rows: rows, costs: costs))
+    for (index, guess) in guesses.enumerated() { proposals[places[index]].append(contexts[index].admissible(guess)) }
     return proposals
   }
 
-  /// How the texts went on that proposals were asked for.
-  private func verdicts(_ shares: [Scheduler.Share], _ verified: [[TokenID]]) -> [Verdict] {
-    zip(shares, verified).filter { asksForProposal($0.0) }.map { Verdict(request: $0.request, tokens: $1) }
+  /// How the texts went on that proposals were asked for, after what the constraint foresaw.
+  private func verdicts(
+    _ shares: [Scheduler.Share], _ proposals: [Proposal], _ verified: [[TokenID]]
+  ) -> [Verdict] {
+    shares.indices.filter { asksForProposal(shares[$0]) }.map { index in
+      let foreseen = proposals[index].tokens.prefix(proposals[index].forcedCount)
+      let isForeseen = verified[index].starts(with: foreseen)
+      return Verdict(
+        request: shares[index].request, tokens: isForeseen ? Array(verified[index].dropFirst(foreseen.count)) : [])
+    }
   }
 
   /// What `tokens` tokens of one of `requests` requests would have cost, decoded plainly.
@@ -163,8 +176,7 @@ public final class DecodingLoop {
     guard share.reachesEnd, let active = requests[share.request] else { return [] }
     return verifier.verify(
       proposal, logits: logits, firstRow: rows.upperBound - proposal.tokens.count - 1, sampler: active.sampler,
-      counts: active.counts,
-      position: active.outputCount)
+      counts: active.counts, position: active.outputCount, constraint: active.constraint)
   }
 
   /// Adds verified tokens to the text, and takes back the cache positions of rejected proposals.

@@ -27,8 +27,10 @@ extension Proposer {
 public struct ProposalContext: Sendable {
   /// Whose text.
   public let request: RequestID
-  /// Prompt and output so far.
+  /// Prompt and output so far, and what the constraint foresees after them.
   public let tokens: [TokenID]
+  /// How many of the last of `tokens` are foreseen, and may turn out otherwise.
+  public let foreseenCount: Int
   /// How many of `tokens` are the prompt's.
   public let promptCount: Int
   /// Most tokens to propose; at least 1.
@@ -39,6 +41,8 @@ public struct ProposalContext: Sendable {
   public let sampler: Sampler
   /// What penalties depend on.
   public let counts: TokenCounts
+  /// What the text must keep to: proposals outside it would be wrong.
+  public let constraint: (any TokenConstraint)?
 
   /// Output position of the first proposal.
   public var outputPosition: Int { tokens.count - promptCount }
@@ -46,7 +50,7 @@ public struct ProposalContext: Sendable {
   /// A context for one request.
   public init(
     request: RequestID, tokens: [TokenID], promptCount: Int, window: Int, method: TokenOrigin? = nil,
-    sampler: Sampler, counts: TokenCounts
+    sampler: Sampler, counts: TokenCounts, constraint: (any TokenConstraint)? = nil, foreseenCount: Int = 0
   ) {
     self.request = request
     self.tokens = tokens
@@ -55,6 +59,8 @@ public struct ProposalContext: Sendable {
     self.method = method
     self.sampler = sampler
     self.counts = counts
+    self.constraint = constraint
+    self.foreseenCount = foreseenCount
   }
 }
 
@@ -82,23 +88,39 @@ public struct Proposal: Sendable, Equatable {
   public var confidences: [Double]
   /// What each was drawn from; only where verification needs it (`rejection_sample_method: "standard"`).
   public var distributions: [TokenDistribution]
+  /// How many of the first tokens the constraint foresaw; `confidences` and `distributions` are of those after them.
+  public var forcedCount: Int
 
   /// A proposal.
   public init(
-    tokens: [TokenID] = [], origin: TokenOrigin, confidences: [Double] = [], distributions: [TokenDistribution] = []
+    tokens: [TokenID] = [], origin: TokenOrigin, confidences: [Double] = [], distributions: [TokenDistribution] = [],
+    forcedCount: Int = 0
   ) {
     self.tokens = tokens
     self.origin = origin
     self.confidences = confidences
     self.distributions = distributions
+    self.forcedCount = forcedCount
+  }
+
+  /// Who proposed the token at `index`.
+  public func origin(of index: Int) -> TokenOrigin { index < forcedCount ? .grammar : origin }
+
+  /// Adds the tokens of another proposal, which go on where this one ends.
+  mutating func append(_ other: Proposal) {
+    tokens += other.tokens
+    confidences += other.confidences
+    distributions += other.distributions
+    origin = other.origin
   }
 
   /// Drops everything after the first `count` tokens.
   public mutating func truncate(to count: Int) {
     guard count < tokens.count else { return }
     tokens.removeLast(tokens.count - count)
-    confidences.removeLast(max(0, confidences.count - count))
-    distributions.removeLast(max(0, distributions.count - count))
+    forcedCount = min(forcedCount, count)
+    confidences.removeLast(max(0, confidences.count - (count - forcedCount)))
+    distributions.removeLast(max(0, distributions.count - (count - forcedCount)))
   }
 }
 

@@ -12,7 +12,9 @@ public protocol Verifier: Sendable {
   ///   - proposal: guessed tokens for the output positions from `position` on; may be empty.
   ///   - logits: row `firstRow + i` is the target's for output position `position + i`, `i` in 0...proposal.tokens.count.
   ///   - counts: the tokens before `position`.
+  ///   - constraint: what the text must keep to, as it stands before `position`.
   func verify(
-    _ proposal: Proposal, logits: Activations, firstRow: Int, sampler: Sampler, counts: TokenCounts, position: Int
+    _ proposal: Proposal, logits: Activations, firstRow: Int, sampler: Sampler, counts: TokenCounts, position: Int,
+    constraint: (any TokenConstraint)?
   ) -> [TokenID]
 }

@@ -34,6 +34,8 @@ public enum TokenOrigin: String, Sendable, Equatable {
   case ngram
   /// Proposed from the suffix index, and accepted.
   case suffix
+  /// Foreseen by the structure that the answer has to keep to, and chosen by the target.
+  case grammar
 
   /// Whether somebody guessed the token before the target computed it.
   public var isProposed: Bool { self != .target }

@@ -32,6 +32,8 @@ public struct GenerationRequest: Sendable {
 
   /// Most proposals per verification: `nil` as many as the engine is set to, 0 for plain decoding.
   public var window: Int?
+  /// What the answer's tokens must keep to, in its initial state; `nil` for free text.
+  public var constraint: (any TokenConstraint)?
 
   /// Who is to propose, always and as many as the window holds; `nil` leaves both to the engine.
   ///

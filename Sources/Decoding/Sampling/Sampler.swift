@@ -20,15 +20,20 @@ public struct Sampler: Sendable {
   /// - Parameters:
   ///   - counts: the tokens before this position.
   ///   - position: 0 for the first generated token.
-  public func sample(_ logits: Activations, row: Int, counts: TokenCounts, position: Int) -> TokenID {
-    if parameters.takesRawArgmax { return TokenID(logits.argmax(row: row)) }
-    return withAdjusted(logits, row: row, counts: counts) { draw($0, position: position) }
+  ///   - mask: the tokens to choose among, which exist for no step otherwise; `nil` for all.
+  public func sample(
+    _ logits: Activations, row: Int, counts: TokenCounts, position: Int, mask: TokenMask? = nil
+  ) -> TokenID {
+    if parameters.takesRawArgmax, mask == nil { return TokenID(logits.argmax(row: row)) }
+    return withAdjusted(logits, row: row, counts: counts) { draw($0, position: position, mask: mask) }
   }
 
   /// The probabilities that `sample` draws with, for verification by rejection.
-  public func distribution(_ logits: Activations, row: Int, counts: TokenCounts) -> TokenDistribution {
+  public func distribution(
+    _ logits: Activations, row: Int, counts: TokenCounts, mask: TokenMask? = nil
+  ) -> TokenDistribution {
     withAdjusted(logits, row: row, counts: counts) { logits in
-      let (candidates, top) = candidates(logits)
+      let (candidates, top) = candidates(logits, mask: mask)
       return TokenDistribution(
         tokens: candidates.map { TokenID($0.token) }, weights: candidates.map { exp($0.scaled - top) })
     }
@@ -69,9 +74,9 @@ public struct Sampler: Sendable {
   }
 
   /// Draws from the softmax of `logits / temperature` over what the filters leave.
-  private func draw(_ logits: Span<Float>, position: Int) -> TokenID {
+  private func draw(_ logits: Span<Float>, position: Int, mask: TokenMask?) -> TokenID {
     var noise = GumbelNoise(seed: parameters.seed, position: position)
-    let (candidates, _) = candidates(logits)
+    let (candidates, _) = candidates(logits, mask: mask)
     var winner = candidates[0].token
     var highest = -Double.infinity
     for candidate in candidates {
@@ -82,16 +87,24 @@ public struct Sampler: Sendable {
   }
 
   /// The tokens that can be drawn, ascending, with logits over temperature, and the largest of these.
-  private func candidates(_ logits: Span<Float>) -> (candidates: [Candidate], top: Double) {
-    var best = 0
-    for token in logits.indices where logits[token] > logits[best] || logits[best].isNaN { best = token }
+  private func candidates(_ logits: Span<Float>, mask: TokenMask?) -> (candidates: [Candidate], top: Double) {
+    guard let mask else { return candidates(logits, among: logits.indices) }
+    return candidates(logits, among: mask.tokens(below: logits.count))
+  }
+
+  /// The same, of `tokens`, which ascend.
+  private func candidates(
+    _ logits: Span<Float>, among tokens: some Collection<Int>
+  ) -> (candidates: [Candidate], top: Double) {
+    guard var best = tokens.first else { return ([Candidate(token: 0, scaled: 0)], 0) }
+    for token in tokens where logits[token] > logits[best] || logits[best].isNaN { best = token }
     let temperature = parameters.temperature
     guard temperature > 0 else { return ([Candidate(token: best, scaled: 0)], 0) }
     let top = Double(logits[best]) / temperature
     // Less likely tokens lose against the most likely one whatever the noise; they are not worth drawing for.
     let reach = GumbelNoise.bounds.upperBound - GumbelNoise.bounds.lowerBound
     var candidates: [Candidate] = []
-    for token in logits.indices {
+    for token in tokens {
       let scaled = Double(logits[token]) / temperature
       if scaled >= top - reach { candidates.append(Candidate(token: token, scaled: scaled)) }
     }

@@ -47,10 +47,12 @@ public struct HubClient: Sendable {
   /// - Parameters:
   ///   - model: ORG/NAME.
   ///   - revision: a branch, tag or commit.
+  ///   - selection: which files; by default those that an engine reads.
   /// - Returns: the directory with the model's files.
   /// - Throws: `HubError` that says what the hub answered, or which file is damaged.
   public func pull(
-    _ model: String, revision: String = "main", progress: @escaping @Sendable (PullProgress) -> Void = { _ in }
+    _ model: String, revision: String = "main", selection: FileSelection = FileSelection(),
+    progress: @escaping @Sendable (PullProgress) -> Void = { _ in }
   ) async throws -> String {
     guard let name = ModelName(model) else {
       throw HubError("'\(model)' is no model name; expected ORG/NAME such as Qwen/Qwen3-0.6B")
@@ -61,11 +63,11 @@ public struct HubClient: Sendable {
     let folder = cache.folder(of: name)
     try make(folder + "/blobs")
     let listing = try await list(model, revision, folder: folder)
-    let files = try listing.siblings.filter(\.isWanted).map { try $0.checked() }
+    let files = try listing.siblings.filter { selection.wants($0.rfilename) }.map { try $0.checked() }
     guard files.count <= 4096 else {
       throw HubError("'\(model)' lists \(files.count) model files; expected at most 4096")
     }
-    guard !files.isEmpty else { throw HubError("'\(model)' at '\(revision)' has no model files") }
+    guard !files.isEmpty else { throw HubError("'\(model)' at '\(revision)' has no \(selection.description)") }
     let total = files.reduce(0) { $0 + $1.size }
     var done = 0
     let snapshot = folder + "/snapshots/" + listing.sha
@@ -183,9 +185,12 @@ public struct HubClient: Sendable {
       let offset = Self.size(of: file) ?? 0
       if offset > 0 { request.setValue("bytes=\(offset)-", forHTTPHeaderField: "Range") }
       let trouble: String
+      var retryAfter: Double?
       do {
-        let status = try await HubTransfer.run(
+        let answer = try await HubTransfer.run(
           request, to: file, offset: offset, limit: size ?? Self.listingLimit, received: received)
+        let status = answer.status
+        retryAfter = answer.retryAfter
         let have = Self.size(of: file) ?? 0
         if (200..<300).contains(status) {
           guard let size, have < size else { return }
@@ -211,7 +216,9 @@ public struct HubClient: Sendable {
       guard attempt < pausesSeconds.count else {
         throw HubError("\(what) could not be had from \(endpoint) after \(attempt + 1) tries: \(trouble)")
       }
-      try await Task.sleep(for: .seconds(pausesSeconds[attempt]))
+      // A busy server knows best when to come back, within reason.
+      let pause = min(max(pausesSeconds[attempt], retryAfter ?? 0), Self.longestPause)
+      try await Task.sleep(for: .seconds(pause))
       attempt += 1
     }
   }
@@ -231,6 +238,9 @@ public struct HubClient: Sendable {
   }
 
   // MARK: Checks
+
+  /// Seconds to wait at most, whatever a server asks for.
+  private static let longestPause = 120.0
 
   /// No list of a model's files comes near this many bytes.
   private static let listingLimit = 64 << 20

@@ -12,11 +12,18 @@ final class HubTransfer: NSObject, URLSessionDataDelegate {
   /// The server sent more than was expected.
   struct Excess: Error {}
 
-  private struct State {
+  /// What the server answered.
+  struct Answer {
     var status = 0
+    /// Seconds after which a busy server asks to be asked again.
+    var retryAfter: Double?
+  }
+
+  private struct State {
+    var answer = Answer()
     var file: FileHandle?
     var failure: (any Error)?
-    var continuation: CheckedContinuation<Int, any Error>?
+    var continuation: CheckedContinuation<Answer, any Error>?
   }
 
   private let path: String
@@ -39,11 +46,11 @@ final class HubTransfer: NSObject, URLSessionDataDelegate {
   /// - Parameters:
   ///   - limit: bytes that the file may come to have.
   ///   - received: called with the file's size as it grows.
-  /// - Returns: the status of the response.
+  /// - Returns: the status of the response, and when to try again.
   /// - Throws: what the system says when the connection fails; the file keeps what had come. `Excess` past the limit.
   static func run(
     _ request: URLRequest, to path: String, offset: Int, limit: Int, received: @escaping @Sendable (Int) -> Void
-  ) async throws -> Int {
+  ) async throws -> Answer {
     let transfer = HubTransfer(path: path, offset: offset, limit: limit, received: received)
     let configuration = URLSessionConfiguration.ephemeral
     configuration.timeoutIntervalForRequest = 60
@@ -83,7 +90,8 @@ final class HubTransfer: NSObject, URLSessionDataDelegate {
     completionHandler: @escaping @Sendable (URLSession.ResponseDisposition) -> Void
   ) {
     guard let response = response as? HTTPURLResponse else { return completionHandler(.cancel) }
-    state.withLock { $0.status = response.statusCode }
+    let retryAfter = response.value(forHTTPHeaderField: "Retry-After").flatMap { Double($0) }
+    state.withLock { $0.answer = Answer(status: response.statusCode, retryAfter: retryAfter) }
     guard (200..<300).contains(response.statusCode) else { return completionHandler(.allow) }
     do {
       if !FileManager.default.fileExists(atPath: path) { try Data().write(to: URL(fileURLWithPath: path)) }
@@ -116,12 +124,12 @@ final class HubTransfer: NSObject, URLSessionDataDelegate {
 
   func urlSession(_ session: URLSession, task: URLSessionTask, didCompleteWithError error: (any Error)?) {
     let (continuation, result) = state.withLock {
-      state -> (CheckedContinuation<Int, any Error>?, Result<Int, any Error>) in
+      state -> (CheckedContinuation<Answer, any Error>?, Result<Answer, any Error>) in
       let continuation = state.continuation
       state.continuation = nil
       try? state.file?.close()
       if let failure = state.failure ?? error { return (continuation, .failure(failure)) }
-      return (continuation, .success(state.status))
+      return (continuation, .success(state.answer))
     }
     continuation?.resume(with: result)
   }

@@ -17,15 +17,6 @@ struct RepositoryListing: Decodable {
     /// Present when the file is stored outside git, and then its checksum is a SHA-256.
     let lfs: LargeFile?
 
-    /// Whether an engine needs the file: weights, descriptions, tokenizer, licence.
-    var isWanted: Bool {
-      let name = rfilename.lowercased()
-      let isTop = !name.contains("/")
-      return isTop
-        && ([".safetensors", ".json", ".jinja", ".model"].contains { name.hasSuffix($0) } || name == "merges.txt"
-          || name.hasPrefix("license"))
-    }
-
     /// The file, if its name stays within the snapshot and its size and checksum are known.
     func checked() throws(HubError) -> HubFile {
       let parts = rfilename.split(separator: "/", omittingEmptySubsequences: false)

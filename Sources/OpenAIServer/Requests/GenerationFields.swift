@@ -33,7 +33,7 @@ struct GenerationFields {
     request.stopping = try Self.stopping(fields)
     request.stopping.endOfTextTokens = serving.model.target.endOfTextTokens
     request.priority = try fields.integer("priority") ?? 0
-    request.window = try Self.window(fields, serving: serving)
+    (request.window, request.method) = try Self.speculation(fields, serving: serving)
   }
 
   /// One request for each answer, in the order of their indices.
@@ -88,22 +88,24 @@ struct GenerationFields {
   }
 
   /// `speculative`: `{"enabled": false}` or `{"method": …, "num_speculative_tokens": …}`.
-  private static func window(_ fields: JSONFields, serving: ServingContext) throws(APIError) -> Int? {
-    guard let wish = try fields.fields("speculative") else { return nil }
+  private static func speculation(
+    _ fields: JSONFields, serving: ServingContext
+  ) throws(APIError) -> (window: Int?, method: TokenOrigin?) {
+    guard let wish = try fields.fields("speculative") else { return (nil, nil) }
     let (isEnabled, method) = (try wish.bool("enabled"), try wish.string("method"))
     let limit = serving.model.window
     let window = try wish.integer("num_speculative_tokens", in: 0...Swift.max(limit, 0))
-    guard isEnabled != false else { return 0 }
-    let loaded = serving.configuration.speculativeMethod
-    if let method, method != loaded {
+    guard isEnabled != false else { return (0, nil) }
+    let loaded = serving.configuration.speculativeMethods
+    if let method, !loaded.contains(method) {
       throw .badRequest(
-        "\(wish.name("method")) is '\(method)'; this server speculates with \(loaded.map { "'\($0)'" } ?? "nothing")",
+        "\(wish.name("method")) is '\(method)'; this server speculates with \(loaded.isEmpty ? "nothing" : loaded.map { "'\($0)'" }.joined(separator: ", "))",
         parameter: wish.name("method"))
     }
-    if isEnabled == true, loaded == nil {
+    if isEnabled == true, loaded.isEmpty {
       throw .badRequest(
         "\(wish.name("enabled")) is true; this server was started without speculation", parameter: wish.name("enabled"))
     }
-    return window
+    return (window, loaded.count > 1 ? method.flatMap { TokenOrigin(rawValue: $0) } : nil)
   }
 }

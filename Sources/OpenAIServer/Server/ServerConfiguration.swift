@@ -12,8 +12,8 @@ public struct ServerConfiguration: Sendable {
   public var allowedOrigins: [String] = []
   /// A chat template's source instead of the model's own.
   public var chatTemplate: String?
-  /// The method that the engine was loaded with (`draft_model`, `ngram`, …); `nil` without speculation.
-  public var speculativeMethod: String?
+  /// The methods that requests may name (`auto`, `draft_model`, `ngram`, …); none without speculation.
+  public var speculativeMethods: [String] = []
   /// Whether answers carry `metrics.speculative_decoding`.
   public var reportsSpeculation = true
   /// Requests that the engine computes on at one time (`max_num_seqs`).

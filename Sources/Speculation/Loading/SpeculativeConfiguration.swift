@@ -42,6 +42,22 @@ public struct SpeculativeConfiguration: Sendable, Equatable {
     }
   }
 
+  /// The method by its name in the JSON.
+  public var methodName: String {
+    switch method {
+    case .automatic: "auto"
+    case .draftModel: "draft_model"
+    case .ngram: "ngram"
+    case .suffix: "suffix"
+    }
+  }
+
+  /// The methods that a request to this engine may name: with `auto`, every one that it chooses from.
+  public var methodNames: [String] {
+    guard case .automatic(let draftModel) = method else { return [methodName] }
+    return ["auto", "ngram", "suffix"] + (draftModel == nil ? [] : ["draft_model"])
+  }
+
   /// Windows that make sense; vLLM's largest published one is 15.
   public static let windows = 1...32
   /// The fixed window when none is given.

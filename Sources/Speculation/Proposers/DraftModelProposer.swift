@@ -37,6 +37,7 @@ public final class DraftModelProposer: Proposer {
     let context: ProposalContext
     let index: Int
     var counts: TokenCounts
+    var constraint: (any TokenConstraint)?
     var proposal = Proposal(origin: .draftModel)
     var isComplete = false
   }
@@ -81,7 +82,8 @@ public final class DraftModelProposer: Proposer {
       let group = first..<min(first + runner.capacity.logitRows, contexts.count)
       var drafts: [Draft] = []
       for index in group where try prepare(contexts[index], rows: runner.capacity.rows / group.count) {
-        drafts.append(Draft(context: contexts[index], index: index, counts: contexts[index].counts))
+        let context = contexts[index]
+        drafts.append(Draft(context: context, index: index, counts: context.counts, constraint: context.constraint))
       }
       while !drafts.isEmpty {
         try extend(&drafts, pace: pass.costs.drift)
@@ -151,9 +153,10 @@ public final class DraftModelProposer: Proposer {
     let sampler = draft.context.sampler
     let token: TokenID
     switch sampling {
-    case .coupled: token = sampler.sample(logits, row: row, counts: draft.counts, position: position)
+    case .coupled:
+      token = sampler.sample(logits, row: row, counts: draft.counts, position: position, mask: draft.constraint?.mask)
     case .independent:
-      let distribution = sampler.distribution(logits, row: row, counts: draft.counts)
+      let distribution = sampler.distribution(logits, row: row, counts: draft.counts, mask: draft.constraint?.mask)
       token = distribution.token(at: sampler.uniform(position: position, purpose: .draft))
       draft.proposal.distributions.append(distribution)
     }
@@ -170,6 +173,7 @@ public final class DraftModelProposer: Proposer {
         Double(logits.probability(of: Int(token), row: row, temperature: temperature)))
     }
     draft.counts.append(token)
+    draft.constraint?.advance(by: token)
     draft.isComplete = draft.proposal.tokens.count >= draft.context.window
   }
 }

@@ -52,7 +52,12 @@ public final class SuffixProposer: Proposer {
   /// What most often followed the texts' last tokens.
   public func propose(for contexts: [ProposalContext], in pass: PassOutline) -> [Proposal] {
     contexts.map { context in
-      let text = read(context)
+      var text = read(context)
+      // What is foreseen may turn out otherwise: the cursors look ahead, and the index learns nothing of it.
+      for token in context.tokens.suffix(context.foreseenCount) {
+        text.index.follow(token, with: &text.cursor)
+        follow(token, &text)
+      }
       // The text itself speaks first: a past answer must promise more to be believed.
       var best = continuation(text.index, text.cursor, limit: context.window)
       for (index, cursor) in zip(past, text.past) {
@@ -93,7 +98,7 @@ public final class SuffixProposer: Proposer {
       text.generation = generation
       for token in text.tokens.suffix(settings.depth) { follow(token, &text) }
     }
-    for token in context.tokens[text.tokens.count...] {
+    for token in context.tokens.dropLast(context.foreseenCount).dropFirst(text.tokens.count) {
       text.index.append(token, at: &text.cursor)
       follow(token, &text)
       text.tokens.append(token)

@@ -15,15 +15,18 @@ public struct CoupledVerifier: Verifier {
 
   /// Samples position by position until the target disagrees with a proposal.
   public func verify(
-    _ proposal: Proposal, logits: Activations, firstRow: Int, sampler: Sampler, counts: TokenCounts, position: Int
+    _ proposal: Proposal, logits: Activations, firstRow: Int, sampler: Sampler, counts: TokenCounts, position: Int,
+    constraint: (any TokenConstraint)? = nil
   ) -> [TokenID] {
-    var counts = counts
+    var (counts, constraint) = (counts, constraint)
     var tokens: [TokenID] = []
     for index in 0...proposal.tokens.count {
-      let token = sampler.sample(logits, row: firstRow + index, counts: counts, position: position + index)
+      let token = sampler.sample(
+        logits, row: firstRow + index, counts: counts, position: position + index, mask: constraint?.mask)
       tokens.append(token)
       guard index < proposal.tokens.count, token == proposal.tokens[index] else { break }
       counts.append(token)
+      constraint?.advance(by: token)
     }
     return tokens
   }

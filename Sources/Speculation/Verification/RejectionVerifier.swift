@@ -16,15 +16,18 @@ public struct RejectionVerifier: Verifier {
   ///
   /// A proposal without distributions was certain of its tokens, as prompt lookup is.
   public func verify(
-    _ proposal: Proposal, logits: Activations, firstRow: Int, sampler: Sampler, counts: TokenCounts, position: Int
+    _ proposal: Proposal, logits: Activations, firstRow: Int, sampler: Sampler, counts: TokenCounts, position: Int,
+    constraint: (any TokenConstraint)? = nil
   ) -> [TokenID] {
-    var counts = counts
+    var (counts, constraint) = (counts, constraint)
     var tokens: [TokenID] = []
     for (index, guess) in proposal.tokens.enumerated() {
-      let target = sampler.distribution(logits, row: firstRow + index, counts: counts)
+      let target = sampler.distribution(
+        logits, row: firstRow + index, counts: counts, mask: constraint?.mask)
+      let drawn = index - proposal.forcedCount
       let draft =
-        index < proposal.distributions.count
-        ? proposal.distributions[index] : TokenDistribution(tokens: [guess], weights: [1])
+        proposal.distributions.indices.contains(drawn)
+        ? proposal.distributions[drawn] : TokenDistribution(tokens: [guess], weights: [1])
       let ratio = target.probability(of: guess) / draft.probability(of: guess)
       let place = position + index
       guard sampler.uniform(position: place, purpose: .accept) < ratio else {
@@ -32,8 +35,11 @@ public struct RejectionVerifier: Verifier {
       }
       tokens.append(guess)
       counts.append(guess)
+      constraint?.advance(by: guess)
     }
     let last = proposal.tokens.count
-    return tokens + [sampler.sample(logits, row: firstRow + last, counts: counts, position: position + last)]
+    return tokens + [
+      sampler.sample(logits, row: firstRow + last, counts: counts, position: position + last, mask: constraint?.mask)
+    ]
   }
 }

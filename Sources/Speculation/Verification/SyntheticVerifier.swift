@@ -14,16 +14,20 @@ public struct SyntheticVerifier: Verifier {
 
   /// Accepts proposals by a draw that depends on the seed and the position alone; the target's own token follows.
   public func verify(
-    _ proposal: Proposal, logits: Activations, firstRow: Int, sampler: Sampler, counts: TokenCounts, position: Int
+    _ proposal: Proposal, logits: Activations, firstRow: Int, sampler: Sampler, counts: TokenCounts, position: Int,
+    constraint: (any TokenConstraint)? = nil
   ) -> [TokenID] {
-    var counts = counts
+    var (counts, constraint) = (counts, constraint)
     var tokens: [TokenID] = []
     for (index, guess) in proposal.tokens.enumerated() {
       guard sampler.uniform(position: position + index, purpose: .accept) < acceptanceRate else { break }
       tokens.append(guess)
       counts.append(guess)
+      constraint?.advance(by: guess)
     }
     let row = firstRow + tokens.count
-    return tokens + [sampler.sample(logits, row: row, counts: counts, position: position + tokens.count)]
+    return tokens + [
+      sampler.sample(logits, row: row, counts: counts, position: position + tokens.count, mask: constraint?.mask)
+    ]
   }
 }

@@ -18,6 +18,7 @@ struct Generate: AsyncParsableCommand {
   @OptionGroup var prompt: PromptOptions
   @OptionGroup var engine: EngineOptions
   @OptionGroup(title: "Sampling") var sampling: SamplingOptions
+  @OptionGroup(title: "Structured output") var structure: StructureOptions
 
   @Flag(help: "Print one JSON object at the end instead of streaming text.")
   var json = false
@@ -34,6 +35,7 @@ struct Generate: AsyncParsableCommand {
     let secondsToLoad = (ContinuousClock.now - started) / .seconds(1)
     var request = sampling.request(
       prompt: try prompt.tokens(for: model.target), endOfText: model.target.endOfTextTokens)
+    request.constraint = try structure.constraint(for: model.target)
     request.explainsDecisions = explain
     var decisions: [String] = []
     let printer = AnswerPrinter(marksOrigin: model.window > 0)

@@ -18,9 +18,19 @@ struct Pull: AsyncParsableCommand {
   @Option(help: "Branch, tag or commit.")
   var revision = "main"
 
+  @Option(
+    parsing: .upToNextOption, help: "Only files that match a pattern, such as '*.gguf' (default: what an engine reads)."
+  )
+  var include: [String] = []
+
+  @Option(parsing: .upToNextOption, help: "No files that match a pattern.")
+  var exclude: [String] = []
+
   func run() async throws {
     let bar = Mutex(ProgressBar())
-    let directory = try await HubClient().pull(model, revision: revision) { progress in
+    let directory = try await HubClient().pull(
+      model, revision: revision, selection: FileSelection(included: include, excluded: exclude)
+    ) { progress in
       bar.withLock {
         $0.update(
           progress.file,

@@ -49,7 +49,7 @@ struct Serve: AsyncParsableCommand {
     engine.sequences = maxNumSeqs
     var configuration = try server.configuration(for: name)
     configuration.concurrentRequests = maxNumSeqs
-    configuration.speculativeMethod = engine.speculation?.methodName
+    configuration.speculativeMethods = engine.speculation?.methodNames ?? []
     let model = try resources.load(engine)
     let host = configuration.host
     let shown = configuration.servedModelNames[0]
@@ -81,15 +81,5 @@ struct Serve: AsyncParsableCommand {
     return try LayeredArguments(
       commandLine: Array(arguments.dropFirst()), environment: ProcessInfo.processInfo.environment, flags: Set(names),
       switches: Set(switches))
-  }
-}
-
-extension SpeculativeConfiguration {
-  /// The method by the name that requests give it.
-  var methodName: String {
-    switch method {
-    case .draftModel: "draft_model"
-    case .ngram: "ngram"
-    }
   }
 }

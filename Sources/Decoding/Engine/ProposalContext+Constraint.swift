@@ -1,0 +1,32 @@
+internal import Tokenization
+
+extension ProposalContext {
+  /// The tokens that the constraint leaves no choice about, and the context after them.
+  func takingForcedRun() -> (run: [TokenID], rest: ProposalContext) {
+    guard let run = constraint?.forcedContinuation(maximum: window), !run.isEmpty else { return ([], self) }
+    var (counts, constraint) = (counts, constraint)
+    for token in run {
+      counts.append(token)
+      constraint?.advance(by: token)
+    }
+    let rest = ProposalContext(
+      request: request, tokens: tokens + run, promptCount: promptCount, window: window - run.count, method: method,
+      sampler: sampler, counts: counts, constraint: constraint, foreseenCount: run.count)
+    return (run, rest)
+  }
+
+  /// `guess` up to the window's end and to the first token that the constraint excludes.
+  func admissible(_ guess: Proposal) -> Proposal {
+    var admitted = guess
+    admitted.truncate(to: window)
+    guard var constraint else { return admitted }
+    for (index, token) in admitted.tokens.enumerated() {
+      guard constraint.mask.contains(token) else {
+        admitted.truncate(to: index)
+        break
+      }
+      constraint.advance(by: token)
+    }
+    return admitted
+  }
+}

@@ -1,0 +1,40 @@
+public import Tokenization
+
+/// A set of token ids: which tokens may come next. One bit per id.
+public struct TokenMask: Sendable, Hashable {
+  /// Bit `id % 64` of word `id / 64` stands for token `id`.
+  package private(set) var words: [UInt64]
+
+  /// An empty set that has room for ids below `vocabularySize`.
+  public init(vocabularySize: Int) { words = Array(repeating: 0, count: (vocabularySize + 63) / 64) }
+
+  /// The set with these bits.
+  package init(words: [UInt64]) { self.words = words }
+
+  /// Whether `token` is in the set; ids beyond its room are not.
+  public func contains(_ token: TokenID) -> Bool {
+    let word = Int(token) >> 6
+    return token >= 0 && word < words.count && words[word] >> (UInt64(token) & 63) & 1 == 1
+  }
+
+  /// Adds `token`, which the set has room for.
+  public mutating func insert(_ token: TokenID) { words[Int(token) >> 6] |= 1 << (UInt64(token) & 63) }
+
+  /// Number of tokens in the set.
+  public var count: Int { words.reduce(0) { $0 + $1.nonzeroBitCount } }
+
+  /// The ids below `limit` in ascending order.
+  func tokens(below limit: Int) -> [Int] {
+    var tokens: [Int] = []
+    for (index, word) in words.enumerated() {
+      var word = word
+      while word != 0 {
+        let token = index << 6 + word.trailingZeroBitCount
+        guard token < limit else { return tokens }
+        tokens.append(token)
+        word &= word - 1
+      }
+    }
+    return tokens
+  }
+}

@@ -1,0 +1,167 @@
+/// A deterministic finite automaton over bytes. Every state can reach an accepting one.
+///
+/// An object, so that what is derived from it can be kept under its identity.
+final class ByteAutomaton: Sendable {
+  /// The class of each byte: bytes of one class are never told apart.
+  let classes: [UInt8]
+  let classCount: Int
+  /// State after `state` and a byte of class `c`, at `state * classCount + c`; −1 where the text cannot go on so.
+  let transitions: [Int32]
+  let accepting: [Bool]
+  /// Whether any byte can follow.
+  let continues: [Bool]
+  /// The only byte that can follow, where there is just one.
+  let onlyByte: [UInt8?]
+
+  /// The first state.
+  static let start: Int32 = 0
+
+  var stateCount: Int { accepting.count }
+
+  private init(classes: [UInt8], classCount: Int, transitions: [Int32], accepting: [Bool]) {
+    self.classes = classes
+    self.classCount = classCount
+    self.transitions = transitions
+    self.accepting = accepting
+    var members = Array(repeating: (count: 0, byte: UInt8(0)), count: classCount)
+    for byte in UInt8.min...UInt8.max {
+      members[Int(classes[Int(byte)])].count += 1
+      members[Int(classes[Int(byte)])].byte = byte
+    }
+    var (continues, onlyByte): ([Bool], [UInt8?]) = ([], [])
+    for state in accepting.indices {
+      var (count, only) = (0, UInt8(0))
+      for index in 0..<classCount where transitions[state * classCount + index] >= 0 {
+        count += members[index].count
+        only = members[index].byte
+      }
+      continues.append(count > 0)
+      onlyByte.append(count == 1 ? only : nil)
+    }
+    self.continues = continues
+    self.onlyByte = onlyByte
+  }
+
+  /// The state after `byte`, or −1.
+  func next(_ state: Int32, _ byte: UInt8) -> Int32 {
+    transitions[Int(state) * classCount + Int(classes[Int(byte)])]
+  }
+
+  /// Whether the automaton accepts `text`.
+  func matches(_ text: some Sequence<UInt8>) -> Bool {
+    var state = Self.start
+    for byte in text {
+      state = next(state, byte)
+      if state < 0 { return false }
+    }
+    return accepting[Int(state)]
+  }
+
+  /// Bounds on what may be built.
+  enum Limit {
+    static let states = 20_000
+    /// States of the nondeterministic automaton in between.
+    static let positions = 60_000
+    /// Steps of the subset construction.
+    static let work = 20_000_000
+  }
+
+  /// An automaton that would be larger than the limits allow.
+  struct TooLarge: Error {}
+
+  /// Accepts the empty text only.
+  static let empty = ByteAutomaton(
+    classes: Array(repeating: 0, count: 256), classCount: 1, transitions: [-1], accepting: [true])
+
+  /// The automaton of `pattern`; `nil` when nothing matches it.
+  static func make(_ pattern: BytePattern) throws(TooLarge) -> ByteAutomaton? {
+    var builder = SubsetConstruction()
+    return try builder.automaton(of: pattern)
+  }
+
+  /// The automaton of the texts that `accepts` says yes to, given whether the first and the second accept them. Texts
+  /// that neither accepts are never among them.
+  static func combine(
+    _ first: ByteAutomaton, _ second: ByteAutomaton, accepts: (Bool, Bool) -> Bool
+  ) throws(TooLarge) -> ByteAutomaton? {
+    // Classes of pairs.
+    var classes: [UInt8] = []
+    var numbers: [SIMD2<UInt8>: UInt8] = [:]
+    var representatives: [UInt8] = []
+    for byte in UInt8.min...UInt8.max {
+      let pair = SIMD2(first.classes[Int(byte)], second.classes[Int(byte)])
+      if let number = numbers[pair] {
+        classes.append(number)
+      } else {
+        let number = UInt8(representatives.count)
+        numbers[pair] = number
+        representatives.append(byte)
+        classes.append(number)
+      }
+    }
+    var states = [SIMD2<Int32>(0, 0)]
+    var index: [SIMD2<Int32>: Int32] = [states[0]: 0]
+    var transitions: [Int32] = []
+    var accepting: [Bool] = []
+    var current = 0
+    while current < states.count {
+      let state = states[current]
+      accepting.append(
+        accepts(
+          state[0] >= 0 && first.accepting[Int(state[0])], state[1] >= 0 && second.accepting[Int(state[1])]))
+      for byte in representatives {
+        let next = SIMD2(
+          state[0] >= 0 ? first.next(state[0], byte) : -1, state[1] >= 0 ? second.next(state[1], byte) : -1)
+        if next == SIMD2(-1, -1) {
+          transitions.append(-1)
+        } else if let known = index[next] {
+          transitions.append(known)
+        } else {
+          guard states.count < Limit.states else { throw TooLarge() }
+          index[next] = Int32(states.count)
+          transitions.append(Int32(states.count))
+          states.append(next)
+        }
+      }
+      current += 1
+    }
+    return trimmed(
+      classes: classes, classCount: representatives.count, transitions: transitions, accepting: accepting)
+  }
+
+  /// The automaton without the states from which no accepting one can be reached; `nil` when the first is among them.
+  static func trimmed(
+    classes: [UInt8], classCount: Int, transitions: [Int32], accepting: [Bool]
+  ) -> ByteAutomaton? {
+    var sources: [[Int32]] = Array(repeating: [], count: accepting.count)
+    for state in accepting.indices {
+      for place in state * classCount..<(state + 1) * classCount where transitions[place] >= 0 {
+        sources[Int(transitions[place])].append(Int32(state))
+      }
+    }
+    var isLive = accepting
+    var queue = accepting.indices.filter { accepting[$0] }
+    while let state = queue.popLast() {
+      for source in sources[state] where !isLive[Int(source)] {
+        isLive[Int(source)] = true
+        queue.append(Int(source))
+      }
+    }
+    guard isLive.first == true else { return nil }
+    var numbers: [Int32] = []
+    var count: Int32 = 0
+    for live in isLive {
+      numbers.append(live ? count : -1)
+      if live { count += 1 }
+    }
+    var kept: [Int32] = []
+    for state in accepting.indices where isLive[state] {
+      for place in state * classCount..<(state + 1) * classCount {
+        kept.append(transitions[place] < 0 ? -1 : numbers[Int(transitions[place])])
+      }
+    }
+    return ByteAutomaton(
+      classes: classes, classCount: classCount, transitions: kept,
+      accepting: accepting.indices.filter { isLive[$0] }.map { accepting[$0] })
+  }
+}

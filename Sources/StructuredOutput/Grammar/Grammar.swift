@@ -1,0 +1,97 @@
+/// A language of texts: automata joined by sequence, choice, repetition and recursion.
+///
+/// Nodes refer to each other by number, so a node may contain itself; a text is matched with a stack of `Frame`s. Every
+/// node of a finished grammar matches at least one finite text, so a match that is under way can always be finished.
+final class Grammar: Sendable {
+  enum Node: Sendable {
+    case terminal(Int)
+    case sequence([Int])
+    case choice([Int])
+    /// `body` from `minimum` to `maximum` times; `nil` for any number.
+    case loop(body: Int, minimum: Int, maximum: Int?)
+  }
+
+  /// A text that an automaton matches, or a JSON string with bounds on its length.
+  struct Terminal: Sendable {
+    let automaton: ByteAutomaton
+    /// Bounds on the number of characters of a string, for `StandardAutomata.string` alone.
+    var length: Length?
+  }
+
+  struct Length: Sendable, Hashable {
+    let minimum: Int32
+    let maximum: Int32
+  }
+
+  let nodes: [Node]
+  let terminals: [Terminal]
+  let root: Int
+  /// For each node how many frames a match pushes at least; what exceeds the limit on depth is never begun.
+  let heights: [Int]
+
+  /// Most frames of one stack: bounds how deep the text can nest.
+  static let maximumDepth = 256
+  /// Most ways to go on that are followed at once; further ones are not begun.
+  static let maximumConfigurations = 4_096
+
+  /// A grammar of these nodes; `nil` when no finite text (within the limit on depth) matches the root.
+  init?(nodes: [Node], terminals: [Terminal], root: Int) {
+    self.nodes = nodes
+    self.terminals = terminals
+    self.root = root
+    heights = Self.heights(of: nodes)
+    guard heights[root] <= Self.maximumDepth else { return nil }
+  }
+
+  /// Where a match begins.
+  var start: GrammarState {
+    var closure = Closure(grammar: self)
+    closure.expand(root, under: nil)
+    return closure.state
+  }
+
+  /// Where a match goes on after `byte`; a state without configurations that accepts nothing when it cannot.
+  func advance(_ state: GrammarState, by byte: UInt8) -> GrammarState {
+    var closure = Closure(grammar: self)
+    for configuration in state.configurations { closure.step(configuration, by: byte) }
+    return closure.state
+  }
+
+  /// Where a match goes on once the terminal under way above `frame` is complete.
+  func state(after frame: Frame?) -> GrammarState {
+    var closure = Closure(grammar: self)
+    closure.pop(frame)
+    return closure.state
+  }
+
+  /// The least numbers of frames; `Int.max` for what never ends.
+  private static func heights(of nodes: [Node]) -> [Int] {
+    var users: [[Int]] = Array(repeating: [], count: nodes.count)
+    for (index, node) in nodes.enumerated() {
+      switch node {
+      case .terminal: break
+      case .sequence(let parts), .choice(let parts): for part in parts { users[part].append(index) }
+      case .loop(let body, _, _): users[body].append(index)
+      }
+    }
+    var heights = Array(repeating: Int.max, count: nodes.count)
+    var queue = Array(nodes.indices.reversed())
+    while let index = queue.popLast() {
+      let height: Int
+      switch nodes[index] {
+      case .terminal: height = 0
+      case .choice(let parts): height = parts.map { heights[$0] }.min() ?? .max
+      case .loop(let body, let minimum, _): height = minimum == 0 ? 0 : above(heights[body])
+      case .sequence(let parts):
+        height = parts.enumerated().map { $0 == parts.count - 1 ? heights[$1] : above(heights[$1]) }.max() ?? 0
+      }
+      if height < heights[index] {
+        heights[index] = height
+        queue += users[index]
+      }
+    }
+    return heights
+  }
+
+  private static func above(_ height: Int) -> Int { height == .max ? .max : height + 1 }
+}

@@ -1,0 +1,55 @@
+/// Writes down a grammar's nodes.
+struct GrammarBuilder {
+  private var nodes: [Grammar.Node] = []
+  private var terminals: [Grammar.Terminal] = []
+  private var standard: [ObjectIdentifier: Int] = [:]
+  private var automatonStates = 0
+
+  /// Bounds on a grammar.
+  enum Limit {
+    static let nodes = 200_000
+    static let automatonStates = 400_000
+  }
+
+  struct TooLarge: Error {}
+
+  mutating func add(_ node: Grammar.Node) throws(TooLarge) -> Int {
+    guard nodes.count < Limit.nodes else { throw TooLarge() }
+    nodes.append(node)
+    return nodes.count - 1
+  }
+
+  /// A node to be filled in later, for recursion; matches nothing until then.
+  mutating func reserve() throws(TooLarge) -> Int { try add(.choice([])) }
+
+  mutating func fill(_ reserved: Int, with node: Int) { nodes[reserved] = .choice([node]) }
+
+  mutating func terminal(_ automaton: ByteAutomaton, length: Grammar.Length? = nil) throws(TooLarge) -> Int {
+    if length == nil, let known = standard[ObjectIdentifier(automaton)] { return known }
+    automatonStates += automaton.stateCount
+    guard automatonStates <= Limit.automatonStates else { throw TooLarge() }
+    terminals.append(Grammar.Terminal(automaton: automaton, length: length))
+    let node = try add(.terminal(terminals.count - 1))
+    if length == nil { standard[ObjectIdentifier(automaton)] = node }
+    return node
+  }
+
+  /// The text of `pattern`; `nil` when nothing matches it.
+  mutating func text(_ pattern: BytePattern) throws -> Int? {
+    try ByteAutomaton.make(pattern).map { automaton throws(TooLarge) in try terminal(automaton) }
+  }
+
+  mutating func literal(_ text: String) throws -> Int { try self.text(.literal(text)) ?? add(.sequence([])) }
+
+  mutating func sequence(_ parts: [Int]) throws(TooLarge) -> Int {
+    parts.count == 1 ? parts[0] : try add(.sequence(parts))
+  }
+
+  mutating func choice(_ parts: [Int]) throws(TooLarge) -> Int { parts.count == 1 ? parts[0] : try add(.choice(parts)) }
+
+  mutating func loop(_ body: Int, minimum: Int, maximum: Int?) throws(TooLarge) -> Int {
+    try add(.loop(body: body, minimum: minimum, maximum: maximum))
+  }
+
+  func grammar(root: Int) -> Grammar? { Grammar(nodes: nodes, terminals: terminals, root: root) }
+}

@@ -1,0 +1,116 @@
+public import Tokenization
+
+/// A tokenizer's tokens as a trie of their bytes: what may come next is found for all tokens at once.
+///
+/// Making one takes a fraction of a second for 150,000 tokens; it serves all constraints of a model.
+public final class TokenVocabulary: Sendable {
+  /// Tokens that end an answer.
+  public let endTokens: Set<TokenID>
+  let tokenizer: Tokenizer
+  /// 1 + the largest id.
+  let size: Int
+  /// Nodes in depth-first order, the root first: the byte that leads to the node, its depth, and the first node
+  /// that is not below it.
+  let bytes: [UInt8]
+  let depths: [UInt16]
+  let ends: [Int32]
+  /// The token that ends at each node, or −1.
+  let tokens: [TokenID]
+  /// Further tokens of the same bytes.
+  let twins: [TokenID: [TokenID]]
+  let maximumDepth: Int
+  /// The end token to expect.
+  let usualEndToken: TokenID?
+
+  /// The tokens of `tokenizer`, special ones apart: only those in `endTokens` can be written by a constrained answer.
+  ///
+  /// - Throws: `ConstraintError` when no token ends a text, or a byte that UTF-8 text may need has no token of its own.
+  public init(_ tokenizer: Tokenizer, endTokens: Set<TokenID>) throws(ConstraintError) {
+    self.tokenizer = tokenizer
+    size = tokenizer.vocabularySize
+    let known = TokenID(0)..<TokenID(size)
+    let endTokens = endTokens.filter { known.contains($0) }
+    self.endTokens = endTokens
+    guard !endTokens.isEmpty else {
+      throw ConstraintError(
+        path: "", message: "structured output needs a token that ends the answer, and this model names none")
+    }
+    var trie = TrieBuilder()
+    var twins: [TokenID: [TokenID]] = [:]
+    for token in known where !tokenizer.isSpecial(token) && !endTokens.contains(token) {
+      guard let bytes = tokenizer.bytes(of: token), !bytes.isEmpty, bytes.count < Int(UInt16.max) else { continue }
+      if let first = trie.insert(bytes, token) { twins[first, default: []].append(token) }
+    }
+    for byte in UInt8.min...UInt8.max where !trie.hasToken(of: byte) {
+      if (0xC0...0xC1).contains(byte) || byte >= 0xF5 { continue }
+      throw ConstraintError(
+        path: "", message: "structured output needs a token for every byte, and this tokenizer has none for \(byte)")
+    }
+    let named = tokenizer.endOfTextToken.flatMap { tokenizer.id(of: $0) }
+    usualEndToken = named.flatMap { endTokens.contains($0) ? $0 : nil } ?? endTokens.min()
+    self.twins = twins
+    (bytes, depths, ends, tokens) = trie.preorder()
+    maximumDepth = Int(depths.max() ?? 0)
+  }
+}
+
+/// A trie that grows.
+private struct TrieBuilder {
+  private var bytes: [UInt8] = [0]
+  private var tokens: [TokenID] = [-1]
+  private var firstChild: [Int32] = [-1]
+  private var nextSibling: [Int32] = [-1]
+  private var children: [UInt64: Int32] = [:]
+
+  func hasToken(of byte: UInt8) -> Bool { children[UInt64(byte)].map { tokens[Int($0)] >= 0 } ?? false }
+
+  /// Adds a token; returns the earlier token of the same bytes instead when there is one.
+  mutating func insert(_ text: [UInt8], _ token: TokenID) -> TokenID? {
+    var node: Int32 = 0
+    for byte in text {
+      let key = UInt64(node) << 8 | UInt64(byte)
+      if let child = children[key] {
+        node = child
+        continue
+      }
+      let child = Int32(bytes.count)
+      children[key] = child
+      bytes.append(byte)
+      tokens.append(-1)
+      firstChild.append(-1)
+      nextSibling.append(firstChild[Int(node)])
+      firstChild[Int(node)] = child
+      node = child
+    }
+    if tokens[Int(node)] >= 0 { return tokens[Int(node)] }
+    tokens[Int(node)] = token
+    return nil
+  }
+
+  func preorder() -> (bytes: [UInt8], depths: [UInt16], ends: [Int32], tokens: [TokenID]) {
+    var (outBytes, outDepths, outEnds, outTokens): ([UInt8], [UInt16], [Int32], [TokenID]) = ([], [], [], [])
+    // A node is entered once and closed once; closing is marked by its place in the output.
+    enum Visit {
+      case enter(Int32, depth: UInt16)
+      case close(Int)
+    }
+    var stack: [Visit] = [.enter(0, depth: 0)]
+    while let visit = stack.popLast() {
+      switch visit {
+      case .close(let place): outEnds[place] = Int32(outBytes.count)
+      case .enter(let node, let depth):
+        stack.append(.close(outBytes.count))
+        outBytes.append(bytes[Int(node)])
+        outDepths.append(depth)
+        outEnds.append(0)
+        outTokens.append(tokens[Int(node)])
+        var child = firstChild[Int(node)]
+        while child >= 0 {
+          stack.append(.enter(child, depth: depth + 1))
+          child = nextSibling[Int(child)]
+        }
+      }
+    }
+    return (outBytes, outDepths, outEnds, outTokens)
+  }
+}
