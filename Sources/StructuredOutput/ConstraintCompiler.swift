@@ -28,20 +28,72 @@ public final class ConstraintCompiler: Sendable {
   }
 
   /// JSON mode: any JSON object.
-  public func jsonObject() throws(ConstraintError) -> GrammarConstraint {
-    try constraint(key: "json_object") { builder throws in try JSONGrammar(&builder).object }
+  public func jsonObject(reasoning: ReasoningPrefix = .none) throws(ConstraintError) -> GrammarConstraint {
+    try constraint(key: "json_object", reasoning: reasoning) { builder throws in try JSONGrammar(&builder).object }
+  }
+
+  /// JSON that is valid for a schema given as text.
+  ///
+  /// - Throws: `ConstraintError` for text that is no schema, and for a schema that cannot be kept to.
+  public func jsonSchema(
+    _ text: String, reasoning: ReasoningPrefix = .none
+  ) throws(ConstraintError) -> GrammarConstraint {
+    let schema: JSONValue
+    do { schema = try JSONValue(parsing: text) } catch {
+      throw ConstraintError(path: "", message: "the schema is not JSON: \(error)")
+    }
+    return try jsonSchema(schema, reasoning: reasoning)
+  }
+
+  /// JSON that is valid for a schema.
+  ///
+  /// - Parameter path: JSON pointer to the schema in what the client sent; the paths of errors begin with it.
+  /// - Throws: `ConstraintError` for a schema that cannot be kept to.
+  public func jsonSchema(
+    _ schema: JSONValue, at path: String = "", reasoning: ReasoningPrefix = .none
+  ) throws(ConstraintError) -> GrammarConstraint {
+    try constraint(key: "json_schema \(path) \(schema.serialized())", reasoning: reasoning) { builder throws in
+      try SchemaCompiler.compile(schema, into: &builder, at: path)
+    }
+  }
+
+  /// One of some texts.
+  public func choice(
+    _ texts: [String], at path: String = "", reasoning: ReasoningPrefix = .none
+  ) throws(ConstraintError) -> GrammarConstraint {
+    guard !texts.isEmpty else { throw ConstraintError(path: path, message: "is empty; expected texts to choose from") }
+    let key = "choice " + texts.map(JSONText.quoted).joined(separator: ",")
+    return try constraint(key: key, reasoning: reasoning) { builder throws in try builder.literals(texts) }
+  }
+
+  /// Text that a regular expression (ECMA-262) matches as a whole.
+  ///
+  /// - Throws: `ConstraintError` for an expression that no finite automaton of reasonable size can keep to.
+  public func regex(
+    _ expression: String, at path: String = "", reasoning: ReasoningPrefix = .none
+  ) throws(ConstraintError) -> GrammarConstraint {
+    try constraint(key: "regex \(path) \(expression)", reasoning: reasoning) { builder throws in
+      do {
+        return try builder.text(SchemaRegex.match(expression) { .scalars($0) }) ?? builder.choice([])
+      } catch let failure as SchemaRegex.Failure {
+        throw ConstraintError(path: path, message: "the expression \(failure.message)")
+      } catch {
+        throw ConstraintError(path: path, message: "the expression is too complex to compile")
+      }
+    }
   }
 
   /// The constraint kept under `key`, or made by `build`, which returns the root.
   func constraint(
-    key: String, build: (inout GrammarBuilder) throws -> Int
+    key: String, reasoning: ReasoningPrefix, build: (inout GrammarBuilder) throws -> Int
   ) throws(ConstraintError) -> GrammarConstraint {
+    let key = "\(reasoning) \(key)"
     if let known = cache.withLock({ $0.find(key) }) { return GrammarConstraint(known) }
     let grammar: Grammar?
     do {
       var builder = GrammarBuilder()
       let root = try build(&builder)
-      grammar = builder.grammar(root: root)
+      grammar = builder.grammar(root: try builder.adding(reasoning, before: root))
     } catch let error as ConstraintError {
       throw error
     } catch {

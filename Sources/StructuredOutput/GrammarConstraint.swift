@@ -33,6 +33,12 @@ public struct GrammarConstraint: TokenConstraint {
     }
   }
 
+  /// Follows text as if tokens had written it; says whether all of it was allowed.
+  package mutating func advance(byText text: String) -> Bool {
+    for byte in text.utf8 { state = compiled.grammar.advance(state, by: byte) }
+    return !state.isDead
+  }
+
   /// The tokens of the text that must come next, as the tokenizer would write it on its own.
   public func forcedContinuation(maximum: Int) -> [TokenID] {
     guard maximum > 0, !hasEnded else { return [] }

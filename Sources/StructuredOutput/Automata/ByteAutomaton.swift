@@ -60,6 +60,8 @@ final class ByteAutomaton: Sendable {
   /// Bounds on what may be built.
   enum Limit {
     static let states = 20_000
+    /// States of a list of constants.
+    static let literalStates = 60_000
     /// States of the nondeterministic automaton in between.
     static let positions = 60_000
     /// Steps of the subset construction.
@@ -75,8 +77,77 @@ final class ByteAutomaton: Sendable {
 
   /// The automaton of `pattern`; `nil` when nothing matches it.
   static func make(_ pattern: BytePattern) throws(TooLarge) -> ByteAutomaton? {
-    var builder = SubsetConstruction()
-    return try builder.automaton(of: pattern)
+    var work = Limit.work
+    return try make(pattern, work: &work)
+  }
+
+  /// Accepts these texts and no others; made in time linear in their length.
+  static func literals(_ texts: some Sequence<String>) throws(TooLarge) -> ByteAutomaton? {
+    var classes = Array(repeating: UInt8(0), count: 256)
+    var classCount = 1
+    for text in texts {
+      for byte in text.utf8 where classes[Int(byte)] == 0 {
+        classes[Int(byte)] = UInt8(clamping: classCount)
+        classCount += 1
+      }
+    }
+    var transitions = Array(repeating: Int32(-1), count: classCount)
+    var accepting = [false]
+    for text in texts {
+      var state = 0
+      for byte in text.utf8 {
+        let place = state * classCount + Int(classes[Int(byte)])
+        if transitions[place] < 0 {
+          guard accepting.count < Limit.literalStates else { throw TooLarge() }
+          transitions[place] = Int32(accepting.count)
+          accepting.append(false)
+          transitions += Array(repeating: -1, count: classCount)
+        }
+        state = Int(transitions[place])
+      }
+      accepting[state] = true
+    }
+    return trimmed(classes: classes, classCount: classCount, transitions: transitions, accepting: accepting)
+  }
+
+  /// Accepts the texts that this automaton accepts and whose beginnings it does not.
+  func stoppingAtFirstMatch() -> ByteAutomaton {
+    var transitions = transitions
+    for state in 0..<stateCount where accepting[state] {
+      for index in 0..<classCount { transitions[state * classCount + index] = -1 }
+    }
+    return Self.trimmed(classes: classes, classCount: classCount, transitions: transitions, accepting: accepting)
+      ?? self
+  }
+
+  /// The same with at most `work` steps, which what is taken is subtracted from.
+  static func make(_ pattern: BytePattern, work: inout Int) throws(TooLarge) -> ByteAutomaton? {
+    var construction = SubsetConstruction(work: work)
+    defer { work = construction.work }
+    return try construction.automaton(of: pattern)
+  }
+
+  /// Accepts what this automaton accepts, within double quotes. None of those texts holds a quote that is not escaped.
+  func quoted() -> ByteAutomaton {
+    let quote = UInt8(ascii: "\"")
+    // The quote gets a class of its own; state `i` becomes `i + 1`, after the first and before the last.
+    var classes = classes
+    let (quoteClass, count) = (UInt8(clamping: classCount), classCount + 1)
+    classes[Int(quote)] = quoteClass
+    let last = Int32(stateCount + 1)
+    var transitions = Array(repeating: Int32(-1), count: (stateCount + 2) * count)
+    transitions[Int(quoteClass)] = 1
+    for state in 0..<stateCount {
+      let place = (state + 1) * count
+      for index in 0..<classCount {
+        let next = self.transitions[state * classCount + index]
+        if next >= 0 { transitions[place + index] = next + 1 }
+      }
+      let escaped = next(Int32(state), quote)
+      transitions[place + Int(quoteClass)] = escaped >= 0 ? escaped + 1 : accepting[state] ? last : -1
+    }
+    let accepted = Array(repeating: false, count: stateCount + 1) + [true]
+    return ByteAutomaton(classes: classes, classCount: count, transitions: transitions, accepting: accepted)
   }
 
   /// The automaton of the texts that `accepts` says yes to, given whether the first and the second accept them. Texts

@@ -12,7 +12,10 @@ struct SubsetConstruction {
   }
 
   private var positions: [Position] = []
-  private var work = 0
+  /// Steps left.
+  private(set) var work: Int
+
+  init(work: Int) { self.work = work }
 
   mutating func automaton(of pattern: BytePattern) throws(ByteAutomaton.TooLarge) -> ByteAutomaton? {
     positions = [.accept]
@@ -60,8 +63,8 @@ struct SubsetConstruction {
   }
 
   private mutating func spend(_ steps: Int) throws(ByteAutomaton.TooLarge) {
-    work += steps + 1
-    guard work <= ByteAutomaton.Limit.work else { throw ByteAutomaton.TooLarge() }
+    work -= steps + 1
+    guard work >= 0 else { throw ByteAutomaton.TooLarge() }
   }
 
   private mutating func append(_ position: Position) throws(ByteAutomaton.TooLarge) -> Int32 {

@@ -66,7 +66,7 @@ struct Closure {
   }
 
   private mutating func begin(_ node: Int, under frame: Frame?) {
-    guard (frame?.depth ?? 0) + grammar.heights[node] <= Grammar.maximumDepth else { return }
+    guard grammar.heights[node] <= Grammar.maximumDepth - (frame?.depth ?? 0) else { return }
     switch grammar.nodes[node] {
     case .terminal(let terminal):
       let length = grammar.terminals[terminal].length

@@ -29,8 +29,8 @@ final class Grammar: Sendable {
   /// For each node how many frames a match pushes at least; what exceeds the limit on depth is never begun.
   let heights: [Int]
 
-  /// Most frames of one stack: bounds how deep the text can nest.
-  static let maximumDepth = 256
+  /// Most frames of one stack: bounds how deep the text can nest. An array or object takes at least one.
+  static let maximumDepth = 120
   /// Most ways to go on that are followed at once; further ones are not begun.
   static let maximumConfigurations = 4_096
 

@@ -39,7 +39,11 @@ struct GrammarBuilder {
     try ByteAutomaton.make(pattern).map { automaton throws(TooLarge) in try terminal(automaton) }
   }
 
-  mutating func literal(_ text: String) throws -> Int { try self.text(.literal(text)) ?? add(.sequence([])) }
+  /// One of some texts; nothing when there are none.
+  mutating func literals(_ texts: [String]) throws -> Int {
+    guard let automaton = try ByteAutomaton.literals(texts) else { return try choice([]) }
+    return try terminal(automaton)
+  }
 
   mutating func sequence(_ parts: [Int]) throws(TooLarge) -> Int {
     parts.count == 1 ? parts[0] : try add(.sequence(parts))

@@ -20,6 +20,15 @@ struct StructureOptions: ParsableArguments {
   func constraint(for model: ModelDirectory) throws -> (any TokenConstraint)? {
     guard jsonMode || jsonSchema != nil else { return nil }
     let compiler = try ConstraintCompiler(model.tokenizer, endTokens: model.endOfTextTokens)
-    return try compiler.jsonObject()
+    guard let jsonSchema else { return try compiler.jsonObject() }
+    return try compiler.jsonSchema(try text(of: jsonSchema))
+  }
+
+  /// The schema itself, or what the file of this name holds.
+  private func text(of schema: String) throws -> String {
+    if schema.drop(while: \.isWhitespace).hasPrefix("{") { return schema }
+    do { return String(decoding: try Data(contentsOf: URL(fileURLWithPath: schema)), as: UTF8.self) } catch {
+      throw ValidationError("Cannot read the schema '\(schema)': \(error.localizedDescription)")
+    }
   }
 }

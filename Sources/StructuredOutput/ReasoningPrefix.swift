@@ -1,0 +1,23 @@
+/// Whether an answer may think before what is constrained: `<think>…</think>`, then the rest.
+public enum ReasoningPrefix: String, Sendable, Hashable {
+  /// The whole answer is constrained.
+  case none
+  /// The answer may begin with a thought.
+  case allowed
+  /// The prompt has opened the thought already; the answer begins within it.
+  case open
+}
+
+extension GrammarBuilder {
+  /// `root`, after a thought where there may be one.
+  mutating func adding(_ prefix: ReasoningPrefix, before root: Int) throws -> Int {
+    guard prefix != .none else { return root }
+    let search = BytePattern.sequence([.many(.anyScalar), .literal(ReasoningSplitter.closing)])
+    guard let thought = try ByteAutomaton.make(search)?.stoppingAtFirstMatch(),
+      let lines = try text(.repeated(.literal("\n"), minimum: 0, maximum: 2))
+    else { return root }
+    let rest = [try terminal(thought), lines, root]
+    if prefix == .open { return try sequence(rest) }
+    return try choice([root, try sequence([try literals([ReasoningSplitter.opening])] + rest)])
+  }
+}

@@ -1,0 +1,128 @@
+public import Tokenization
+
+/// The form that a request asks its answer to have.
+public enum ResponseFormat: Sendable, Equatable {
+  /// Any text.
+  case text
+  /// Any JSON object.
+  case jsonObject
+  /// JSON of a schema; `path` is where the schema stands in the request.
+  case jsonSchema(JSONValue, path: String)
+  /// One of some texts.
+  case choice([String], path: String)
+  /// Text that a regular expression matches as a whole.
+  case regex(String, path: String)
+
+  /// What the body of a request asks for: OpenAI's `response_format`, vLLM's `structured_outputs` and its older
+  /// `guided_json`, `guided_regex` and `guided_choice`.
+  ///
+  /// - Throws: `ConstraintError` naming the path of what is malformed or not supported, and for two forms at once.
+  public init(request: JSONValue) throws(ConstraintError) {
+    var found: [(format: ResponseFormat, path: String)] = []
+    if let format = Self.member("response_format", of: request) {
+      let format = try ResponseFormat(responseFormat: format, at: "/response_format")
+      if format != .text { found.append((format, "/response_format")) }
+    }
+    if let outputs = Self.member("structured_outputs", of: request) {
+      let kinds = [
+        ("json", Kind.json), ("json_object", .jsonObject), ("regex", .regex), ("choice", .choice),
+        ("grammar", .unsupported), ("structural_tag", .unsupported),
+      ]
+      found += try Self.read(kinds, of: outputs, at: "/structured_outputs")
+    }
+    let guided = [
+      ("guided_json", Kind.json), ("guided_regex", .regex), ("guided_choice", .choice),
+      ("guided_grammar", .unsupported),
+    ]
+    found += try Self.read(guided, of: request, at: "")
+    guard found.count <= 1 else {
+      throw ConstraintError(
+        path: found[1].path, message: "asks for a form of the answer, as \(found[0].path) does; expected one of them")
+    }
+    self = found.first?.format ?? .text
+  }
+
+  /// OpenAI's `response_format`: `{"type": "text" | "json_object" | "json_schema", "json_schema": {"schema": …}}`.
+  public init(responseFormat: JSONValue, at path: String = "/response_format") throws(ConstraintError) {
+    switch responseFormat["type"]?.string {
+    case "text": self = .text
+    case "json_object": self = .jsonObject
+    case "json_schema":
+      guard let description = responseFormat["json_schema"], case .object = description else {
+        throw ConstraintError(path: path + "/json_schema", message: "is missing; expected an object with a schema")
+      }
+      // vLLM's older clients write the schema under its own name.
+      guard let schema = description["schema"] ?? description["json_schema"] else {
+        throw ConstraintError(path: path + "/json_schema/schema", message: "is missing; expected a JSON schema")
+      }
+      self = .jsonSchema(schema, path: path + "/json_schema/schema")
+    default:
+      throw ConstraintError(
+        path: path + "/type",
+        message:
+          "is \(responseFormat["type"]?.serialized() ?? "missing"); expected \"text\", \"json_object\" or \"json_schema\"")
+    }
+  }
+
+  private enum Kind {
+    case json, jsonObject, regex, choice, unsupported
+  }
+
+  private static func member(_ name: String, of value: JSONValue) -> JSONValue? {
+    value[name].flatMap { $0 == .null ? nil : $0 }
+  }
+
+  private static func read(
+    _ kinds: [(name: String, kind: Kind)], of value: JSONValue, at path: String
+  ) throws(ConstraintError) -> [(format: ResponseFormat, path: String)] {
+    var found: [(format: ResponseFormat, path: String)] = []
+    for (name, kind) in kinds {
+      guard let argument = member(name, of: value) else { continue }
+      let place = path + "/" + name
+      let format: ResponseFormat
+      switch kind {
+      case .json:
+        guard let text = argument.string else {
+          format = .jsonSchema(argument, path: place)
+          break
+        }
+        do { format = .jsonSchema(try JSONValue(parsing: text), path: place) } catch {
+          throw ConstraintError(path: place, message: "is not JSON: \(error)")
+        }
+      case .jsonObject:
+        guard argument == .bool(true) else { continue }
+        format = .jsonObject
+      case .regex:
+        guard let expression = argument.string else {
+          throw ConstraintError(path: place, message: "is \(argument.kind); expected a regular expression")
+        }
+        format = .regex(expression, path: place)
+      case .choice:
+        guard let texts = argument.array, texts.allSatisfy({ $0.string != nil }) else {
+          throw ConstraintError(path: place, message: "is \(argument.kind); expected a list of texts")
+        }
+        format = .choice(texts.compactMap(\.string), path: place)
+      case .unsupported: throw ConstraintError(path: place, message: "'\(name)' is not supported")
+      }
+      found.append((format, place))
+    }
+    return found
+  }
+}
+
+extension ConstraintCompiler {
+  /// The constraint that keeps an answer to a format; `nil` for free text.
+  ///
+  /// - Throws: `ConstraintError` whose path leads from the request's body to what cannot be kept to.
+  public func constraint(
+    for format: ResponseFormat, reasoning: ReasoningPrefix = .none
+  ) throws(ConstraintError) -> GrammarConstraint? {
+    switch format {
+    case .text: nil
+    case .jsonObject: try jsonObject(reasoning: reasoning)
+    case .jsonSchema(let schema, let path): try jsonSchema(schema, at: path, reasoning: reasoning)
+    case .choice(let texts, let path): try choice(texts, at: path, reasoning: reasoning)
+    case .regex(let expression, let path): try regex(expression, at: path, reasoning: reasoning)
+    }
+  }
+}

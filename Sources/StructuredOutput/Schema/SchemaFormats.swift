@@ -1,0 +1,26 @@
+/// The values of `format` that are kept to; JSON Schema allows to pass over the others.
+enum SchemaFormats {
+  /// The expression for a format; `nil` for one that is passed over.
+  static func expression(for name: String) -> String? {
+    switch name {
+    case "date": "^(\(date))$"
+    case "time": "^\(time)$"
+    case "date-time": "^(\(date))T\(time)$"
+    case "uuid": "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+    case "ipv4": "^\(octet)(\\.\(octet)){3}$"
+    case "email": "^\(word)(\\.\(word))*@\(label)(\\.\(label))+$"
+    case "hostname": "^\(label)(\\.\(label))*$"
+    default: nil
+    }
+  }
+
+  private static let word = "[A-Za-z0-9_+-]{1,32}"
+  private static let label = "[A-Za-z0-9]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?"
+  private static let octet = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+  private static let time =
+    "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
+  private static let leapYear = "([0-9]{2}(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)"
+  private static let date =
+    "[0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))"
+    + "|\(leapYear)-02-29"
+}

@@ -1,0 +1,123 @@
+internal import Tokenization
+
+/// Decides whether a constant of a schema belongs to other parts of the same schema: `enum` beside `minimum`, the
+/// alternatives of a `oneOf`.
+struct SchemaValidator {
+  var document: SchemaDocument
+  /// Automata of patterns over plain UTF-8.
+  private var patterns: [String: ByteAutomaton?] = [:]
+  private var steps = 0
+
+  private static let maximumSteps = 2_000_000
+  private static let maximumDepth = 200
+
+  init(_ document: SchemaDocument) { self.document = document }
+
+  /// Whether `value` is valid for the part of this number.
+  ///
+  /// - Throws: `ConstraintError` where the schema is malformed or the question too deep.
+  mutating func isValid(_ value: JSONValue, for part: Int, depth: Int = 0) throws(ConstraintError) -> Bool {
+    let (schema, pointer) = (document.parts[part].value, document.parts[part].pointer)
+    steps += 1
+    guard depth < Self.maximumDepth, steps < Self.maximumSteps else {
+      throw ConstraintError(path: pointer, message: "compares constants with schemas too deep or too many")
+    }
+    if case .bool(let verdict) = schema { return verdict }
+    let below = depth + 1
+    if let reference = schema["$ref"]?.string {
+      let target = try document.resolve(reference, from: pointer)
+      guard try isValid(value, for: target, depth: below) else { return false }
+    }
+    for (name, least, most) in [("allOf", Int.max, Int.max), ("anyOf", 1, Int.max), ("oneOf", 1, 1)] {
+      guard let branches = schema[name]?.array else { continue }
+      var count = 0
+      for (index, branch) in branches.enumerated() {
+        let number = document.number(of: branch, at: pointer + "/\(name)/\(index)")
+        if try isValid(value, for: number, depth: below) { count += 1 }
+      }
+      guard count >= min(least, branches.count), count <= most else { return false }
+    }
+    if let constant = schema["const"], !constant.isSame(as: value) { return false }
+    if let constants = schema["enum"]?.array, !constants.contains(where: { $0.isSame(as: value) }) { return false }
+    if let types = try SchemaTypes(schema, at: pointer), !types.allows(value) { return false }
+    switch value {
+    case .integer(let number): return try NumberRange(schema, at: pointer).contains(Double(number))
+    case .number(let number): return try NumberRange(schema, at: pointer).contains(number)
+    case .string(let text): return try isValid(text, schema, pointer)
+    case .array(let elements): return try isValid(elements, schema, pointer, depth: below)
+    case .object(let object): return try isValid(object, schema, pointer, depth: below)
+    case .null, .bool: return true
+    }
+  }
+
+  private mutating func isValid(
+    _ text: String, _ schema: JSONValue, _ pointer: String
+  ) throws(ConstraintError) -> Bool {
+    let (minimum, maximum) = try SchemaBounds.read("minLength", "maxLength", of: schema, at: pointer)
+    let length = text.unicodeScalars.count
+    guard length >= minimum, length <= maximum ?? .max else { return false }
+    guard let pattern = schema["pattern"]?.string else { return true }
+    if patterns[pattern] == nil {
+      do {
+        patterns[pattern] = try ByteAutomaton.make(
+          SchemaRegex.search(pattern) { BytePattern.scalars($0) })
+      } catch let error as SchemaRegex.Failure {
+        throw ConstraintError(path: pointer + "/pattern", message: "the pattern \(error.message)")
+      } catch {
+        throw ConstraintError(path: pointer + "/pattern", message: "the pattern is too complex")
+      }
+    }
+    return (patterns[pattern] ?? nil)?.matches(text.utf8) ?? false
+  }
+
+  private mutating func isValid(
+    _ elements: [JSONValue], _ schema: JSONValue, _ pointer: String, depth: Int
+  ) throws(ConstraintError) -> Bool {
+    let (minimum, maximum) = try SchemaBounds.read("minItems", "maxItems", of: schema, at: pointer)
+    guard elements.count >= minimum, elements.count <= maximum ?? .max else { return false }
+    let items = SchemaItems(schema, at: pointer, in: &document)
+    for (index, element) in elements.enumerated() {
+      guard let part = index < items.prefix.count ? items.prefix[index] : items.rest else { continue }
+      guard try isValid(element, for: part, depth: depth) else { return false }
+    }
+    return true
+  }
+
+  private mutating func isValid(
+    _ object: JSONObject, _ schema: JSONValue, _ pointer: String, depth: Int
+  ) throws(ConstraintError) -> Bool {
+    let (minimum, maximum) = try SchemaBounds.read("minProperties", "maxProperties", of: schema, at: pointer)
+    guard object.count >= minimum, object.count <= maximum ?? .max else { return false }
+    for name in schema["required"]?.array ?? [] {
+      if let name = name.string, object[name] == nil { return false }
+    }
+    for (name, value) in object.pairs {
+      let part: Int
+      if let property = schema["properties"]?[name] {
+        part = document.number(of: property, at: pointer + "/properties" + name.pointerStep)
+      } else if let additional = schema["additionalProperties"] {
+        part = document.number(of: additional, at: pointer + "/additionalProperties")
+      } else {
+        continue
+      }
+      guard try isValid(value, for: part, depth: depth) else { return false }
+    }
+    return true
+  }
+}
+
+extension JSONValue {
+  /// Whether both are one value to JSON Schema: numbers by value, objects whatever the order of their keys.
+  func isSame(as other: JSONValue) -> Bool {
+    switch (self, other) {
+    case (.integer(let whole), .number(let number)), (.number(let number), .integer(let whole)):
+      return Double(whole) == number
+    case (.array(let left), .array(let right)):
+      return left.count == right.count && zip(left, right).allSatisfy { $0.isSame(as: $1) }
+    case (.object(let left), .object(let right)):
+      return left.count == right.count
+        && left.pairs.allSatisfy { pair in right[pair.key].map { pair.value.isSame(as: $0) } ?? false }
+    default: return self == other
+    }
+  }
+}

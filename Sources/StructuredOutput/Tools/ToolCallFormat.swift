@@ -1,0 +1,23 @@
+/// How a family of models writes calls of tools.
+public enum ToolCallFormat: String, Sendable, Hashable, CaseIterable {
+  /// `<tool_call>\n{"name": …, "arguments": …}\n</tool_call>`, any number of them, after text or without.
+  case qwen
+  /// `{"name": …, "parameters": …}` as the whole answer, perhaps after `<|python_tag|>`; further ones after `;`.
+  case llama
+
+  /// The format that a chat template asks the model for; `nil` when it names none of these.
+  public init?(chatTemplate: String) {
+    if chatTemplate.contains("<tool_call>") {
+      self = .qwen
+    } else if chatTemplate.contains("<|python_tag|>") || chatTemplate.contains("\"parameters\": dictionary") {
+      self = .llama
+    } else {
+      return nil
+    }
+  }
+
+  var opening: String { self == .qwen ? "<tool_call>\n" : "" }
+  var closing: String { self == .qwen ? "\n</tool_call>" : "" }
+  var separator: String { self == .qwen ? "\n" : "; " }
+  var argumentsKey: String { self == .qwen ? "arguments" : "parameters" }
+}

@@ -1,0 +1,219 @@
+/// Finds calls of tools in an assistant's text as it comes, as OpenAI's API streams them.
+///
+/// What turns out to be no call is content: nothing of the text is lost, except white space around calls.
+///
+/// ```swift
+/// var parser = ToolCallParser(format: .qwen)
+/// for event in parser.append(text) { … }
+/// for event in parser.finish() { … }
+/// ```
+public struct ToolCallParser: Sendable {
+  /// A piece of the answer.
+  public enum Event: Sendable, Equatable {
+    /// Text beside calls.
+    case content(String)
+    /// A call begins: its place among the calls, its id, the function's name. Comes once, before its arguments.
+    case call(index: Int, id: String, name: String)
+    /// A piece of the arguments' JSON text of call `index`.
+    case arguments(index: Int, text: String)
+  }
+
+  private enum State {
+    case content
+    case call
+    /// After a call, up to the closing tag (Qwen) or the separator (Llama).
+    case afterCall
+  }
+
+  /// Calls begun so far.
+  public var callCount: Int { begun }
+  private var begun = 0
+
+  private let format: ToolCallFormat
+  private let names: Set<String>?
+  private let makeID: @Sendable (Int) -> String
+  private var state = State.content
+  /// Text that may yet turn out to belong to a tag.
+  private var held: [UInt8] = []
+  /// White space that is content only if content follows.
+  private var space: [UInt8] = []
+  private var scanner = ToolCallScanner()
+  /// The call under way as it was written, in case it is none.
+  private var raw: [UInt8] = []
+  private var hasContent = false
+  /// What this piece of text has led to.
+  private var pending: [Pending] = []
+
+  private enum Pending {
+    case content([UInt8])
+    case call(String)
+    case arguments([UInt8])
+  }
+
+  private static let opening = Array("<tool_call>".utf8)
+  private static let closing = Array("</tool_call>".utf8)
+  private static let pythonTag = Array("<|python_tag|>".utf8)
+
+  /// A parser for one answer.
+  ///
+  /// - Parameters:
+  ///   - names: the functions that can be called; a call of another is content. `nil` for any.
+  ///   - makeID: makes the id of the call at an index; by default random ones like `call_Xb3…`.
+  public init(
+    format: ToolCallFormat, names: Set<String>? = nil,
+    makeID: @escaping @Sendable (Int) -> String = { _ in ToolCallParser.randomID() }
+  ) {
+    self.format = format
+    self.names = names
+    self.makeID = makeID
+  }
+
+  /// What is known about the text up to here.
+  public mutating func append(_ text: String) -> [Event] {
+    for byte in text.utf8 { take(byte) }
+    return flush()
+  }
+
+  /// The rest, when the answer has ended.
+  public mutating func finish() -> [Event] {
+    switch state {
+    case .content:
+      release(held)
+      if begun == 0, !space.isEmpty { pending.append(.content(space)) }
+    // Of a call whose name has been given out, the arguments break off; before that it is content.
+    case .call: if !scanner.hasNamed { release(raw) }
+    case .afterCall: break
+    }
+    (held, raw, space, state) = ([], [], [], .afterCall)
+    return flush()
+  }
+
+  /// `call_` and 24 random letters and digits.
+  public static func randomID() -> String {
+    let letters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
+    return "call_" + String((0..<24).map { _ in letters[Int.random(in: 0..<letters.count)] })
+  }
+
+  // MARK: Bytes
+
+  private mutating func take(_ byte: UInt8) {
+    switch state {
+    case .content: takeContent(byte)
+    case .call: takeCall(byte)
+    case .afterCall: takeAfterCall(byte)
+    }
+  }
+
+  private mutating func takeContent(_ byte: UInt8) {
+    if format == .llama {
+      // A call is the whole answer or nothing.
+      guard !hasContent else { return release([byte]) }
+      held.append(byte)
+      let text = Array(held.drop { Self.isSpace($0) })
+      if text == [UInt8(ascii: "{")] || text == Self.pythonTag {
+        beginCall(text.count == 1 ? text : [])
+      } else if !Self.pythonTag.starts(with: text) {
+        let text = held
+        held = []
+        release(text)
+      }
+      return
+    }
+    held.append(byte)
+    if held == Self.opening { return beginCall([]) }
+    while !Self.opening.starts(with: held) { release([held.removeFirst()]) }
+  }
+
+  private mutating func beginCall(_ start: [UInt8]) {
+    raw = held
+    held = []
+    scanner = ToolCallScanner()
+    state = .call
+    for byte in start { deliver(scanner.append(byte)) }
+  }
+
+  private mutating func takeCall(_ byte: UInt8) {
+    raw.append(byte)
+    deliver(scanner.append(byte))
+    switch scanner.status {
+    case .reading: break
+    case .complete: (state, held, raw) = (.afterCall, [], [])
+    case .broken where scanner.hasNamed:
+      (state, held, raw) = (.afterCall, [], [])
+      takeAfterCall(byte)
+    case .broken:
+      // No call; but one may begin within it.
+      let text = raw
+      (state, raw) = (.content, [])
+      release([text[0]])
+      if format == .llama { hasContent = true }
+      for byte in text.dropFirst() { take(byte) }
+    }
+  }
+
+  private mutating func takeAfterCall(_ byte: UInt8) {
+    if format == .llama {
+      // `; {`: the separator, and the next call.
+      if Self.isSpace(byte) || byte == UInt8(ascii: ";") { return held.append(byte) }
+      guard byte == UInt8(ascii: "{") else {
+        let text = held + [byte]
+        (state, held, hasContent) = (.content, [], true)
+        return release(text)
+      }
+      held.append(byte)
+      return beginCall([byte])
+    }
+    held.append(byte)
+    while !Self.closing.starts(with: held) { held.removeFirst() }
+    if held == Self.closing { (state, held) = (.content, []) }
+  }
+
+  // MARK: Events
+
+  private mutating func deliver(_ outputs: [ToolCallScanner.Output]) {
+    for output in outputs {
+      switch output {
+      case .name(let name):
+        guard names?.contains(name) ?? true else { return scanner.reject() }
+        space = []
+        pending.append(.call(name))
+      case .arguments(let text):
+        if case .arguments(let earlier)? = pending.last {
+          pending[pending.count - 1] = .arguments(earlier + text)
+        } else {
+          pending.append(.arguments(text))
+        }
+      }
+    }
+  }
+
+  /// Gives out text as content; white space at its end waits for what follows.
+  private mutating func release(_ text: [UInt8]) {
+    for byte in text {
+      space.append(byte)
+      if Self.isSpace(byte) { continue }
+      hasContent = true
+      if case .content(let earlier)? = pending.last {
+        pending[pending.count - 1] = .content(earlier + space)
+      } else {
+        pending.append(.content(space))
+      }
+      space = []
+    }
+  }
+
+  private mutating func flush() -> [Event] {
+    defer { pending = [] }
+    return pending.map { piece in
+      switch piece {
+      case .content(let text): return .content(String(decoding: text, as: UTF8.self))
+      case .call(let name):
+        begun += 1
+        return .call(index: begun - 1, id: makeID(begun - 1), name: name)
+      case .arguments(let text): return .arguments(index: begun - 1, text: String(decoding: text, as: UTF8.self))
+      }
+    }
+  }
+
+  private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
+}

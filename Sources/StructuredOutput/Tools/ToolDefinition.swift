@@ -1,0 +1,123 @@
+public import Tokenization
+
+/// A tool that a model may call.
+public struct ToolDefinition: Sendable, Equatable {
+  /// Its name.
+  public let name: String
+  /// The schema of its arguments; `nil` for any object.
+  public let parameters: JSONValue?
+  /// JSON pointer to the schema in the request.
+  let path: String
+
+  /// A tool by its parts.
+  public init(name: String, parameters: JSONValue? = nil, path: String = "") {
+    self.name = name
+    self.parameters = parameters
+    self.path = path
+  }
+
+  /// The tools of an OpenAI request: `[{"type": "function", "function": {"name": …, "parameters": …}}]`.
+  ///
+  /// - Throws: `ConstraintError` naming the path of what is missing or wrong.
+  public static func list(_ tools: JSONValue, at path: String = "/tools") throws(ConstraintError) -> [ToolDefinition] {
+    guard let elements = tools.array else {
+      throw ConstraintError(path: path, message: "is \(tools.kind); expected a list of tools")
+    }
+    var definitions: [ToolDefinition] = []
+    for (index, tool) in elements.enumerated() {
+      let place = "\(path)/\(index)"
+      if let type = tool["type"], type != "function" {
+        throw ConstraintError(path: place + "/type", message: "is \(type.serialized()); expected \"function\"")
+      }
+      guard let function = tool["function"], let name = function["name"]?.string, !name.isEmpty else {
+        throw ConstraintError(path: place + "/function/name", message: "is missing; a tool needs a name")
+      }
+      guard !definitions.contains(where: { $0.name == name }) else {
+        throw ConstraintError(path: place + "/function/name", message: "is '\(name)' like an earlier tool's")
+      }
+      let parameters = function["parameters"].flatMap { $0 == .null ? nil : $0 }
+      if let parameters {
+        guard case .object = parameters else {
+          throw ConstraintError(
+            path: place + "/function/parameters", message: "is \(parameters.kind); expected a schema")
+        }
+      }
+      definitions.append(
+        ToolDefinition(name: name, parameters: parameters, path: place + "/function/parameters"))
+    }
+    return definitions
+  }
+}
+
+/// Which tools an answer may or must call.
+public enum ToolChoice: Sendable, Equatable {
+  /// None.
+  case none
+  /// As the model likes.
+  case auto
+  /// At least one.
+  case required
+  /// This one.
+  case named(String)
+
+  /// `"none"`, `"auto"`, `"required"` or `{"type": "function", "function": {"name": …}}`.
+  ///
+  /// - Throws: `ConstraintError` for anything else, and for a tool that is not among `tools`.
+  public init(
+    _ value: JSONValue, tools: [ToolDefinition], at path: String = "/tool_choice"
+  ) throws(ConstraintError) {
+    switch value.string {
+    case "none": self = .none
+    case "auto": self = .auto
+    case "required" where !tools.isEmpty: self = .required
+    case "required": throw ConstraintError(path: path, message: "is \"required\", and the request has no tools")
+    default:
+      guard let name = value["function"]?["name"]?.string ?? value["name"]?.string else {
+        throw ConstraintError(
+          path: path,
+          message: "is \(value.serialized()); expected \"none\", \"auto\", \"required\" or a function by its name")
+      }
+      guard tools.contains(where: { $0.name == name }) else {
+        throw ConstraintError(path: path + "/function/name", message: "is '\(name)', which is none of the tools")
+      }
+      self = .named(name)
+    }
+  }
+}
+
+extension ConstraintCompiler {
+  /// Calls of tools and nothing else: for `tool_choice` `"required"` or a function by name.
+  ///
+  /// - Parameters:
+  ///   - tools: the tools that may be called; at least one.
+  ///   - severalCalls: whether one answer may call more than once (`parallel_tool_calls`).
+  /// - Throws: `ConstraintError` for parameters that cannot be kept to.
+  public func toolCalls(
+    _ tools: [ToolDefinition], format: ToolCallFormat, severalCalls: Bool = true, reasoning: ReasoningPrefix = .none
+  ) throws(ConstraintError) -> GrammarConstraint {
+    guard !tools.isEmpty else { throw ConstraintError(path: "/tools", message: "is empty; a call needs a tool") }
+    let names = tools.map { "\($0.name) \($0.path) \($0.parameters?.serialized() ?? "")" }
+    let key = "tools \(format) \(severalCalls) \(names.joined(separator: "\n"))"
+    return try constraint(key: key, reasoning: reasoning) { builder throws in
+      var calls: [Int] = []
+      for tool in tools {
+        let head =
+          format.opening + #"{"name": "# + JSONText.quoted(tool.name) + #", ""# + format.argumentsKey + #"": "#
+        let arguments =
+          if let parameters = tool.parameters {
+            try SchemaCompiler.compile(parameters, into: &builder, at: tool.path)
+          } else {
+            try JSONGrammar(&builder).object
+          }
+        calls.append(
+          try builder.sequence([
+            try builder.literals([head]), arguments, try builder.literals(["}" + format.closing]),
+          ]))
+      }
+      let call = try builder.choice(calls)
+      guard severalCalls else { return call }
+      let more = try builder.sequence([try builder.literals([format.separator]), call])
+      return try builder.sequence([call, try builder.loop(more, minimum: 0, maximum: nil)])
+    }
+  }
+}

@@ -1,0 +1,194 @@
+import StructuredOutput
+import TestSupport
+import Testing
+import Tokenization
+
+/// Calls of tools and thoughts in an assistant's text, whole and in pieces.
+@Suite struct ToolCallTests {
+  /// What a client would have after all events.
+  struct Answer: Equatable {
+    struct Call: Equatable {
+      var name: String
+      var arguments = ""
+    }
+    var content = ""
+    var calls: [Call] = []
+
+    init(_ content: String = "", _ calls: [(String, String)] = []) {
+      self.content = content
+      self.calls = calls.map { Call(name: $0.0, arguments: $0.1) }
+    }
+
+    mutating func add(_ events: [ToolCallParser.Event]) {
+      for event in events {
+        switch event {
+        case .content(let text): content += text
+        case .call(let index, let id, let name):
+          #expect(index == calls.count && id == "id\(index)")
+          calls.append(Call(name: name))
+        case .arguments(let index, let text):
+          #expect(index == calls.count - 1)
+          if calls.indices.contains(index) { calls[index].arguments += text }
+        }
+      }
+    }
+  }
+
+  static func parse(_ text: String, _ format: ToolCallFormat, names: Set<String>? = nil, pieces: Int) -> Answer {
+    var parser = ToolCallParser(format: format, names: names) { "id\($0)" }
+    var answer = Answer()
+    var rest = Array(text)[...]
+    while !rest.isEmpty {
+      answer.add(parser.append(String(rest.prefix(pieces))))
+      rest = rest.dropFirst(pieces)
+    }
+    answer.add(parser.finish())
+    return answer
+  }
+
+  @Test(
+    "calls in Qwen's format are found however the text is cut",
+    arguments: [
+      ("Hello there", Answer("Hello there")),
+      ("<tool_call>\n{\"name\": \"f\", \"arguments\": {\"a\": 1}}\n</tool_call>", Answer("", [("f", "{\"a\": 1}")])),
+      (
+        "Let me see.\n<tool_call>\n{\"name\": \"f\", \"arguments\": {\"s\": \"}</tool_call>\\\"\"}}\n</tool_call>\n<tool_call>\n{\"name\": \"g\", \"arguments\": {}}\n</tool_call>\n",
+        Answer("Let me see.", [("f", "{\"s\": \"}</tool_call>\\\"\"}"), ("g", "{}")])
+      ),
+      ("<tool_call>{\"arguments\": {\"b\": [1, {}]}, \"name\": \"f\"}</tool_call>", Answer("", [("f", "{\"b\": [1, {}]}")])),
+      ("<tool_call>{\"name\": \"f\"}</tool_call>", Answer("", [("f", "{}")])),
+      ("<tool_call>{\"name\": \"f\", \"arguments\": \"{\\\"a\\\": 1}\"}</tool_call>", Answer("", [("f", "{\"a\": 1}")])),
+      ("<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": \"é😀\"}}}\n</tool_call>", Answer("", [("f", "{\"a\": \"é😀\"}")])),
+      // Broken: content, or arguments that break off.
+      ("<tool_call>\nnonsense\n</tool_call>", Answer("<tool_call>\nnonsense\n</tool_call>")),
+      ("a < b and <tool", Answer("a < b and <tool")),
+      ("<tool_call>{\"nam", Answer("<tool_call>{\"nam")),
+      ("<tool_call>{\"name\": 3}</tool_call> x", Answer("<tool_call>{\"name\": 3}</tool_call> x")),
+      ("<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": 1", Answer("", [("f", "{\"a\": 1")])),
+      ("<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": 1\n</tool_call>ok", Answer("ok", [("f", "{\"a\": 1\n")])),
+      ("<tool_call><tool_call>{\"name\": \"f\", \"arguments\": {}}</tool_call>", Answer("<tool_call>", [("f", "{}")])),
+      ("<tool_call>{\"name\": \"h\", \"arguments\": {}}</tool_call>", Answer("<tool_call>{\"name\": \"h\", \"arguments\": {}}</tool_call>")),
+    ])
+  func qwen(text: String, expected: Answer) {
+    for pieces in [1, 2, 3, 7, 1_000] {
+      #expect(Self.parse(text, .qwen, names: ["f", "g"], pieces: pieces) == expected, "\(pieces)")
+    }
+  }
+
+  @Test(
+    "calls in Llama's format are found however the text is cut",
+    arguments: [
+      ("Hello {there}", Answer("Hello {there}")),
+      ("{\"name\": \"f\", \"parameters\": {\"a\": 1}}", Answer("", [("f", "{\"a\": 1}")])),
+      ("\n<|python_tag|>{\"name\": \"f\", \"parameters\": {}}", Answer("", [("f", "{}")])),
+      (
+        "{\"name\": \"f\", \"parameters\": {\"a\": 1}}; {\"name\": \"g\", \"parameters\": {\"b\": 2}}",
+        Answer("", [("f", "{\"a\": 1}"), ("g", "{\"b\": 2}")])
+      ),
+      ("{\"answer\": 42}", Answer("{\"answer\": 42}")),
+      ("{not json", Answer("{not json")),
+      ("<|python_tag|>print(1)", Answer("<|python_tag|>print(1)")),
+    ])
+  func llama(text: String, expected: Answer) {
+    for pieces in [1, 2, 3, 7, 1_000] {
+      #expect(Self.parse(text, .llama, pieces: pieces) == expected, "\(pieces)")
+    }
+  }
+
+  @Test("arguments stream as they come, after the call's name")
+  func streams() {
+    var parser = ToolCallParser(format: .qwen) { "id\($0)" }
+    #expect(parser.append("Hi <tool_call>{\"name\": \"f\", ") == [.content("Hi")])
+    #expect(
+      parser.append("\"arguments\": {\"ci") == [.call(index: 0, id: "id0", name: "f"), .arguments(index: 0, text: "{\"ci")])
+    #expect(parser.append("ty\"") == [.arguments(index: 0, text: "ty\"")])
+    #expect(parser.append(": 1}}") == [.arguments(index: 0, text: ": 1}")])
+    #expect(parser.append("</tool_call>").isEmpty)
+    #expect(parser.finish().isEmpty && parser.callCount == 1)
+  }
+
+  @Test("no text makes the parser lose its way", arguments: ToolCallFormat.allCases)
+  func fuzz(format: ToolCallFormat) {
+    var generator = SeededGenerator(seed: 8)
+    let parts = [
+      "<tool_call>", "</tool_call>", "{", "}", "\"name\"", "\"arguments\"", "\"parameters\"", ":", ",", "\"f\"", "[", "]", "\\", "\"",
+      " ", "\n", "1", "é", "<", "<|python_tag|>", ";",
+    ]
+    for _ in 0..<2_000 {
+      let text = (0..<Int.random(in: 1...14, using: &generator)).map { _ in parts.randomElement(using: &generator) ?? "" }
+        .joined()
+      let whole = Self.parse(text, format, pieces: 1_000)
+      #expect(Self.parse(text, format, pieces: 1) == whole, "\(text)")
+      // What holds no call stays as it is.
+      if whole.calls.isEmpty, !text.contains("</tool_call>") { #expect(whole.content == text) }
+    }
+  }
+
+  @Test("required calls are calls of the tools with valid arguments", arguments: ToolCallFormat.allCases)
+  func requiredCalls(format: ToolCallFormat) throws {
+    let writer = try RandomWriter()
+    let tools = try ToolDefinition.list(
+      JSONValue(
+        parsing: #"""
+          [{"type": "function", "function": {"name": "get_weather", "parameters": {"type": "object",
+            "properties": {"city": {"type": "string", "maxLength": 8}, "days": {"type": "integer", "minimum": 1, "maximum": 7}},
+            "required": ["city", "days"]}}},
+           {"type": "function", "function": {"name": "now"}}]
+          """#))
+    let constraint = try writer.compiler.toolCalls(tools, format: format)
+    let validator = PlainValidator(root: try #require(tools[0].parameters))
+    var count = 0
+    for seed in 0..<20 {
+      guard let text = try writer.write(constraint, seed: UInt64(seed)) else { continue }
+      let answer = Self.parse(text, format, names: ["get_weather", "now"], pieces: 5)
+      #expect(answer.content == "" && !answer.calls.isEmpty, "\(text)")
+      for call in answer.calls where call.name == "get_weather" {
+        count += 1
+        #expect(validator.isValid(try JSONValue(parsing: call.arguments)), "\(call.arguments)")
+      }
+    }
+    #expect(count > 0)
+    let choice = try ToolChoice(["type": "function", "function": ["name": "now"]], tools: tools)
+    #expect(choice == .named("now"))
+    #expect(throws: ConstraintError.self) {
+      try ToolChoice(["type": "function", "function": ["name": "never"]], tools: tools)
+    }
+  }
+
+  @Test("errors in a tool's schema name its path in the request")
+  func errorPaths() throws {
+    let writer = try RandomWriter()
+    let tools = try ToolDefinition.list(
+      JSONValue(parsing: ##"[{"type":"function","function":{"name":"f","parameters":{"properties":{"x":{"not":{}}}}}}]"##))
+    let error = #expect(throws: ConstraintError.self) { try writer.compiler.toolCalls(tools, format: .qwen) }
+    #expect(error?.path == "/tools/0/function/parameters/properties/x/not")
+  }
+
+  @Test(
+    "a thought is told from the answer however the text is cut",
+    arguments: [
+      ("<think>\nHm.\n</think>\n\nYes.", false, "Hm.\n", "Yes."), ("Yes. <think>", false, "", "Yes. <think>"),
+      ("Hm.</think>Yes.", true, "Hm.", "Yes."), ("<think></think>\n\nYes.", false, "", "Yes."),
+      ("<think>on and on </thi", false, "on and on </thi", ""), ("  <thi", false, "", "  <thi"),
+    ])
+  func reasoning(text: String, startsInside: Bool, thought: String, content: String) {
+    for size in [1, 2, 5, 100] {
+      var splitter = ReasoningSplitter(startsInside: startsInside)
+      var (gotThought, gotContent) = ("", "")
+      var rest = Array(text)[...]
+      var pieces: [ReasoningSplitter.Piece] = []
+      while !rest.isEmpty {
+        pieces += splitter.append(String(rest.prefix(size)))
+        rest = rest.dropFirst(size)
+      }
+      for piece in pieces + splitter.finish() {
+        switch piece {
+        case .reasoning(let text): gotThought += text
+        case .content(let text): gotContent += text
+        }
+      }
+      #expect(gotThought == thought && gotContent == content, "\(size)")
+    }
+    #expect(ReasoningSplitter.startsInside(prompt: "assistant\n<think>\n"))
+  }
+}
