@@ -99,5 +99,13 @@ let package = Package(
         "Tensor",
       ],
       swiftSettings: strict),
+    .testTarget(
+      name: "OpenAIServerTests",
+      dependencies: [
+        "TestSupport", "OpenAIServer", "Speculation", "Tokenization", .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"), .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "FlyingSocks", package: "FlyingFox"),
+      ],
+      swiftSettings: strict),
   ]
 )

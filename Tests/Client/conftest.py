@@ -5,6 +5,7 @@ import pathlib
 import re
 import signal
 import subprocess
+import threading
 
 import httpx2 as httpx
 import openai
@@ -20,27 +21,43 @@ NAME = "foretoken-reference-target"
 class Server:
     """A running server."""
 
-    def __init__(self, *arguments: str, speculation: bool = True, environment: dict[str, str] | None = None):
-        command = [PROGRAM, "serve", TARGET, "--port", "0", *arguments]
+    PROGRAM = PROGRAM
+
+    def __init__(
+        self, *arguments: str, target: str = TARGET, speculation: bool = True,
+        environment: dict[str, str] | None = None
+    ):
+        command = [PROGRAM, "serve", target, "--port", "0", *arguments]
         if speculation:
             command += ["--draft-model", DRAFT]
         self.process = subprocess.Popen(
             command, stderr=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})})
         self.log: list[str] = []
+        self.url = ""
+        listening = threading.Event()
+        # The log is read all the time: a full pipe would hold up the server.
+        self.reading = threading.Thread(target=self._read, args=(listening,), daemon=True)
+        self.reading.start()
+        listening.wait(60)
+        if not self.url:
+            self.process.kill()
+            self.reading.join()
+            raise RuntimeError("the server did not start:\n" + "".join(self.log))
+
+    def _read(self, listening: threading.Event) -> None:
         for line in self.process.stderr:
             self.log.append(line)
-            if found := re.search(r"address=(http://\S+)", line):
-                self.url = found[1]
-                break
-        else:
-            raise RuntimeError("the server did not start:\n" + "".join(self.log))
+            if found := re.search(r"http://[0-9.]+:[0-9]+", line):
+                self.url = self.url or found[0]
+                listening.set()
+        listening.set()
 
     def stop(self, how: int = signal.SIGTERM) -> int:
         """Sends a signal and waits for the end; gives the exit status. The log is complete then."""
         self.process.send_signal(how)
-        _, rest = self.process.communicate(timeout=60)
-        self.log += (rest or "").splitlines(keepends=True)
-        return self.process.returncode
+        status = self.process.wait(timeout=60)
+        self.reading.join()
+        return status
 
     def openai(self, key: str = "none") -> openai.OpenAI:
         return openai.OpenAI(base_url=self.url + "/v1", api_key=key, max_retries=0, timeout=60)

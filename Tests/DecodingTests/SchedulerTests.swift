@@ -89,6 +89,41 @@ import Testing
     #expect(Self.text(scheduler.schedule { _ in 0 }) == "B:prefill 0..<9 end", "and starts over")
   }
 
+  @Test("a prompt that is scored is read in pieces that logits fit for, beside others' decoding")
+  func scoredPrompts() {
+    var scheduler = Self.scheduler(rows: 32, sequences: 2, blocks: 16, logitRows: 6)
+    scheduler.add(RequestID(0), known: 3, remaining: 10)
+    var pass = scheduler.schedule { _ in 0 }
+    scheduler.commit(pass[0], appended: 1)
+    scheduler.add(RequestID(1), known: 8, remaining: 10, scored: 8)
+    pass = scheduler.schedule { _ in 1 }
+    #expect(Self.text(pass) == "A:decode 3 +1, B:prefill 0..<4")
+    #expect(pass.map(\.logitCount) == [1, 4])
+    scheduler.commit(pass[0], accepted: 0, appended: 1)
+    scheduler.commit(pass[1])
+    pass = scheduler.schedule { _ in 1 }
+    #expect(Self.text(pass) == "A:decode 4 +1, B:prefill 4..<8 end")
+    #expect(pass.map(\.logitCount) == [1, 4])
+    scheduler.commit(pass[1], appended: 1)
+    scheduler.remove(RequestID(0))
+    pass = scheduler.schedule { _ in 1 }
+    #expect(Self.text(pass) == "B:decode 8 +1" && pass[0].logitCount == 1, "and then decodes like any other")
+  }
+
+  @Test("lower priorities are admitted first, equal ones in order, a preempted one before its equals")
+  func priorities() {
+    var scheduler = Self.scheduler(rows: 64, sequences: 1, blocks: 16)
+    for (number, priority) in [0, 5, 0, -1].enumerated() {
+      scheduler.add(RequestID(number), known: 2, remaining: 1, priority: priority)
+    }
+    var order: [Int] = []
+    while let share = scheduler.schedule(window: { _ in 0 }).first {
+      order.append(share.request.number)
+      scheduler.remove(share.request)
+    }
+    #expect(order == [3, 0, 2, 1])
+  }
+
   @Test("random traffic: every request ends, no pass exceeds its limits, no block is lost")
   func randomTraffic() {
     var generator = SeededGenerator(seed: 8)
@@ -100,7 +135,10 @@ import Testing
       for number in 0..<8 {
         let tokens = Int.random(in: 1...20, using: &generator)
         left[RequestID(number)] = tokens
-        scheduler.add(RequestID(number), known: Int.random(in: 1...40, using: &generator), remaining: tokens)
+        let known = Int.random(in: 1...40, using: &generator)
+        scheduler.add(
+          RequestID(number), known: known, remaining: tokens,
+          scored: Bool.random(using: &generator) ? known : 0, priority: Int.random(in: 0...2, using: &generator))
       }
       var passes = 0
       while !scheduler.isIdle, passes < 5_000 {
@@ -108,7 +146,8 @@ import Testing
         let pass = scheduler.schedule { _ in Int.random(in: 0...5, using: &generator) }
         #expect(!pass.isEmpty, "work is left and nothing is scheduled")
         #expect(pass.reduce(0) { $0 + $1.positions.count + $1.window } <= limits.rows)
-        #expect(pass.reduce(0) { $0 + ($1.reachesEnd ? 1 + $1.window : 0) } <= limits.logits)
+        #expect(pass.reduce(0) { $0 + $1.logitCount + $1.window } <= limits.logits)
+        #expect(pass.allSatisfy { !$0.reachesEnd || $0.logitCount > 0 })
         let held = pass.flatMap { scheduler.blocks(of: $0.request) }
         #expect(Set(held).count == held.count)
         for share in pass {

@@ -1,7 +1,7 @@
 /// Splits an answer's text into what the API keeps apart, as the text comes.
 ///
 /// The seam for formats of models: thoughts, tool calls. Parsers may be put one behind the other.
-protocol AnswerParser: Sendable {
+package protocol AnswerParser: Sendable {
   /// The parts that `text` completes.
   mutating func consume(_ text: String) -> [AnswerPart]
   /// The rest, once the answer has ended.
@@ -9,7 +9,7 @@ protocol AnswerParser: Sendable {
 }
 
 /// A piece of an answer.
-enum AnswerPart: Sendable, Equatable {
+package enum AnswerPart: Sendable, Equatable {
   /// What the user reads.
   case content(String)
   /// What the model thought before it answered.

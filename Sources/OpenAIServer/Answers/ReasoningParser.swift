@@ -1,7 +1,7 @@
 /// Keeps thoughts apart: what an answer begins with between `<think>` and `</think>`.
 ///
 /// A chat template may have opened the thoughts already, at the end of the prompt.
-struct ReasoningParser: AnswerParser {
+package struct ReasoningParser: AnswerParser {
   static let opening = "<think>"
   static let closing = "</think>"
 
@@ -19,7 +19,7 @@ struct ReasoningParser: AnswerParser {
   private var held = ""
 
   /// A parser for the answer to `prompt`.
-  init(prompt: String) {
+  package init(prompt: String) {
     let lastOpening = prompt.range(of: Self.opening, backwards: true)
     let lastClosing = prompt.range(of: Self.closing, backwards: true)
     switch (lastOpening, lastClosing) {
@@ -31,14 +31,14 @@ struct ReasoningParser: AnswerParser {
     }
   }
 
-  mutating func consume(_ text: String) -> [AnswerPart] {
+  package mutating func consume(_ text: String) -> [AnswerPart] {
     held += text
     var parts: [AnswerPart] = []
     while let part = step() { parts.append(part) }
     return parts
   }
 
-  mutating func finish() -> [AnswerPart] {
+  package mutating func finish() -> [AnswerPart] {
     let rest = held
     held = ""
     switch state {

@@ -1,17 +1,17 @@
 internal import Synchronization
 
 /// Bounds how many answers are being computed or waited for.
-final class AdmissionGate: Sendable {
+package final class AdmissionGate: Sendable {
   /// Most answers at one time.
   let limit: Int
   private let admitted = Mutex(0)
 
-  init(limit: Int) { self.limit = limit }
+  package init(limit: Int) { self.limit = limit }
 
   /// Room for `count` answers until the ticket is dropped.
   ///
   /// - Throws: 429 when there is not enough room now, 400 when there never is.
-  func admit(_ count: Int) throws(APIError) -> Ticket {
+  package func admit(_ count: Int) throws(APIError) -> Ticket {
     guard count <= limit else {
       throw APIError.badRequest(
         "the request asks for \(count) answers (prompts times n); expected at most \(limit)", parameter: "n")
@@ -26,7 +26,7 @@ final class AdmissionGate: Sendable {
   }
 
   /// A place among the admitted.
-  final class Ticket: Sendable {
+  package final class Ticket: Sendable {
     private let gate: AdmissionGate
     private let count: Int
 

@@ -1,28 +1,28 @@
 /// Writes Prometheus' text format.
-struct ExpositionText {
-  private(set) var text = ""
+package struct ExpositionText {
+  package private(set) var text = ""
   private let labels: String
 
-  init(labels: [(String, String)]) {
+  package init(labels: [(String, String)]) {
     self.labels = labels.map { "\($0)=\"\(Self.escaped($1))\"" }.joined(separator: ",")
   }
 
-  mutating func gauge(_ name: String, _ help: String, _ value: Double) {
+  package mutating func gauge(_ name: String, _ help: String, _ value: Double) {
     head(name, help, "gauge")
     line(name, value: "\(value)")
   }
 
-  mutating func counter(_ name: String, _ help: String, _ value: Int) {
+  package mutating func counter(_ name: String, _ help: String, _ value: Int) {
     head(name + "_total", help, "counter")
     line(name + "_total", value: "\(Double(value))")
   }
 
-  mutating func counters(_ name: String, _ help: String, label: String, _ values: [(String, Int)]) {
+  package mutating func counters(_ name: String, _ help: String, label: String, _ values: [(String, Int)]) {
     head(name + "_total", help, "counter")
     for (key, value) in values { line(name + "_total", extra: "\(label)=\"\(key)\"", value: "\(Double(value))") }
   }
 
-  mutating func histogram(_ name: String, _ help: String, _ histogram: Histogram) {
+  package mutating func histogram(_ name: String, _ help: String, _ histogram: Histogram) {
     head(name, help, "histogram")
     var count = 0
     for (bound, bucket) in zip(histogram.bounds, histogram.counts) {
@@ -34,7 +34,7 @@ struct ExpositionText {
     line(name + "_sum", value: "\(histogram.sum)")
   }
 
-  mutating func responses(_ counts: [(method: String, handler: String, status: Int, count: Int)]) {
+  package mutating func responses(_ counts: [(method: String, handler: String, status: Int, count: Int)]) {
     head("http_requests_total", "HTTP responses given.", "counter")
     for entry in counts {
       text +=

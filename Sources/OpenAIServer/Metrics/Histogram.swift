@@ -1,22 +1,22 @@
 /// Counts of observations by upper bounds, as Prometheus has them.
-struct Histogram: Sendable {
+package struct Histogram: Sendable {
   /// Upper bounds, ascending; one more bucket takes the rest.
-  let bounds: [Double]
-  private(set) var counts: [Int]
-  private(set) var sum = 0.0
+  package let bounds: [Double]
+  package private(set) var counts: [Int]
+  package private(set) var sum = 0.0
 
-  init(bounds: [Double]) {
+  package init(bounds: [Double]) {
     self.bounds = bounds
     counts = Array(repeating: 0, count: bounds.count + 1)
   }
 
-  mutating func observe(_ value: Double) {
+  package mutating func observe(_ value: Double) {
     counts[bounds.firstIndex { value <= $0 } ?? bounds.count] += 1
     sum += value
   }
 
   /// Number of observations.
-  var count: Int { counts.reduce(0, +) }
+  package var count: Int { counts.reduce(0, +) }
 
   /// From a fraction of a millisecond to minutes: times between tokens and to the first one.
   static let tokenSeconds: [Double] = [

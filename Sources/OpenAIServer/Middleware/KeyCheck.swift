@@ -25,17 +25,6 @@ struct KeyCheck: RouterMiddleware {
     guard bytes.count >= scheme.count,
       zip(bytes, scheme).allSatisfy({ $0 | 0x20 == $1 })
     else { return false }
-    let given = bytes.dropFirst(scheme.count)
-    // Every key is compared to its end, whatever the result so far.
-    return keys.reduce(false) { found, key in Self.areEqual(given, key) || found }
-  }
-
-  /// Whether both are equal, in a time that depends only on the length of `given`.
-  static func areEqual(_ given: ArraySlice<UInt8>, _ key: [UInt8]) -> Bool {
-    var difference = given.count ^ key.count
-    for (place, byte) in given.enumerated() {
-      difference |= Int(byte ^ (key.isEmpty ? 0xFF : key[place % key.count]))
-    }
-    return difference == 0
+    return SecretComparison.matches(bytes.dropFirst(scheme.count), anyOf: keys)
   }
 }

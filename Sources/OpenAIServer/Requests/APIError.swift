@@ -1,22 +1,22 @@
 internal import Decoding
-internal import HTTPTypes
+package import HTTPTypes
 internal import Tokenization
 
 /// An error in the shape that OpenAI's API gives it.
-struct APIError: Error, Sendable, CustomStringConvertible {
-  let status: HTTPResponse.Status
+package struct APIError: Error, Sendable, CustomStringConvertible {
+  package let status: HTTPResponse.Status
   /// One sentence: what was found, what was expected.
-  let message: String
+  package let message: String
   /// `type` in the API.
-  let kind: String
+  package let kind: String
   /// The field at fault.
-  let parameter: String?
+  package let parameter: String?
   /// A name for programs.
-  let code: String?
+  package let code: String?
   /// When to try again.
-  let retryAfterSeconds: Int?
+  package let retryAfterSeconds: Int?
   /// Methods that the path takes, for 405.
-  let allow: String?
+  package let allow: String?
 
   init(
     _ status: HTTPResponse.Status, _ message: String, kind: String, parameter: String? = nil, code: String? = nil,
@@ -60,7 +60,7 @@ struct APIError: Error, Sendable, CustomStringConvertible {
     APIError(.internalServerError, "the answer could not be finished: \(reason)", kind: "server_error")
   }
 
-  var description: String { message }
+  package var description: String { message }
 
   /// `{"error": {…}}`.
   var json: JSONValue {

@@ -1,9 +1,9 @@
-internal import NIOCore
+package import NIOCore
 internal import Synchronization
-internal import Tokenization
+package import Tokenization
 
 /// Server-sent events between those who write answers and the one who sends them to the client. Bounded in bytes.
-final class EventQueue: Sendable {
+package final class EventQueue: Sendable {
   private struct State {
     var pending = ByteBuffer()
     var isFinished = false
@@ -31,16 +31,16 @@ final class EventQueue: Sendable {
   private let state = Mutex(State())
 
   /// - Parameter limit: bytes that may wait for the sender.
-  init(limit: Int) { self.limit = limit }
+  package init(limit: Int) { self.limit = limit }
 
   /// Adds an event.
   ///
   /// - Returns: false when the stream takes no more: it is finished, or its reader has fallen too far behind.
-  func push(_ event: JSONValue) -> Bool { push(text: event.serialized()) }
+  package func push(_ event: JSONValue) -> Bool { push(text: event.serialized()) }
 
   /// Adds an event with this data.
   @discardableResult
-  func push(text: String) -> Bool {
+  package func push(text: String) -> Bool {
     change { state in
       guard !state.isFinished else { return false }
       guard state.pending.readableBytes + text.utf8.count <= limit else {
@@ -53,13 +53,13 @@ final class EventQueue: Sendable {
   }
 
   /// Ends the stream after what is in it.
-  func finish() { change { $0.isFinished = true } }
+  package func finish() { change { $0.isFinished = true } }
 
   /// Ends the stream with an error, after what is in it.
-  func fail(_ error: APIError) { change { Self.cut(&$0, because: error) } }
+  package func fail(_ error: APIError) { change { Self.cut(&$0, because: error) } }
 
   /// All events that have come since the last call; waits for one. `nil` at the end.
-  func next() async -> ByteBuffer? {
+  package func next() async -> ByteBuffer? {
     await withCheckedContinuation { continuation in
       change { state in
         state.sendingSince = nil
@@ -69,10 +69,10 @@ final class EventQueue: Sendable {
   }
 
   /// How long the sender has been busy with what it took last.
-  var sendingTime: Duration? { state.withLock(\.sendingSince).map { ContinuousClock.now - $0 } }
+  package var sendingTime: Duration? { state.withLock(\.sendingSince).map { ContinuousClock.now - $0 } }
 
   /// Whether the reader fell too far behind or the stream failed.
-  var isCut: Bool { state.withLock(\.isCut) }
+  package var isCut: Bool { state.withLock(\.isCut) }
 
   @discardableResult
   private func change<Result: Sendable>(_ body: (inout State) -> Result) -> Result {

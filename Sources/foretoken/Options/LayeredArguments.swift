@@ -38,23 +38,9 @@ struct LayeredArguments {
     commandLine: [String], environment: [String: String], flags: Set<String>, switches: Set<String> = []
   ) throws {
     arguments = commandLine
-    var given: Set<String> = []
-    for (place, argument) in commandLine.enumerated() where argument.hasPrefix("-") && argument.count > 1 {
-      let parts = argument.drop { $0 == "-" }.split(separator: "=", maxSplits: 1)
-      guard let name = parts.first.map(String.init) else { continue }
-      let flag = name == "m" ? "model" : name
-      given.insert(flag)
-      let next = place + 1 < commandLine.count ? commandLine[place + 1] : ""
-      let value = parts.count > 1 ? String(parts[1]) : switches.contains(flag) ? "true" : next
-      settings.append(Setting(flag: flag, value: value, source: .commandLine))
-    }
-    if let first = commandLine.first, !first.hasPrefix("-") {
-      given.insert("model")
-      settings.append(Setting(flag: "model", value: first, source: .commandLine))
-    }
-    // What environment and file know about as well: the file itself.
-    let path =
-      settings.first { $0.flag == "config" }?.value ?? environment[Self.prefix + "CONFIG"]
+    settings = Self.settings(of: commandLine, switches: switches)
+    var given = Set(settings.map(\.flag))
+    let path = settings.last { $0.flag == "config" }?.value ?? environment[Self.prefix + "CONFIG"]
     for flag in flags.sorted() where flag != "config" && !given.contains(flag) {
       let name = Self.prefix + flag.uppercased().replacing("-", with: "_")
       guard let value = environment[name], !value.isEmpty else { continue }
@@ -72,6 +58,24 @@ struct LayeredArguments {
     settings.map { setting in
       "\(setting.flag) = \(Self.secrets.contains(setting.flag) ? "(hidden)" : setting.value) (\(setting.source.rawValue))"
     }
+  }
+
+  /// What the command line itself says; what is no flag and no flag's value is the model.
+  private static func settings(of commandLine: [String], switches: Set<String>) -> [Setting] {
+    var settings: [Setting] = []
+    var rest = commandLine[...]
+    while let argument = rest.popFirst() {
+      guard argument.hasPrefix("-"), argument.count > 1 else {
+        settings.append(Setting(flag: "model", value: argument, source: .commandLine))
+        continue
+      }
+      let parts = argument.drop { $0 == "-" }.split(separator: "=", maxSplits: 1).map(String.init)
+      guard let name = parts.first else { continue }
+      let flag = name == "m" ? "model" : name
+      let value = parts.count > 1 ? parts[1] : switches.contains(flag) ? "true" : rest.popFirst() ?? ""
+      settings.append(Setting(flag: flag, value: value, source: .commandLine))
+    }
+    return settings
   }
 
   private mutating func add(_ values: [String], of flag: String, from source: Source, _ switches: Set<String>) {

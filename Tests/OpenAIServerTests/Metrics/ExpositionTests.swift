@@ -1,0 +1,33 @@
+import OpenAIServer
+import Testing
+
+@Suite struct ExpositionTests {
+  @Test("a histogram's buckets add up, its bounds are included")
+  func histogram() {
+    var histogram = Histogram(bounds: [1, 2.5])
+    for value in [0.5, 1, 2, 99] { histogram.observe(value) }
+    #expect(histogram.counts == [2, 1, 1] && histogram.count == 4 && histogram.sum == 102.5)
+    var text = ExpositionText(labels: [("model_name", "m")])
+    text.histogram("h", "Help.", histogram)
+    #expect(
+      text.text == """
+        # HELP h Help.
+        # TYPE h histogram
+        h_bucket{model_name="m",le="1.0"} 2.0
+        h_bucket{model_name="m",le="2.5"} 3.0
+        h_bucket{model_name="m",le="+Inf"} 4.0
+        h_count{model_name="m"} 4.0
+        h_sum{model_name="m"} 102.5
+
+        """)
+  }
+
+  @Test("counters end in _total; labels are escaped")
+  func counters() {
+    var text = ExpositionText(labels: [("model_name", "a\"b\\c\nd")])
+    text.counter("c", "Help.", 3)
+    text.counters("p", "Help.", label: "position", [("0", 1)])
+    #expect(text.text.contains("c_total{model_name=\"a\\\"b\\\\c\\nd\"} 3.0\n"))
+    #expect(text.text.contains("# TYPE p_total counter\n") && text.text.contains(",position=\"0\"} 1.0\n"))
+  }
+}

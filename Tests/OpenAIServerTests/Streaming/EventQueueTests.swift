@@ -1,0 +1,54 @@
+import NIOCore
+import OpenAIServer
+import Testing
+import Tokenization
+
+@Suite struct EventQueueTests {
+  static func text(_ buffer: ByteBuffer?) -> String? { buffer.map { String(buffer: $0) } }
+
+  @Test("events that have come are taken together, in order, and the end follows them")
+  func order() async {
+    let queue = EventQueue(limit: 1000)
+    #expect(queue.push(["a": 1]))
+    queue.push(text: "[DONE]")
+    queue.finish()
+    #expect(!queue.push("late"))
+    #expect(Self.text(await queue.next()) == "data: {\"a\":1}\n\ndata: [DONE]\n\n")
+    #expect(await queue.next() == nil)
+  }
+
+  @Test("a sender that waits gets what comes")
+  func waiting() async {
+    let queue = EventQueue(limit: 1000)
+    async let first = queue.next()
+    await Task.yield()
+    #expect(queue.push(1))
+    #expect(Self.text(await first) == "data: 1\n\n")
+    async let second = queue.next()
+    queue.finish()
+    #expect(await second == nil)
+  }
+
+  @Test("a reader that falls too far behind is told so after what it has")
+  func overflow() async {
+    let queue = EventQueue(limit: 20)
+    #expect(queue.push("0123456789"))
+    #expect(!queue.push("0123456789"))
+    #expect(queue.isCut)
+    let text = Self.text(await queue.next()) ?? ""
+    #expect(text.hasPrefix("data: \"0123456789\"\n\ndata: {\"error\":") && text.contains("reader_too_slow"))
+    #expect(await queue.next() == nil)
+  }
+
+  @Test("the time counts while the sender is busy")
+  func sendingTime() async {
+    let queue = EventQueue(limit: 1000)
+    #expect(queue.sendingTime == nil)
+    #expect(queue.push(1))
+    _ = await queue.next()
+    #expect(queue.sendingTime != nil)
+    queue.finish()
+    _ = await queue.next()
+    #expect(queue.sendingTime == nil)
+  }
+}
