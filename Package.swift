@@ -40,10 +40,11 @@ let package = Package(
     .target(
       name: "Speculation", dependencies: ["Tensor", "ModelFiles", "Tokenization", "Transformer", "Decoding"],
       swiftSettings: strict),
+    .target(name: "Benchmarking", dependencies: ["Tensor", "ModelFiles", "Transformer"], swiftSettings: strict),
     .executableTarget(
       name: "foretoken",
       dependencies: [
-        "CForetokenEditline", "Tensor", "ModelFiles", "Tokenization", "Transformer", "Decoding", "Speculation",
+        "CForetokenEditline", "Tensor", "ModelFiles", "Tokenization", "Transformer", "Decoding", "Speculation", "Benchmarking",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),

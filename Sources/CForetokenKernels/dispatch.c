@@ -50,3 +50,11 @@ void ft_attention(ft_instruction_set set, const ft_attention_task *task, const f
                   float *scratch) {
   kernels(set)->attention(task, query, length, output, scratch);
 }
+
+uint32_t ft_read_memory(ft_instruction_set set, const void *memory, size_t bytes, size_t streams) {
+  return kernels(set)->read_memory(memory, bytes, streams);
+}
+uint64_t ft_multiply(ft_instruction_set set, ft_arithmetic arithmetic, size_t iterations, uint32_t *result) {
+  return arithmetic == FT_BYTES ? kernels(set)->multiply_bytes(iterations, result)
+                                : kernels(set)->multiply_floats(iterations, result);
+}

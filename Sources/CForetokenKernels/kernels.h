@@ -14,10 +14,16 @@ typedef struct {
   size_t (*argmax)(const float *, size_t);
   void (*norm_rotate)(float *, size_t, const float *, float, const float *, const float *);
   void (*attention)(const ft_attention_task *, const float *, size_t, float *, float *);
+  uint32_t (*read_memory)(const uint8_t *, size_t, size_t);
+  uint64_t (*multiply_bytes)(size_t, uint32_t *);
+  uint64_t (*multiply_floats)(size_t, uint32_t *);
 } ft_kernels;
 
 #define FT_KERNELS \
-  { FT_NAME(quantize_rows), FT_NAME(linear), FT_NAME(rms_norm), FT_NAME(argmax), FT_NAME(norm_rotate), FT_NAME(attention) }
+  { \
+    FT_NAME(quantize_rows), FT_NAME(linear), FT_NAME(rms_norm), FT_NAME(argmax), FT_NAME(norm_rotate), \
+      FT_NAME(attention), FT_NAME(read_memory), FT_NAME(multiply_bytes), FT_NAME(multiply_floats) \
+  }
 
 extern const ft_kernels ft_kernels_portable;
 #if defined(__x86_64__)

@@ -9,6 +9,7 @@
 
 #include "attention.inc"
 #include "linear.inc"
+#include "roofline.inc"
 #include "rows.inc"
 
 const ft_kernels ft_kernels_avx512 = FT_KERNELS;

@@ -156,3 +156,60 @@ void ft_store_key_value(uint16_t *key_block, uint16_t *value_block, size_t slot,
     value_block[slot * head_size + d] = to_half(value[d]);
   }
 }
+
+/// The next number of a sequence that starts at any seed (Steele, Lea, Flood, "SplitMix", 2014).
+static uint64_t next_random(uint64_t *state) {
+  uint64_t z = *state += 0x9E3779B97F4A7C15u;
+  z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
+  z = (z ^ z >> 27) * 0x94D049BB133111EBu;
+  return z ^ z >> 31;
+}
+
+static void fill_random(uint8_t *output, size_t count, uint64_t *state) {
+  for (size_t i = 0; i < count; i += 8) {
+    uint64_t bits = next_random(state);
+    memcpy(output + i, &bits, count - i < 8 ? count - i : 8);
+  }
+}
+
+void ft_fill_random_panel(ft_weight_format format, size_t columns, uint64_t seed, uint8_t *panel) {
+  size_t packed = ft_packed_columns(format, columns);
+  float deviation = 1.0f / sqrtf((float)columns);
+  switch (format) {
+  case FT_WEIGHT_BFLOAT16:
+    fill_random(panel, packed * FT_PANEL * 2, &seed);
+    for (size_t i = 0; i < packed * FT_PANEL; i++) {
+      // Sign and fraction are random; the exponent is that of the deviation.
+      uint16_t bits;
+      memcpy(&bits, panel + 2 * i, 2);
+      bits = (uint16_t)((bits & 0x807F) | (to_bits(deviation) >> 16 & 0x7F80));
+      memcpy(panel + 2 * i, &bits, 2);
+    }
+    break;
+  case FT_WEIGHT_INT8: {
+    fill_random(panel, packed * FT_PANEL, &seed);
+    int32_t sums[FT_PANEL] = {0};
+    for (size_t i = 0; i < packed * FT_PANEL; i++) {
+      if (panel[i] == 0x80) panel[i] = 0x81;
+      sums[i / 4 % FT_PANEL] += (int8_t)panel[i];
+    }
+    float scale = deviation / 73.0f;
+    for (size_t r = 0; r < FT_PANEL; r++) memcpy(panel + packed * FT_PANEL + r * sizeof(float), &scale, sizeof(float));
+    memcpy(panel + packed * FT_PANEL + FT_PANEL * sizeof(float), sums, sizeof(sums));
+    break;
+  }
+  case FT_WEIGHT_INT4:
+    for (size_t g = 0; g < packed / FT_GROUP; g++) {
+      uint8_t *group = panel + g * (32 + 256);
+      uint16_t half = to_half(deviation / 4.6f);
+      for (size_t r = 0; r < FT_PANEL; r++) memcpy(group + r * 2, &half, 2);
+      fill_random(group + 32, 256, &seed);
+    }
+    break;
+  }
+}
+
+void ft_fill_random_halves(uint64_t seed, size_t count, uint16_t *output) {
+  fill_random((uint8_t *)output, count * 2, &seed);
+  for (size_t i = 0; i < count; i++) output[i] = (uint16_t)((output[i] & 0x83FF) | 0x3400);
+}

@@ -15,5 +15,6 @@ struct Foretoken: AsyncParsableCommand {
     version: "0.1.0",
     subcommands: [
       Generate.self, Chat.self, Demo.self, Tokenize.self, Perplexity.self, Inspect.self, Pull.self,
+      Bench.self,
     ])
 }

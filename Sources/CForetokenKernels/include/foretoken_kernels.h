@@ -36,6 +36,11 @@ void ft_pack_panel(ft_weight_format format, ft_element element, const void *cons
 /// Converts checkpoint elements to floats, exactly.
 void ft_to_float(ft_element element, const void *source, size_t count, float *output);
 
+/// Fills one panel with random weights whose products with a row of unit variance have about unit variance.
+void ft_fill_random_panel(ft_weight_format format, size_t columns, uint64_t seed, uint8_t *panel);
+/// Fills a KV cache with random halves of magnitudes from 0.25 to 0.5.
+void ft_fill_random_halves(uint64_t seed, size_t count, uint16_t *output);
+
 // --- Matrix products -----------------------------------------------------------------------------------------------
 
 /// Input rows quantised to eight bits, one scale a row.
@@ -105,3 +110,12 @@ typedef struct {
 /// `scratch` holds head_size floats, rounded up to a multiple of 16.
 void ft_attention(ft_instruction_set set, const ft_attention_task *task, const float *query, size_t length, float *output,
                   float *scratch);
+
+// --- Ceilings ------------------------------------------------------------------------------------------------------
+
+typedef enum { FT_BYTES = 0, FT_FLOATS = 1 } ft_arithmetic;
+
+/// Reads memory and nothing else, as `streams` parts side by side; returns a value that depends on all of it.
+uint32_t ft_read_memory(ft_instruction_set set, const void *memory, size_t bytes, size_t streams);
+/// Multiplies and adds in registers and nothing else; returns the number of products.
+uint64_t ft_multiply(ft_instruction_set set, ft_arithmetic arithmetic, size_t iterations, uint32_t *result);
