@@ -6,6 +6,7 @@
 
 #include "attention.inc"
 #include "linear.inc"
+#include "packing.inc"
 #include "roofline.inc"
 #include "rows.inc"
 

@@ -95,7 +95,7 @@ internal import CForetokenKernels
     self.columns = columns
     self.format = format
     self.isGatePair = isGatePair
-    let kernelFormat = format.kernelValue
+    let (kernelFormat, set) = (format.kernelValue, InstructionSet.best.kernelValue)
     let panelBytes = ft_panel_bytes(kernelFormat, columns)
     let packedColumns = ft_packed_columns(kernelFormat, columns)
     do {
@@ -119,7 +119,7 @@ internal import CForetokenKernels
           }
           let element = sources.first?.tensor.elementType.kernelValue ?? FT_FLOAT32
           let panel = unsafe output.pointer.assumingMemoryBound(to: UInt8.self) + (first + index) * panelBytes
-          unsafe ft_pack_panel(kernelFormat, element, &pointers, columns, scratch, panel)
+          unsafe ft_pack_panel(set, kernelFormat, element, &pointers, columns, scratch, panel)
         }
       }
       for (tensor, rows) in Self.rowsRead(by: part) {
