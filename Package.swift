@@ -60,11 +60,13 @@ let package = Package(
         .product(name: "Yams", package: "Yams"),
       ],
       resources: [.embedInCode("Resources")], swiftSettings: strict),
+    .target(name: "Benchmarking", dependencies: ["Tensor", "ModelFiles", "Transformer"], swiftSettings: strict),
     .executableTarget(
       name: "foretoken",
       dependencies: [
         "CForetokenEditline", "Tensor", "ModelFiles", "Tokenization", "Transformer", "Decoding", "Speculation",
-        "OpenAIServer", "StructuredOutput", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Benchmarking", "OpenAIServer", "StructuredOutput",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),
       ],
       swiftSettings: strict),

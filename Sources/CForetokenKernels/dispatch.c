@@ -15,7 +15,7 @@ bool ft_is_available(ft_instruction_set set) {
 #endif
 }
 
-static const ft_kernels *kernels(ft_instruction_set set) {
+const ft_kernels *ft_kernels_of(ft_instruction_set set) {
 #if defined(__x86_64__)
   if (set == FT_AVX512) return &ft_kernels_avx512;
   if (set == FT_AVX2) return &ft_kernels_avx2;
@@ -31,25 +31,37 @@ void ft_pause(void) {
 #endif
 }
 
-void ft_quantize_rows(ft_instruction_set set, const float *x, size_t stride, size_t columns, size_t first, size_t count,
-                      const ft_quantized_rows *output) {
-  kernels(set)->quantize_rows(x, stride, columns, first, count, output);
+void ft_prepare_rows(ft_instruction_set set, ft_weight_format format, const float *x, size_t x_stride, size_t columns,
+                     size_t rows, size_t first, size_t count, const ft_prepared_rows *output) {
+  ft_kernels_of(set)->prepare_rows(format, x, x_stride, columns, rows, first, count, output);
 }
 void ft_linear(ft_instruction_set set, const ft_linear_task *task, size_t first, size_t count) {
-  kernels(set)->linear(task, first, count);
+  ft_kernels_of(set)->linear(task, first, count);
 }
 void ft_rms_norm(ft_instruction_set set, const float *x, size_t columns, const float *weight, float epsilon, float *output) {
-  kernels(set)->rms_norm(x, columns, weight, epsilon, output);
+  ft_kernels_of(set)->rms_norm(x, columns, weight, epsilon, output);
 }
-size_t ft_argmax(ft_instruction_set set, const float *values, size_t count) { return kernels(set)->argmax(values, count); }
+size_t ft_argmax(ft_instruction_set set, const float *values, size_t count) { return ft_kernels_of(set)->argmax(values, count); }
 float ft_sum_exp(ft_instruction_set set, const float *values, size_t count, float peak, float scale) {
-  return kernels(set)->sum_exp(values, count, peak, scale);
+  return ft_kernels_of(set)->sum_exp(values, count, peak, scale);
 }
 void ft_norm_rotate(ft_instruction_set set, float *head, size_t head_size, const float *norm, float epsilon,
                     const float *cosines, const float *sines) {
-  kernels(set)->norm_rotate(head, head_size, norm, epsilon, cosines, sines);
+  ft_kernels_of(set)->norm_rotate(head, head_size, norm, epsilon, cosines, sines);
 }
-void ft_attention(ft_instruction_set set, const ft_attention_task *task, const float *query, size_t length, float *output,
+void ft_attention(ft_instruction_set set, const ft_attention_task *task, const ft_attention_query *queries, size_t count,
                   float *scratch) {
-  kernels(set)->attention(task, query, length, output, scratch);
+  ft_kernels_of(set)->attention(task, queries, count, scratch);
+}
+
+uint32_t ft_read_memory(ft_instruction_set set, const void *memory, size_t bytes, size_t streams) {
+  return ft_kernels_of(set)->read_memory(memory, bytes, streams);
+}
+uint64_t ft_multiply(ft_instruction_set set, ft_arithmetic arithmetic, size_t iterations, uint32_t *result) {
+  return arithmetic == FT_BYTES ? ft_kernels_of(set)->multiply_bytes(iterations, result)
+                                : ft_kernels_of(set)->multiply_floats(iterations, result);
+}
+void ft_store_key_value(ft_instruction_set set, uint16_t *key_block, uint16_t *value_block, size_t slot, const float *key,
+                        const float *value, size_t head_size) {
+  ft_kernels_of(set)->store_key_value(key_block, value_block, slot, key, value, head_size);
 }

@@ -9,6 +9,8 @@
 
 #include "attention.inc"
 #include "linear.inc"
+#include "packing.inc"
+#include "roofline.inc"
 #include "rows.inc"
 
 const ft_kernels ft_kernels_avx2 = FT_KERNELS;

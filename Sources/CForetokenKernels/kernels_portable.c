@@ -6,6 +6,8 @@
 
 #include "attention.inc"
 #include "linear.inc"
+#include "packing.inc"
+#include "roofline.inc"
 #include "rows.inc"
 
 const ft_kernels ft_kernels_portable = FT_KERNELS;

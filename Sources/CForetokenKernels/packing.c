@@ -20,9 +20,9 @@ static float from_half(uint16_t bits) {
 }
 
 /// Nearest half, ties to even; saturates, so that no infinity is ever stored.
-static uint16_t to_half(float value) {
+uint16_t ft_to_half(float value) {
   uint32_t bits = to_bits(value), sign = bits >> 16 & 0x8000, magnitude = bits & 0x7FFFFFFF;
-  if (magnitude > 0x7F800000u) return (uint16_t)sign;             // NaN has no place in a cache: zero
+  if (magnitude > 0x7F800000u) return 0;                          // NaN has no place in a cache: zero
   if (magnitude >= 0x477FF000u) return (uint16_t)(sign | 0x7BFF); // above 65504
   if (magnitude < 0x38800000u) {
     // A subnormal half: adding 0.5 lets the addition round at the right bit.
@@ -52,7 +52,7 @@ void ft_to_float(ft_element element, const void *source, size_t count, float *ou
 }
 
 size_t ft_packed_columns(ft_weight_format format, size_t columns) {
-  size_t unit = format == FT_WEIGHT_BFLOAT16 ? 2 : format == FT_WEIGHT_INT8 ? 4 : FT_GROUP;
+  size_t unit = format == FT_WEIGHT_BFLOAT16 ? 2 : format == FT_WEIGHT_INT8 ? 4 : 2 * FT_GROUP;
   return (columns + unit - 1) / unit * unit;
 }
 
@@ -61,7 +61,7 @@ size_t ft_panel_bytes(ft_weight_format format, size_t columns) {
   switch (format) {
   case FT_WEIGHT_BFLOAT16: return packed * FT_PANEL * 2;
   case FT_WEIGHT_INT8: return packed * FT_PANEL + FT_PANEL * (sizeof(float) + sizeof(int32_t));
-  case FT_WEIGHT_INT4: return packed / FT_GROUP * (FT_PANEL * 2 + FT_PANEL * FT_GROUP / 2);
+  case FT_WEIGHT_INT4: return packed / (2 * FT_GROUP) * FT_PAIR_BYTES;
   }
   return 0;
 }
@@ -92,46 +92,8 @@ static void pack_int8(const float *rows, size_t columns, uint8_t *panel) {
   }
 }
 
-/// The scale, representable in half precision, whose four-bit grid -8 ... 7 lies closest to the group's values.
-static float best_scale(const float *values) {
-  float peak = largest_magnitude(values, FT_GROUP);
-  if (peak == 0) return 0;
-  float best = 0, least = INFINITY;
-  for (int candidate = -8; candidate <= 8; candidate++) {
-    // The grid's ends at the peak, from either side, stretched by up to a fifth.
-    for (int sign = -1; sign <= 1; sign += 2) {
-      float scale = from_half(to_half((float)sign * peak / (7.25f + 0.2f * (float)candidate)));
-      if (scale == 0) continue;
-      float error = 0;
-      for (int i = 0; i < FT_GROUP; i++) {
-        float difference = values[i] - scale * (float)nearest(values[i] / scale, -8, 7);
-        error += difference * difference;
-      }
-      if (error < least) least = error, best = scale;
-    }
-  }
-  return best;
-}
-
-static void pack_int4(const float *rows, size_t columns, uint8_t *panel) {
-  for (size_t g = 0; g < columns / FT_GROUP; g++) {
-    uint8_t *group = panel + g * (32 + 256);
-    memset(group + 32, 0, 256);
-    for (size_t r = 0; r < FT_PANEL; r++) {
-      const float *values = rows + r * columns + g * FT_GROUP;
-      float scale = best_scale(values);
-      uint16_t half = to_half(scale);
-      memcpy(group + r * 2, &half, 2);
-      for (size_t i = 0; i < FT_GROUP; i++) {
-        int value = 8 + (scale != 0 ? nearest(values[i] / scale, -8, 7) : 0);
-        group[32 + i / 8 * 64 + r * 4 + i % 4] |= (uint8_t)(value << (i % 8 < 4 ? 0 : 4));
-      }
-    }
-  }
-}
-
-void ft_pack_panel(ft_weight_format format, ft_element element, const void *const rows[FT_PANEL], size_t columns,
-                   float *scratch, uint8_t *panel) {
+void ft_pack_panel(ft_instruction_set set, ft_weight_format format, ft_element element,
+                   const void *const rows[FT_PANEL], size_t columns, float *scratch, uint8_t *panel) {
   size_t packed = ft_packed_columns(format, columns);
   memset(scratch, 0, FT_PANEL * packed * sizeof(float));
   for (size_t r = 0; r < FT_PANEL; r++)
@@ -145,14 +107,62 @@ void ft_pack_panel(ft_weight_format format, ft_element element, const void *cons
       }
     break;
   case FT_WEIGHT_INT8: pack_int8(scratch, packed, panel); break;
-  case FT_WEIGHT_INT4: pack_int4(scratch, packed, panel); break;
+  case FT_WEIGHT_INT4: ft_kernels_of(set)->pack_int4(scratch, packed, panel); break;
   }
 }
 
-void ft_store_key_value(uint16_t *key_block, uint16_t *value_block, size_t slot, const float *key, const float *value,
-                        size_t head_size) {
-  for (size_t d = 0; d < head_size; d++) {
-    key_block[d * FT_BLOCK + slot] = to_half(key[d]);
-    value_block[slot * head_size + d] = to_half(value[d]);
+/// The next number of a sequence that starts at any seed (Steele, Lea, Flood, "SplitMix", 2014).
+static uint64_t next_random(uint64_t *state) {
+  uint64_t z = *state += 0x9E3779B97F4A7C15u;
+  z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
+  z = (z ^ z >> 27) * 0x94D049BB133111EBu;
+  return z ^ z >> 31;
+}
+
+static void fill_random(uint8_t *output, size_t count, uint64_t *state) {
+  for (size_t i = 0; i < count; i += 8) {
+    uint64_t bits = next_random(state);
+    memcpy(output + i, &bits, count - i < 8 ? count - i : 8);
   }
+}
+
+void ft_fill_random_panel(ft_weight_format format, size_t columns, uint64_t seed, uint8_t *panel) {
+  size_t packed = ft_packed_columns(format, columns);
+  float deviation = 1.0f / sqrtf((float)columns);
+  switch (format) {
+  case FT_WEIGHT_BFLOAT16:
+    fill_random(panel, packed * FT_PANEL * 2, &seed);
+    for (size_t i = 0; i < packed * FT_PANEL; i++) {
+      // Sign and fraction are random; the exponent is that of the deviation.
+      uint16_t bits;
+      memcpy(&bits, panel + 2 * i, 2);
+      bits = (uint16_t)((bits & 0x807F) | (to_bits(deviation) >> 16 & 0x7F80));
+      memcpy(panel + 2 * i, &bits, 2);
+    }
+    break;
+  case FT_WEIGHT_INT8: {
+    fill_random(panel, packed * FT_PANEL, &seed);
+    int32_t sums[FT_PANEL] = {0};
+    for (size_t i = 0; i < packed * FT_PANEL; i++) {
+      if (panel[i] == 0x80) panel[i] = 0x81;
+      sums[i / 4 % FT_PANEL] += (int8_t)panel[i];
+    }
+    float scale = deviation / 73.0f;
+    for (size_t r = 0; r < FT_PANEL; r++) memcpy(panel + packed * FT_PANEL + r * sizeof(float), &scale, sizeof(float));
+    memcpy(panel + packed * FT_PANEL + FT_PANEL * sizeof(float), sums, sizeof(sums));
+    break;
+  }
+  case FT_WEIGHT_INT4:
+    for (size_t g = 0; g < packed / FT_GROUP; g++) {
+      uint16_t half = ft_to_half(deviation / 4.6f);
+      for (size_t r = 0; r < FT_PANEL; r++) memcpy(panel + FT_SCALE_OFFSET(g) + r * 2, &half, 2);
+      fill_random(panel + FT_GROUP_OFFSET(g), FT_PANEL * FT_GROUP / 2, &seed);
+    }
+    break;
+  }
+}
+
+void ft_fill_random_halves(uint64_t seed, size_t count, uint16_t *output) {
+  fill_random((uint8_t *)output, count * 2, &seed);
+  for (size_t i = 0; i < count; i++) output[i] = (uint16_t)((output[i] & 0x83FF) | 0x3400);
 }

@@ -10,6 +10,12 @@ typedef float FT_NAME(f32x16) __attribute__((ext_vector_type(16)));
 typedef int32_t FT_NAME(i32x16) __attribute__((ext_vector_type(16)));
 typedef uint32_t FT_NAME(u32x16) __attribute__((ext_vector_type(16)));
 typedef uint16_t FT_NAME(u16x16) __attribute__((ext_vector_type(16)));
+typedef float FT_NAME(f32x8) __attribute__((ext_vector_type(8)));
+typedef float FT_NAME(f32x4) __attribute__((ext_vector_type(4)));
+typedef float FT_NAME(f32x2) __attribute__((ext_vector_type(2)));
+typedef int32_t FT_NAME(i32x8) __attribute__((ext_vector_type(8)));
+typedef int32_t FT_NAME(i32x4) __attribute__((ext_vector_type(4)));
+typedef int8_t FT_NAME(i8x16) __attribute__((ext_vector_type(16)));
 // Loads and stores go through types that promise no alignment.
 typedef float FT_NAME(f32x16_at) __attribute__((ext_vector_type(16), aligned(4)));
 typedef uint32_t FT_NAME(u32x16_at) __attribute__((ext_vector_type(16), aligned(4)));
@@ -18,11 +24,14 @@ typedef uint16_t FT_NAME(u16x16_at) __attribute__((ext_vector_type(16), aligned(
 #define i32x16 FT_NAME(i32x16)
 #define u32x16 FT_NAME(u32x16)
 #define u16x16 FT_NAME(u16x16)
+#define i8x16 FT_NAME(i8x16)
+#define FT_UNROLL _Pragma("clang loop unroll(full)")
 #define FT_INLINE static inline __attribute__((always_inline))
 
 FT_INLINE f32x16 FT_NAME(load)(const float *p) { return *(const FT_NAME(f32x16_at) *)p; }
 FT_INLINE void FT_NAME(store)(float *p, f32x16 v) { *(FT_NAME(f32x16_at) *)p = v; }
 FT_INLINE u32x16 FT_NAME(load_words)(const void *p) { return *(const FT_NAME(u32x16_at) *)p; }
+FT_INLINE void FT_NAME(store_words)(void *p, u32x16 v) { *(FT_NAME(u32x16_at) *)p = v; }
 FT_INLINE f32x16 FT_NAME(fma)(f32x16 a, f32x16 b, f32x16 c) { return __builtin_elementwise_fma(a, b, c); }
 
 /// Sixteen halves as floats, exactly; no infinities among them.
@@ -48,19 +57,17 @@ FT_INLINE f32x16 FT_NAME(load_half)(const uint16_t *p) {
 
 /// Sum of the lanes: halves are added to halves, so the order is fixed.
 FT_INLINE float FT_NAME(sum)(f32x16 v) {
-  float a[16];
-  FT_NAME(store)(a, v);
-  for (int width = 8; width > 0; width /= 2)
-    for (int i = 0; i < width; i++) a[i] += a[i + width];
-  return a[0];
+  FT_NAME(f32x8) eight = v.lo + v.hi;
+  FT_NAME(f32x4) four = eight.lo + eight.hi;
+  FT_NAME(f32x2) two = four.lo + four.hi;
+  return two.x + two.y;
 }
 
 FT_INLINE float FT_NAME(largest)(f32x16 v) {
-  float a[16];
-  FT_NAME(store)(a, v);
-  for (int width = 8; width > 0; width /= 2)
-    for (int i = 0; i < width; i++) a[i] = a[i + width] > a[i] ? a[i + width] : a[i];
-  return a[0];
+  FT_NAME(f32x8) eight = v.hi > v.lo ? v.hi : v.lo;
+  FT_NAME(f32x4) four = eight.hi > eight.lo ? eight.hi : eight.lo;
+  FT_NAME(f32x2) two = four.hi > four.lo ? four.hi : four.lo;
+  return two.y > two.x ? two.y : two.x;
 }
 
 /// e^x within 2 units in the last place, for x in [-87, 88]; clamped outside.

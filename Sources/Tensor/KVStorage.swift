@@ -25,6 +25,12 @@ internal import CForetokenKernels
       for: "the KV cache")
   }
 
+  /// Fills everything with random values, so that a benchmark's reads touch real memory.
+  package func fillRandomly() {
+    let count = memory.byteCount / MemoryLayout<UInt16>.size
+    unsafe ft_fill_random_halves(1, count, memory.pointer.assumingMemoryBound(to: UInt16.self))
+  }
+
   /// Memory at full use.
   public var byteCount: Int { memory.byteCount }
 

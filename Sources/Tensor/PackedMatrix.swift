@@ -47,6 +47,34 @@ internal import CForetokenKernels
     try self.init(panels: panels, rows: rows, columns: columns, format: format, isGatePair: true, pool: pool)
   }
 
+  /// A matrix of random weights, made in the packed layout: the cost of a model's shape without its file.
+  ///
+  /// - Throws: `PackingError` when there is no memory for it.
+  package init(
+    randomRows rows: Int, columns: Int, isGatePair: Bool = false, format: WeightFormat, seed: UInt64, pool: WorkerPool
+  ) throws(PackingError) {
+    precondition(rows > 0 && columns > 0)
+    self.rows = rows
+    self.columns = columns
+    self.format = format
+    self.isGatePair = isGatePair
+    let kernelFormat = format.kernelValue
+    let panelBytes = ft_panel_bytes(kernelFormat, columns)
+    let panelCount = (rows + Int(FT_PANEL) - 1) / Int(FT_PANEL) * (isGatePair ? 2 : 1)
+    do {
+      memory = try AlignedMemory(byteCount: panelCount * panelBytes, for: "weights")
+    } catch {
+      throw PackingError(description: error.description)
+    }
+    let output = unsafe SharedAddress(memory.pointer)
+    pool.run(over: panelCount) { share in
+      for index in share {
+        let panel = unsafe output.pointer.assumingMemoryBound(to: UInt8.self) + index * panelBytes
+        unsafe ft_fill_random_panel(kernelFormat, columns, seed &+ UInt64(index) &* 0x1_0000_0001, panel)
+      }
+    }
+  }
+
   /// One row of a checkpoint's tensor.
   private struct RowSource {
     let tensor: TensorView
@@ -67,7 +95,7 @@ internal import CForetokenKernels
     self.columns = columns
     self.format = format
     self.isGatePair = isGatePair
-    let kernelFormat = format.kernelValue
+    let (kernelFormat, set) = (format.kernelValue, InstructionSet.best.kernelValue)
     let panelBytes = ft_panel_bytes(kernelFormat, columns)
     let packedColumns = ft_packed_columns(kernelFormat, columns)
     do {
@@ -91,7 +119,7 @@ internal import CForetokenKernels
           }
           let element = sources.first?.tensor.elementType.kernelValue ?? FT_FLOAT32
           let panel = unsafe output.pointer.assumingMemoryBound(to: UInt8.self) + (first + index) * panelBytes
-          unsafe ft_pack_panel(kernelFormat, element, &pointers, columns, scratch, panel)
+          unsafe ft_pack_panel(set, kernelFormat, element, &pointers, columns, scratch, panel)
         }
       }
       for (tensor, rows) in Self.rowsRead(by: part) {

@@ -8,9 +8,12 @@ internal import Foundation
 public final class TensorOperations {
   private let pool: WorkerPool
   private let set: ft_instruction_set
-  private let quantized: QuantizedRows
+  private let prepared: PreparedRows
   private let attentionScratch: AlignedMemory
-  private static let scratchFloats = 1024
+  /// Queries that one worker takes through the keys and values together.
+  private static let queriesTogether = 24
+  private static let largestHeadSize = 1024
+  private static let scratchFloats = queriesTogether * (largestHeadSize + 16)
 
   /// Operations on the threads of `pool`.
   ///
@@ -26,7 +29,7 @@ public final class TensorOperations {
     precondition(InstructionSet.available.contains(instructionSet))
     self.pool = pool
     set = instructionSet.kernelValue
-    quantized = try QuantizedRows(rows: rowCapacity, columns: columnCapacity)
+    prepared = try PreparedRows(rows: rowCapacity, columns: columnCapacity)
     attentionScratch = try AlignedMemory(
       byteCount: pool.threadCount * Self.scratchFloats * MemoryLayout<Float>.size, for: "attention")
   }
@@ -56,8 +59,14 @@ public final class TensorOperations {
     _ x: Activations, rowCount: Int, weight: [Float], epsilon: Float, into output: Activations
   ) {
     precondition(x.columns == output.columns && weight.count == x.columns)
-    for row in 0..<rowCount {
-      unsafe ft_rms_norm(set, x.pointer(row: row), x.columns, weight, epsilon, output.pointer(row: row))
+    let (set, columns, stride, outputStride) = (set, x.columns, x.stride, output.stride)
+    let (input, result) = unsafe (x.shared(rows: rowCount), output.shared(rows: rowCount))
+    forRows(rowCount, columns: columns) { rows in
+      for row in rows {
+        unsafe ft_rms_norm(
+          set, input.pointer.assumingMemoryBound(to: Float.self) + row * stride, columns, weight, epsilon,
+          result.pointer.assumingMemoryBound(to: Float.self) + row * outputStride)
+      }
     }
   }
 
@@ -109,20 +118,18 @@ public final class TensorOperations {
     precondition(x.columns == weight.columns && output.columns == weight.rows)
     precondition(weight.isGatePair == (epilogue == FT_GATE))
     precondition(bias.map { $0.count == weight.rows } ?? true && upBias.map { $0.count == weight.rows } ?? true)
-    let input = unsafe x.shared(rows: rowCount)
     let result = unsafe output.shared(rows: rowCount)
-    if weight.format != .bfloat16 { quantize(x, rowCount: rowCount) }
-    let rowQuantities = unsafe quantized.shared(columns: x.columns)
-    let (inputStride, resultStride, columns, set) = (x.stride, output.stride, x.columns, set)
+    let inputs = unsafe prepare(x, rowCount: rowCount, for: weight.format)
+    let (resultStride, columns, set) = (output.stride, x.columns, set)
     let units = (weight.rows + Int(FT_PANEL) - 1) / Int(FT_PANEL)
-    pool.run(over: units) { share in
+    // Panels are computed in pairs; a unit of a gated product is a pair already.
+    pool.run(claiming: units, inMultiplesOf: weight.isGatePair ? 1 : 2) { share in
       unsafe bias.withPointer { biasPointer in
         unsafe upBias.withPointer { upPointer in
           var task = unsafe ft_linear_task(
             format: weight.format.kernelValue, epilogue: epilogue,
             panels: UnsafePointer(weight.memory.pointer.assumingMemoryBound(to: UInt8.self)), columns: columns,
-            outputs: weight.rows, x: UnsafePointer(input.pointer.assumingMemoryBound(to: Float.self)),
-            x_stride: inputStride, q: rowQuantities.kernelValue, rows: rowCount, bias: biasPointer, up_bias: upPointer,
+            outputs: weight.rows, x: inputs.kernelValue, rows: rowCount, bias: biasPointer, up_bias: upPointer,
             output: result.pointer.assumingMemoryBound(to: Float.self), output_stride: resultStride)
           unsafe ft_linear(set, &task, share.lowerBound, share.count)
         }
@@ -130,17 +137,25 @@ public final class TensorOperations {
     }
   }
 
-  private func quantize(_ x: Activations, rowCount: Int) {
-    let (set, stride, columns) = (set, x.stride, x.columns)
+  /// Brings input rows into the form that products with weights of `format` read.
+  @unsafe private func prepare(_ x: Activations, rowCount: Int, for format: WeightFormat) -> PreparedRows.SharedRows {
+    let (set, stride, columns, format) = (set, x.stride, x.columns, format.kernelValue)
     let input = unsafe x.shared(rows: rowCount)
-    let output = unsafe quantized.shared(columns: columns)
+    let output = unsafe prepared.shared(columns: columns)
     let work = { @Sendable (rows: Range<Int>) in
       var values = unsafe output.kernelValue
-      unsafe ft_quantize_rows(
-        set, input.pointer.assumingMemoryBound(to: Float.self), stride, columns, rows.lowerBound, rows.count, &values)
+      unsafe ft_prepare_rows(
+        set, format, input.pointer.assumingMemoryBound(to: Float.self), stride, columns, rowCount, rows.lowerBound,
+        rows.count, &values)
     }
-    // A few rows are done before another thread has heard of them.
-    if rowCount < 16 { work(0..<rowCount) } else { pool.run(over: rowCount, work) }
+    forRows(rowCount, columns: columns, work)
+    return unsafe output
+  }
+
+  /// Calls `work` with parts of the rows: on all threads when it is worth waking them.
+  private func forRows(_ rowCount: Int, columns: Int, _ work: @Sendable (Range<Int>) -> Void) {
+    // A few microseconds of work are done before another thread has heard of it.
+    if rowCount * columns < 16_384 { work(0..<rowCount) } else { pool.run(over: rowCount, work) }
   }
 
   // MARK: Attention
@@ -175,7 +190,7 @@ public final class TensorOperations {
             unsafe ft_norm_rotate(set, key, headSize, norm, epsilon, cosineRow, sineRow)
           }
           unsafe ft_store_key_value(
-            storage.start(layer: layer, kvHead: head, isValue: false) + place,
+            set, storage.start(layer: layer, kvHead: head, isValue: false) + place,
             storage.start(layer: layer, kvHead: head, isValue: true) + place, slot, key,
             key + kvHeadCount * headSize, headSize)
         }
@@ -188,7 +203,7 @@ public final class TensorOperations {
     _ qkv: Activations, headCount: Int, kvHeadCount: Int, headSize: Int, scale: Float, slices: [AttentionSlice],
     storage: KVStorage, layer: Int, into output: Activations
   ) {
-    precondition(output.columns == headCount * headSize && headSize <= Self.scratchFloats)
+    precondition(output.columns == headCount * headSize && headSize <= Self.largestHeadSize)
     let rowCount = slices.reduce(0) { $0 + $1.rowCount }
     let queries = unsafe qkv.shared(rows: rowCount)
     let results = unsafe output.shared(rows: rowCount)
@@ -203,28 +218,53 @@ public final class TensorOperations {
       }
     }
     let group = headCount / kvHeadCount
-    // Units are (row, head), head after head within a sequence, so that a worker reads each key once from memory.
-    let threads = pool.threadCount
-    pool.run { worker in
+    let units = attentionUnits(slices, group: group, kvHeadCount: kvHeadCount)
+    pool.runEach(units.count) { worker, index in
+      let unit = units[index]
+      let slice = slices[unit.slice]
       let own = unsafe scratch.pointer.assumingMemoryBound(to: Float.self) + worker * Self.scratchFloats
-      for slice in slices {
-        for head in 0..<headCount {
-          let keys = unsafe cache.pointer.assumingMemoryBound(to: UInt16.self) + 2 * (head / group) * headElements
-          unsafe slice.blocks.withUnsafeBufferPointer { blocks in
-            var task = unsafe ft_attention_task(
-              keys: keys, values: keys + headElements, block_stride: blockStride, blocks: blocks.baseAddress,
-              head_size: headSize, scale: scale)
-            for row in 0..<slice.rowCount where (head * slice.rowCount + row) % threads == worker {
-              let index = slice.firstRow + row
-              let query = unsafe queries.pointer.assumingMemoryBound(to: Float.self) + index * queryStride
-              let result = unsafe results.pointer.assumingMemoryBound(to: Float.self) + index * resultStride
-              unsafe ft_attention(
-                set, &task, query + head * headSize, slice.firstPosition + row + 1, result + head * headSize, own)
-            }
-          }
+      let keys = unsafe cache.pointer.assumingMemoryBound(to: UInt16.self) + 2 * unit.kvHead * headElements
+      unsafe withUnsafeTemporaryAllocation(of: ft_attention_query.self, capacity: unit.queries.count) { list in
+        for (place, query) in unit.queries.enumerated() {
+          let (row, head) = (query / group, unit.kvHead * group + query % group)
+          let start = unsafe queries.pointer.assumingMemoryBound(to: Float.self) + (slice.firstRow + row) * queryStride
+          let result = unsafe results.pointer.assumingMemoryBound(to: Float.self) + (slice.firstRow + row) * resultStride
+          unsafe list.initializeElement(
+            at: place,
+            to: ft_attention_query(
+              query: start + head * headSize, output: result + head * headSize, length: slice.firstPosition + row + 1))
+        }
+        unsafe slice.blocks.withUnsafeBufferPointer { blocks in
+          var task = unsafe ft_attention_task(
+            keys: keys, values: keys + headElements, block_stride: blockStride, blocks: blocks.baseAddress,
+            head_size: headSize, scale: scale)
+          unsafe ft_attention(set, &task, list.baseAddress, list.count, own)
         }
       }
     }
+  }
+
+  /// A part of an attention step that one worker does: queries of one KV head of one sequence. Query `q` is head
+  /// `q % group` of row `q / group`.
+  private struct AttentionUnit {
+    let slice, kvHead: Int
+    let queries: Range<Int>
+  }
+
+  private func attentionUnits(_ slices: [AttentionSlice], group: Int, kvHeadCount: Int) -> [AttentionUnit] {
+    var units: [AttentionUnit] = []
+    for (index, slice) in slices.enumerated() {
+      let total = slice.rowCount * group
+      // With fewer KV heads than threads, a head's queries are split, so that all threads have work.
+      let shares = (pool.threadCount + kvHeadCount - 1) / kvHeadCount
+      let size = min(Self.queriesTogether, max(1, (total + shares - 1) / shares))
+      for first in stride(from: 0, to: total, by: size) {
+        for head in 0..<kvHeadCount {
+          units.append(AttentionUnit(slice: index, kvHead: head, queries: first..<min(first + size, total)))
+        }
+      }
+    }
+    return units
   }
 
   private func checkedBlock(_ slice: AttentionSlice, _ index: Int, _ storage: KVStorage) -> Int {
@@ -244,37 +284,46 @@ extension Optional where Wrapped == [Float] {
   }
 }
 
-/// Scratch for input rows in eight bits.
-private final class QuantizedRows {
-  private let values, scales, sums: AlignedMemory
-  private let rows, columnCapacity: Int
+/// Scratch for input rows in the form that products read.
+private final class PreparedRows {
+  private let values, scratch, scales, rowSums, groupOffsets: AlignedMemory
+  private let columnCapacity: Int
 
   init(rows: Int, columns: Int) throws(MemoryError) {
-    self.rows = rows
-    columnCapacity = (columns + Int(FT_GROUP) - 1) / Int(FT_GROUP) * Int(FT_GROUP)
-    values = try AlignedMemory(byteCount: rows * columnCapacity, for: "quantised activations")
-    scales = try AlignedMemory(byteCount: rows * 4, for: "quantised activations")
-    sums = try AlignedMemory(byteCount: rows * columnCapacity / Int(FT_GROUP) * 4, for: "quantised activations")
+    columnCapacity = Self.stride(columns)
+    let purpose = "prepared activations"
+    values = try AlignedMemory(byteCount: rows * columnCapacity * MemoryLayout<Float>.size, for: purpose)
+    scratch = try AlignedMemory(byteCount: rows * columnCapacity, for: purpose)
+    scales = try AlignedMemory(byteCount: rows * 4, for: purpose)
+    rowSums = try AlignedMemory(byteCount: rows * 4, for: purpose)
+    groupOffsets = try AlignedMemory(byteCount: rows * columnCapacity / Int(FT_GROUP) * 4, for: purpose)
+  }
+
+  /// Columns rounded up to pairs of groups.
+  private static func stride(_ columns: Int) -> Int {
+    (columns + 2 * Int(FT_GROUP) - 1) / (2 * Int(FT_GROUP)) * 2 * Int(FT_GROUP)
   }
 
   /// The scratch laid out for rows of `columns`.
   @unsafe func shared(columns: Int) -> SharedRows {
-    let stride = (columns + Int(FT_GROUP) - 1) / Int(FT_GROUP) * Int(FT_GROUP)
+    let stride = Self.stride(columns)
     precondition(stride <= columnCapacity)
     return unsafe SharedRows(
-      values: SharedAddress(values.pointer), scales: SharedAddress(scales.pointer), sums: SharedAddress(sums.pointer),
-      stride: stride)
+      values: SharedAddress(values.pointer), scratch: SharedAddress(scratch.pointer),
+      scales: SharedAddress(scales.pointer), rowSums: SharedAddress(rowSums.pointer),
+      groupOffsets: SharedAddress(groupOffsets.pointer), stride: stride)
   }
 
   @unsafe struct SharedRows: Sendable {
-    let values, scales, sums: SharedAddress
+    let values, scratch, scales, rowSums, groupOffsets: SharedAddress
     let stride: Int
 
-    @unsafe var kernelValue: ft_quantized_rows {
-      unsafe ft_quantized_rows(
-        values: values.pointer.assumingMemoryBound(to: Int8.self),
+    @unsafe var kernelValue: ft_prepared_rows {
+      unsafe ft_prepared_rows(
+        values: values.pointer, scratch: scratch.pointer.assumingMemoryBound(to: Int8.self),
         scales: scales.pointer.assumingMemoryBound(to: Float.self),
-        group_sums: sums.pointer.assumingMemoryBound(to: Int32.self), stride: stride)
+        row_sums: rowSums.pointer.assumingMemoryBound(to: Int32.self),
+        group_offsets: groupOffsets.pointer.assumingMemoryBound(to: Int32.self), stride: stride)
     }
   }
 }

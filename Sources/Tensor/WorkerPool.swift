@@ -9,7 +9,7 @@ internal import Synchronization
 public final class WorkerPool: Sendable {
   /// Number of workers, the caller included.
   public let threadCount: Int
-  private let state = WorkerState()
+  fileprivate let state = WorkerState()
   private let wakeUps: [DispatchSemaphore]
 
   /// One per physical core that this process may use.
@@ -69,6 +69,56 @@ public final class WorkerPool: Sendable {
   }
 }
 
+extension WorkerPool {
+  /// Calls `body` with parts of `0..<count` until all are done. A worker takes a new part when it is through with its
+  /// last one, so that a worker that is held up does not hold up the others; parts get smaller towards the end.
+  ///
+  /// - Parameter unit: parts begin at multiples of it.
+  package func run(claiming count: Int, inMultiplesOf unit: Int, _ body: @Sendable (Range<Int>) -> Void) {
+    guard threadCount > 1, count > unit else {
+      if count > 0 { body(0..<count) }
+      return
+    }
+    let workers = threadCount
+    resetClaims()
+    run { _ in
+      while let part = self.claim(of: count, unit: unit, workers: workers) { body(part) }
+    }
+  }
+
+  /// Calls `body` with a worker's number and each index below `count`; a worker takes an index when it is free.
+  package func runEach(_ count: Int, _ body: @Sendable (Int, Int) -> Void) {
+    guard threadCount > 1, count > 1 else {
+      for index in 0..<count { body(0, index) }
+      return
+    }
+    resetClaims()
+    run { worker in
+      while true {
+        let index = self.state.claimed.add(1, ordering: .relaxed).oldValue
+        guard index < count else { return }
+        body(worker, index)
+      }
+    }
+  }
+
+  private func resetClaims() { state.claimed.store(0, ordering: .relaxed) }
+
+  /// The next part that nobody has: a share of half of what is left.
+  private func claim(of count: Int, unit: Int, workers: Int) -> Range<Int>? {
+    var first = state.claimed.load(ordering: .relaxed)
+    while first < count {
+      let share = max(unit, (count - first) / (2 * workers) / unit * unit)
+      let last = min(first + share, count)
+      let (isMine, found) = state.claimed.compareExchange(
+        expected: first, desired: last, ordering: .relaxed)
+      if isMine { return first..<last }
+      first = found
+    }
+    return nil
+  }
+}
+
 /// What the workers share.
 private final class WorkerState: Sendable {
   /// Counts jobs; a worker that sees a new number takes the job.
@@ -76,6 +126,8 @@ private final class WorkerState: Sendable {
   /// Workers that have not finished the job yet.
   let unfinished = Atomic<Int>(0)
   let isClosed = Atomic<Bool>(false)
+  /// Start of what nobody has taken yet of a job that is claimed part by part.
+  let claimed = Atomic<Int>(0)
   let job = Mutex<(@Sendable (Int) -> Void)?>(nil)
   /// Bit `i` is set while worker `i` sleeps or is about to.
   private let sleepers = Atomic<UInt64>(0)

@@ -29,15 +29,34 @@ public final class CPUModelRunner: ModelRunner {
   ///   - instructionSet: which kernels to use; the best that the machine has when `nil`.
   ///   - progress: called with the packed share of the weights, from 0 to 1.
   /// - Throws: `ModelFileError` for tensors that are missing or have another shape than the configuration says.
-  public init(
+  public convenience init(
     checkpoint: Checkpoint, configuration: ModelConfiguration, format: WeightFormat = .bfloat16, limits: RunnerLimits,
     pool: WorkerPool, instructionSet: InstructionSet? = nil, progress: (Double) -> Void = { _ in }
   ) throws {
+    let weights = try DecoderWeights(
+      checkpoint, configuration: configuration, format: format, pool: pool, progress: progress)
+    try self.init(
+      weights, configuration: configuration, format: format, limits: limits, pool: pool, instructionSet: instructionSet)
+  }
+
+  /// A model of the given shape with random weights and a KV cache full of random values, to measure what it costs.
+  package convenience init(
+    randomWeightsFor configuration: ModelConfiguration, format: WeightFormat, limits: RunnerLimits, pool: WorkerPool,
+    instructionSet: InstructionSet? = nil, progress: (Double) -> Void = { _ in }
+  ) throws {
+    let weights = try DecoderWeights(randomFor: configuration, format: format, pool: pool, progress: progress)
+    try self.init(
+      weights, configuration: configuration, format: format, limits: limits, pool: pool, instructionSet: instructionSet)
+  }
+
+  private init(
+    _ weights: DecoderWeights, configuration: ModelConfiguration, format: WeightFormat, limits: RunnerLimits,
+    pool: WorkerPool, instructionSet: InstructionSet?
+  ) throws {
     self.configuration = configuration
     self.format = format
+    self.weights = weights
     vocabularySize = configuration.vocabularySize
-    weights = try DecoderWeights(
-      checkpoint, configuration: configuration, format: format, pool: pool, progress: progress)
     let blockCount = (limits.positions + KVStorage.blockSize - 1) / KVStorage.blockSize * limits.sequences
     capacity = RunnerCapacity(
       rows: limits.rows, logitRows: limits.logitRows, blockCount: blockCount, blockSize: KVStorage.blockSize,
@@ -58,6 +77,12 @@ public final class CPUModelRunner: ModelRunner {
     RunnerMemory(packedWeights: weights.packedByteCount, keyValueCache: storage.byteCount)
   }
 
+  /// Hears how long each kind of operation takes; `nil` outside of benchmarks.
+  package var stopwatch: PassStopwatch?
+
+  /// Fills the K/V memory with random values, so that a benchmark's passes read real memory at any position.
+  package func fillKeyValueCacheRandomly() { storage.fillRandomly() }
+
   /// The forward pass, top to bottom as the papers describe it.
   public func forward(_ batch: Batch) throws(RunnerError) -> Activations {
     try batch.check(against: capacity, vocabularySize: vocabularySize)
@@ -65,10 +90,16 @@ public final class CPUModelRunner: ModelRunner {
     let slices = batch.slices.map {
       AttentionSlice(firstRow: $0.firstRow, rowCount: $0.rowCount, firstPosition: $0.firstPosition, blocks: $0.blocks)
     }
-    operations.gatherRows(of: weights.embedding, tokens: batch.tokens, into: buffers.residual)
+    stopwatch?.start()
+    switch weights.embedding {
+    case .checkpoint(let table): operations.gatherRows(of: table, tokens: batch.tokens, into: buffers.residual)
+    case .random(let table):
+      operations.copyRows(batch.tokens.map { Int($0) % table.rowCapacity }, of: table, into: buffers.residual)
+    }
     operations.rotaryAngles(
       positions: batch.positions, inverseFrequencies: rotary.inverseFrequencies, scale: rotary.attentionScale,
       into: buffers.cosines, sin: buffers.sines)
+    stopwatch?.lap(.embedding)
     for (index, layer) in weights.layers.enumerated() {
       attend(layer, index, rows: rows, slices: slices)
       feedForward(layer, rows: rows)
@@ -78,7 +109,9 @@ public final class CPUModelRunner: ModelRunner {
     operations.rmsNorm(
       buffers.selected, rowCount: wanted, weight: weights.finalNorm, epsilon: configuration.rmsNormEpsilon,
       into: buffers.normalised)
+    stopwatch?.lap(.norms)
     operations.linear(buffers.normalised, rowCount: wanted, weight: weights.head, into: buffers.logits)
+    stopwatch?.lap(.head)
     return buffers.logits
   }
 
@@ -88,19 +121,24 @@ public final class CPUModelRunner: ModelRunner {
     operations.rmsNorm(
       buffers.residual, rowCount: rows, weight: layer.attentionNorm, epsilon: configuration.rmsNormEpsilon,
       into: buffers.normalised)
+    stopwatch?.lap(.norms)
     operations.linear(
       buffers.normalised, rowCount: rows, weight: layer.queryKeyValue, bias: layer.queryKeyValueBias,
       into: buffers.queryKeyValue)
+    stopwatch?.lap(.queryKeyValue)
     operations.normRotateStore(
       buffers.queryKeyValue, rowCount: rows, headCount: heads, kvHeadCount: kvHeads, headSize: headSize,
       queryNorm: layer.queryNorm, keyNorm: layer.keyNorm, epsilon: configuration.rmsNormEpsilon, cos: buffers.cosines,
       sin: buffers.sines, slices: slices, storage: storage, layer: index)
+    stopwatch?.lap(.rotary)
     operations.attention(
       buffers.queryKeyValue, headCount: heads, kvHeadCount: kvHeads, headSize: headSize,
       scale: 1 / Float(headSize).squareRoot(), slices: slices, storage: storage, layer: index, into: buffers.mixed)
+    stopwatch?.lap(.attention)
     operations.linearAdding(
       buffers.mixed, rowCount: rows, weight: layer.attentionOutput, bias: layer.attentionOutputBias,
       to: buffers.residual)
+    stopwatch?.lap(.attentionOutput)
   }
 
   /// residual += down(silu(gate(norm(residual))) · up(norm(residual)))
@@ -108,10 +146,13 @@ public final class CPUModelRunner: ModelRunner {
     operations.rmsNorm(
       buffers.residual, rowCount: rows, weight: layer.feedForwardNorm, epsilon: configuration.rmsNormEpsilon,
       into: buffers.normalised)
+    stopwatch?.lap(.norms)
     operations.gatedLinear(
       buffers.normalised, rowCount: rows, weight: layer.gateUp, bias: layer.gateUpBias, into: buffers.gated)
+    stopwatch?.lap(.gateUp)
     operations.linearAdding(
       buffers.gated, rowCount: rows, weight: layer.down, bias: layer.downBias, to: buffers.residual)
+    stopwatch?.lap(.down)
   }
 }
 

@@ -3,8 +3,8 @@ internal import Tensor
 
 /// The weights of a decoder-only transformer in the layouts that the CPU kernels read.
 struct DecoderWeights {
-  /// Input embeddings `[vocabulary, hidden]`, read row by row from the mapped file.
-  let embedding: TensorView
+  /// Input embeddings `[vocabulary, hidden]`.
+  let embedding: EmbeddingTable
   let layers: [DecoderLayerWeights]
   /// Weight of the last norm, `[hidden]`.
   let finalNorm: [Float]
@@ -20,7 +20,8 @@ struct DecoderWeights {
   ) throws {
     let hidden = configuration.hiddenSize
     let vocabulary = configuration.vocabularySize
-    embedding = try checkpoint.tensor("model.embed_tokens.weight", shape: [vocabulary, hidden])
+    let inputs = try checkpoint.tensor("model.embed_tokens.weight", shape: [vocabulary, hidden])
+    embedding = .checkpoint(inputs)
     var layers: [DecoderLayerWeights] = []
     for index in 0..<configuration.layerCount {
       layers.append(
@@ -31,10 +32,18 @@ struct DecoderWeights {
     finalNorm = try checkpoint.tensor("model.norm.weight", shape: [hidden]).floats()
     let output =
       configuration.tiesWordEmbeddings
-      ? embedding : try checkpoint.tensor("lm_head.weight", shape: [vocabulary, hidden])
+      ? inputs : try checkpoint.tensor("lm_head.weight", shape: [vocabulary, hidden])
     head = try PackedMatrix(stacking: [output], format: format.headFormat, pool: pool)
     progress(1)
   }
+}
+
+/// Where a token's first vector comes from.
+enum EmbeddingTable {
+  /// Read row by row from the mapped file.
+  case checkpoint(TensorView)
+  /// A few random rows that all tokens share, for a model without a file.
+  case random(rows: Activations)
 }
 
 /// The weights of one layer.

@@ -31,24 +31,33 @@ size_t ft_packed_columns(ft_weight_format format, size_t columns);
 size_t ft_panel_bytes(ft_weight_format format, size_t columns);
 /// Packs one panel. `rows[i]` is an output row in the checkpoint's format, or NULL for a row of zeros.
 /// `scratch` holds FT_PANEL * packed columns floats.
-void ft_pack_panel(ft_weight_format format, ft_element element, const void *const rows[FT_PANEL], size_t columns,
-                   float *scratch, uint8_t *panel);
+void ft_pack_panel(ft_instruction_set set, ft_weight_format format, ft_element element,
+                   const void *const rows[FT_PANEL], size_t columns, float *scratch, uint8_t *panel);
 /// Converts checkpoint elements to floats, exactly.
 void ft_to_float(ft_element element, const void *source, size_t count, float *output);
 
+/// Fills one panel with random weights whose products with a row of unit variance have about unit variance.
+void ft_fill_random_panel(ft_weight_format format, size_t columns, uint64_t seed, uint8_t *panel);
+/// Fills a KV cache with random halves of magnitudes from 0.25 to 0.5.
+void ft_fill_random_halves(uint64_t seed, size_t count, uint16_t *output);
+
 // --- Matrix products -----------------------------------------------------------------------------------------------
 
-/// Input rows quantised to eight bits, one scale a row.
+/// Input rows as a product reads them. Rows are cut into tiles of as many as an instruction set computes side by side;
+/// within a tile they are interleaved: four bytes (or one float) of each of its rows in turn.
 typedef struct {
-  int8_t *values;     ///< [rows, stride], zero past the columns
-  float *scales;      ///< [rows]
-  int32_t *group_sums; ///< [rows, stride / FT_GROUP], sums of `values`
-  size_t stride;      ///< a multiple of FT_GROUP
-} ft_quantized_rows;
+  void *values;           ///< [rows, stride] eight-bit integers, or floats for brain-float weights; zero past the columns
+  int8_t *scratch;        ///< [rows, stride], a row before it is interleaved
+  float *scales;          ///< [rows], of the integers
+  int32_t *row_sums;      ///< [rows], sums of the integers
+  int32_t *group_offsets; ///< [rows, stride / FT_GROUP] interleaved, -8 times the sums of groups
+  size_t stride;          ///< a multiple of 2 * FT_GROUP
+} ft_prepared_rows;
 
-/// Quantises rows `first ..< first + count` of `x` to symmetric eight bits.
-void ft_quantize_rows(ft_instruction_set set, const float *x, size_t stride, size_t columns, size_t first, size_t count,
-                      const ft_quantized_rows *output);
+/// Prepares rows `first ..< first + count` of the `rows` that a product will have: in symmetric eight bits for integer
+/// weights, as they are for brain floats.
+void ft_prepare_rows(ft_instruction_set set, ft_weight_format format, const float *x, size_t x_stride, size_t columns,
+                     size_t rows, size_t first, size_t count, const ft_prepared_rows *output);
 
 typedef enum {
   FT_STORE = 0, ///< output = product + bias
@@ -62,9 +71,7 @@ typedef struct {
   const uint8_t *panels;
   size_t columns;      ///< inputs of the matrix
   size_t outputs;      ///< columns of `output`
-  const float *x;      ///< [rows, x_stride]; read in the brain-float format
-  size_t x_stride;
-  ft_quantized_rows q; ///< read in the integer formats
+  ft_prepared_rows x;  ///< [rows, columns], prepared for `format`
   size_t rows;
   const float *bias;    ///< [outputs] or NULL; the gate's for FT_GATE
   const float *up_bias; ///< [outputs] or NULL
@@ -91,8 +98,8 @@ void ft_norm_rotate(ft_instruction_set set, float *head, size_t head_size, const
                     const float *cosines, const float *sines);
 /// Writes one position's key and value of one KV head. A key block is [head_size, FT_BLOCK], a value block
 /// [FT_BLOCK, head_size], both in half precision, saturated.
-void ft_store_key_value(uint16_t *key_block, uint16_t *value_block, size_t slot, const float *key, const float *value,
-                        size_t head_size);
+void ft_store_key_value(ft_instruction_set set, uint16_t *key_block, uint16_t *value_block, size_t slot, const float *key,
+                        const float *value, size_t head_size);
 
 typedef struct {
   const uint16_t *keys;   ///< first key block of this layer and KV head
@@ -103,7 +110,26 @@ typedef struct {
   float scale;
 } ft_attention_task;
 
-/// Attention of one query head of one row over positions 0 ..< `length`.
-/// `scratch` holds head_size floats, rounded up to a multiple of 16.
-void ft_attention(ft_instruction_set set, const ft_attention_task *task, const float *query, size_t length, float *output,
+/// One query head of one row: attention over positions 0 ..< `length`.
+typedef struct {
+  const float *query; ///< [head_size]
+  float *output;      ///< [head_size]
+  size_t length;      ///< at least 1
+} ft_attention_query;
+
+/// Floats of scratch for each query.
+#define FT_ATTENTION_SCRATCH(head_size) (16 + ((head_size) + 15) / 16 * 16)
+
+/// Attention of queries that share their keys and values: each block is read once for all of them. `scratch` holds
+/// FT_ATTENTION_SCRATCH(head_size) floats a query.
+void ft_attention(ft_instruction_set set, const ft_attention_task *task, const ft_attention_query *queries, size_t count,
                   float *scratch);
+
+// --- Ceilings ------------------------------------------------------------------------------------------------------
+
+typedef enum { FT_BYTES = 0, FT_FLOATS = 1 } ft_arithmetic;
+
+/// Reads memory and nothing else, as `streams` parts side by side; returns a value that depends on all of it.
+uint32_t ft_read_memory(ft_instruction_set set, const void *memory, size_t bytes, size_t streams);
+/// Multiplies and adds in registers and nothing else; returns the number of products.
+uint64_t ft_multiply(ft_instruction_set set, ft_arithmetic arithmetic, size_t iterations, uint32_t *result);

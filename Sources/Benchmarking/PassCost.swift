@@ -1,0 +1,56 @@
+internal import ModelFiles
+internal import Tensor
+
+/// What one pass has to do, whatever the code: bytes that it must read or write once, and products that it must form.
+struct PassCost: Sendable {
+  /// Packed weights and the KV cache, in bytes.
+  let bytes: Double
+  /// Operations of matrix products in the layers' format (a product and its sum are two).
+  let layerOperations: Double
+  /// Operations of the head.
+  let headOperations: Double
+  /// Operations of attention, on floats.
+  let attentionOperations: Double
+
+  /// A pass over `rows` rows that begin at position `context`, of which `logitRows` want logits.
+  init(_ configuration: ModelConfiguration, format: WeightFormat, rows: Int, context: Int, logitRows: Int) {
+    let (hidden, headSize) = (configuration.hiddenSize, configuration.headSize)
+    let queries = configuration.headCount * headSize
+    let keys = configuration.kvHeadCount * headSize
+    let matrices = [
+      (queries + 2 * keys, hidden), (hidden, queries), (2 * configuration.intermediateSize, hidden),
+      (hidden, configuration.intermediateSize),
+    ]
+    let layers = Double(configuration.layerCount)
+    var weightBytes = 0
+    var weights = 0
+    for (outputs, inputs) in matrices {
+      weightBytes += format.packedByteCount(rows: outputs, columns: inputs)
+      weights += outputs * inputs
+    }
+    let headBytes =
+      logitRows > 0 ? format.headFormat.packedByteCount(rows: configuration.vocabularySize, columns: hidden) : 0
+    // Keys and values of every position seen, in half precision, read once; those of the rows written once.
+    let cacheBytes = 2 * 2 * keys * (context + 2 * rows)
+    bytes = layers * Double(weightBytes + cacheBytes) + Double(headBytes)
+    layerOperations = 2 * layers * Double(weights) * Double(rows)
+    headOperations = 2 * Double(logitRows) * Double(configuration.vocabularySize) * Double(hidden)
+    // Each row sees everything up to itself, once for the scores and once for the values.
+    let positionsSeen = Double(rows) * Double(context) + Double(rows) * Double(rows + 1) / 2
+    attentionOperations = 2 * 2 * layers * Double(queries) * positionsSeen
+  }
+
+  /// The least time that the measured ceilings allow, in seconds.
+  func floor(_ ceilings: MachineCeilings.Sample, format: WeightFormat) -> Double {
+    max(bytes / ceilings.readBandwidth, arithmeticSeconds(ceilings, format: format))
+  }
+
+  /// Time of the products alone at the measured peaks, in seconds.
+  func arithmeticSeconds(_ ceilings: MachineCeilings.Sample, format: WeightFormat) -> Double {
+    func peak(_ format: WeightFormat) -> Double {
+      format == .bfloat16 ? ceilings.floatOperations : ceilings.byteOperations
+    }
+    return layerOperations / peak(format) + headOperations / peak(format.headFormat)
+      + attentionOperations / ceilings.floatOperations
+  }
+}

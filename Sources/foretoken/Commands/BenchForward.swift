@@ -1,0 +1,108 @@
+internal import ArgumentParser
+internal import Benchmarking
+internal import Foundation
+internal import ModelFiles
+internal import Synchronization
+internal import Tensor
+
+/// `foretoken bench forward`: the time of forward passes beside the least that the machine allows.
+struct BenchForward: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "forward",
+    abstract: "Time passes over n rows, and compare them with the machine's limits.",
+    discussion: """
+      Verifying k proposals is one pass over k + 1 rows, so speculation pays as much as T(n) is flat. The floor of a \
+      pass is the larger of bytes over read bandwidth and operations over peak arithmetic; both are measured by this \
+      command between the passes, on the same threads. Every round measures everything once; figures are medians over \
+      the rounds, and the spread is half the distance between the quartiles.
+      """)
+
+  @Option(name: [.short, .long], help: "A model directory, or ORG/NAME in the Hugging Face cache.")
+  var model: String?
+
+  @Option(
+    help: "Instead of a model, random weights in a shape: qwen3-0.6b, qwen3-1.7b, qwen3-4b or qwen3-8b.",
+    transform: Self.shape(named:))
+  var shape: ModelShape?
+
+  @Option(help: "Weights in memory: none (bf16), int8 or int4.")
+  var quantization = Quantization.none
+
+  @Option(parsing: .upToNextOption, help: "Rows of passes that want logits for every row.")
+  var rows = [1, 2, 3, 4, 5, 6, 8, 12, 16, 32]
+
+  @Option(parsing: .upToNextOption, help: "Lengths of prompts to read; 0 for none.")
+  var prefill = [256, 1024]
+
+  @Option(parsing: .upToNextOption, help: "Positions in the KV cache before the pass.")
+  var context = [0, 1024, 8192]
+
+  @Option(help: "Rounds.")
+  var repetitions = 7
+
+  @Option(help: "Most token rows in one pass: longer prompts are read in chunks.")
+  var maxNumBatchedTokens = 256
+
+  @Option(help: "Threads to compute on (default: one per physical core).")
+  var threads: Int?
+
+  @Option(help: "Kernels to compute with (default: the fastest that this machine has).")
+  var kernels: Kernels?
+
+  @Flag(help: "Print JSON.")
+  var json = false
+
+  @Sendable private static func shape(named name: String) throws -> ModelShape {
+    guard let shape = ModelShape(rawValue: name) else {
+      throw ValidationError(
+        "There is no shape '\(name)'; there are \(ModelShape.allCases.map(\.rawValue).joined(separator: ", ")).")
+    }
+    return shape
+  }
+
+  func validate() throws {
+    guard (model == nil) != (shape == nil) else { throw ValidationError("Name one of --model and --shape.") }
+    guard !rows.isEmpty, rows.allSatisfy({ (1...4096).contains($0) }) else {
+      throw ValidationError("--rows takes numbers from 1 to 4096.")
+    }
+    guard prefill.allSatisfy({ (0...1_000_000).contains($0) }), context.allSatisfy({ (0...1_000_000).contains($0) })
+    else { throw ValidationError("--prefill and --context take numbers from 0 to 1000000.") }
+    guard !context.isEmpty else { throw ValidationError("--context takes at least one number.") }
+    guard (1...1000).contains(repetitions) else {
+      throw ValidationError("--repetitions is \(repetitions); expected 1 to 1000.")
+    }
+    guard (1...4096).contains(maxNumBatchedTokens) else {
+      throw ValidationError("--max-num-batched-tokens is \(maxNumBatchedTokens); expected 1 to 4096.")
+    }
+    if let threads, !(1...64).contains(threads) {
+      throw ValidationError("--threads is \(threads); expected 1 to 64.")
+    }
+    if let kernels, !InstructionSet.available.contains(kernels.instructionSet) {
+      throw ValidationError("This machine cannot run \(kernels.rawValue) kernels.")
+    }
+  }
+
+  func run() throws {
+    let benchmark = ForwardBenchmark(
+      try source(), format: quantization.format,
+      plan: ForwardBenchmark.Plan(
+        rows: rows, prefills: prefill.filter { $0 > 0 }, contexts: context, repetitions: repetitions,
+        chunk: maxNumBatchedTokens),
+      threads: threads ?? WorkerPool.defaultThreadCount, instructionSet: kernels?.instructionSet)
+    let bar = Mutex(ProgressBar())
+    let report: ForwardReport
+    do {
+      defer { bar.withLock { $0.clear() } }
+      report = try benchmark.run { part, fraction in bar.withLock { $0.update(part, fraction: fraction) } }
+    }
+    if json { try emitJSON(report) } else { emit(BenchForwardText(report).rendered) }
+  }
+
+  private func source() throws -> ForwardBenchmark.Source {
+    if let shape { return .shape(shape) }
+    let path = try HubCache().locate(model ?? "")
+    return .checkpoint(
+      try Checkpoint(directory: path), try ModelConfiguration(directory: path),
+      name: URL(fileURLWithPath: path).lastPathComponent)
+  }
+}
