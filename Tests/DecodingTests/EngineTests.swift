@@ -1,5 +1,6 @@
 import Decoding
 import Speculation
+import Synchronization
 import TestSupport
 import Testing
 import Tokenization
@@ -33,6 +34,30 @@ import Tokenization
       return try await group.reduce(into: [Int: [Int32]]()) { $0[$1.0] = $1.1 }
     }
     for (index, answer) in alone.enumerated() { #expect(together[index] == answer) }
+  }
+
+  @Test("audits find nothing in a lossless engine, and everything in one that invents", arguments: [true, false])
+  func audit(isLossless: Bool) async throws {
+    var configuration = EngineConfiguration(model: Places.target)
+    configuration.speculation = try SpeculativeConfiguration(
+      method: .draftModel(Places.draft), window: 4,
+      verification: isLossless ? .coupled : .synthetic(acceptanceRate: 0.9))
+    configuration.maximumLength = 512
+    configuration.auditShare = 0.5
+    let mismatches = Mutex<[AuditMismatch]>([])
+    let model = try SpeculativeEngine(configuration, mismatch: { found in mismatches.withLock { $0.append(found) } })
+    for index in 0..<6 {
+      var request = Self.request(model, "Story number \(index) about winter:", tokens: 40)
+      request.sampling.temperature = 0.7
+      request.sampling.seed = UInt64(index)
+      _ = try await Self.tokens(of: request, model.engine)
+    }
+    while model.engine.statistics.audited < 3 { try await Task.sleep(for: .milliseconds(5)) }
+    #expect(model.engine.statistics.auditMismatches == (isLossless ? 0 : 3))
+    #expect(mismatches.withLock { $0.count } == (isLossless ? 0 : 3))
+    if let first = mismatches.withLock(\.first) {
+      #expect(first.description.contains("to replay: prompt [") && first.answered != first.expected)
+    }
   }
 
   /// The answer's token ids.

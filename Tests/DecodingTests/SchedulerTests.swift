@@ -26,6 +26,60 @@ import Testing
   }
 }
 
+@Suite struct PrefixCacheTests {
+  @Test("an adopted block holds exactly the tokens that it was adopted for", arguments: 1...5 as ClosedRange<UInt64>)
+  func contents(seed: UInt64) {
+    struct Sequence {
+      var tokens: [Int32]
+      var computed: Int
+      var table: BlockTable
+    }
+    var generator = SeededGenerator(seed: seed)
+    var pool = BlockPool(capacity: 24, blockSize: 4)
+    // What the runner's memory holds: by block and slot, the whole text up to there.
+    var memory: [[[Int32]]] = Array(repeating: Array(repeating: [], count: 4), count: 24)
+    var sequences: [Sequence] = []
+    var adopted = 0
+    for _ in 0..<4_000 {
+      switch Int.random(in: 0..<4, using: &generator) {
+      case 0 where sequences.count < 6:
+        // Few different tokens, so that texts begin alike.
+        let tokens = (0..<Int.random(in: 1...24, using: &generator)).map { index in
+          Int32.random(in: 0..<(index < 12 ? 1 : 2), using: &generator)
+        }
+        var sequence = Sequence(tokens: tokens, computed: 0, table: BlockTable())
+        sequence.computed = pool.adopt(tokens, in: &sequence.table)
+        #expect(sequence.computed < tokens.count && sequence.computed % 4 == 0)
+        for position in 0..<sequence.computed {
+          #expect(memory[Int(sequence.table.blocks[position / 4])][position % 4] == Array(tokens[...position]))
+        }
+        adopted += sequence.computed
+        sequences.append(sequence)
+      case 1 where !sequences.isEmpty:
+        var sequence = sequences.remove(at: Int.random(in: sequences.indices, using: &generator))
+        pool.truncate(&sequence.table, to: 0)
+      case 2, 3:
+        guard let index = sequences.indices.randomElement(using: &generator) else { break }
+        let end = min(
+          sequences[index].tokens.count, sequences[index].computed + Int.random(in: 1...9, using: &generator))
+        guard pool.reserve(end + 3, in: &sequences[index].table) else { break }
+        for position in sequences[index].computed..<end {
+          memory[Int(sequences[index].table.blocks[position / 4])][position % 4] =
+            Array(sequences[index].tokens[...position])
+        }
+        sequences[index].computed = end
+        pool.truncate(&sequences[index].table, to: end)
+        pool.publish(&sequences[index].table, computed: end, tokens: sequences[index].tokens)
+        sequences[index].tokens.append(Int32.random(in: 0..<2, using: &generator))
+      default: break
+      }
+      let held = Set(sequences.flatMap(\.table.blocks))
+      #expect(held.count + pool.freeCount == 24)
+    }
+    #expect(adopted > 500, "texts that begin alike have to meet")
+  }
+}
+
 @Suite struct SchedulerTests {
   /// A pass in words: "A:prefill 0..<8, B:decode 12 +3".
   static func text(_ shares: [Scheduler.Share]) -> String {

@@ -41,7 +41,7 @@ import Transformer
 
     func loop(
       _ format: WeightFormat, proposer kind: ProposerKind, threads: Int = 2, rows: Int = 64, sequences: Int = 1,
-      blocksFor: Int? = nil, instructionSet: InstructionSet? = nil
+      blocksFor: Int? = nil, instructionSet: InstructionSet? = nil, sharesPrefixes: Bool = false
     ) throws -> DecodingLoop {
       let pool = WorkerPool(threadCount: threads)
       let logitRows = sequences * (kind.window + 1)
@@ -63,7 +63,7 @@ import Transformer
         }
       return DecodingLoop(
         runner: target, tokenizer: tokenizer, proposer: proposer, verifier: CoupledVerifier(), window: kind.window,
-        costs: Self.targetCosts, sequences: sequences, rows: rows)
+        costs: Self.targetCosts, sequences: sequences, rows: rows, sharesPrefixes: sharesPrefixes)
     }
 
     /// Costs of a target that a draft is worth having for; true costs, which drift from there, make windows vary.
@@ -225,6 +225,54 @@ import Transformer
         let written = tokens[RequestID(index)] ?? []
         #expect(outcome.tokens.starts(with: written), "\(kind), request \(index)")
         #expect(called.contains(RequestID(index)) || outcome.tokens == written, "\(kind), request \(index)")
+      }
+    }
+  }
+
+  @Test("a prefix found in the cache changes no token, and speculation does not change what is found")
+  func prefixCacheIsInvisible() throws {
+    let pair = try Pair.random()
+    var generator = SeededGenerator(seed: 4)
+    let opening = (0..<70).map { _ in Int32.random(in: 0..<193, using: &generator) }
+    // Conversations that begin alike, and go on with what the last answer was.
+    func conversations(_ loop: DecodingLoop) throws -> [Outcome] {
+      var outcomes: [Outcome] = []
+      for index in 0..<3 {
+        var prompt = opening
+        for turn in 0..<4 {
+          prompt += (0..<(5 + 13 * turn)).map { Int32(($0 * 7 + index * 31 + turn) % 193) }
+          var request = GenerationRequest(prompt: prompt)
+          request.stopping.maximumTokens = 20 + turn
+          request.sampling.temperature = Double(index) * 0.6
+          let outcome = try loop.outcome(of: request)
+          outcomes.append(outcome)
+          prompt += outcome.tokens
+        }
+      }
+      return outcomes
+    }
+    let plain = try conversations(try pair.loop(.bfloat16, proposer: .none))
+    var hits: Set<Int> = []
+    for kind in [ProposerKind.none, .draft(window: 3), .automatic(window: 6), .ngram(window: 4)] {
+      let loop = try pair.loop(.bfloat16, proposer: kind, rows: 32, sequences: 2, sharesPrefixes: true)
+      #expect(try conversations(loop) == plain, "\(kind)")
+      #expect(loop.statistics.prefixHits > loop.statistics.prefixQueries / 2)
+      hits.insert(loop.statistics.prefixHits)
+    }
+    #expect(hits.count == 1)
+    // At once, with too few blocks for all, so that shared ones are evicted and adopted while others run.
+    let requests = Self.requests(vocabularySize: 193, tokens: 90)
+      .map { request in
+        var request = request
+        request.prompt = opening + request.prompt.prefix(30)
+        return request
+      }
+    let alone = try requests.map { try pair.loop(.bfloat16, proposer: .none).outcome(of: $0) }
+    for kind in [ProposerKind.none, .automatic(window: 6)] {
+      let loop = try pair.loop(
+        .bfloat16, proposer: kind, rows: 40, sequences: 6, blocksFor: 2, sharesPrefixes: true)
+      for round in 0..<3 {
+        #expect(try loop.outcomes(of: requests, stagger: round * 3).outcomes == alone, "\(kind), round \(round)")
       }
     }
   }

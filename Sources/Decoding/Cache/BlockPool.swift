@@ -1,23 +1,54 @@
-/// The free KV blocks of a runner.
+public import Tokenization
+
+/// The KV blocks of a runner: who holds which, and what those that nobody holds still contain.
 ///
-/// A block belongs to one sequence at a time; the pool only keeps count, the runner keeps the memory.
-public struct BlockPool: Sendable, Equatable {
+/// The pool only keeps count; the runner keeps the memory. A full block can be found again by the tokens up to its end
+/// and held by several sequences. It is not forgotten when the last of them lets go of it, but when it is handed out
+/// anew, the one let go of first before the others.
+public struct BlockPool: Sendable {
   /// Number of blocks in all.
   public let capacity: Int
   /// Positions per block.
   public let blockSize: Int
-  /// Free blocks; the last is handed out next.
-  private var free: [Int32]
+  /// Blocks that nobody holds.
+  public private(set) var freeCount: Int
+
+  /// By block: how many sequences hold it.
+  private var holders: [Int32]
+  /// By block: changes whenever it becomes free or is taken, so that old places in the queue are recognised.
+  private var stamps: [UInt32]
+  /// Free blocks in the order in which they became free, and places that are no longer true.
+  private var queue: [(block: Int32, stamp: UInt32)]
+  private var head = 0
+  private var prefixes: [PrefixKey: Prefix] = [:]
+  /// By block: under what it can be found.
+  private var keys: [PrefixKey?]
+  private var lastSerial: UInt64 = 0
+
+  /// What a full block contains: its tokens, after a certain prefix. Tokens are compared, so nothing can collide.
+  private struct PrefixKey: Hashable {
+    /// The prefix before it; 0 for none.
+    let prefix: UInt64
+    let tokens: [TokenID]
+  }
+
+  private struct Prefix {
+    let block: Int32
+    /// Names the prefix that ends with the block; never used again.
+    let serial: UInt64
+  }
 
   /// A pool of blocks `0..<capacity`, all free.
   public init(capacity: Int, blockSize: Int) {
     self.capacity = capacity
     self.blockSize = blockSize
-    free = (0..<Int32(capacity)).reversed()
+    freeCount = capacity
+    holders = Array(repeating: 0, count: capacity)
+    stamps = Array(repeating: 0, count: capacity)
+    keys = Array(repeating: nil, count: capacity)
+    queue = (0..<Int32(capacity)).map { ($0, 0) }
   }
 
-  /// Blocks that nobody has.
-  public var freeCount: Int { free.count }
   /// Share of the blocks in use, 0 to 1.
   public var usage: Double { capacity == 0 ? 0 : 1 - Double(freeCount) / Double(capacity) }
 
@@ -27,15 +58,92 @@ public struct BlockPool: Sendable, Equatable {
   public mutating func reserve(_ positions: Int, in table: inout BlockTable) -> Bool {
     let missing = (positions + blockSize - 1) / blockSize - table.blocks.count
     guard missing > 0 else { return true }
-    guard missing <= free.count else { return false }
-    for _ in 0..<missing { table.blocks.append(free.removeLast()) }
+    guard missing <= freeCount else { return false }
+    for _ in 0..<missing { table.blocks.append(take()) }
     return true
   }
 
   /// Takes back every block of `table` that lies wholly past the first `positions` positions.
   public mutating func truncate(_ table: inout BlockTable, to positions: Int) {
     let kept = (positions + blockSize - 1) / blockSize
-    while table.blocks.count > kept { free.append(table.blocks.removeLast()) }
+    // The end of a text goes first: its beginning is more likely to be wanted again.
+    while table.blocks.count > kept { release(table.blocks.removeLast()) }
+    if table.findable > kept { (table.findable, table.prefix) = (0, 0) }
+  }
+
+  /// Gives an empty `table` the blocks that hold the beginning of `tokens`, as far as there are such.
+  ///
+  /// At least one token is left over: somebody has to compute the logits.
+  ///
+  /// - Returns: positions covered, a multiple of the block size.
+  public mutating func adopt(_ tokens: some RandomAccessCollection<TokenID>, in table: inout BlockTable) -> Int {
+    precondition(table.blocks.isEmpty)
+    var rest = tokens[...]
+    while rest.count > blockSize,
+      let found = prefixes[PrefixKey(prefix: table.prefix, tokens: Array(rest.prefix(blockSize)))]
+    {
+      if holders[Int(found.block)] == 0 {
+        stamps[Int(found.block)] &+= 1
+        freeCount -= 1
+      }
+      holders[Int(found.block)] += 1
+      table.blocks.append(found.block)
+      table.prefix = found.serial
+      rest = rest.dropFirst(blockSize)
+    }
+    table.findable = table.blocks.count
+    return table.blocks.count * blockSize
+  }
+
+  /// Makes the full blocks of `table` findable.
+  ///
+  /// - Parameters:
+  ///   - computed: positions whose keys and values are there.
+  ///   - tokens: those of the positions, and maybe more.
+  public mutating func publish(_ table: inout BlockTable, computed: Int, tokens: [TokenID]) {
+    while (table.findable + 1) * blockSize <= computed {
+      let first = table.findable * blockSize
+      let key = PrefixKey(prefix: table.prefix, tokens: Array(tokens[first..<first + blockSize]))
+      if let known = prefixes[key] {
+        // Somebody else computed the same at the same time; one of the two is enough.
+        table.prefix = known.serial
+      } else {
+        lastSerial += 1
+        let block = table.blocks[table.findable]
+        prefixes[key] = Prefix(block: block, serial: lastSerial)
+        keys[Int(block)] = key
+        table.prefix = lastSerial
+      }
+      table.findable += 1
+    }
+  }
+
+  private mutating func take() -> Int32 {
+    while true {
+      let (block, stamp) = queue[head]
+      head += 1
+      guard stamps[Int(block)] == stamp else { continue }
+      if head > capacity, head * 2 > queue.count {
+        queue.removeFirst(head)
+        head = 0
+      }
+      stamps[Int(block)] &+= 1
+      if let key = keys[Int(block)] {
+        prefixes[key] = nil
+        keys[Int(block)] = nil
+      }
+      holders[Int(block)] = 1
+      freeCount -= 1
+      return block
+    }
+  }
+
+  private mutating func release(_ block: Int32) {
+    holders[Int(block)] -= 1
+    guard holders[Int(block)] == 0 else { return }
+    stamps[Int(block)] &+= 1
+    queue.append((block, stamps[Int(block)]))
+    freeCount += 1
   }
 }
 
@@ -43,6 +151,10 @@ public struct BlockPool: Sendable, Equatable {
 public struct BlockTable: Sendable, Equatable {
   /// Position `p` lives in `blocks[p / blockSize]`.
   public fileprivate(set) var blocks: [Int32] = []
+  /// How many of the first blocks can be found by their tokens.
+  fileprivate var findable = 0
+  /// Names the prefix that they hold.
+  fileprivate var prefix: UInt64 = 0
 
   /// A table that covers nothing.
   public init() {}

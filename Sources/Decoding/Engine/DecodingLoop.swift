@@ -32,9 +32,10 @@ public final class DecodingLoop {
   ///   - costs: what passes of the runner cost.
   ///   - sequences: most requests in one pass.
   ///   - rows: most rows in one pass; the runner's capacity bounds it too.
+  ///   - sharesPrefixes: whether requests that begin alike share KV blocks.
   public init(
     runner: any ModelRunner, tokenizer: Tokenizer, proposer: any Proposer, verifier: any Verifier, window: Int,
-    costs: PassCosts = PassCosts(), sequences: Int = 1, rows: Int = .max
+    costs: PassCosts = PassCosts(), sequences: Int = 1, rows: Int = .max, sharesPrefixes: Bool = false
   ) {
     self.runner = runner
     self.tokenizer = tokenizer
@@ -47,7 +48,8 @@ public final class DecodingLoop {
     maximumLength = min(capacity.positions, capacity.blockCount * capacity.blockSize)
     scheduler = Scheduler(
       limits: Scheduler.Limits(
-        rows: min(rows, capacity.rows), logitRows: capacity.logitRows, sequences: sequences, positions: maximumLength),
+        rows: min(rows, capacity.rows), logitRows: capacity.logitRows, sequences: sequences, positions: maximumLength,
+        sharesPrefixes: sharesPrefixes),
       pool: BlockPool(capacity: capacity.blockCount, blockSize: capacity.blockSize))
   }
 
@@ -61,6 +63,8 @@ public final class DecodingLoop {
     statistics.waiting = scheduler.waitingCount
     statistics.cacheUsage = scheduler.pool.usage
     statistics.preemptions = scheduler.preemptionCount
+    statistics.prefixQueries = scheduler.prefixQueries
+    statistics.prefixHits = scheduler.prefixHits
     return statistics
   }
 
@@ -84,7 +88,9 @@ public final class DecodingLoop {
   /// One pass of the target over everything that is due.
   public func step() -> [(request: RequestID, event: GenerationEvent)] {
     let started = ContinuousClock.now
-    let shares = scheduler.schedule { id in min(window, requests[id]?.request.window ?? window) }
+    let shares = scheduler.schedule(
+      window: { id in min(window, requests[id]?.request.window ?? window) },
+      tokens: { id in requests[id]?.tokens ?? [] })
     guard !shares.isEmpty else { return [] }
     do {
       for share in shares { requests[share.request]?.start() }
@@ -187,7 +193,7 @@ public final class DecodingLoop {
       requests[share.request]?.scorePrompt(share.positions, logits: logits, firstRow: rows.lowerBound)
     }
     guard !verified.isEmpty else {
-      scheduler.commit(share)
+      scheduler.commit(share, tokens: requests[share.request]?.tokens ?? [])
       return []
     }
     guard var active = requests[share.request] else { return [] }
@@ -195,18 +201,17 @@ public final class DecodingLoop {
     if active.outputCount == 0 { totals.promptTokens += active.request.prompt.count }
     var (events, ending) = active.append(
       verified, proposal: proposal, logits: logits, firstRow: rows.upperBound - proposal.tokens.count - 1)
-    totals.outputTokens += events.count
+    let kept = events.count
+    totals.outputTokens += kept
     totals.speculation.record(proposed: proposal.tokens.count, accepted: verified.count - 1)
     if active.request.explainsDecisions, case .token(var first)? = events.first {
       first.decision = proposer.explanation(for: share.request)
       events[0] = .token(first)
     }
     requests[share.request] = active
-    if let ending {
-      if let last = end(share.request, ending) { events.append(last) }
-    } else {
-      scheduler.commit(share, accepted: verified.count - 1, appended: verified.count)
-    }
+    // Of tokens past the end of the answer nothing is kept.
+    scheduler.commit(share, accepted: kept - 1, appended: kept, tokens: active.tokens)
+    if let ending, let last = end(share.request, ending) { events.append(last) }
     return events
   }
 

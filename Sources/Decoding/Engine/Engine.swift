@@ -11,7 +11,14 @@ public final class Engine: Sendable {
   private let mailbox: Mailbox
 
   /// Starts the thread.
-  public init(_ loop: sending DecodingLoop) {
+  ///
+  /// - Parameters:
+  ///   - auditShare: share of the answers (0 to 1) to decode again without speculation, in idle moments.
+  ///   - mismatch: called when such an answer differs.
+  public init(
+    _ loop: sending DecodingLoop, auditShare: Double = 0,
+    mismatch: @escaping @Sendable (AuditMismatch) -> Void = { _ in }
+  ) {
     vocabularySize = loop.vocabularySize
     maximumLength = loop.maximumLength
     let mailbox = Mailbox()
@@ -19,7 +26,7 @@ public final class Engine: Sendable {
     let box = HandedLoop(loop)
     let thread = Thread {
       guard let loop = box.take() else { return }
-      Self.run(loop, mailbox)
+      Self.run(loop, mailbox, Auditor(share: auditShare, report: mismatch))
     }
     thread.name = "foretoken.engine"
     thread.start()
@@ -47,17 +54,19 @@ public final class Engine: Sendable {
     return stream
   }
 
-  private static func run(_ loop: DecodingLoop, _ mailbox: Mailbox) {
+  private static func run(_ loop: DecodingLoop, _ mailbox: Mailbox, _ auditor: Auditor) {
     var clients: [RequestID: AsyncStream<GenerationEvent>.Continuation] = [:]
     func emit(_ event: GenerationEvent, to id: RequestID) {
+      if auditor.sees(event, of: id) { return }
       clients[id]?.yield(event)
       if case .finished = event { clients.removeValue(forKey: id)?.finish() }
     }
     while true {
-      for message in mailbox.take(waiting: loop.isIdle) {
+      for message in mailbox.take(waiting: loop.isIdle && !auditor.hasWork) {
         switch message {
         case .submit(let id, let request, let client):
           clients[id] = client
+          auditor.requestArrived(request, as: id, in: loop)
           do { try loop.submit(request, as: id) } catch {
             client.finish()
             clients[id] = nil
@@ -71,10 +80,13 @@ public final class Engine: Sendable {
           return
         }
       }
+      if loop.isIdle { auditor.begin(in: loop) }
       if !loop.isIdle {
         for (id, event) in loop.step() { emit(event, to: id) }
       }
-      mailbox.publish(loop.statistics)
+      var statistics = loop.statistics
+      (statistics.audited, statistics.auditMismatches) = (auditor.audited, auditor.mismatches)
+      mailbox.publish(statistics)
     }
   }
 }

@@ -10,6 +10,14 @@ public struct EngineStatistics: Sendable, Equatable {
   public internal(set) var preemptions = 0
   /// Prompt tokens of requests that reached their first token.
   public internal(set) var promptTokens = 0
+  /// Tokens that admitted requests knew, looked up in the KV cache.
+  public internal(set) var prefixQueries = 0
+  /// Of these, those that were there.
+  public internal(set) var prefixHits = 0
+  /// Answers that were decoded a second time without speculation.
+  public internal(set) var audited = 0
+  /// Of these, those that differed.
+  public internal(set) var auditMismatches = 0
   /// Tokens generated.
   public internal(set) var outputTokens = 0
   /// How speculation went.

@@ -1,3 +1,5 @@
+public import Tokenization
+
 /// Decides which rows the next pass computes. A value without I/O, tensors or clocks.
 ///
 /// One idea runs it: each request's count of computed positions chases its count of known tokens. A long way behind is
@@ -14,9 +16,12 @@ public struct Scheduler: Sendable {
     public var sequences: Int
     /// Longest sequence, prompt and output (`max_model_len`).
     public var positions: Int
+    /// Whether requests that begin alike share KV blocks (`enable_prefix_caching`).
+    public var sharesPrefixes = false
 
     /// Limits; every one is at least 1.
-    public init(rows: Int, logitRows: Int, sequences: Int, positions: Int) {
+    public init(rows: Int, logitRows: Int, sequences: Int, positions: Int, sharesPrefixes: Bool = false) {
+      self.sharesPrefixes = sharesPrefixes
       self.rows = rows
       self.logitRows = logitRows
       self.sequences = sequences
@@ -85,6 +90,9 @@ public struct Scheduler: Sendable {
   public var runningCount: Int { running.count }
   /// How often a request had to give up its blocks.
   public private(set) var preemptionCount = 0
+  /// Tokens that admitted requests knew, and how many of them were in the cache already.
+  public private(set) var prefixQueries = 0
+  public private(set) var prefixHits = 0
 
   /// Queues a request that knows `known` tokens and may generate `remaining` more.
   ///
@@ -117,8 +125,12 @@ public struct Scheduler: Sendable {
   /// Requests that decode come before those that prefill, both in order of admission. When blocks run out, windows
   /// shrink to nothing first; then the request admitted last gives up its blocks and starts over later.
   ///
-  /// - Parameter window: how many proposals a decoding request would like.
-  public mutating func schedule(window: (RequestID) -> Int) -> [Share] {
+  /// - Parameters:
+  ///   - window: how many proposals a decoding request would like.
+  ///   - tokens: what a request knows; its beginning may be in the cache already.
+  public mutating func schedule(
+    window: (RequestID) -> Int, tokens: (RequestID) -> [TokenID] = { _ in [] }
+  ) -> [Share] {
     var pass = Pass(rows: limits.rows, logitRows: limits.logitRows)
     let order = running.filter { $0.pending == 1 } + running.filter { $0.pending != 1 }
     for entry in order {
@@ -131,10 +143,20 @@ public struct Scheduler: Sendable {
         Running(
           request: next.request, known: next.known, remaining: next.remaining, scored: next.scored,
           priority: next.priority))
-      guard share(of: running.count - 1, in: &pass, wishing: window(next.request), preempts: false) else {
+      let index = running.count - 1
+      var hits = 0
+      // Prompts whose logits are wanted are computed in full.
+      if limits.sharesPrefixes, next.scored == 0 {
+        hits = pool.adopt(tokens(next.request), in: &running[index].table)
+        running[index].computed = hits
+      }
+      guard share(of: index, in: &pass, wishing: window(next.request), preempts: false) else {
+        pool.truncate(&running[index].table, to: 0)
         running.removeLast()
         break
       }
+      prefixQueries += next.known
+      prefixHits += hits
       waiting.removeFirst()
     }
     return pass.shares
@@ -145,12 +167,16 @@ public struct Scheduler: Sendable {
   /// - Parameters:
   ///   - accepted: proposals whose keys and values are now those of known tokens.
   ///   - appended: tokens that the answer grew by.
-  public mutating func commit(_ share: Share, accepted: Int = 0, appended: Int = 0) {
+  ///   - tokens: what the request knows now.
+  public mutating func commit(_ share: Share, accepted: Int = 0, appended: Int = 0, tokens: [TokenID] = []) {
     guard let index = running.firstIndex(where: { $0.request == share.request }) else { return }
     running[index].computed = share.positions.upperBound + accepted
     running[index].known += appended
     running[index].remaining -= appended
     pool.truncate(&running[index].table, to: running[index].computed)
+    if limits.sharesPrefixes {
+      pool.publish(&running[index].table, computed: running[index].computed, tokens: tokens)
+    }
   }
 
   private struct Pass {

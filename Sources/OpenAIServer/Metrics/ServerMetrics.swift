@@ -67,6 +67,8 @@ final class ServerMetrics: Sendable {
     text.counter("vllm:num_preemptions", "Requests that gave up their KV blocks.", engine.preemptions)
     text.counter("vllm:prompt_tokens", "Prompt tokens read.", engine.promptTokens)
     text.counter("vllm:generation_tokens", "Tokens generated.", engine.outputTokens)
+    text.counter("vllm:prefix_cache_queries", "Tokens looked up in the KV cache.", engine.prefixQueries)
+    text.counter("vllm:prefix_cache_hits", "Tokens found there.", engine.prefixHits)
     text.counters(
       "vllm:request_success", "Answers that have ended.", label: "finished_reason",
       state.finished.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
@@ -77,6 +79,8 @@ final class ServerMetrics: Sendable {
     text.counters(
       "vllm:spec_decode_num_accepted_tokens_per_pos", "Accepted proposals by their place in the window.",
       label: "position", speculation.acceptedPerPosition.enumerated().map { ("\($0.offset)", $0.element) })
+    text.counter("foretoken:speculation_audits", "Answers decoded again without speculation.", engine.audited)
+    text.counter("foretoken:speculation_audit_mismatches", "Audited answers that differed.", engine.auditMismatches)
     text.histogram("vllm:time_to_first_token_seconds", "From arrival to the first token.", state.timeToFirstToken)
     text.histogram("vllm:inter_token_latency_seconds", "Between two tokens of an answer.", state.interTokenLatency)
     text.histogram(

@@ -15,6 +15,10 @@ public struct EngineConfiguration: Sendable {
   public var sequences = 1
   /// Most rows in one pass (`max_num_batched_tokens`).
   public var rows = 256
+  /// Whether requests that begin alike share KV blocks (`enable_prefix_caching`).
+  public var sharesPrefixes = true
+  /// Share of the answers, 0 to 1, to decode again without speculation in idle moments.
+  public var auditShare = 0.0
   /// Threads to compute on.
   public var threads = WorkerPool.defaultThreadCount
   /// Which kernels to use; the best that the machine has when `nil`.
@@ -33,6 +37,9 @@ public struct EngineConfiguration: Sendable {
     try Self.check("--max-num-seqs", sequences, in: 1...256)
     try Self.check("--max-num-batched-tokens", rows, in: 1...8192)
     try Self.check("--threads", threads, in: 1...256)
+    guard (0...1).contains(auditShare) else {
+      throw EngineConfigurationError(description: "--speculation-audit is \(auditShare); expected 0 to 1")
+    }
   }
 
   /// The context length for a model that can take `modelLimit` positions.

@@ -18,12 +18,17 @@ public final class SpeculativeEngine: Sendable {
 
   /// Loads the target, and the draft when the configuration has one, and starts the engine's thread.
   ///
-  /// - Parameter progress: called with what is being loaded and how much of it is done, 0 to 1.
+  /// - Parameters:
+  ///   - mismatch: called when an audited answer differs from plain decoding.
+  ///   - progress: called with what is being loaded and how much of it is done, 0 to 1.
   /// - Throws: `ModelFileError`, `TokenizerError`, `VocabularyMismatch` or `EngineConfigurationError`.
-  public init(_ configuration: EngineConfiguration, progress: @Sendable (String, Double) -> Void = { _, _ in }) throws {
+  public init(
+    _ configuration: EngineConfiguration, mismatch: @escaping @Sendable (AuditMismatch) -> Void = { _ in },
+    progress: @Sendable (String, Double) -> Void = { _, _ in }
+  ) throws {
     let parts = try LoopParts(configuration, progress: progress)
     (target, draft, memory, window) = (parts.target, parts.draft, parts.memory, parts.window)
-    engine = Engine(parts.makeLoop())
+    engine = Engine(parts.makeLoop(), auditShare: configuration.auditShare, mismatch: mismatch)
   }
 }
 
@@ -97,6 +102,6 @@ package struct LoopParts {
   package consuming func makeLoop() -> DecodingLoop {
     DecodingLoop(
       runner: runner, tokenizer: target.tokenizer, proposer: proposer, verifier: verifier, window: window, costs: costs,
-      sequences: configuration.sequences, rows: configuration.rows)
+      sequences: configuration.sequences, rows: configuration.rows, sharesPrefixes: configuration.sharesPrefixes)
   }
 }

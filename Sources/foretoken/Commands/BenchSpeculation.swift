@@ -105,6 +105,8 @@ struct BenchSpeculation: AsyncParsableCommand {
       method: .automatic(draftModel: draftModel),
       window: max(windows.max() ?? 1, SpeculativeConfiguration.defaultLargestWindow), suffix: suffix)
     configuration.sequences = most
+    // The same prompts come again and again; each run is to read its own.
+    configuration.sharesPrefixes = false
     let engine = try resources.load(configuration)
     let methods: [Method] =
       [.plain, .automatic, .fixed(.ngram, 5), .fixed(.suffix, 10)] + windows.map { .fixed(.draftModel, $0) }

@@ -74,6 +74,8 @@ struct Demo: AsyncParsableCommand {
     configuration.speculation = try SpeculativeConfiguration(
       method: numSpeculativeTokens == nil ? .automatic(draftModel: draftModel) : .draftModel(draftModel),
       window: numSpeculativeTokens)
+    // Both kinds of runs read their prompts in full.
+    configuration.sharesPrefixes = false
     let engine = try resources.load(configuration)
     let style = TextStyle(for: .standardOutput)
     if !json {

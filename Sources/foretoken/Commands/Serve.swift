@@ -27,6 +27,9 @@ struct Serve: AsyncParsableCommand {
   @Option(help: "Most requests computed on at one time.")
   var maxNumSeqs = 8
 
+  @Option(help: "Share of the answers (0 to 1) to decode again without speculation while idle, and compare.")
+  var speculationAudit = 0.0
+
   @OptionGroup(title: "Speculation") var speculation: SpeculationOptions
   @OptionGroup(title: "Memory and threads") var resources: ResourceOptions
   @OptionGroup(title: "Server") var server: ServerOptions
@@ -47,10 +50,11 @@ struct Serve: AsyncParsableCommand {
     var engine = resources.configuration(for: name)
     engine.speculation = try speculation.configuration()
     engine.sequences = maxNumSeqs
+    engine.auditShare = speculationAudit
     var configuration = try server.configuration(for: name)
     configuration.concurrentRequests = maxNumSeqs
     configuration.speculativeMethods = engine.speculation?.methodNames ?? []
-    let model = try resources.load(engine)
+    let model = try resources.load(engine) { logger.error("\($0)") }
     let host = configuration.host
     let shown = configuration.servedModelNames[0]
     let inference = try InferenceServer(model: model, configuration: configuration, logger: logger)

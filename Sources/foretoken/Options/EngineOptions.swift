@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Decoding
 internal import Foundation
 internal import ModelFiles
 internal import Speculation
@@ -69,6 +70,9 @@ struct ResourceOptions: ParsableArguments {
   @Option(help: "Most token rows in one pass: longer prompts are read in chunks.")
   var maxNumBatchedTokens = 256
 
+  @Flag(inversion: .prefixedNo, help: "Whether requests that begin alike share what was computed of their beginning.")
+  var enablePrefixCaching = true
+
   @Option(help: "Threads to compute on (default: one per physical core).")
   var threads: Int?
 
@@ -80,6 +84,7 @@ struct ResourceOptions: ParsableArguments {
     configuration.format = quantization.format
     configuration.maximumLength = maxModelLen
     configuration.rows = maxNumBatchedTokens
+    configuration.sharesPrefixes = enablePrefixCaching
     if let threads { configuration.threads = threads }
     configuration.instructionSet = kernels?.instructionSet
     return configuration
@@ -93,10 +98,12 @@ struct ResourceOptions: ParsableArguments {
     }
   }
 
-  func load(_ configuration: EngineConfiguration) throws -> SpeculativeEngine {
+  func load(
+    _ configuration: EngineConfiguration, mismatch: @escaping @Sendable (AuditMismatch) -> Void = { _ in }
+  ) throws -> SpeculativeEngine {
     let bar = Mutex(ProgressBar())
     defer { bar.withLock { $0.clear() } }
-    return try SpeculativeEngine(configuration) { part, fraction in
+    return try SpeculativeEngine(configuration, mismatch: mismatch) { part, fraction in
       bar.withLock { $0.update("Loading \(part)", fraction: fraction) }
     }
   }
