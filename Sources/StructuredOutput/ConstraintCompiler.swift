@@ -92,8 +92,9 @@ public final class ConstraintCompiler: Sendable {
     let grammar: Grammar?
     do {
       var builder = GrammarBuilder()
-      let root = try build(&builder)
-      grammar = builder.grammar(root: try builder.adding(reasoning, before: root))
+      let answer = try build(&builder)
+      let root = try builder.adding(reasoning, before: answer)
+      grammar = builder.grammar(root: root)
     } catch let error as ConstraintError {
       throw error
     } catch {

@@ -69,7 +69,8 @@ public enum ResponseFormat: Sendable, Equatable {
   }
 
   private static func member(_ name: String, of value: JSONValue) -> JSONValue? {
-    value[name].flatMap { $0 == .null ? nil : $0 }
+    guard let member = value[name], member != .null else { return .none }
+    return member
   }
 
   private static func read(

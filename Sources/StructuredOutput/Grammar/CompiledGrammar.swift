@@ -44,7 +44,9 @@ final class CompiledGrammar: Sendable {
       if let known = memory.masks[state] { return known }
       var words = Array(repeating: UInt64(0), count: (vocabulary.size + 63) / 64)
       func insert(_ token: TokenID) { words[Int(token) >> 6] |= 1 << (UInt64(token) & 63) }
-      for configuration in state.configurations {
+      let forced = forcedToken(in: state)
+      if let forced { insert(forced) }
+      for configuration in forced == nil ? state.configurations : [] {
         let terminal = grammar.terminals[Int(configuration.terminal)]
         let local =
           shared.mask(of: terminal, in: configuration, vocabulary: vocabulary)
@@ -57,7 +59,12 @@ final class CompiledGrammar: Sendable {
         guard after >= 0 else { continue }
         for exit in local.exits { follow(exit, from: after, &memory, insert) }
       }
-      if state.accepts || state.configurations.isEmpty { for token in vocabulary.endTokens { insert(token) } }
+      if state.configurations.isEmpty {
+        // Nothing else can follow: one end is enough, and needs no guess.
+        insert(vocabulary.usualEndToken)
+      } else if state.accepts {
+        for token in vocabulary.endTokens { insert(token) }
+      }
       let mask = TokenMask(words: words)
       if (memory.masks.count + 1) * words.count * 8 > Limit.maskBytes { memory.masks = [:] }
       memory.masks[state] = mask
