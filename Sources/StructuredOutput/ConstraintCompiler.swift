@@ -17,7 +17,7 @@ public final class ConstraintCompiler: Sendable {
     var grammars: [String: CompiledGrammar] = [:]
     /// Keys, the one used longest ago first.
     var order: [String] = []
-    static let capacity = 32
+    static let capacity = 16
   }
 
   /// A compiler for the model with this tokenizer, whose answers end with one of `endTokens`.

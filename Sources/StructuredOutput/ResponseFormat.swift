@@ -60,7 +60,8 @@ public enum ResponseFormat: Sendable, Equatable {
       throw ConstraintError(
         path: path + "/type",
         message:
-          "is \(responseFormat["type"]?.serialized() ?? "missing"); expected \"text\", \"json_object\" or \"json_schema\"")
+          "is \(responseFormat["type"]?.serialized() ?? "missing"); expected \"text\", \"json_object\" or \"json_schema\""
+      )
     }
   }
 

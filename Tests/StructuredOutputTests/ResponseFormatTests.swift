@@ -15,7 +15,9 @@ import Tokenization
     #expect(try format(#"{"response_format": null, "guided_json": null}"#) == .text)
     #expect(try format(#"{"response_format": {"type": "json_object"}}"#) == .jsonObject)
     #expect(
-      try format(#"{"response_format": {"type": "json_schema", "json_schema": {"name": "x", "strict": true, "schema": {"type": "null"}}}}"#)
+      try format(
+        #"{"response_format": {"type": "json_schema", "json_schema": {"name": "x", "strict": true, "schema": {"type": "null"}}}}"#
+      )
         == .jsonSchema(["type": "null"], path: "/response_format/json_schema/schema"))
     #expect(
       try format(#"{"structured_outputs": {"json": "{\"type\": \"null\"}"}}"#)
@@ -31,7 +33,10 @@ import Tokenization
     arguments: [
       (#"{"response_format": {"type": "xml"}}"#, "/response_format/type"),
       (#"{"response_format": {"type": "json_schema"}}"#, "/response_format/json_schema"),
-      (#"{"response_format": {"type": "json_schema", "json_schema": {"name": "x"}}}"#, "/response_format/json_schema/schema"),
+      (
+        #"{"response_format": {"type": "json_schema", "json_schema": {"name": "x"}}}"#,
+        "/response_format/json_schema/schema"
+      ),
       (#"{"response_format": {"type": "json_object"}, "guided_regex": "a"}"#, "/guided_regex"),
       (#"{"guided_grammar": "root ::= x"}"#, "/guided_grammar"), (#"{"guided_choice": "a"}"#, "/guided_choice"),
     ])

@@ -86,7 +86,8 @@ import Tokenization
     let chain = (0..<3_000).map { "\"d\($0)\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/$defs/d\($0 + 1)\"}}" }
       .joined(separator: ",")
     let served = [
-      "{\"type\":\"object\",\"properties\":{\(names)}}", "{\"enum\":[\(constants)]}", "{\"anyOf\":[\(alternatives)]}", deep,
+      "{\"type\":\"object\",\"properties\":{\(names)}}", "{\"enum\":[\(constants)]}", "{\"anyOf\":[\(alternatives)]}",
+      deep,
       "{\"$defs\":{\(chain),\"d3000\":{}},\"$ref\":\"#/$defs/d0\"}",
       #"{"type":"string","minLength":1000000000}"#, #"{"type":"string","maxLength":1000000000}"#,
       #"{"type":"array","items":{},"minItems":1000000000}"#, #"{"type":"integer","minimum":-1e300,"maximum":1e300}"#,
@@ -126,7 +127,9 @@ import Tokenization
 
   @Test("white space and digits cannot go on for ever")
   func boundedFiller() throws {
-    for (start, filler) in [("{\n", " "), ("{\"a\": 1", "1"), ("{\"a\": 1.", "0"), ("{\"a\":", " "), ("{\"a\": 1e", "9")] {
+    for (start, filler) in [
+      ("{\n", " "), ("{\"a\": 1", "1"), ("{\"a\": 1.", "0"), ("{\"a\":", " "), ("{\"a\": 1e", "9"),
+    ] {
       var constraint = try writer.compiler.jsonObject()
       let begins = constraint.advance(byText: start)
       let goesOn = constraint.advance(byText: String(repeating: filler, count: 64))

@@ -55,10 +55,18 @@ import Tokenization
         "Let me see.\n<tool_call>\n{\"name\": \"f\", \"arguments\": {\"s\": \"}</tool_call>\\\"\"}}\n</tool_call>\n<tool_call>\n{\"name\": \"g\", \"arguments\": {}}\n</tool_call>\n",
         Answer("Let me see.", [("f", "{\"s\": \"}</tool_call>\\\"\"}"), ("g", "{}")])
       ),
-      ("<tool_call>{\"arguments\": {\"b\": [1, {}]}, \"name\": \"f\"}</tool_call>", Answer("", [("f", "{\"b\": [1, {}]}")])),
+      (
+        "<tool_call>{\"arguments\": {\"b\": [1, {}]}, \"name\": \"f\"}</tool_call>",
+        Answer("", [("f", "{\"b\": [1, {}]}")])
+      ),
       ("<tool_call>{\"name\": \"f\"}</tool_call>", Answer("", [("f", "{}")])),
-      ("<tool_call>{\"name\": \"f\", \"arguments\": \"{\\\"a\\\": 1}\"}</tool_call>", Answer("", [("f", "{\"a\": 1}")])),
-      ("<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": \"é😀\"}}}\n</tool_call>", Answer("", [("f", "{\"a\": \"é😀\"}")])),
+      (
+        "<tool_call>{\"name\": \"f\", \"arguments\": \"{\\\"a\\\": 1}\"}</tool_call>", Answer("", [("f", "{\"a\": 1}")])
+      ),
+      (
+        "<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": \"é😀\"}}}\n</tool_call>",
+        Answer("", [("f", "{\"a\": \"é😀\"}")])
+      ),
       // Broken: content, or arguments that break off.
       ("<tool_call>\nnonsense\n</tool_call>", Answer("<tool_call>\nnonsense\n</tool_call>")),
       ("a < b and <tool", Answer("a < b and <tool")),
@@ -67,7 +75,10 @@ import Tokenization
       ("<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": 1", Answer("", [("f", "{\"a\": 1")])),
       ("<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": 1\n</tool_call>ok", Answer("ok", [("f", "{\"a\": 1\n")])),
       ("<tool_call><tool_call>{\"name\": \"f\", \"arguments\": {}}</tool_call>", Answer("<tool_call>", [("f", "{}")])),
-      ("<tool_call>{\"name\": \"h\", \"arguments\": {}}</tool_call>", Answer("<tool_call>{\"name\": \"h\", \"arguments\": {}}</tool_call>")),
+      (
+        "<tool_call>{\"name\": \"h\", \"arguments\": {}}</tool_call>",
+        Answer("<tool_call>{\"name\": \"h\", \"arguments\": {}}</tool_call>")
+      ),
     ])
   func qwen(text: String, expected: Answer) {
     for pieces in [1, 2, 3, 7, 1_000] {
@@ -100,7 +111,9 @@ import Tokenization
     var parser = ToolCallParser(format: .qwen) { "id\($0)" }
     #expect(parser.append("Hi <tool_call>{\"name\": \"f\", ") == [.content("Hi")])
     #expect(
-      parser.append("\"arguments\": {\"ci") == [.call(index: 0, id: "id0", name: "f"), .arguments(index: 0, text: "{\"ci")])
+      parser.append("\"arguments\": {\"ci") == [
+        .call(index: 0, id: "id0", name: "f"), .arguments(index: 0, text: "{\"ci"),
+      ])
     #expect(parser.append("ty\"") == [.arguments(index: 0, text: "ty\"")])
     #expect(parser.append(": 1}}") == [.arguments(index: 0, text: ": 1}")])
     #expect(parser.append("</tool_call>").isEmpty)
@@ -111,12 +124,14 @@ import Tokenization
   func fuzz(format: ToolCallFormat) {
     var generator = SeededGenerator(seed: 8)
     let parts = [
-      "<tool_call>", "</tool_call>", "{", "}", "\"name\"", "\"arguments\"", "\"parameters\"", ":", ",", "\"f\"", "[", "]", "\\", "\"",
+      "<tool_call>", "</tool_call>", "{", "}", "\"name\"", "\"arguments\"", "\"parameters\"", ":", ",", "\"f\"", "[",
+      "]", "\\", "\"",
       " ", "\n", "1", "é", "<", "<|python_tag|>", ";",
     ]
     for _ in 0..<2_000 {
-      let text = (0..<Int.random(in: 1...14, using: &generator)).map { _ in parts.randomElement(using: &generator) ?? "" }
-        .joined()
+      let text = (0..<Int.random(in: 1...14, using: &generator)).map { _ in parts.randomElement(using: &generator) ?? ""
+      }
+      .joined()
       let whole = Self.parse(text, format, pieces: 1_000)
       #expect(Self.parse(text, format, pieces: 1) == whole, "\(text)")
       // What holds no call stays as it is.
@@ -159,7 +174,8 @@ import Tokenization
   func errorPaths() throws {
     let writer = try RandomWriter()
     let tools = try ToolDefinition.list(
-      JSONValue(parsing: ##"[{"type":"function","function":{"name":"f","parameters":{"properties":{"x":{"not":{}}}}}}]"##))
+      JSONValue(
+        parsing: ##"[{"type":"function","function":{"name":"f","parameters":{"properties":{"x":{"not":{}}}}}}]"##))
     let error = #expect(throws: ConstraintError.self) { try writer.compiler.toolCalls(tools, format: .qwen) }
     #expect(error?.path == "/tools/0/function/parameters/properties/x/not")
   }

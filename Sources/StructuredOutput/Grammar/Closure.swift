@@ -84,7 +84,9 @@ struct Closure {
   }
 
   private mutating func add(_ configuration: GrammarState.Configuration, of automaton: ByteAutomaton) {
-    if automaton.continues[Int(configuration.state)], isNew(configuration) { state.configurations.append(configuration) }
+    if automaton.continues[Int(configuration.state)], isNew(configuration) {
+      state.configurations.append(configuration)
+    }
     if automaton.accepting[Int(configuration.state)] { pending.append(.pop(configuration.parent)) }
   }
 

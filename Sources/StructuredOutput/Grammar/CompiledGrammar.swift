@@ -13,7 +13,7 @@ final class CompiledGrammar: Sendable {
   /// What has been found out so far.
   fileprivate struct Memory {
     var masks: [GrammarState: TokenMask] = [:]
-    var local = LocalMaskTable()
+    var local = LocalMaskTable(capacity: 4 << 20)
     /// A deterministic automaton over states, made as far as it was needed.
     var states: [GrammarState] = []
     var numbers: [GrammarState: Int32] = [:]
@@ -23,7 +23,7 @@ final class CompiledGrammar: Sendable {
 
   private enum Limit {
     /// Bytes of masks kept.
-    static let maskBytes = 8 << 20
+    static let maskBytes = 6 << 20
     static let states = 2_048
   }
 
@@ -126,7 +126,7 @@ extension CompiledGrammar.Memory {
 /// Local masks of the standard automata, for all grammars of a vocabulary.
 final class SharedMasks: Sendable {
   private let standard = Set(StandardAutomata.all.map { ObjectIdentifier($0) })
-  private let table = Mutex(LocalMaskTable())
+  private let table = Mutex(LocalMaskTable(capacity: 16 << 20))
 
   /// The mask; `nil` for an automaton that is not a standard one.
   func mask(
