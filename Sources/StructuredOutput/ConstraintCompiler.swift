@@ -17,7 +17,7 @@ public final class ConstraintCompiler: Sendable {
     var grammars: [String: CompiledGrammar] = [:]
     /// Keys, the one used longest ago first.
     var order: [String] = []
-    static let capacity = 32
+    static let capacity = 16
   }
 
   /// A compiler for the model with this tokenizer, whose answers end with one of `endTokens`.
@@ -92,8 +92,9 @@ public final class ConstraintCompiler: Sendable {
     let grammar: Grammar?
     do {
       var builder = GrammarBuilder()
-      let root = try build(&builder)
-      grammar = builder.grammar(root: try builder.adding(reasoning, before: root))
+      let answer = try build(&builder)
+      let root = try builder.adding(reasoning, before: answer)
+      grammar = builder.grammar(root: root)
     } catch let error as ConstraintError {
       throw error
     } catch {

@@ -16,7 +16,7 @@ public struct GrammarConstraint: TokenConstraint {
   }
 
   /// The tokens that may come next.
-  public var mask: TokenMask { compiled.mask(of: hasEnded ? GrammarState() : state) }
+  public var mask: TokenMask { compiled.mask(of: hasEnded ? .ended : state) }
 
   /// Whether the text so far is complete: the answer may end here.
   public var isComplete: Bool { hasEnded || state.accepts }
@@ -39,24 +39,40 @@ public struct GrammarConstraint: TokenConstraint {
     return !state.isDead
   }
 
-  /// The tokens of the text that must come next, as the tokenizer would write it on its own.
+  /// The tokens that come next because no other may.
   public func forcedContinuation(maximum: Int) -> [TokenID] {
-    guard maximum > 0, !hasEnded else { return [] }
+    var ahead = self
+    var tokens: [TokenID] = []
+    while tokens.count < maximum, !ahead.hasEnded {
+      guard let token = ahead.mask.only else { break }
+      tokens.append(token)
+      ahead.advance(by: token)
+    }
+    return tokens
+  }
+}
+
+extension CompiledGrammar {
+  /// The token to go on with where the text has no choice: the first of those that the tokenizer writes the text with.
+  ///
+  /// The text could be split into tokens in other ways, but this one is what the model has learned, and a single
+  /// possible token needs no guess. The last token before a choice is left open, as what follows may belong to it.
+  func forcedToken(in state: GrammarState) -> TokenID? {
     var state = state
     var run: [UInt8] = []
-    // No token is worth more bytes than this, and a run need not be longer than what is wanted of it.
-    while run.count < maximum * 16, let byte = compiled.grammar.onlyByte(after: state) {
+    while run.count < 64, let byte = grammar.onlyByte(after: state) {
       run.append(byte)
-      state = compiled.grammar.advance(state, by: byte)
+      state = grammar.advance(state, by: byte)
     }
-    var tokens: [TokenID] = []
-    if !run.isEmpty {
-      guard let text = String(validating: run, as: UTF8.self) else { return [] }
-      tokens = compiled.vocabulary.tokenizer.encode(text)
-      guard tokens.flatMap({ compiled.vocabulary.tokenizer.bytes(of: $0) ?? [] }) == run else { return [] }
-    }
-    if state.accepts, state.configurations.isEmpty, let end = compiled.vocabulary.usualEndToken { tokens.append(end) }
-    return Array(tokens.prefix(maximum))
+    guard run.count > 1 || state.accepts && state.configurations.isEmpty,
+      let text = String(validating: run, as: UTF8.self)
+    else { return nil }
+    let tokens = vocabulary.tokenizer.encode(text)
+    let isEnd = state.accepts && state.configurations.isEmpty
+    guard let token = tokens.first, isEnd || tokens.count > 1, !vocabulary.endTokens.contains(token),
+      !vocabulary.tokenizer.isSpecial(token), let bytes = vocabulary.tokenizer.bytes(of: token), run.starts(with: bytes)
+    else { return nil }
+    return token
   }
 }
 

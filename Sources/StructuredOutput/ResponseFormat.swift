@@ -60,7 +60,8 @@ public enum ResponseFormat: Sendable, Equatable {
       throw ConstraintError(
         path: path + "/type",
         message:
-          "is \(responseFormat["type"]?.serialized() ?? "missing"); expected \"text\", \"json_object\" or \"json_schema\"")
+          "is \(responseFormat["type"]?.serialized() ?? "missing"); expected \"text\", \"json_object\" or \"json_schema\""
+      )
     }
   }
 
@@ -69,7 +70,8 @@ public enum ResponseFormat: Sendable, Equatable {
   }
 
   private static func member(_ name: String, of value: JSONValue) -> JSONValue? {
-    value[name].flatMap { $0 == .null ? nil : $0 }
+    guard let member = value[name], member != .null else { return .none }
+    return member
   }
 
   private static func read(

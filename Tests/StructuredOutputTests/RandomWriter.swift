@@ -36,6 +36,7 @@ struct RandomWriter {
         token = closer
       } else {
         token = Self.pick(mask, size: tokenizer.vocabularySize, &generator)
+        if compiler.vocabulary.endTokens.contains(token) { return tokenizer.decode(tokens) }
       }
       tokens.append(token)
       constraint.advance(by: token)

@@ -51,7 +51,7 @@ import Tokenization
       (#"{"type":"text"}"#, "/type"),
       (#"{"type":"string","pattern":"(?=a)b"}"#, "/pattern"),
       (#"{"type":"string","pattern":"("}"#, "/pattern"),
-      (#"{"type":"string","pattern":"^(a|b)*c(a|b){18}$"}"#, "/pattern"),
+      (#"{"type":"string","pattern":"^(a|b)*a(a|b){18}$"}"#, "/pattern"),
       (#"{"type":"string","pattern":"^(((a{1000}){1000}){1000})$"}"#, "/pattern"),
       (#"{"type":"string","minLength":-1}"#, "/minLength"),
       (#"{"anyOf":[]}"#, "/anyOf"),

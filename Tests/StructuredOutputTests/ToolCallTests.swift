@@ -156,7 +156,7 @@ import Tokenization
     for seed in 0..<20 {
       guard let text = try writer.write(constraint, seed: UInt64(seed)) else { continue }
       let answer = Self.parse(text, format, names: ["get_weather", "now"], pieces: 5)
-      #expect(answer.content == "" && !answer.calls.isEmpty, "\(text)")
+      #expect(answer.content == "" && !answer.calls.isEmpty, "\(text) \(answer)")
       for call in answer.calls where call.name == "get_weather" {
         count += 1
         #expect(validator.isValid(try JSONValue(parsing: call.arguments)), "\(call.arguments)")

@@ -8,7 +8,7 @@ public protocol TokenConstraint: Sendable {
   var mask: TokenMask { get }
   /// Takes note of the next token of the answer.
   mutating func advance(by token: TokenID)
-  /// A guess at the next tokens where the constraint leaves the text no choice: at most `maximum` of them, every one
-  /// within the mask of its position. Another split of the same text into tokens may be allowed as well.
+  /// The next tokens where the constraint leaves no choice: at most `maximum` of them, every one within the mask of its
+  /// position. They are proposed without asking a draft.
   func forcedContinuation(maximum: Int) -> [TokenID]
 }

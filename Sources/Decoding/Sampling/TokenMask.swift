@@ -23,6 +23,16 @@ public struct TokenMask: Sendable, Hashable {
   /// Number of tokens in the set.
   public var count: Int { words.reduce(0) { $0 + $1.nonzeroBitCount } }
 
+  /// The token in the set, when there is just one.
+  public var only: TokenID? {
+    var found: TokenID?
+    for (index, word) in words.enumerated() where word != 0 {
+      guard found == nil, word & (word - 1) == 0 else { return nil }
+      found = TokenID(index << 6 + word.trailingZeroBitCount)
+    }
+    return found
+  }
+
   /// The ids below `limit` in ascending order.
   func tokens(below limit: Int) -> [Int] {
     var tokens: [Int] = []

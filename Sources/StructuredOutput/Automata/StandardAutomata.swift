@@ -89,13 +89,12 @@ enum StandardAutomata {
   static let closeArray = make(.sequence([space, .literal("]")]))
   static let comma = make(.sequence([.literal(","), space]))
   static let optionalSpace = make(space)
-  static let colon = make(.literal(":"))
   static let colonSpace = make(.sequence([.literal(":"), .optional(.literal(" "))]))
 
   /// All of them: their identities mark what may be kept for every grammar.
   static let all = [
     string, key, integer, number, boolean, null, openObject, emptyObject, closeObject, openArray, emptyArray,
-    closeArray, comma, optionalSpace, colon, colonSpace,
+    closeArray, comma, optionalSpace, colonSpace,
   ]
 
   /// The state of `string` between two characters.

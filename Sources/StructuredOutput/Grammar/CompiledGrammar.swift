@@ -13,7 +13,7 @@ final class CompiledGrammar: Sendable {
   /// What has been found out so far.
   fileprivate struct Memory {
     var masks: [GrammarState: TokenMask] = [:]
-    var local = LocalMaskTable()
+    var local = LocalMaskTable(capacity: 4 << 20)
     /// A deterministic automaton over states, made as far as it was needed.
     var states: [GrammarState] = []
     var numbers: [GrammarState: Int32] = [:]
@@ -23,7 +23,7 @@ final class CompiledGrammar: Sendable {
 
   private enum Limit {
     /// Bytes of masks kept.
-    static let maskBytes = 8 << 20
+    static let maskBytes = 6 << 20
     static let states = 2_048
   }
 
@@ -44,7 +44,9 @@ final class CompiledGrammar: Sendable {
       if let known = memory.masks[state] { return known }
       var words = Array(repeating: UInt64(0), count: (vocabulary.size + 63) / 64)
       func insert(_ token: TokenID) { words[Int(token) >> 6] |= 1 << (UInt64(token) & 63) }
-      for configuration in state.configurations {
+      let forced = forcedToken(in: state)
+      if let forced { insert(forced) }
+      for configuration in forced == nil ? state.configurations : [] {
         let terminal = grammar.terminals[Int(configuration.terminal)]
         let local =
           shared.mask(of: terminal, in: configuration, vocabulary: vocabulary)
@@ -57,7 +59,12 @@ final class CompiledGrammar: Sendable {
         guard after >= 0 else { continue }
         for exit in local.exits { follow(exit, from: after, &memory, insert) }
       }
-      if state.accepts || state.configurations.isEmpty { for token in vocabulary.endTokens { insert(token) } }
+      if state.configurations.isEmpty {
+        // Nothing else can follow: one end is enough, and needs no guess.
+        insert(vocabulary.usualEndToken)
+      } else if state.accepts {
+        for token in vocabulary.endTokens { insert(token) }
+      }
       let mask = TokenMask(words: words)
       if (memory.masks.count + 1) * words.count * 8 > Limit.maskBytes { memory.masks = [:] }
       memory.masks[state] = mask
@@ -119,7 +126,7 @@ extension CompiledGrammar.Memory {
 /// Local masks of the standard automata, for all grammars of a vocabulary.
 final class SharedMasks: Sendable {
   private let standard = Set(StandardAutomata.all.map { ObjectIdentifier($0) })
-  private let table = Mutex(LocalMaskTable())
+  private let table = Mutex(LocalMaskTable(capacity: 16 << 20))
 
   /// The mask; `nil` for an automaton that is not a standard one.
   func mask(

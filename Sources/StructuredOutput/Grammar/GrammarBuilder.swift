@@ -3,12 +3,13 @@ struct GrammarBuilder {
   private var nodes: [Grammar.Node] = []
   private var terminals: [Grammar.Terminal] = []
   private var standard: [ObjectIdentifier: Int] = [:]
-  private var automatonStates = 0
+  private var transitions = 0
 
   /// Bounds on a grammar.
   enum Limit {
     static let nodes = 200_000
-    static let automatonStates = 400_000
+    /// Of all automata together.
+    static let transitions = 4_000_000
   }
 
   struct TooLarge: Error {}
@@ -26,8 +27,8 @@ struct GrammarBuilder {
 
   mutating func terminal(_ automaton: ByteAutomaton, length: Grammar.Length? = nil) throws(TooLarge) -> Int {
     if length == nil, let known = standard[ObjectIdentifier(automaton)] { return known }
-    automatonStates += automaton.stateCount
-    guard automatonStates <= Limit.automatonStates else { throw TooLarge() }
+    transitions += automaton.transitions.count
+    guard transitions <= Limit.transitions else { throw TooLarge() }
     terminals.append(Grammar.Terminal(automaton: automaton, length: length))
     let node = try add(.terminal(terminals.count - 1))
     if length == nil { standard[ObjectIdentifier(automaton)] = node }

@@ -14,5 +14,8 @@ struct GrammarState: Sendable, Hashable {
   /// Whether the text may end here.
   var accepts = false
 
+  /// After the end of the text.
+  static let ended = GrammarState(configurations: [], accepts: true)
+
   var isDead: Bool { configurations.isEmpty && !accepts }
 }

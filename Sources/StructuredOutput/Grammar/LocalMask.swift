@@ -67,7 +67,11 @@ struct LocalMaskTable: Sendable {
   }
 
   private var masks: [Key: (automaton: ByteAutomaton, mask: LocalMask)] = [:]
-  private static let capacity = 2_048
+  private var bytes = 0
+  /// Most bytes to keep; beyond it everything is found out anew.
+  let capacity: Int
+
+  init(capacity: Int) { self.capacity = capacity }
 
   /// The mask, made anew when it is not known.
   mutating func mask(
@@ -80,7 +84,8 @@ struct LocalMaskTable: Sendable {
       needed: min(configuration.needed, far), room: terminal.length == nil ? far : min(configuration.room, far))
     if let known = masks[key] { return known.mask }
     let mask = vocabulary.localMask(of: terminal, in: configuration)
-    if masks.count >= Self.capacity { masks = [:] }
+    bytes += mask.words.count * 8 + mask.tokens.count * 4 + mask.exits.count * 4 + 256
+    if bytes > capacity { (masks, bytes) = ([:], 0) }
     masks[key] = (terminal.automaton, mask)
     return mask
   }

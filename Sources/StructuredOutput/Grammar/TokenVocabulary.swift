@@ -20,7 +20,7 @@ public final class TokenVocabulary: Sendable {
   let twins: [TokenID: [TokenID]]
   let maximumDepth: Int
   /// The end token to expect.
-  let usualEndToken: TokenID?
+  let usualEndToken: TokenID
 
   /// The tokens of `tokenizer`, special ones apart: only those in `endTokens` can be written by a constrained answer.
   ///
@@ -31,7 +31,7 @@ public final class TokenVocabulary: Sendable {
     let known = TokenID(0)..<TokenID(size)
     let endTokens = endTokens.filter { known.contains($0) }
     self.endTokens = endTokens
-    guard !endTokens.isEmpty else {
+    guard let least = endTokens.min() else {
       throw ConstraintError(
         path: "", message: "structured output needs a token that ends the answer, and this model names none")
     }
@@ -47,7 +47,7 @@ public final class TokenVocabulary: Sendable {
         path: "", message: "structured output needs a token for every byte, and this tokenizer has none for \(byte)")
     }
     let named = tokenizer.endOfTextToken.flatMap { tokenizer.id(of: $0) }
-    usualEndToken = named.flatMap { endTokens.contains($0) ? $0 : nil } ?? endTokens.min()
+    usualEndToken = named.flatMap { endTokens.contains($0) ? $0 : nil } ?? least
     self.twins = twins
     (bytes, depths, ends, tokens) = trie.preorder()
     maximumDepth = Int(depths.max() ?? 0)

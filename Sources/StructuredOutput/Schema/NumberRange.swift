@@ -101,7 +101,9 @@ struct NumberRange: Sendable, Equatable {
       ? .nothing : .optional(.sequence([.literal("."), .repeated(.digit, minimum: 1, maximum: room)]))
     let shape = BytePattern.sequence([StandardAutomata.integerPattern, fraction])
     let wholes = BytePattern.choice([magnitudes(negative: false, least: true), magnitudes(negative: true, least: true)])
-    let limits = BytePattern.choice([magnitudes(negative: false, least: false), magnitudes(negative: true, least: false)])
+    let limits = BytePattern.choice([
+      magnitudes(negative: false, least: false), magnitudes(negative: true, least: false),
+    ])
     guard let first = try ByteAutomaton.make(shape), let second = try ByteAutomaton.make(wholes),
       let third = try ByteAutomaton.make(limits),
       let both = try ByteAutomaton.combine(first, second, accepts: { $0 && $1 })

@@ -5,7 +5,8 @@ enum SchemaSupport {
   /// Keywords that restrict values in ways that the grammar cannot keep to.
   private static let refused = [
     "not", "if", "contains", "dependentRequired", "dependentSchemas", "dependencies", "unevaluatedItems",
-    "unevaluatedProperties", "patternProperties", "propertyNames", "$dynamicRef", "$recursiveRef", "extends", "disallow",
+    "unevaluatedProperties", "patternProperties", "propertyNames", "$dynamicRef", "$recursiveRef", "extends",
+    "disallow",
   ]
 
   /// Refuses a schema that says what is not supported, or says it malformed.

@@ -77,13 +77,13 @@ public struct ToolCallParser: Sendable {
   /// The rest, when the answer has ended.
   public mutating func finish() -> [Event] {
     switch state {
-    case .content:
-      release(held)
-      if begun == 0, !space.isEmpty { pending.append(.content(space)) }
+    case .content: release(held)
     // Of a call whose name has been given out, the arguments break off; before that it is content.
     case .call: if !scanner.hasNamed { release(raw) }
     case .afterCall: break
     }
+    // Beside a call it is only layout.
+    if begun == 0, !space.isEmpty { pending.append(.content(space)) }
     (held, raw, space, state) = ([], [], [], .afterCall)
     return flush()
   }

@@ -35,12 +35,12 @@ public struct ToolDefinition: Sendable, Equatable {
       guard !definitions.contains(where: { $0.name == name }) else {
         throw ConstraintError(path: place + "/function/name", message: "is '\(name)' like an earlier tool's")
       }
-      let parameters = function["parameters"].flatMap { $0 == .null ? nil : $0 }
-      if let parameters {
-        guard case .object = parameters else {
-          throw ConstraintError(
-            path: place + "/function/parameters", message: "is \(parameters.kind); expected a schema")
-        }
+      let parameters: JSONValue?
+      switch function["parameters"] {
+      case .none, .null?: parameters = .none
+      case .object(let schema)?: parameters = .object(schema)
+      case let other?:
+        throw ConstraintError(path: place + "/function/parameters", message: "is \(other.kind); expected a schema")
       }
       definitions.append(
         ToolDefinition(name: name, parameters: parameters, path: place + "/function/parameters"))
