@@ -50,7 +50,7 @@ let package = Package(
     .target(
       name: "OpenAIServer",
       dependencies: [
-        "ModelFiles", "Tokenization", "Decoding", "Speculation",
+        "ModelFiles", "Tokenization", "Decoding", "Speculation", "StructuredOutput",
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),

@@ -188,10 +188,13 @@ def wait_until(condition, seconds=20):
     raise AssertionError("it did not come about")
 
 
-def post(url, path, body):
-    """A request over a bare socket, its answer not yet read."""
+def post(url, path, body, window=None):
+    """A request over a bare socket, its answer not yet read; `window` is how much the system takes in unasked."""
     host, port = url.removeprefix("http://").split(":")
-    connection = socket.create_connection((host, int(port)))
+    connection = socket.socket()
+    if window is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
+    connection.connect((host, int(port)))
     data = json.dumps(body).encode()
     connection.sendall(
         f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n".encode() + data)
@@ -226,9 +229,10 @@ def test_half_a_body_does_not_hold_a_connection_for_ever(start):
 def test_a_reader_that_does_not_read_is_cut(start):
     server = start("--max-stream-backlog-bytes", "1024", "--write-timeout", "0.5", "--max-model-len", "4096", "--threads", "2")
     body = {"prompt": "a", "max_tokens": 3900, "ignore_eos": True, "stream": True, "logprobs": 20, "temperature": 2.0}
-    connection = post(server.url, "/v1/completions", body)
+    connection = post(server.url, "/v1/completions", body, window=4096)
     wait_until(lambda: server.metrics()["vllm:num_requests_running"] == 1)
     wait_until(lambda: server.metrics()["vllm:num_requests_running"] == 0, 60)
+    assert server.metrics()["vllm:generation_tokens_total"] < 3900
     server.stop()
     assert any("stream cut" in line or "reader stuck" in line for line in server.log)
     connection.close()

@@ -1,7 +1,7 @@
 /// Splits an answer's text into what the API keeps apart, as the text comes.
 ///
 /// The seam for formats of models: thoughts, tool calls. Parsers may be put one behind the other.
-package protocol AnswerParser: Sendable {
+protocol AnswerParser: Sendable {
   /// The parts that `text` completes.
   mutating func consume(_ text: String) -> [AnswerPart]
   /// The rest, once the answer has ended.
@@ -9,17 +9,11 @@ package protocol AnswerParser: Sendable {
 }
 
 /// A piece of an answer.
-package enum AnswerPart: Sendable, Equatable {
+enum AnswerPart: Sendable, Equatable {
   /// What the user reads.
   case content(String)
   /// What the model thought before it answered.
   case reasoning(String)
   /// A piece of a function call; the first piece of a call carries its id and name.
   case toolCall(index: Int, id: String?, name: String?, arguments: String)
-}
-
-/// An answer that is content throughout.
-struct ContentParser: AnswerParser {
-  mutating func consume(_ text: String) -> [AnswerPart] { text.isEmpty ? [] : [.content(text)] }
-  mutating func finish() -> [AnswerPart] { [] }
 }

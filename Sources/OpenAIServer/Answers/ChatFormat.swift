@@ -12,10 +12,10 @@ struct ChatFormat: AnswerFormat {
   let extras: TokenExtras
   let endOfText: Set<TokenID>
   let wantsLogprobs: Bool
-  /// Makes the parser of one answer.
-  let parser: @Sendable () -> any AnswerParser
+  /// A parser that has seen nothing yet; each answer has a copy.
+  let parser: any AnswerParser
 
-  func choice(_ index: Int) -> ChatChoice { ChatChoice(index: index, format: self, parser: parser()) }
+  func choice(_ index: Int) -> ChatChoice { ChatChoice(index: index, format: self, parser: parser) }
 }
 
 /// One answer of a chat completion.

@@ -7,6 +7,13 @@ internal import NIOHTTPTypes
 final class ClientDeparture: ChannelInboundHandler, RemovableChannelHandler {
   typealias InboundIn = HTTPRequestPart
 
+  /// Bytes that the system may hold for a reader that does not read; by itself it would take megabytes.
+  static let sendBufferBytes: SocketOptionValue = 256 << 10
+
+  func handlerAdded(context: ChannelHandlerContext) {
+    context.channel.setOption(.socketOption(.so_sndbuf), value: Self.sendBufferBytes).whenComplete { _ in }
+  }
+
   func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
     if let event = event as? ChannelEvent, event == .inputClosed {
       context.close(promise: nil)

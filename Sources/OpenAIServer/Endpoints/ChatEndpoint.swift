@@ -7,12 +7,12 @@ struct ChatEndpoint: Sendable {
 
   func handle(_ request: Request, context: ServerRequestContext) async throws -> Response {
     let chat = try ChatCompletionRequest(try await serving.body.object(of: request), serving: serving)
-    let (generation, promptText, separates) = (chat.generation, chat.promptText, serving.separatesReasoning)
+    let generation = chat.generation
     let format = ChatFormat(
       names: TokenNames(tokenizer: serving.tokenizer), extras: generation.extras,
       endOfText: generation.request.stopping.endOfTextTokens,
       wantsLogprobs: generation.request.logprobCount != nil,
-      parser: { separates ? ReasoningParser(prompt: promptText) as any AnswerParser : ContentParser() })
+      parser: chat.parser)
     let job = try AnswerJob(
       generation.requests(for: [chat.prompt]), promptTokens: chat.prompt.count, format: format, serving: serving,
       context: context)

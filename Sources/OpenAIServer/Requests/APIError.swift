@@ -1,4 +1,5 @@
 internal import Decoding
+internal import StructuredOutput
 package import HTTPTypes
 internal import Tokenization
 
@@ -40,6 +41,12 @@ package struct APIError: Error, Sendable, CustomStringConvertible {
   init(_ error: RequestError) {
     let isTooLong = error.parameter == "prompt" && error.message.contains("context")
     self = .badRequest(error.message, parameter: error.parameter, code: isTooLong ? "context_length_exceeded" : nil)
+  }
+
+  /// What cannot be kept to, by its path in the request.
+  init(_ error: ConstraintError) {
+    let field = error.path.split(separator: "/").first.map(String.init)
+    self = .badRequest("\(error)", parameter: field)
   }
 
   static func overloaded(limit: Int) -> APIError {

@@ -1,21 +1,25 @@
 internal import Decoding
+internal import StructuredOutput
 internal import Tokenization
 
 /// The body of `/v1/chat/completions`.
 struct ChatCompletionRequest {
   var generation: GenerationFields
-  /// The text that the chat template made of the conversation.
-  let promptText: String
-  /// Token ids of that text.
+  /// Token ids of the conversation in the chat template.
   let prompt: [TokenID]
-  /// Functions that the model may call.
-  let tools: [JSONValue]?
+  /// Finds thoughts and calls in an answer.
+  let parser: ModelAnswerParser
 
   init(_ fields: JSONFields, serving: ServingContext) throws(APIError) {
     generation = try GenerationFields(fields, serving: serving)
-    tools = try Self.tools(fields)
-    promptText = try ChatPrompt(fields, serving: serving).text(tools: tools)
-    prompt = serving.tokenizer.encode(promptText)
+    let tools = try ToolFields(fields)
+    let text = try ChatPrompt(fields, serving: serving).text(tools: tools.descriptions)
+    prompt = serving.tokenizer.encode(text)
+    let thoughts = Self.thoughts(after: text, serving: serving)
+    parser = ModelAnswerParser(
+      thoughts: thoughts == .none ? nil : ReasoningSplitter(startsInside: thoughts == .open),
+      calls: tools.parser(format: serving.toolCallFormat))
+    generation.request.constraint = try Self.constraint(fields, tools: tools, thoughts: thoughts, serving: serving)
     let limits = [
       try fields.integer("max_completion_tokens", in: 1 ... .max), try fields.integer("max_tokens", in: 1 ... .max),
     ]
@@ -27,30 +31,29 @@ struct ChatCompletionRequest {
       throw .badRequest("top_logprobs is set and logprobs is not; expected logprobs: true", parameter: "top_logprobs")
     }
     if wantsLogprobs { generation.request.logprobCount = topCount ?? 0 }
-    try Self.checkFormat(fields)
   }
 
-  /// The functions that the model is told about.
-  private static func tools(_ fields: JSONFields) throws(APIError) -> [JSONValue]? {
-    guard let tools = try fields.array("tools"), !tools.isEmpty else { return nil }
-    for (index, tool) in tools.enumerated() {
-      guard case .object(let object) = tool, case .object(let function)? = object["function"],
-        function["name"]?.string != nil
-      else {
-        throw .badRequest(
-          "tools[\(index)] is not {\"type\": \"function\", \"function\": {\"name\": …}}", parameter: "tools[\(index)]")
-      }
-    }
-    switch fields.value("tool_choice") {
-    case nil, .string("auto"): return tools
-    case .string("none"): return nil
-    case let other?: throw fields.wrong("tool_choice", other, "\"auto\" or \"none\"")
-    }
+  /// Whether the answer to a prompt may begin with a thought.
+  private static func thoughts(after prompt: String, serving: ServingContext) -> ReasoningPrefix {
+    guard serving.separatesReasoning else { return .none }
+    if ReasoningSplitter.startsInside(prompt: prompt) { return .open }
+    var end = prompt[...]
+    while let last = end.last, last.isWhitespace { end.removeLast() }
+    return end.hasSuffix(ReasoningSplitter.closing) ? .none : .allowed
   }
 
-  private static func checkFormat(_ fields: JSONFields) throws(APIError) {
-    guard let format = try fields.fields("response_format") else { return }
-    guard let type = try format.string("type") else { throw format.missing("type", "\"text\"") }
-    guard type == "text" else { throw format.wrong("type", .string(type), "\"text\"") }
+  /// What the answer must keep to: a call of a tool or a form, not both.
+  private static func constraint(
+    _ fields: JSONFields, tools: ToolFields, thoughts: ReasoningPrefix, serving: ServingContext
+  ) throws(APIError) -> GrammarConstraint? {
+    let form = try serving.constraints.constraint(fields, reasoning: thoughts)
+    let call = try tools.constraint(
+      format: serving.toolCallFormat, compiler: serving.constraints.compiler, reasoning: thoughts)
+    guard form == nil || call == nil else {
+      throw .badRequest(
+        "tool_choice asks for a call and another field for a form of the answer; expected one of them",
+        parameter: "tool_choice")
+    }
+    return form ?? call
   }
 }

@@ -1,3 +1,4 @@
+internal import StructuredOutput
 internal import Decoding
 internal import Tokenization
 
@@ -22,6 +23,7 @@ struct CompletionRequest {
     echoes = try fields.bool("echo") ?? false
     let limit = try fields.integer("max_tokens", in: 0 ... .max) ?? Self.defaultMaximumTokens
     isEchoOnly = limit == 0
+    generation.request.constraint = try serving.constraints.constraint(fields, reasoning: .none)
     guard limit > 0 || echoes else {
       throw fields.wrong("max_tokens", 0, "1 or more, or 0 together with echo")
     }

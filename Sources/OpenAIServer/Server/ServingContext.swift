@@ -3,6 +3,7 @@ internal import Decoding
 internal import Foundation
 internal import Logging
 internal import Speculation
+internal import StructuredOutput
 internal import Tokenization
 
 /// What every endpoint shares.
@@ -14,6 +15,9 @@ final class ServingContext: Sendable {
   let chatTemplate: Result<ChatTemplate, APIError>
   /// Whether the model writes its thoughts between `<think>` and `</think>`.
   let separatesReasoning: Bool
+  /// How the model writes calls of tools, when its chat template tells it to.
+  let toolCallFormat: ToolCallFormat?
+  let constraints: ConstraintSource
   let gate: AdmissionGate
   let running = RunningRequests()
   let connections = ConnectionTable()
@@ -35,7 +39,9 @@ final class ServingContext: Sendable {
         chatTemplate = .failure(APIError.badRequest("\(error)", parameter: "messages"))
       }
     }
-    separatesReasoning = source?.contains(ReasoningParser.opening) ?? false
+    separatesReasoning = source?.contains(ReasoningSplitter.opening) ?? false
+    toolCallFormat = source.flatMap { ToolCallFormat(chatTemplate: $0) }
+    constraints = ConstraintSource(model: model.target)
     gate = AdmissionGate(limit: configuration.concurrentRequests + configuration.maximumQueueLength)
     metrics = ServerMetrics(modelName: configuration.servedModelNames.first ?? "", engine: model.engine)
     pages = try EmbeddedPages()
