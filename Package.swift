@@ -44,8 +44,8 @@ let package = Package(
     .executableTarget(
       name: "foretoken",
       dependencies: [
-        "CForetokenEditline", "Tensor", "ModelFiles", "Tokenization", "Transformer", "Decoding", "Speculation", "Benchmarking",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "CForetokenEditline", "Tensor", "ModelFiles", "Tokenization", "Transformer", "Decoding", "Speculation",
+        "Benchmarking", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
 
@@ -53,6 +53,9 @@ let package = Package(
       name: "TestSupport", dependencies: ["Decoding"], path: "Tests/TestSupport",
       swiftSettings: [.swiftLanguageMode(.v6)]),
     .testTarget(name: "TensorTests", dependencies: ["TestSupport", "Tensor"], swiftSettings: strict),
+    .testTarget(
+      name: "BenchmarkingTests", dependencies: ["TestSupport", "Benchmarking", "ModelFiles", "Tensor"],
+      swiftSettings: strict),
     .testTarget(
       name: "ModelFilesTests",
       dependencies: [

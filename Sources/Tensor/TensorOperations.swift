@@ -228,7 +228,8 @@ public final class TensorOperations {
         for (place, query) in unit.queries.enumerated() {
           let (row, head) = (query / group, unit.kvHead * group + query % group)
           let start = unsafe queries.pointer.assumingMemoryBound(to: Float.self) + (slice.firstRow + row) * queryStride
-          let result = unsafe results.pointer.assumingMemoryBound(to: Float.self) + (slice.firstRow + row) * resultStride
+          let result =
+            unsafe results.pointer.assumingMemoryBound(to: Float.self) + (slice.firstRow + row) * resultStride
           unsafe list.initializeElement(
             at: place,
             to: ft_attention_query(
