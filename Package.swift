@@ -76,6 +76,9 @@ let package = Package(
       swiftSettings: [.swiftLanguageMode(.v6)]),
     .testTarget(name: "TensorTests", dependencies: ["TestSupport", "Tensor"], swiftSettings: strict),
     .testTarget(
+      name: "BenchmarkingTests", dependencies: ["TestSupport", "Benchmarking", "ModelFiles", "Tensor"],
+      swiftSettings: strict),
+    .testTarget(
       name: "ModelFilesTests",
       dependencies: [
         "TestSupport", "ModelFiles", "Tensor", .product(name: "Crypto", package: "swift-crypto"),

@@ -64,7 +64,10 @@ import Testing
     #expect(try run(shape, chunks: Array(repeating: 1, count: 53)) == whole)
     #expect(try run(shape, chunks: [17, 1, 30, 5], threads: 2) == whole)
     #expect(try run(shape, chunks: [20, 1, 1, 9, 22], threads: 3, dirty: true) == whole)
-    for set in InstructionSet.available { #expect(try run(shape, chunks: [53], threads: 2, set: set) == whole) }
+    for set in InstructionSet.available {
+      #expect(try run(shape, chunks: [53], threads: 2, set: set) == whole)
+      #expect(try run(shape, chunks: [40, 2, 3, 7, 1], threads: 2, set: set) == whole)
+    }
   }
 
   @Test("attention is softmax of scaled products over all positions so far", arguments: shapes)

@@ -46,11 +46,11 @@ func products(_ first: ArraySlice<Float>, _ second: [Float]) -> [Double] {
 }
 
 @Suite struct MatrixProductTests {
-  static let shapes: [(outputs: Int, inputs: Int)] = [(16, 32), (7, 33), (161, 48), (96, 320), (33, 128)]
+  static let shapes: [(outputs: Int, inputs: Int)] = [(16, 32), (7, 33), (161, 48), (96, 320), (33, 128), (48, 608)]
 
   func operations(_ set: InstructionSet? = nil, threads: Int = 1) throws -> TensorOperations {
     try TensorOperations(
-      pool: WorkerPool(threadCount: threads), instructionSet: set, rowCapacity: 64, columnCapacity: 512)
+      pool: WorkerPool(threadCount: threads), instructionSet: set, rowCapacity: 128, columnCapacity: 640)
   }
 
   @Test("products are those of the plain formula, within the format's precision", arguments: WeightFormat.allCases)
@@ -85,24 +85,58 @@ func products(_ first: ArraySlice<Float>, _ second: [Float]) -> [Double] {
     for (index, shape) in Self.shapes.enumerated() {
       let tensor = try RandomTensor([shape.outputs, shape.inputs], seed: UInt64(index))
       let matrix = try PackedMatrix(stacking: [tensor.view], format: format, pool: WorkerPool(threadCount: 1))
-      let x = try randomRows(40, shape.inputs, seed: 51)
+      let most = Self.rowCounts.max() ?? 1
+      let x = try randomRows(most, shape.inputs, seed: 51)
       let alone = try Activations(rowCapacity: 1, columns: shape.inputs)
       let single = try Activations(rowCapacity: 1, columns: shape.outputs)
       let baseline = try operations(.portable)
-      let expected = (0..<40).map { row in
+      let expected = (0..<most).map { row in
         alone.setRow(0, to: x.row(row))
         baseline.linear(alone, rowCount: 1, weight: matrix, into: single)
         return single.row(0)
       }
-      let output = try Activations(rowCapacity: 40, columns: shape.outputs)
+      let output = try Activations(rowCapacity: most, columns: shape.outputs)
       for set in InstructionSet.available {
-        for threads in 1...4 {
+        for threads in 1...3 {
           let operations = try operations(set, threads: threads)
-          for rows in [1, 2, 3, 5, 6, 7, 8, 13, 40] {
+          for rows in Self.rowCounts {
             operations.linear(x, rowCount: rows, weight: matrix, into: output)
             for row in 0..<rows { #expect(output.row(row) == expected[row], "\(set) \(threads) \(rows)") }
           }
         }
+      }
+    }
+  }
+
+  /// Every count of the kernels' tiles of few rows, and those around the borders where more tiles or another way of
+  /// computing begin.
+  static let rowCounts = Array(1...18) + [23, 24, 25, 36, 37, 97, 110]
+
+  @Test("four bits lose no more than the plain grid would, group by group")
+  func fourBitError() throws {
+    let (outputs, inputs) = (20, 96)
+    let tensor = try RandomTensor([outputs, inputs], seed: 77)
+    let matrix = try PackedMatrix(stacking: [tensor.view], format: .int4, pool: WorkerPool(threadCount: 2))
+    let operations = try operations()
+    // A row that is 1 at one place and 0 elsewhere is quantised without loss, and so reads one column of weights.
+    let probe = try Activations(rowCapacity: 1, columns: inputs)
+    let output = try Activations(rowCapacity: 1, columns: outputs)
+    var stored = [[Float]]()
+    for column in 0..<inputs {
+      probe.setRow(0, to: (0..<inputs).map { $0 == column ? 1 : 0 })
+      operations.linear(probe, rowCount: 1, weight: matrix, into: output)
+      stored.append(output.row(0))
+    }
+    for row in 0..<outputs {
+      for group in stride(from: 0, to: inputs, by: 32) {
+        let columns = group..<group + 32
+        let peak = columns.map { abs(tensor.values[row * inputs + $0]) }.max() ?? 0
+        let error = columns.reduce(Float(0)) { sum, column in
+          let difference = stored[column][row] - tensor.values[row * inputs + column]
+          return sum + difference * difference
+        }
+        let step = peak / 7
+        #expect(error <= 32 * (step / 2) * (step / 2) * 1.05)
       }
     }
   }

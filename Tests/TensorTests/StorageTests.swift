@@ -84,6 +84,24 @@ import Testing
     }
   }
 
+  @Test("parts that workers claim cover everything once and begin at multiples of the unit", arguments: 1...4)
+  func claims(threads: Int) {
+    let pool = WorkerPool(threadCount: threads)
+    for (count, unit) in [(0, 1), (1, 2), (7, 2), (64, 2), (1001, 1), (1001, 4)] {
+      let visits = Mutex([Int](repeating: 0, count: count))
+      let misplaced = Atomic<Int>(0)
+      pool.run(claiming: count, inMultiplesOf: unit) { part in
+        if part.lowerBound % unit != 0 { misplaced.add(1, ordering: .relaxed) }
+        visits.withLock { visits in for index in part { visits[index] += 1 } }
+      }
+      #expect(visits.withLock { $0 } == [Int](repeating: 1, count: count))
+      #expect(misplaced.load(ordering: .relaxed) == 0)
+      let each = Mutex([Int](repeating: 0, count: count))
+      pool.runEach(count) { worker, index in each.withLock { $0[index] += worker < threads ? 1 : 100 } }
+      #expect(each.withLock { $0 } == [Int](repeating: 1, count: count))
+    }
+  }
+
   @Test("pools end while their workers spin or sleep")
   func shutdown() {
     for round in 0..<100 {
