@@ -45,7 +45,7 @@ import Tokenization
       (#"{"type":"object","properties":{"a":{"type":"array","uniqueItems":true}}}"#, "/properties/a/uniqueItems"),
       (#"{"properties":{"x/y":{"multipleOf":3}}}"#, "/properties/x~1y/multipleOf"),
       (#"{"not":{"type":"string"}}"#, "/not"),
-      (#"{"items":{"if":{"type":"string"}}}"#, "/items/if"),
+      (#"{"items":{"if":{"type":"string"},"then":{"const":"x"}}}"#, "/items/if"), (#"{"if":true,"then":false}"#, "/if"),
       (#"{"$ref":"http://example.com/x"}"#, "/$ref"),
       (##"{"$ref":"#/$defs/missing"}"##, "/$ref"),
       (#"{"type":"text"}"#, "/type"),

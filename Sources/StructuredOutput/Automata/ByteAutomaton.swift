@@ -65,7 +65,7 @@ final class ByteAutomaton: Sendable {
     /// States of the nondeterministic automaton in between.
     static let positions = 60_000
     /// Steps of the subset construction.
-    static let work = 20_000_000
+    static let work = 6_000_000
   }
 
   /// An automaton that would be larger than the limits allow.

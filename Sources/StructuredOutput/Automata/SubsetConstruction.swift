@@ -12,6 +12,9 @@ struct SubsetConstruction {
   }
 
   private var positions: [Position] = []
+  /// When each position was last visited.
+  private var visits: [Int] = []
+  private var round = 0
   /// Steps left.
   private(set) var work: Int
 
@@ -112,17 +115,17 @@ struct SubsetConstruction {
   ) throws(ByteAutomaton.TooLarge) -> (consuming: [Int32], accepts: Bool) {
     var consuming: [Int32] = []
     var accepts = false
-    // A position past `atEnd` counts for acceptance alone.
-    var seen: Set<Int32> = []
-    var seenAtEnd: Set<Int32> = []
+    round += 2
+    if visits.count < positions.count { visits = Array(repeating: 0, count: positions.count) }
+    // A position past `atEnd` counts for acceptance alone: it is marked with `round`, the others with `round + 1`.
     var queue = entries.map { (position: $0, isEnd: false) }
     while let (position, isEnd) = queue.popLast() {
-      guard !seen.contains(position), isEnd ? seenAtEnd.insert(position).inserted : seen.insert(position).inserted
-      else { continue }
+      guard visits[Int(position)] < (isEnd ? round : round + 1) else { continue }
+      visits[Int(position)] = isEnd ? round : round + 1
       try spend(1)
       switch positions[Int(position)] {
       case .consume: if !isEnd { consuming.append(position) }
-      case .split(let parts): queue += parts.reversed().map { ($0, isEnd) }
+      case .split(let parts): for part in parts.reversed() { queue.append((part, isEnd)) }
       case .atStart(let next): if isStart { queue.append((next, isEnd)) }
       case .atEnd(let next): queue.append((next, true))
       case .accept: accepts = true

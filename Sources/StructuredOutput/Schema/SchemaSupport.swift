@@ -12,7 +12,7 @@ enum SchemaSupport {
   /// Refuses a schema that says what is not supported, or says it malformed.
   static func check(_ schema: JSONValue, at pointer: String) throws(ConstraintError) {
     for name in refused {
-      guard let value = schema[name], !isEmpty(value, name) else { continue }
+      guard let value = schema[name], !isEmpty(value, name, in: schema) else { continue }
       throw ConstraintError(path: pointer + "/\(name)", message: "'\(name)' is not supported")
     }
     if let multiple = schema["multipleOf"], !multiple.isSame(as: 1) {
@@ -43,11 +43,16 @@ enum SchemaSupport {
   }
 
   /// Whether the keyword says nothing after all.
-  private static func isEmpty(_ value: JSONValue, _ name: String) -> Bool {
+  private static func isEmpty(_ value: JSONValue, _ name: String, in schema: JSONValue) -> Bool {
+    switch name {
+    case "not", "contains": return false
+    case "if": return schema["then"] == nil && schema["else"] == nil
+    default: break
+    }
     switch value {
-    case .object(let object): object.isEmpty && name != "not" && name != "contains" && name != "if"
-    case .bool(let verdict): verdict && name != "not" && name != "contains"
-    default: false
+    case .object(let object): return object.isEmpty
+    case .bool(let verdict): return verdict
+    default: return false
     }
   }
 }
