@@ -18,7 +18,7 @@ func withServer(
   var configuration = ServerConfiguration(servedModelName: "pair")
   configuration.port = 0
   configuration.concurrentRequests = 4
-  configuration.speculativeMethod = "draft_model"
+  configuration.speculativeMethods = ["draft_model"]
   change(&configuration)
   var logger = Logger(label: "test")
   logger.logLevel = .critical
