@@ -195,8 +195,8 @@ def test_origins_say_who_proposed(client):
     chunks, _ = read(ask(client, max_tokens=50, stream=True, extra_body={"return_token_origins": True, "ignore_eos": True},
                          stream_options={"include_usage": True}))
     origins = [origin for chunk in chunks for choice in chunk.choices for origin in choice.model_extra.get("token_origins", [])]
-    assert len(origins) == 50 and set(origins) <= {"draft", "target"}
-    assert "draft" in origins
+    assert len(origins) == 50 and set(origins) <= {"draft_model", "target"}
+    assert "draft_model" in origins
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def test_metrics_count(server, client):
     assert grown("vllm:spec_decode_num_draft_tokens_total") == figures["num_draft_tokens"]
     accepted = grown("vllm:spec_decode_num_accepted_tokens_total")
     assert accepted == figures["num_accepted_draft_tokens"]
-    per_position = [grown(f'vllm:spec_decode_num_accepted_tokens_per_pos_total{{position="{i}"}}') for i in range(5)]
+    per_position = [grown(f'vllm:spec_decode_num_accepted_tokens_per_pos_total{{position="{i}"}}') for i in range(32)]
     assert sum(per_position) == accepted and per_position == sorted(per_position, reverse=True)
     for name in ("vllm:num_requests_running", "vllm:num_requests_waiting", "vllm:kv_cache_usage_perc"):
         assert after[name] == 0

@@ -66,7 +66,9 @@ final class LocalHub: Sendable {
       defer { fault.busy = max(0, fault.busy - 1) }
       return fault.busy > 0
     }
-    if isBusy { return HTTPResponse(statusCode: .tooManyRequests, headers: HTTPHeaders([HTTPHeader("Retry-After"): "0.05"])) }
+    if isBusy {
+      return HTTPResponse(statusCode: .tooManyRequests, headers: HTTPHeaders([HTTPHeader("Retry-After"): "0.05"]))
+    }
     let fault = fault.withLock { $0 }
     if fault.needsToken, request.headers[.authorization] != "Bearer secret" {
       return HTTPResponse(statusCode: .unauthorized)
