@@ -21,7 +21,9 @@ public final class MemoryArena {
     return try arena.allocate(byteCount, for: purpose)
   }
 
-  private func allocate(_ byteCount: Int, for purpose: String) throws(MemoryError) -> (memory: AlignedMemory, offset: Int) {
+  private func allocate(
+    _ byteCount: Int, for purpose: String
+  ) throws(MemoryError) -> (memory: AlignedMemory, offset: Int) {
     if let piece, used + byteCount <= piece.byteCount {
       defer { used += (byteCount + Self.alignment - 1) / Self.alignment * Self.alignment }
       return (piece, used)
