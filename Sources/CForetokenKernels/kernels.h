@@ -13,7 +13,8 @@
 #define FT_GROUP_OFFSET(g) ((g) / 2 * FT_PAIR_BYTES + 2 * FT_PANEL * 2 + (g) % 2 * (FT_PANEL * FT_GROUP / 2))
 
 typedef struct {
-  void (*prepare_rows)(ft_weight_format, const float *, size_t, size_t, size_t, size_t, size_t, const ft_prepared_rows *);
+  void (*prepare_rows)(ft_weight_format, const float *, size_t, size_t, size_t, size_t, size_t,
+                       const ft_prepared_rows *);
   void (*linear)(const ft_linear_task *, size_t, size_t);
   void (*rms_norm)(const float *, size_t, const float *, float, float *);
   size_t (*argmax)(const float *, size_t);
@@ -29,8 +30,9 @@ typedef struct {
 
 #define FT_KERNELS \
   { \
-    FT_NAME(prepare_rows), FT_NAME(linear), FT_NAME(rms_norm), FT_NAME(argmax), FT_NAME(sum_exp), FT_NAME(norm_rotate), \
-      FT_NAME(attention), FT_NAME(read_memory), FT_NAME(multiply_bytes), FT_NAME(multiply_floats), FT_NAME(pack_int4), FT_NAME(store_key_value) \
+    FT_NAME(prepare_rows), FT_NAME(linear), FT_NAME(rms_norm), FT_NAME(argmax), FT_NAME(sum_exp), \
+      FT_NAME(norm_rotate), FT_NAME(attention), FT_NAME(read_memory), FT_NAME(multiply_bytes), FT_NAME(multiply_floats), \
+      FT_NAME(pack_int4), FT_NAME(store_key_value) \
   }
 
 /// The kernels of an instruction set that this machine has.

@@ -10,25 +10,29 @@ internal import Darwin
 @safe final class AlignedMemory: Sendable {
   let byteCount: Int
   @unsafe private let address: SharedAddress
+  /// Bytes mapped: of large memory, whole huge pages, so that the system aligns them.
+  private let mappedBytes: Int
 
   /// Reserves `byteCount` bytes; the system gives memory on first touch.
   ///
   /// - Throws: `MemoryError` when the system refuses.
   init(byteCount: Int, for purpose: String) throws(MemoryError) {
     self.byteCount = byteCount
+    let isLarge = byteCount >= 4 << 20
+    mappedBytes = isLarge ? ((byteCount + (2 << 20) - 1) / (2 << 20)) * (2 << 20) : max(byteCount, 1)
     let flags = MAP_PRIVATE | MAP_ANON
-    let pointer = unsafe mmap(nil, max(byteCount, 1), PROT_READ | PROT_WRITE, flags, -1, 0)
+    let pointer = unsafe mmap(nil, mappedBytes, PROT_READ | PROT_WRITE, flags, -1, 0)
     guard let pointer = unsafe pointer, unsafe pointer != MAP_FAILED else {
       throw MemoryError(byteCount: byteCount, purpose: purpose, code: errno)
     }
     #if os(Linux)
     // Fewer, larger pages: streaming weights would otherwise wait for the page tables.
-    if byteCount >= 4 << 20 { unsafe madvise(pointer, byteCount, MADV_HUGEPAGE) }
+    if isLarge { unsafe madvise(pointer, mappedBytes, MADV_HUGEPAGE) }
     #endif
     unsafe address = SharedAddress(pointer)
   }
 
-  deinit { unsafe munmap(address.pointer, max(byteCount, 1)) }
+  deinit { unsafe munmap(address.pointer, mappedBytes) }
 
   @unsafe var pointer: UnsafeMutableRawPointer { unsafe address.pointer }
 }

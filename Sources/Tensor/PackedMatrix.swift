@@ -11,28 +11,38 @@ internal import CForetokenKernels
   public let format: WeightFormat
   /// Whether panels alternate between a gate's and an up projection's.
   let isGatePair: Bool
-  let memory: AlignedMemory
-
   /// Memory taken, in bytes.
-  public var byteCount: Int { memory.byteCount }
+  public let byteCount: Int
+  private let memory: AlignedMemory
+  private let offset: Int
 
-  /// Packs matrices of equal width, one below the other.
+  /// The first panel.
+  @unsafe var panels: UnsafeMutablePointer<UInt8> {
+    unsafe memory.pointer.assumingMemoryBound(to: UInt8.self) + offset
+  }
+
+  /// Packs matrices of equal width, one below the other, into memory of `arena`, or of its own.
   ///
   /// - Throws: `PackingError` when they are not matrices of one width and element type.
-  public init(stacking tensors: [TensorView], format: WeightFormat, pool: WorkerPool) throws(PackingError) {
+  public init(
+    stacking tensors: [TensorView], format: WeightFormat, pool: WorkerPool, arena: MemoryArena? = nil
+  ) throws(PackingError) {
     let columns = try Self.commonColumns(of: tensors)
     let sources = tensors.flatMap { tensor in (0..<tensor.shape[0]).map { RowSource(tensor: tensor, row: $0) } }
     let panels = stride(from: 0, to: sources.count, by: Int(FT_PANEL)).map { first in
       Array(sources[first..<min(first + Int(FT_PANEL), sources.count)])
     }
-    try self.init(panels: panels, rows: sources.count, columns: columns, format: format, isGatePair: false, pool: pool)
+    try self.init(
+      panels: panels, rows: sources.count, columns: columns, format: format, isGatePair: false, pool: pool, arena: arena
+    )
   }
 
-  /// Packs two matrices of equal shape for `TensorOperations.gatedLinear`.
+  /// Packs two matrices of equal shape for `TensorOperations.gatedLinear` into memory of `arena`, or of its own.
   ///
   /// - Throws: `PackingError` when they are not matrices of one shape and element type.
   public init(
-    pairingGate gate: TensorView, up: TensorView, format: WeightFormat, pool: WorkerPool
+    pairingGate gate: TensorView, up: TensorView, format: WeightFormat, pool: WorkerPool,
+    arena: MemoryArena? = nil
   ) throws(PackingError) {
     let columns = try Self.commonColumns(of: [gate, up])
     guard gate.shape == up.shape else {
@@ -44,14 +54,16 @@ internal import CForetokenKernels
         (first..<min(first + Int(FT_PANEL), rows)).map { RowSource(tensor: tensor, row: $0) }
       }
     }
-    try self.init(panels: panels, rows: rows, columns: columns, format: format, isGatePair: true, pool: pool)
+    try self.init(
+      panels: panels, rows: rows, columns: columns, format: format, isGatePair: true, pool: pool, arena: arena)
   }
 
   /// A matrix of random weights, made in the packed layout: the cost of a model's shape without its file.
   ///
   /// - Throws: `PackingError` when there is no memory for it.
   package init(
-    randomRows rows: Int, columns: Int, isGatePair: Bool = false, format: WeightFormat, seed: UInt64, pool: WorkerPool
+    randomRows rows: Int, columns: Int, isGatePair: Bool = false, format: WeightFormat, seed: UInt64, pool: WorkerPool,
+    arena: MemoryArena?
   ) throws(PackingError) {
     precondition(rows > 0 && columns > 0)
     self.rows = rows
@@ -61,12 +73,13 @@ internal import CForetokenKernels
     let kernelFormat = format.kernelValue
     let panelBytes = ft_panel_bytes(kernelFormat, columns)
     let panelCount = (rows + Int(FT_PANEL) - 1) / Int(FT_PANEL) * (isGatePair ? 2 : 1)
+    byteCount = panelCount * panelBytes
     do {
-      memory = try AlignedMemory(byteCount: panelCount * panelBytes, for: "weights")
+      (memory, offset) = try MemoryArena.allocate(byteCount, for: "weights", in: arena)
     } catch {
       throw PackingError(description: error.description)
     }
-    let output = unsafe SharedAddress(memory.pointer)
+    let output = unsafe SharedAddress(memory.pointer + offset)
     pool.run(over: panelCount) { share in
       for index in share {
         let panel = unsafe output.pointer.assumingMemoryBound(to: UInt8.self) + index * panelBytes
@@ -89,7 +102,8 @@ internal import CForetokenKernels
   }
 
   private init(
-    panels: [[RowSource]], rows: Int, columns: Int, format: WeightFormat, isGatePair: Bool, pool: WorkerPool
+    panels: [[RowSource]], rows: Int, columns: Int, format: WeightFormat, isGatePair: Bool, pool: WorkerPool,
+    arena: MemoryArena?
   ) throws(PackingError) {
     self.rows = rows
     self.columns = columns
@@ -98,12 +112,13 @@ internal import CForetokenKernels
     let (kernelFormat, set) = (format.kernelValue, InstructionSet.best.kernelValue)
     let panelBytes = ft_panel_bytes(kernelFormat, columns)
     let packedColumns = ft_packed_columns(kernelFormat, columns)
+    byteCount = panels.count * panelBytes
     do {
-      memory = try AlignedMemory(byteCount: panels.count * panelBytes, for: "weights")
+      (memory, offset) = try MemoryArena.allocate(byteCount, for: "weights", in: arena)
     } catch {
       throw PackingError(description: error.description)
     }
-    let output = unsafe SharedAddress(memory.pointer)
+    let output = unsafe SharedAddress(memory.pointer + offset)
     // Pages of the source are given back as soon as they are read: memory never holds much of both copies.
     let batch = max(pool.threadCount, (8 << 20) / max(panelBytes, 1))
     for first in stride(from: 0, to: panels.count, by: batch) {

@@ -128,7 +128,7 @@ public final class TensorOperations {
         unsafe upBias.withPointer { upPointer in
           var task = unsafe ft_linear_task(
             format: weight.format.kernelValue, epilogue: epilogue,
-            panels: UnsafePointer(weight.memory.pointer.assumingMemoryBound(to: UInt8.self)), columns: columns,
+            panels: UnsafePointer(weight.panels), columns: columns,
             outputs: weight.rows, x: inputs.kernelValue, rows: rowCount, bias: biasPointer, up_bias: upPointer,
             output: result.pointer.assumingMemoryBound(to: Float.self), output_stride: resultStride)
           unsafe ft_linear(set, &task, share.lowerBound, share.count)
@@ -155,7 +155,7 @@ public final class TensorOperations {
   /// Calls `work` with parts of the rows: on all threads when it is worth waking them.
   private func forRows(_ rowCount: Int, columns: Int, _ work: @Sendable (Range<Int>) -> Void) {
     // A few microseconds of work are done before another thread has heard of it.
-    if rowCount * columns < 16_384 { work(0..<rowCount) } else { pool.run(over: rowCount, work) }
+    if rowCount * columns < 32_768 { work(0..<rowCount) } else { pool.run(over: rowCount, work) }
   }
 
   // MARK: Attention
@@ -171,28 +171,41 @@ public final class TensorOperations {
   ) {
     precondition(qkv.columns == (headCount + 2 * kvHeadCount) * headSize && storage.headSize == headSize)
     precondition(cosines.columns == headSize / 2 && sines.columns == headSize / 2)
+    // Where each row's keys and values go: the block's first element, and the position in it.
+    var found: [(start: Int, slot: Int)] = []
     for slice in slices {
+      precondition(slice.firstRow == found.count)
       for row in 0..<slice.rowCount {
-        let heads = unsafe qkv.pointer(row: slice.firstRow + row)
-        let (cosineRow, sineRow) = unsafe (
-          cosines.pointer(row: slice.firstRow + row), sines.pointer(row: slice.firstRow + row)
-        )
-        for head in 0..<headCount {
-          unsafe queryNorm.withPointer { norm in
+        let (block, slot) = (slice.firstPosition + row).quotientAndRemainder(dividingBy: KVStorage.blockSize)
+        found.append((checkedBlock(slice, block, storage) * storage.blockStride, slot))
+      }
+    }
+    let places = found
+    precondition(places.count == rowCount)
+    let (set, stride, angleStride, headElements) = (set, qkv.stride, cosines.stride, storage.headElements)
+    let rows = unsafe qkv.shared(rows: rowCount)
+    let (cosines, sines) = unsafe (cosines.shared(rows: rowCount), sines.shared(rows: rowCount))
+    let cache = unsafe SharedAddress(
+      UnsafeMutableRawPointer(storage.start(layer: layer, kvHead: 0, isValue: false)))
+    forRows(rowCount, columns: (headCount + kvHeadCount) * headSize) { share in
+      for row in share {
+        let heads = unsafe rows.pointer.assumingMemoryBound(to: Float.self) + row * stride
+        let cosineRow = unsafe cosines.pointer.assumingMemoryBound(to: Float.self) + row * angleStride
+        let sineRow = unsafe sines.pointer.assumingMemoryBound(to: Float.self) + row * angleStride
+        unsafe queryNorm.withPointer { norm in
+          for head in 0..<headCount {
             unsafe ft_norm_rotate(set, heads + head * headSize, headSize, norm, epsilon, cosineRow, sineRow)
           }
         }
-        let (block, slot) = (slice.firstPosition + row).quotientAndRemainder(dividingBy: KVStorage.blockSize)
-        let place = checkedBlock(slice, block, storage) * storage.blockStride
-        for head in 0..<kvHeadCount {
-          let key = unsafe heads + (headCount + head) * headSize
-          unsafe keyNorm.withPointer { norm in
+        unsafe keyNorm.withPointer { norm in
+          for head in 0..<kvHeadCount {
+            let key = unsafe heads + (headCount + head) * headSize
             unsafe ft_norm_rotate(set, key, headSize, norm, epsilon, cosineRow, sineRow)
+            let keys = unsafe cache.pointer.assumingMemoryBound(to: UInt16.self) + places[row].start
+            unsafe ft_store_key_value(
+              set, keys + 2 * head * headElements, keys + (2 * head + 1) * headElements, places[row].slot, key,
+              key + kvHeadCount * headSize, headSize)
           }
-          unsafe ft_store_key_value(
-            set, storage.start(layer: layer, kvHead: head, isValue: false) + place,
-            storage.start(layer: layer, kvHead: head, isValue: true) + place, slot, key,
-            key + kvHeadCount * headSize, headSize)
         }
       }
     }
@@ -219,7 +232,9 @@ public final class TensorOperations {
     }
     let group = headCount / kvHeadCount
     let units = attentionUnits(slices, group: group, kvHeadCount: kvHeadCount)
-    pool.runEach(units.count) { worker, index in
+    let positionsSeen = slices.reduce(0) { $0 + $1.rowCount * ($1.firstPosition + $1.rowCount) }
+    let isShort = positionsSeen * headCount * headSize < 32_768
+    pool.runEach(units.count, onCaller: isShort) { worker, index in
       let unit = units[index]
       let slice = slices[unit.slice]
       let own = unsafe scratch.pointer.assumingMemoryBound(to: Float.self) + worker * Self.scratchFloats

@@ -87,8 +87,10 @@ extension WorkerPool {
   }
 
   /// Calls `body` with a worker's number and each index below `count`; a worker takes an index when it is free.
-  package func runEach(_ count: Int, _ body: @Sendable (Int, Int) -> Void) {
-    guard threadCount > 1, count > 1 else {
+  ///
+  /// - Parameter onCaller: whether the work is too little to tell other threads of it.
+  package func runEach(_ count: Int, onCaller: Bool = false, _ body: @Sendable (Int, Int) -> Void) {
+    guard threadCount > 1, count > 1, !onCaller else {
       for index in 0..<count { body(0, index) }
       return
     }

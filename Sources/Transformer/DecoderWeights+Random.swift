@@ -11,24 +11,27 @@ extension DecoderWeights {
     var generator = RepeatableGenerator(state: 1)
     for row in 0..<table.rowCapacity { table.setRow(row, to: (0..<hidden).map { _ in generator.nextFloat() }) }
     embedding = .random(rows: table)
+    let arena = MemoryArena()
     var layers: [DecoderLayerWeights] = []
     for index in 0..<configuration.layerCount {
       layers.append(
         try DecoderLayerWeights(
-          randomFor: configuration, format: format, seed: UInt64(index + 1) << 32, pool: pool))
+          randomFor: configuration, format: format, seed: UInt64(index + 1) << 32, pool: pool, arena: arena))
       progress(Double(index + 1) / Double(configuration.layerCount + 1))
     }
     self.layers = layers
     finalNorm = [Float](repeating: 1, count: hidden)
     head = try PackedMatrix(
-      randomRows: configuration.vocabularySize, columns: hidden, format: format.headFormat, seed: 7, pool: pool)
+      randomRows: configuration.vocabularySize, columns: hidden, format: format.headFormat, seed: 7, pool: pool,
+      arena: arena)
     progress(1)
   }
 }
 
 extension DecoderLayerWeights {
   fileprivate init(
-    randomFor configuration: ModelConfiguration, format: WeightFormat, seed: UInt64, pool: WorkerPool
+    randomFor configuration: ModelConfiguration, format: WeightFormat, seed: UInt64, pool: WorkerPool,
+    arena: MemoryArena
   ) throws {
     let (hidden, headSize) = (configuration.hiddenSize, configuration.headSize)
     let queries = configuration.headCount * headSize
@@ -38,17 +41,17 @@ extension DecoderLayerWeights {
 
     attentionNorm = ones(hidden)
     queryKeyValue = try PackedMatrix(
-      randomRows: queries + 2 * keys, columns: hidden, format: format, seed: seed, pool: pool)
+      randomRows: queries + 2 * keys, columns: hidden, format: format, seed: seed, pool: pool, arena: arena)
     queryKeyValueBias = zeros(queries + 2 * keys, configuration.hasQueryKeyValueBias)
     queryNorm = configuration.hasQueryKeyNorm ? ones(headSize) : nil
     keyNorm = configuration.hasQueryKeyNorm ? ones(headSize) : nil
     attentionOutput = try PackedMatrix(
-      randomRows: hidden, columns: queries, format: format, seed: seed &+ 1 << 24, pool: pool)
+      randomRows: hidden, columns: queries, format: format, seed: seed &+ 1 << 24, pool: pool, arena: arena)
     attentionOutputBias = zeros(hidden, configuration.hasAttentionOutputBias)
     feedForwardNorm = ones(hidden)
     gateUp = try PackedMatrix(
       randomRows: configuration.intermediateSize, columns: hidden, isGatePair: true, format: format,
-      seed: seed &+ 2 << 24, pool: pool)
+      seed: seed &+ 2 << 24, pool: pool, arena: arena)
     gateUpBias =
       configuration.hasFeedForwardBias
       ? (
@@ -56,7 +59,8 @@ extension DecoderLayerWeights {
         [Float](repeating: 0, count: configuration.intermediateSize)
       ) : nil
     down = try PackedMatrix(
-      randomRows: hidden, columns: configuration.intermediateSize, format: format, seed: seed &+ 3 << 24, pool: pool)
+      randomRows: hidden, columns: configuration.intermediateSize, format: format, seed: seed &+ 3 << 24, pool: pool,
+      arena: arena)
     downBias = zeros(hidden, configuration.hasFeedForwardBias)
   }
 }

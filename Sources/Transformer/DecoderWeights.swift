@@ -22,10 +22,12 @@ struct DecoderWeights {
     let vocabulary = configuration.vocabularySize
     let inputs = try checkpoint.tensor("model.embed_tokens.weight", shape: [vocabulary, hidden])
     embedding = .checkpoint(inputs)
+    let arena = MemoryArena()
     var layers: [DecoderLayerWeights] = []
     for index in 0..<configuration.layerCount {
       layers.append(
-        try DecoderLayerWeights(checkpoint, configuration: configuration, index: index, format: format, pool: pool))
+        try DecoderLayerWeights(
+          checkpoint, configuration: configuration, index: index, format: format, pool: pool, arena: arena))
       progress(Double(index + 1) / Double(configuration.layerCount + 1))
     }
     self.layers = layers
@@ -33,7 +35,7 @@ struct DecoderWeights {
     let output =
       configuration.tiesWordEmbeddings
       ? inputs : try checkpoint.tensor("lm_head.weight", shape: [vocabulary, hidden])
-    head = try PackedMatrix(stacking: [output], format: format.headFormat, pool: pool)
+    head = try PackedMatrix(stacking: [output], format: format.headFormat, pool: pool, arena: arena)
     progress(1)
   }
 }
@@ -74,7 +76,8 @@ struct DecoderLayerWeights {
   }
 
   init(
-    _ checkpoint: Checkpoint, configuration: ModelConfiguration, index: Int, format: WeightFormat, pool: WorkerPool
+    _ checkpoint: Checkpoint, configuration: ModelConfiguration, index: Int, format: WeightFormat, pool: WorkerPool,
+    arena: MemoryArena
   ) throws {
     let hidden = configuration.hiddenSize
     let intermediate = configuration.intermediateSize
@@ -90,9 +93,9 @@ struct DecoderLayerWeights {
         tensor("self_attn.q_proj.weight", [queries, hidden]),
         tensor("self_attn.k_proj.weight", [keys, hidden]),
         tensor("self_attn.v_proj.weight", [keys, hidden]),
-      ], format: format, pool: pool)
+      ], format: format, pool: pool, arena: arena)
     attentionOutput = try PackedMatrix(
-      stacking: [tensor("self_attn.o_proj.weight", [hidden, queries])], format: format, pool: pool)
+      stacking: [tensor("self_attn.o_proj.weight", [hidden, queries])], format: format, pool: pool, arena: arena)
     if configuration.hasQueryKeyNorm {
       queryNorm = try tensor("self_attn.q_norm.weight", [configuration.headSize]).floats()
       keyNorm = try tensor("self_attn.k_norm.weight", [configuration.headSize]).floats()
@@ -109,9 +112,9 @@ struct DecoderLayerWeights {
     feedForwardNorm = try tensor("post_attention_layernorm.weight", [hidden]).floats()
     gateUp = try PackedMatrix(
       pairingGate: tensor("mlp.gate_proj.weight", [intermediate, hidden]),
-      up: tensor("mlp.up_proj.weight", [intermediate, hidden]), format: format, pool: pool)
+      up: tensor("mlp.up_proj.weight", [intermediate, hidden]), format: format, pool: pool, arena: arena)
     down = try PackedMatrix(
-      stacking: [tensor("mlp.down_proj.weight", [hidden, intermediate])], format: format, pool: pool)
+      stacking: [tensor("mlp.down_proj.weight", [hidden, intermediate])], format: format, pool: pool, arena: arena)
     if configuration.hasFeedForwardBias {
       gateUpBias = (
         try tensor("mlp.gate_proj.bias", [intermediate]).floats(),
