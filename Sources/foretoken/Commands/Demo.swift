@@ -44,7 +44,10 @@ struct Demo: AsyncParsableCommand {
     ("numbered list", "List the planets."),
     ("email", "Write an email from Anna to Felix to set up a meeting about the annual report on Tuesday at 10:30."),
     ("table", "Write a Markdown table of countries and capitals: France, Japan, Norway, Kenya."),
-    ("counting", "Count from 1 to 21."),
+    (
+      "edit",
+      "Set city to Vienna in this JSON:\n{\n  \"name\": \"Paul Berg\",\n  \"city\": \"Oslo\",\n  \"job\": \"editor\"\n}"
+    ),
     ("open-ended prose", "Write a story that begins at the old harbour with a stranger."),
   ]
 
