@@ -149,7 +149,7 @@ import Tokenization
     let draft = PassCosts(samples: [(rows: 1, seconds: 0.1), (rows: 32, seconds: 0.4)])
     let widths = [1, 4, 16, 32].map { count in
       let options = WindowPlanner.Options(free: [], draft: 0.7, catchUp: 0, window: 10)
-      let plan = WindowPlanner(target: target, draft: draft, rows: count)
+      let plan = WindowPlanner(target: target, draft: draft, rows: count, texts: count)
         .plan(Array(repeating: options, count: count))
       #expect(plan.rate >= plan.plainRate)
       let proposed = plan.choices.map { if case .draft(let window) = $0 { window } else { 0 } }
@@ -163,7 +163,8 @@ import Tokenization
   @Test("free proposals are taken before the draft's, unless they are less sure")
   func sources() {
     let planner = WindowPlanner(
-      target: Self.costs(slope: 0.02), draft: PassCosts(samples: [(rows: 8, seconds: 0.16)]), rows: 2)
+      target: Self.costs(slope: 0.02), draft: PassCosts(samples: [(rows: 8, seconds: 0.16)]), rows: 2,
+      texts: 2)
     let plan = planner.plan([
       WindowPlanner.Options(free: [0.95, 0.9, 0.85], draft: 0.6, catchUp: 0, window: 10),
       WindowPlanner.Options(free: [0.05], draft: 0.9, catchUp: 0, window: 10),

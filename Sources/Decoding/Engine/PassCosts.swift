@@ -61,23 +61,26 @@ public struct PassCosts: Sendable, Equatable {
     seconds[rows - 1] *= step
   }
 
+  private static let mostMeasuredRows = 64
+
   /// Times passes of `runner` that verify 1, 2, 3, … rows of one sequence.
   ///
   /// What the K/V memory holds is overwritten, so this is for a runner that serves nobody yet.
   ///
   /// - Parameter budget: the time to spend; every row count is timed at least once.
   public static func measure(
-    _ runner: any ModelRunner, rows limit: Int, budget: Duration = .milliseconds(100)
+    _ runner: any ModelRunner, rows limit: Int, budget: Duration = .milliseconds(150)
   ) throws(RunnerError) -> PassCosts {
     let capacity = runner.capacity
+    // Past some rows arithmetic is all there is, and every row costs the same.
     let limit = min(
-      limit, capacity.rows, capacity.logitRows, capacity.positions, capacity.blockCount * capacity.blockSize)
-    let counts = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128, 256].filter { $0 < limit } + [limit]
+      limit, Self.mostMeasuredRows, capacity.rows, capacity.logitRows, capacity.positions, capacity.blockCount * capacity.blockSize)
+    let counts = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48].filter { $0 < limit } + [limit]
     let blocks = (0..<Int32(capacity.blockCount)).prefix((limit + capacity.blockSize - 1) / capacity.blockSize)
     let clock = ContinuousClock()
     let started = clock.now
     var best = Array(repeating: Double.infinity, count: counts.count)
-    // Rounds interleave the row counts, so that a slow moment hits all alike.
+    // Rounds interleave the row counts, so that a slow moment hits all alike; the first finds cold memory.
     for _ in 0..<8 {
       for (index, rows) in counts.enumerated() {
         var batch = Batch()

@@ -48,7 +48,8 @@ public final class AdaptiveProposer: Proposer {
     guard asked.isEmpty else { return try propose(for: contexts, asked: asked, in: pass) }
     let offered = try freeOffers(for: contexts, in: pass)
     let planner = WindowPlanner(
-      target: pass.costs, draft: (draft?.costs ?? PassCosts()).scaled(by: pass.costs.drift), rows: pass.rows)
+      target: pass.costs, draft: (draft?.costs ?? PassCosts()).scaled(by: pass.costs.drift), rows: pass.rows,
+      texts: contexts.count)
     let options = zip(contexts, offered).map { self.options(for: $0, offer: $1, planner) }
     var plan = planner.plan(options)
     probe(contexts, options, &plan, planner)

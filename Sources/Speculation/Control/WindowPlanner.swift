@@ -50,12 +50,15 @@ package struct WindowPlanner {
   let draft: PassCosts
   /// Rows of the pass without proposals, and how many tokens it yields at least.
   let rows: Int
+  /// Texts that proposals are planned for.
+  let texts: Int
 
-  /// A planner for a pass over `rows` rows without proposals.
-  package init(target: PassCosts, draft: PassCosts, rows: Int) {
+  /// A planner for `texts` texts in a pass over `rows` rows without proposals.
+  package init(target: PassCosts, draft: PassCosts, rows: Int, texts: Int) {
     self.target = target
     self.draft = draft
     self.rows = rows
+    self.texts = texts
   }
 
   /// The plan for texts with these options.
@@ -147,8 +150,8 @@ package struct WindowPlanner {
 
   /// ΔT: what one more row costs the target.
   var row: Double { target.marginal(rows: rows) }
-  /// d: what one more draft token costs.
-  var step: Double { draft.seconds(rows: 1) }
+  /// d: what one more draft token costs a text, when all of them are drafted together.
+  var step: Double { draft.seconds(rows: texts) / Double(texts) }
 
   private static func survivals(of option: Options) -> [Double] {
     guard let acceptance = option.draft else { return [] }
