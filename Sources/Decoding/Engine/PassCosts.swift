@@ -74,7 +74,8 @@ public struct PassCosts: Sendable, Equatable {
     let capacity = runner.capacity
     // Past some rows arithmetic is all there is, and every row costs the same.
     let limit = min(
-      limit, Self.mostMeasuredRows, capacity.rows, capacity.logitRows, capacity.positions, capacity.blockCount * capacity.blockSize)
+      limit, Self.mostMeasuredRows, capacity.rows, capacity.logitRows, capacity.positions,
+      capacity.blockCount * capacity.blockSize)
     let counts = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48].filter { $0 < limit } + [limit]
     let blocks = (0..<Int32(capacity.blockCount)).prefix((limit + capacity.blockSize - 1) / capacity.blockSize)
     let clock = ContinuousClock()

@@ -90,8 +90,9 @@ public struct Scheduler: Sendable {
   public var runningCount: Int { running.count }
   /// How often a request had to give up its blocks.
   public private(set) var preemptionCount = 0
-  /// Tokens that admitted requests knew, and how many of them were in the cache already.
+  /// Tokens that admitted requests knew.
   public private(set) var prefixQueries = 0
+  /// How many of them were in the cache already.
   public private(set) var prefixHits = 0
 
   /// Queues a request that knows `known` tokens and may generate `remaining` more.
