@@ -87,7 +87,7 @@ import Tokenization
       costs.observe(rows: rows, seconds: seconds)
       clock += draft.seconds - before + seconds
       tokens += appended
-      proposer.observe([Verdict(request: RequestID(1), tokens: appended)], seconds: seconds)
+      proposer.observe([Verdict(request: RequestID(1), tokens: appended)])
       for _ in appended {
         run.times.append(clock)
         run.windows.append(proposal.tokens.count)
@@ -140,40 +140,6 @@ import Tokenization
     let draft = SimulatedDraft(secondsPerToken: 1.2, seed: 1, isInformative: true) { _ in 0.9 }
     let run = try Self.run(draft, target: Self.costs(slope: 0.02), count: 1000)
     #expect(run.times[999] < 1030 + 1)
-  }
-
-  @Test("where costs were measured wrongly, what steps come to decides")
-  func wrongCosts() throws {
-    // Rows are believed to be nearly free, and are not.
-    let (believed, real) = (Self.costs(slope: 0.01), Self.costs(slope: 1))
-    let draft = SimulatedDraft(secondsPerToken: 0.05, seed: 2, isInformative: true) { _ in 0.8 }
-    let proposer = AdaptiveProposer(free: [], source: draft)
-    var texts = (0..<4).map { _ in [Self.token(0)] }
-    var clock = 0.0
-    let steps = 400
-    for _ in 0..<steps {
-      let contexts = texts.enumerated().map { index, tokens in
-        ProposalContext(
-          request: RequestID(index), tokens: tokens, promptCount: 0, window: 10,
-          sampler: Sampler(SamplingParameters()), counts: TokenCounts(prompt: []))
-      }
-      let before = draft.seconds
-      let proposals = try proposer.propose(for: contexts, in: PassOutline(rows: 4, costs: believed))
-      var verdicts: [Verdict] = []
-      for (index, proposal) in proposals.enumerated() {
-        let accepted = proposal.tokens.enumerated().prefix { $1 == Self.token(texts[index].count + $0) }.count
-        let appended = (0...accepted).map { Self.token(texts[index].count + $0) }
-        texts[index] += appended
-        verdicts.append(Verdict(request: RequestID(index), tokens: appended))
-      }
-      let seconds =
-        draft.seconds - before + real.seconds(rows: 4 + proposals.reduce(0) { $0 + $1.tokens.count })
-      clock += seconds
-      proposer.observe(verdicts, seconds: seconds)
-    }
-    let tokens = texts.reduce(0) { $0 + $1.count - 1 }
-    let plain = real.seconds(rows: 4) / 4 * Double(tokens)
-    #expect(clock < plain * 1.12, "\(clock / plain) of plain decoding's time")
   }
 
   @Test("windows shrink as the batch grows and passes stop being flat")

@@ -102,8 +102,7 @@ public final class DecodingLoop {
       let computed = ContinuousClock.now
       costs.observe(rows: batch.rowCount, seconds: (computed - proposed) / .seconds(1))
       let verified = shares.indices.map { verify(shares[$0], proposals[$0], logits, rows: logitRows[$0]) }
-      proposer.observe(
-        verdicts(shares, proposals, verified), seconds: (ContinuousClock.now - started) / .seconds(1))
+      proposer.observe(verdicts(shares, proposals, verified))
       let times = StepTimes(
         proposing: (proposed - scheduled) / .seconds(1), verifying: (computed - proposed) / .seconds(1),
         other: (scheduled - started + (ContinuousClock.now - computed)) / .seconds(1))

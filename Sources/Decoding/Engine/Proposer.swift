@@ -8,9 +8,8 @@ public protocol Proposer: AnyObject {
   ///
   /// - Parameter pass: what else the target's next pass computes, and what passes cost.
   func propose(for contexts: [ProposalContext], in pass: PassOutline) throws -> [Proposal]
-  /// Learns how the texts really went on: `verdicts` are those of the last `propose`, in the same order, and `seconds`
-  /// what the step took, proposing included.
-  func observe(_ verdicts: [Verdict], seconds: Double)
+  /// Learns how the texts really went on: `verdicts` are those of the last `propose`, in the same order.
+  func observe(_ verdicts: [Verdict])
   /// Frees what it keeps for a request that has ended.
   func forget(_ request: RequestID)
   /// Why it proposed what it did for `request` the last time.
@@ -19,7 +18,7 @@ public protocol Proposer: AnyObject {
 
 extension Proposer {
   /// Does nothing: a proposer need not learn.
-  public func observe(_ verdicts: [Verdict], seconds: Double) {}
+  public func observe(_ verdicts: [Verdict]) {}
   /// Nothing to explain: a fixed window is no decision.
   public func explanation(for request: RequestID) -> SpeculationDecision? { nil }
 }

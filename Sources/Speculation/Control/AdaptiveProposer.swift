@@ -16,11 +16,6 @@ public final class AdaptiveProposer: Proposer {
   /// What was on offer in the last step, whether it was used or not.
   private var offers: [RequestID: Offer] = [:]
 
-  /// What steps over so many texts came to.
-  private var realized: [Int: RealizedRates] = [:]
-  /// The step under way, when it decodes all of its texts and nothing else.
-  private var step: (texts: Int, hasProposals: Bool)?
-
   private struct Offer {
     /// The best that a free proposer had.
     var free: Proposal
@@ -49,16 +44,8 @@ public final class AdaptiveProposer: Proposer {
 
   /// The proposals that are expected to give the batch the most tokens per second.
   public func propose(for contexts: [ProposalContext], in pass: PassOutline) throws -> [Proposal] {
-    step = nil
     let asked = contexts.indices.filter { contexts[$0].method != nil }
     guard asked.isEmpty else { return try propose(for: contexts, asked: asked, in: pass) }
-    let isDecoding = pass.rows == contexts.count
-    // One text alone is what costs were measured with.
-    if isDecoding, contexts.count > 1, !realized[contexts.count, default: RealizedRates()].allowsProposals {
-      step = (contexts.count, false)
-      for context in contexts { decisions[context.request] = nil }
-      return contexts.map { _ in Proposal(origin: .target) }
-    }
     let offered = try freeOffers(for: contexts, in: pass)
     let planner = WindowPlanner(
       target: pass.costs, draft: (draft?.costs ?? PassCosts()).scaled(by: pass.costs.drift), rows: pass.rows,
@@ -91,7 +78,6 @@ public final class AdaptiveProposer: Proposer {
     for (index, context) in contexts.enumerated() {
       decisions[context.request] = decision(proposals[index], options[index], planner, plan)
     }
-    if isDecoding { step = (contexts.count, proposals.contains { !$0.tokens.isEmpty }) }
     return proposals
   }
 
@@ -121,12 +107,8 @@ public final class AdaptiveProposer: Proposer {
   }
 
   /// Learns from how the texts went on, from offers that were not used too.
-  public func observe(_ verdicts: [Verdict], seconds: Double) {
-    for proposer in free { proposer.observe(verdicts, seconds: seconds) }
-    if let step, step.texts > 1 {
-      realized[step.texts, default: RealizedRates()].record(
-        tokens: verdicts.reduce(0) { $0 + $1.tokens.count }, seconds: seconds, hadProposals: step.hasProposals)
-    }
+  public func observe(_ verdicts: [Verdict]) {
+    for proposer in free { proposer.observe(verdicts) }
     for verdict in verdicts {
       guard let offer = offers.removeValue(forKey: verdict.request) else { continue }
       Self.learn(offer.free, verdict, &freeEstimators[offer.free.origin, default: Self.freeEstimator])
