@@ -7,6 +7,10 @@ from conftest import NAME
 MESSAGES = [{"role": "user", "content": "List the days of the week."}]
 
 
+# What has no one answer, so that samples differ.
+OPEN = {"messages": [{"role": "user", "content": "Tell me a story about winter."}], "temperature": 1.0}
+
+
 def ask(client, **more):
     return client.chat.completions.create(**{"model": NAME, "messages": MESSAGES, "max_tokens": 16, **more})
 
@@ -56,7 +60,7 @@ def test_usage_comes_last_when_it_is_asked_for(client):
 
 @pytest.mark.parametrize("streams", [False, True])
 def test_n_answers_come_in_their_places(client, streams):
-    more = {"n": 3, "seed": 1, "temperature": 1.0, "max_tokens": 12}
+    more = {**OPEN, "n": 3, "seed": 1, "max_tokens": 12}
     whole = [choice.message.content for choice in ask(client, **more).choices]
     assert len(whole) == 3 and len(set(whole)) > 1
     if streams:
@@ -66,14 +70,14 @@ def test_n_answers_come_in_their_places(client, streams):
 
 def test_the_seed_decides(client):
     def text(seed):
-        return ask(client, seed=seed, temperature=1.0, max_tokens=24).choices[0].message.content
+        return ask(client, **OPEN, seed=seed, max_tokens=24).choices[0].message.content
 
     assert text(3) == text(3)
     assert len({text(seed) for seed in range(4)}) > 1
 
 
 def test_without_a_seed_samples_differ(client):
-    texts = {ask(client, temperature=1.5, max_tokens=24).choices[0].message.content for _ in range(4)}
+    texts = {ask(client, **OPEN, max_tokens=24).choices[0].message.content for _ in range(4)}
     assert len(texts) > 1
 
 
