@@ -83,6 +83,9 @@ public final class CPUModelRunner: ModelRunner {
   /// Fills the K/V memory with random values, so that a benchmark's passes read real memory at any position.
   package func fillKeyValueCacheRandomly() { storage.fillRandomly() }
 
+  /// The residual stream before the last norm, of row `row` of the last pass's logits.
+  package func lastResidual(row: Int) -> [Float] { buffers.selected.row(row) }
+
   /// The forward pass, top to bottom as the papers describe it.
   public func forward(_ batch: Batch) throws(RunnerError) -> Activations {
     try batch.check(against: capacity, vocabularySize: vocabularySize)

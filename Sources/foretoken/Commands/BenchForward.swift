@@ -52,7 +52,7 @@ struct BenchForward: ParsableCommand {
   @Flag(help: "Print JSON.")
   var json = false
 
-  @Sendable private static func shape(named name: String) throws -> ModelShape {
+  @Sendable static func shape(named name: String) throws -> ModelShape {
     guard let shape = ModelShape(rawValue: name) else {
       throw ValidationError(
         "There is no shape '\(name)'; there are \(ModelShape.allCases.map(\.rawValue).joined(separator: ", ")).")
