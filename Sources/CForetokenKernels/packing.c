@@ -111,6 +111,25 @@ void ft_pack_panel(ft_instruction_set set, ft_weight_format format, ft_element e
   }
 }
 
+uint64_t ft_checksum(const void *bytes, size_t count) {
+  // Fletcher's two sums, in sixteen lanes of 64 bits.
+  uint64_t sums[16] = {0}, sums_of_sums[16] = {0}, words[16];
+  const uint8_t *next = bytes;
+  for (size_t left = count; left > 0; next += sizeof words) {
+    size_t here = left < sizeof words ? left : sizeof words;
+    if (here < sizeof words) memset(words, 0, sizeof words);
+    memcpy(words, next, here);
+    for (int i = 0; i < 16; i++) sums[i] += words[i], sums_of_sums[i] += sums[i];
+    left -= here;
+  }
+  uint64_t result = count;
+  for (int i = 0; i < 16; i++) {
+    result = (result ^ sums[i]) * 0x9E3779B97F4A7C15u;
+    result = (result ^ sums_of_sums[i] ^ result >> 32) * 0xBF58476D1CE4E5B9u;
+  }
+  return result ^ result >> 31;
+}
+
 /// The next number of a sequence that starts at any seed (Steele, Lea, Flood, "SplitMix", 2014).
 static uint64_t next_random(uint64_t *state) {
   uint64_t z = *state += 0x9E3779B97F4A7C15u;

@@ -47,6 +47,9 @@ public struct Checkpoint: Sendable {
     self.places = places
   }
 
+  /// Paths of the files that hold the tensors, sorted.
+  public var files: [String] { Set(places.values.map(\.file.path)).sorted() }
+
   /// Names of all tensors, sorted.
   public var tensorNames: [String] { places.keys.sorted() }
 

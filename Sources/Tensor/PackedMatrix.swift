@@ -13,12 +13,36 @@ internal import CForetokenKernels
   let isGatePair: Bool
   /// Memory taken, in bytes.
   public let byteCount: Int
-  private let memory: AlignedMemory
-  private let offset: Int
+  /// What keeps the panels in memory.
+  private let owner: any Sendable & AnyObject
+  @unsafe private let start: SharedAddress
 
   /// The first panel.
-  @unsafe var panels: UnsafeMutablePointer<UInt8> {
-    unsafe memory.pointer.assumingMemoryBound(to: UInt8.self) + offset
+  @unsafe var panels: UnsafeMutablePointer<UInt8> { unsafe start.pointer.assumingMemoryBound(to: UInt8.self) }
+
+  /// The packed bytes.
+  @unsafe var bytes: UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(start: start.pointer, count: byteCount) }
+
+  /// A matrix that lies packed in `file`, from `offset` on; `nil` when it would not lie within the file.
+  init?(
+    rows: Int, columns: Int, format: WeightFormat, isGatePair: Bool, in file: MappedFile, at offset: Int
+  ) {
+    guard let byteCount = Self.byteCount(rows: rows, columns: columns, format: format, isGatePair: isGatePair),
+      offset >= 0, offset % 64 == 0, offset <= file.byteCount,
+      let bytes = unsafe file.buffer(offset..<offset + byteCount), let address = bytes.baseAddress
+    else { return nil }
+    (self.rows, self.columns, self.format, self.isGatePair) = (rows, columns, format, isGatePair)
+    self.byteCount = byteCount
+    owner = file
+    unsafe start = SharedAddress(address)
+  }
+
+  /// Memory of a matrix, in bytes; `nil` for sizes that no matrix has.
+  static func byteCount(rows: Int, columns: Int, format: WeightFormat, isGatePair: Bool) -> Int? {
+    guard (1...1 << 28).contains(rows), (1...1 << 24).contains(columns) else { return nil }
+    let panels = (rows + Int(FT_PANEL) - 1) / Int(FT_PANEL) * (isGatePair ? 2 : 1)
+    let (bytes, overflow) = panels.multipliedReportingOverflow(by: ft_panel_bytes(format.kernelValue, columns))
+    return overflow || bytes > 1 << 44 ? nil : bytes
   }
 
   /// Packs matrices of equal width, one below the other, into memory of `arena`, or of its own.
@@ -74,12 +98,15 @@ internal import CForetokenKernels
     let panelBytes = ft_panel_bytes(kernelFormat, columns)
     let panelCount = (rows + Int(FT_PANEL) - 1) / Int(FT_PANEL) * (isGatePair ? 2 : 1)
     byteCount = panelCount * panelBytes
+    let (memory, offset): (AlignedMemory, Int)
     do {
       (memory, offset) = try MemoryArena.allocate(byteCount, for: "weights", in: arena)
     } catch {
       throw PackingError(description: error.description)
     }
+    owner = memory
     let output = unsafe SharedAddress(memory.pointer + offset)
+    unsafe start = output
     pool.run(over: panelCount) { share in
       for index in share {
         let panel = unsafe output.pointer.assumingMemoryBound(to: UInt8.self) + index * panelBytes
@@ -113,12 +140,15 @@ internal import CForetokenKernels
     let panelBytes = ft_panel_bytes(kernelFormat, columns)
     let packedColumns = ft_packed_columns(kernelFormat, columns)
     byteCount = panels.count * panelBytes
+    let (memory, offset): (AlignedMemory, Int)
     do {
       (memory, offset) = try MemoryArena.allocate(byteCount, for: "weights", in: arena)
     } catch {
       throw PackingError(description: error.description)
     }
+    owner = memory
     let output = unsafe SharedAddress(memory.pointer + offset)
+    unsafe start = output
     // Pages of the source are given back as soon as they are read: memory never holds much of both copies.
     let batch = max(pool.threadCount, (8 << 20) / max(panelBytes, 1))
     for first in stride(from: 0, to: panels.count, by: batch) {

@@ -27,14 +27,16 @@ public final class CPUModelRunner: ModelRunner {
   ///   - limits: sizes of one pass and of the K/V memory.
   ///   - pool: the threads to compute on.
   ///   - instructionSet: which kernels to use; the best that the machine has when `nil`.
+  ///   - cache: where packed weights are kept from start to start.
   ///   - progress: called with the packed share of the weights, from 0 to 1.
   /// - Throws: `ModelFileError` for tensors that are missing or have another shape than the configuration says.
   public convenience init(
     checkpoint: Checkpoint, configuration: ModelConfiguration, format: WeightFormat = .bfloat16, limits: RunnerLimits,
-    pool: WorkerPool, instructionSet: InstructionSet? = nil, progress: (Double) -> Void = { _ in }
+    pool: WorkerPool, instructionSet: InstructionSet? = nil, cache: WeightCache? = nil,
+    progress: (Double) -> Void = { _ in }
   ) throws {
     let weights = try DecoderWeights(
-      checkpoint, configuration: configuration, format: format, pool: pool, progress: progress)
+      checkpoint, configuration: configuration, format: format, pool: pool, cache: cache, progress: progress)
     try self.init(
       weights, configuration: configuration, format: format, limits: limits, pool: pool, instructionSet: instructionSet)
   }

@@ -14,20 +14,39 @@ struct DecoderWeights {
   /// Memory of the packed matrices.
   var packedByteCount: Int { layers.reduce(head.byteCount) { $0 + $1.packedByteCount } }
 
+  /// Packs the checkpoint's weights, or takes them from `cache`, which hears of those that were packed.
   init(
     _ checkpoint: Checkpoint, configuration: ModelConfiguration, format: WeightFormat, pool: WorkerPool,
+    cache: WeightCache?, progress: (Double) -> Void
+  ) throws {
+    let entry = cache?.entry(for: checkpoint, configuration: configuration, format: format)
+    if let cache, let entry, let file = cache.open(entry, pool: pool) {
+      do {
+        let packer = MatrixPacker(pool: pool, file: file)
+        try self.init(checkpoint, configuration: configuration, format: format, packer: packer, progress: progress)
+        return
+      } catch let error as PackingError {
+        cache.report("'\(entry.path)': \(error); the weights are packed anew")
+      }
+    }
+    let packer = MatrixPacker(pool: pool)
+    try self.init(checkpoint, configuration: configuration, format: format, packer: packer, progress: progress)
+    if let cache, let entry { cache.save(packer.matrices, as: entry, pool: pool) }
+  }
+
+  private init(
+    _ checkpoint: Checkpoint, configuration: ModelConfiguration, format: WeightFormat, packer: MatrixPacker,
     progress: (Double) -> Void
   ) throws {
     let hidden = configuration.hiddenSize
     let vocabulary = configuration.vocabularySize
     let inputs = try checkpoint.tensor("model.embed_tokens.weight", shape: [vocabulary, hidden])
     embedding = .checkpoint(inputs)
-    let arena = MemoryArena()
     var layers: [DecoderLayerWeights] = []
     for index in 0..<configuration.layerCount {
       layers.append(
         try DecoderLayerWeights(
-          checkpoint, configuration: configuration, index: index, format: format, pool: pool, arena: arena))
+          checkpoint, configuration: configuration, index: index, format: format, packer: packer))
       progress(Double(index + 1) / Double(configuration.layerCount + 1))
     }
     self.layers = layers
@@ -35,7 +54,7 @@ struct DecoderWeights {
     let output =
       configuration.tiesWordEmbeddings
       ? inputs : try checkpoint.tensor("lm_head.weight", shape: [vocabulary, hidden])
-    head = try PackedMatrix(stacking: [output], format: format.headFormat, pool: pool, arena: arena)
+    head = try packer.stack([output], format: format.headFormat)
     progress(1)
   }
 }
@@ -76,8 +95,7 @@ struct DecoderLayerWeights {
   }
 
   init(
-    _ checkpoint: Checkpoint, configuration: ModelConfiguration, index: Int, format: WeightFormat, pool: WorkerPool,
-    arena: MemoryArena
+    _ checkpoint: Checkpoint, configuration: ModelConfiguration, index: Int, format: WeightFormat, packer: MatrixPacker
   ) throws {
     let hidden = configuration.hiddenSize
     let intermediate = configuration.intermediateSize
@@ -88,14 +106,13 @@ struct DecoderLayerWeights {
     }
 
     attentionNorm = try tensor("input_layernorm.weight", [hidden]).floats()
-    queryKeyValue = try PackedMatrix(
-      stacking: [
+    queryKeyValue = try packer.stack(
+      [
         tensor("self_attn.q_proj.weight", [queries, hidden]),
         tensor("self_attn.k_proj.weight", [keys, hidden]),
         tensor("self_attn.v_proj.weight", [keys, hidden]),
-      ], format: format, pool: pool, arena: arena)
-    attentionOutput = try PackedMatrix(
-      stacking: [tensor("self_attn.o_proj.weight", [hidden, queries])], format: format, pool: pool, arena: arena)
+      ], format: format)
+    attentionOutput = try packer.stack([tensor("self_attn.o_proj.weight", [hidden, queries])], format: format)
     if configuration.hasQueryKeyNorm {
       queryNorm = try tensor("self_attn.q_norm.weight", [configuration.headSize]).floats()
       keyNorm = try tensor("self_attn.k_norm.weight", [configuration.headSize]).floats()
@@ -110,11 +127,10 @@ struct DecoderLayerWeights {
       configuration.hasAttentionOutputBias ? try tensor("self_attn.o_proj.bias", [hidden]).floats() : nil
 
     feedForwardNorm = try tensor("post_attention_layernorm.weight", [hidden]).floats()
-    gateUp = try PackedMatrix(
-      pairingGate: tensor("mlp.gate_proj.weight", [intermediate, hidden]),
-      up: tensor("mlp.up_proj.weight", [intermediate, hidden]), format: format, pool: pool, arena: arena)
-    down = try PackedMatrix(
-      stacking: [tensor("mlp.down_proj.weight", [hidden, intermediate])], format: format, pool: pool, arena: arena)
+    gateUp = try packer.pair(
+      gate: tensor("mlp.gate_proj.weight", [intermediate, hidden]),
+      up: tensor("mlp.up_proj.weight", [intermediate, hidden]), format: format)
+    down = try packer.stack([tensor("mlp.down_proj.weight", [hidden, intermediate])], format: format)
     if configuration.hasFeedForwardBias {
       gateUpBias = (
         try tensor("mlp.gate_proj.bias", [intermediate]).floats(),

@@ -36,6 +36,11 @@ void ft_pack_panel(ft_instruction_set set, ft_weight_format format, ft_element e
 /// Converts checkpoint elements to floats, exactly.
 void ft_to_float(ft_element element, const void *source, size_t count, float *output);
 
+/// Number of the layout of packed panels: another one means other bytes.
+#define FT_LAYOUT 1
+/// A checksum against damage by chance; reads as fast as memory gives.
+uint64_t ft_checksum(const void *bytes, size_t count);
+
 /// Fills one panel with random weights whose products with a row of unit variance have about unit variance.
 void ft_fill_random_panel(ft_weight_format format, size_t columns, uint64_t seed, uint8_t *panel);
 /// Fills a KV cache with random halves of magnitudes from 0.25 to 0.5.

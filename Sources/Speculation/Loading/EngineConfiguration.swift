@@ -1,4 +1,5 @@
 public import Tensor
+public import Transformer
 
 /// What to load, and in what size.
 public struct EngineConfiguration: Sendable {
@@ -19,6 +20,8 @@ public struct EngineConfiguration: Sendable {
   public var sharesPrefixes = true
   /// Share of the answers, 0 to 1, to decode again without speculation in idle moments.
   public var auditShare = 0.0
+  /// Where packed weights are kept from start to start; `nil` to pack them at every start.
+  public var weightCache: WeightCache?
   /// Threads to compute on.
   public var threads = WorkerPool.defaultThreadCount
   /// Which kernels to use; the best that the machine has when `nil`.

@@ -67,6 +67,6 @@ public struct ModelDirectory: Sendable {
   ) throws -> CPUModelRunner {
     try CPUModelRunner(
       checkpoint: checkpoint, configuration: configuration, format: options.format, limits: limits, pool: pool,
-      instructionSet: options.instructionSet, progress: progress)
+      instructionSet: options.instructionSet, cache: options.weightCache, progress: progress)
   }
 }

@@ -5,6 +5,7 @@ internal import ModelFiles
 internal import Speculation
 internal import Synchronization
 internal import Tensor
+internal import Transformer
 
 /// Flags that say what to load. Names are vLLM's.
 struct EngineOptions: ParsableArguments {
@@ -79,8 +80,14 @@ struct ResourceOptions: ParsableArguments {
   @Option(help: "Kernels to compute with; all give the same bits (default: the fastest that this machine has).")
   var kernels: Kernels?
 
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Whether packed weights are kept for the next start, in FORETOKEN_CACHE (default: ~/.cache/foretoken).")
+  var weightCache = true
+
   func configuration(for model: String) -> EngineConfiguration {
     var configuration = EngineConfiguration(model: model)
+    if weightCache { configuration.weightCache = WeightCache(folder: WeightCache.defaultFolder) { note($0) } }
     configuration.format = quantization.format
     configuration.maximumLength = maxModelLen
     configuration.rows = maxNumBatchedTokens

@@ -1,0 +1,59 @@
+/// Gives a model its matrices, one after the other: packed from a checkpoint, or as an earlier run packed them.
+///
+/// A file of packed weights holds the matrices of one model in the order in which this was asked for them.
+public final class MatrixPacker {
+  /// All matrices so far.
+  public private(set) var matrices: [PackedMatrix] = []
+  private let pool: WorkerPool
+  private let arena = MemoryArena()
+  private let file: PackedWeightsFile?
+
+  /// - Parameter file: the matrices as they were packed before; they are packed anew without it.
+  public init(pool: WorkerPool, file: PackedWeightsFile? = nil) {
+    (self.pool, self.file) = (pool, file)
+  }
+
+  /// As `PackedMatrix(stacking:format:pool:arena:)`.
+  ///
+  /// - Throws: `PackingError`, also when the file has another matrix in its place.
+  public func stack(_ tensors: [TensorView], format: WeightFormat) throws(PackingError) -> PackedMatrix {
+    try next(rows: tensors.reduce(0) { $0 + $1.shape[0] }, of: tensors, format: format, isGatePair: false) {
+      () throws(PackingError) in
+      try PackedMatrix(stacking: tensors, format: format, pool: pool, arena: arena)
+    }
+  }
+
+  /// As `PackedMatrix(pairingGate:up:format:pool:arena:)`.
+  ///
+  /// - Throws: `PackingError`, also when the file has another matrix in its place.
+  public func pair(gate: TensorView, up: TensorView, format: WeightFormat) throws(PackingError) -> PackedMatrix {
+    try next(rows: gate.shape[0], of: [gate, up], format: format, isGatePair: true) { () throws(PackingError) in
+      try PackedMatrix(pairingGate: gate, up: up, format: format, pool: pool, arena: arena)
+    }
+  }
+
+  private func next(
+    rows: Int, of tensors: [TensorView], format: WeightFormat, isGatePair: Bool,
+    pack: () throws(PackingError) -> PackedMatrix
+  ) throws(PackingError) -> PackedMatrix {
+    let matrix: PackedMatrix
+    if let file {
+      guard matrices.count < file.matrices.count else {
+        throw PackingError(description: "the file of packed weights ends after \(matrices.count) matrices")
+      }
+      matrix = file.matrices[matrices.count]
+      guard matrix.rows == rows, matrix.columns == tensors.first?.shape.last, matrix.format == format,
+        matrix.isGatePair == isGatePair
+      else {
+        throw PackingError(
+          description:
+            "matrix \(matrices.count) of the file of packed weights is \(matrix.rows) x \(matrix.columns) in \(matrix.format.rawValue); expected \(rows) x \(tensors.first?.shape.last ?? 0) in \(format.rawValue)"
+        )
+      }
+    } else {
+      matrix = try pack()
+    }
+    matrices.append(matrix)
+    return matrix
+  }
+}

@@ -1,0 +1,70 @@
+internal import Foundation
+internal import ModelFiles
+internal import Tensor
+
+/// Packed weights on disk, so that a model is packed once: later starts map the file.
+///
+/// Files are named by the content of the checkpoint, the format and the version of the layout. Whatever goes wrong
+/// costs time, never the model: a file that is damaged is made anew, and one that cannot be written is done without.
+public struct WeightCache: Sendable {
+  /// The folder of the files.
+  public let folder: String
+  /// Hears, in a sentence, of files that cannot be used or written.
+  public var report: @Sendable (String) -> Void
+  /// Models that are packed in no time are not worth a file, in bytes.
+  public var leastBytes = 64 << 20
+
+  /// A cache in `folder`.
+  public init(folder: String, report: @escaping @Sendable (String) -> Void = { _ in }) {
+    (self.folder, self.report) = (folder, report)
+  }
+
+  /// The folder that the environment names: `FORETOKEN_CACHE`, else `foretoken` among the user's caches.
+  public static var defaultFolder: String {
+    let environment = ProcessInfo.processInfo.environment
+    if let folder = environment["FORETOKEN_CACHE"], !folder.isEmpty { return folder }
+    let caches = environment["XDG_CACHE_HOME"].flatMap { $0.isEmpty ? nil : $0 } ?? NSHomeDirectory() + "/.cache"
+    return caches + "/foretoken"
+  }
+
+  /// A model's place in the cache.
+  struct Entry {
+    let key, path: String
+  }
+
+  /// The place of a checkpoint's weights; `nil` when its files cannot be read.
+  func entry(
+    for checkpoint: Checkpoint, configuration: ModelConfiguration, format: WeightFormat
+  ) -> Entry? {
+    let digests = ContentDigest(rememberingIn: folder + "/digests")
+    do {
+      let digest = try digests.digest(of: checkpoint.files, and: "\(configuration)")
+      let key = "\(digest.prefix(32))-\(format.rawValue)"
+      return Entry(key: key, path: folder + "/packed/\(key).weights")
+    } catch {
+      report("\(error)")
+      return nil
+    }
+  }
+
+  /// The packed weights; `nil` when there are none yet, or none that can be used.
+  func open(_ entry: Entry, pool: WorkerPool) -> PackedWeightsFile? {
+    guard FileManager.default.fileExists(atPath: entry.path) else { return nil }
+    do {
+      return try PackedWeightsFile(path: entry.path, key: entry.key, pool: pool)
+    } catch {
+      report("\(error); the weights are packed anew")
+      return nil
+    }
+  }
+
+  /// Keeps `matrices` for the next start.
+  func save(_ matrices: [PackedMatrix], as entry: Entry, pool: WorkerPool) {
+    guard matrices.reduce(0, { $0 + $1.byteCount }) >= leastBytes else { return }
+    do {
+      try PackedWeightsFile.write(matrices, key: entry.key, to: entry.path, pool: pool)
+    } catch {
+      report("packed weights are not kept for the next start: '\(entry.path)': \(error.localizedDescription)")
+    }
+  }
+}
