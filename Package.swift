@@ -76,7 +76,7 @@ let package = Package(
       swiftSettings: [.swiftLanguageMode(.v6)]),
     .testTarget(name: "TensorTests", dependencies: ["TestSupport", "Tensor"], swiftSettings: strict),
     .testTarget(
-      name: "BenchmarkingTests", dependencies: ["TestSupport", "Benchmarking", "ModelFiles", "Tensor"],
+      name: "BenchmarkingTests", dependencies: ["TestSupport", "Benchmarking", "ModelFiles", "Tensor", "Transformer"],
       swiftSettings: strict),
     .testTarget(
       name: "ModelFilesTests",

@@ -31,6 +31,10 @@ void ft_pause(void) {
 #endif
 }
 
+void ft_prefetch(const void *memory, size_t count) {
+  for (size_t i = 0; i < count; i++) __builtin_prefetch((const char *)memory + i * 64, 0, 2);
+}
+
 void ft_prepare_rows(ft_instruction_set set, ft_weight_format format, const float *x, size_t x_stride, size_t columns,
                      size_t rows, size_t first, size_t count, const ft_prepared_rows *output) {
   ft_kernels_of(set)->prepare_rows(format, x, x_stride, columns, rows, first, count, output);

@@ -20,6 +20,17 @@ internal import CForetokenKernels
   /// The first panel.
   @unsafe var panels: UnsafeMutablePointer<UInt8> { unsafe start.pointer.assumingMemoryBound(to: UInt8.self) }
 
+  /// What a product divides among threads: panels, or pairs of gate and up.
+  var unitCount: Int { (rows + Int(FT_PANEL) - 1) / Int(FT_PANEL) }
+  /// Panels are computed in pairs; a unit of a gated product is a pair already.
+  var claimUnit: Int { isGatePair ? 1 : 2 }
+
+  /// The matrix as the next one that a product will read.
+  var upcoming: WorkerPool.Upcoming {
+    WorkerPool.Upcoming(
+      address: unsafe UInt(bitPattern: start.pointer), bytesPerUnit: byteCount / unitCount, count: unitCount, unit: claimUnit)
+  }
+
   /// The packed bytes.
   @unsafe var bytes: UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(start: start.pointer, count: byteCount) }
 

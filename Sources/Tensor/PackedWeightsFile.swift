@@ -41,7 +41,8 @@ public struct PackedWeightsFile: Sendable {
     guard length <= Self.headerLimit, Self.prefixBytes + Int(length) <= file.byteCount else {
       throw damaged("claims a header of \(length) bytes; the file has \(file.byteCount)")
     }
-    let headerBytes = unsafe file.buffer(Self.prefixBytes..<Self.prefixBytes + Int(length)).map { unsafe Array($0) } ?? []
+    let headerBytes =
+      unsafe file.buffer(Self.prefixBytes..<Self.prefixBytes + Int(length)).map { unsafe Array($0) } ?? []
     guard Self.checksum(headerBytes) == number(at: 16) else { throw damaged("has a damaged header") }
     let header: Header
     do { header = try JSONDecoder().decode(Header.self, from: Data(headerBytes)) } catch {

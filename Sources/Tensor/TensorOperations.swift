@@ -88,31 +88,35 @@ public final class TensorOperations {
 
   // MARK: Matrix products
 
+  // `next` is the matrix of the product after this one: its first weights are fetched while threads wait.
+
   /// output = weight · x + bias.
   public func linear(
-    _ x: Activations, rowCount: Int, weight: PackedMatrix, bias: [Float]? = nil, into output: Activations
+    _ x: Activations, rowCount: Int, weight: PackedMatrix, bias: [Float]? = nil, into output: Activations,
+    next: PackedMatrix? = nil
   ) {
-    product(x, rowCount, weight, bias, nil, output, FT_STORE)
+    product(x, rowCount, weight, bias, nil, output, FT_STORE, next)
   }
 
   /// residual += weight · x + bias.
   public func linearAdding(
-    _ x: Activations, rowCount: Int, weight: PackedMatrix, bias: [Float]? = nil, to residual: Activations
+    _ x: Activations, rowCount: Int, weight: PackedMatrix, bias: [Float]? = nil, to residual: Activations,
+    next: PackedMatrix? = nil
   ) {
-    product(x, rowCount, weight, bias, nil, residual, FT_ADD)
+    product(x, rowCount, weight, bias, nil, residual, FT_ADD, next)
   }
 
   /// output = silu(gate · x) · (up · x), for a matrix packed as a pair of gate and up.
   public func gatedLinear(
     _ x: Activations, rowCount: Int, weight: PackedMatrix, bias: (gate: [Float], up: [Float])? = nil,
-    into output: Activations
+    into output: Activations, next: PackedMatrix? = nil
   ) {
-    product(x, rowCount, weight, bias?.gate, bias?.up, output, FT_GATE)
+    product(x, rowCount, weight, bias?.gate, bias?.up, output, FT_GATE, next)
   }
 
   private func product(
     _ x: Activations, _ rowCount: Int, _ weight: PackedMatrix, _ bias: [Float]?, _ upBias: [Float]?,
-    _ output: Activations, _ epilogue: ft_epilogue
+    _ output: Activations, _ epilogue: ft_epilogue, _ next: PackedMatrix?
   ) {
     guard rowCount > 0 else { return }
     precondition(x.columns == weight.columns && output.columns == weight.rows)
@@ -121,9 +125,8 @@ public final class TensorOperations {
     let result = unsafe output.shared(rows: rowCount)
     let inputs = unsafe prepare(x, rowCount: rowCount, for: weight.format)
     let (resultStride, columns, set) = (output.stride, x.columns, set)
-    let units = (weight.rows + Int(FT_PANEL) - 1) / Int(FT_PANEL)
-    // Panels are computed in pairs; a unit of a gated product is a pair already.
-    pool.run(claiming: units, inMultiplesOf: weight.isGatePair ? 1 : 2) { share in
+    let units = weight.unitCount
+    pool.run(claiming: units, inMultiplesOf: weight.claimUnit, upcoming: next?.upcoming) { share in
       unsafe bias.withPointer { biasPointer in
         unsafe upBias.withPointer { upPointer in
           var task = unsafe ft_linear_task(

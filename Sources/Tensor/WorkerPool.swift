@@ -45,8 +45,9 @@ public final class WorkerPool: Sendable {
       for (index, wakeUp) in wakeUps.enumerated() where state.isAsleep(index + 1) { wakeUp.signal() }
       body(0)
       var spins = 0
+      var fetch = state.fetch(by: 0)
       while state.unfinished.load(ordering: .acquiring) > 0 {
-        ft_pause()
+        if !fetch.step() { ft_pause() }
         spins += 1
         // More threads than free cores: let the others run.
         if spins % 4096 == 0 { sched_yield() }
@@ -70,20 +71,49 @@ public final class WorkerPool: Sendable {
 }
 
 extension WorkerPool {
-  /// Calls `body` with parts of `0..<count` until all are done. A worker takes a new part when it is through with its
-  /// last one, so that a worker that is held up does not hold up the others; parts get smaller towards the end.
+  /// Calls `body` with parts of `0..<count` until all are done. Every worker begins with a part of its own; then it
+  /// takes a new one when it is through with its last, so that a worker that is held up does not hold up the others.
+  /// Parts get smaller towards the end.
   ///
-  /// - Parameter unit: parts begin at multiples of it.
-  package func run(claiming count: Int, inMultiplesOf unit: Int, _ body: @Sendable (Range<Int>) -> Void) {
+  /// - Parameters:
+  ///   - unit: parts begin at multiples of it.
+  ///   - upcoming: memory of the next such work, which workers fetch while they wait.
+  package func run(
+    claiming count: Int, inMultiplesOf unit: Int, upcoming: Upcoming? = nil, _ body: @Sendable (Range<Int>) -> Void
+  ) {
     guard threadCount > 1, count > unit else {
       if count > 0 { body(0..<count) }
       return
     }
-    let workers = threadCount
-    resetClaims()
-    run { _ in
+    let workers = min(threadCount, WorkerState.mostFirstParts)
+    let first = Self.firstShare(of: count, unit: unit, workers: workers)
+    state.claimed.store(min(workers * first, count), ordering: .relaxed)
+    state.firstParts.store(0, ordering: .relaxed)
+    state.announce(upcoming, workers: workers)
+    run { worker in
+      func takeFirstPart(_ index: Int) {
+        let part = min(index * first, count)..<min((index + 1) * first, count)
+        if !part.isEmpty, self.state.claimFirstPart(index) { body(part) }
+      }
+      if worker < workers { takeFirstPart(worker) }
       while let part = self.claim(of: count, unit: unit, workers: workers) { body(part) }
+      // Workers that have not even begun.
+      for index in 0..<workers where index != worker { takeFirstPart(index) }
     }
+  }
+
+  /// Units of the part that each worker begins with: half of the work is left to whoever is free.
+  private static func firstShare(of count: Int, unit: Int, workers: Int) -> Int {
+    max(unit, count / (2 * workers) / unit * unit)
+  }
+
+  /// Memory that will be read by `run(claiming:inMultiplesOf:upcoming:_:)` soon.
+  package struct Upcoming: Sendable {
+    let address: UInt
+    let bytesPerUnit, count, unit: Int
+
+    /// Bytes from one worker's first part to the next one's.
+    func stride(workers: Int) -> Int { firstShare(of: count, unit: unit, workers: workers) * bytesPerUnit }
   }
 
   /// Calls `body` with a worker's number and each index below `count`; a worker takes an index when it is free.
@@ -94,7 +124,7 @@ extension WorkerPool {
       for index in 0..<count { body(0, index) }
       return
     }
-    resetClaims()
+    state.claimed.store(0, ordering: .relaxed)
     run { worker in
       while true {
         let index = self.state.claimed.add(1, ordering: .relaxed).oldValue
@@ -103,8 +133,6 @@ extension WorkerPool {
       }
     }
   }
-
-  private func resetClaims() { state.claimed.store(0, ordering: .relaxed) }
 
   /// The next part that nobody has: a share of half of what is left.
   private func claim(of count: Int, unit: Int, workers: Int) -> Range<Int>? {
@@ -130,10 +158,51 @@ private final class WorkerState: Sendable {
   let isClosed = Atomic<Bool>(false)
   /// Start of what nobody has taken yet of a job that is claimed part by part.
   let claimed = Atomic<Int>(0)
+  /// Bit `i` is set when the part that worker `i` was to begin with is taken.
+  let firstParts = Atomic<UInt64>(0)
+  static let mostFirstParts = 64
   let job = Mutex<(@Sendable (Int) -> Void)?>(nil)
+  /// What to fetch while there is nothing to do: an address (0 for nothing), bytes between workers' parts, and bytes.
+  private let upcomingStart = Atomic<UInt>(0)
+  private let upcomingStride = Atomic<Int>(0)
+  private static let mostBytesFetched = 192 << 10
   /// Bit `i` is set while worker `i` sleeps or is about to.
   private let sleepers = Atomic<UInt64>(0)
   private let spinLimit = 20_000
+
+  /// Whether the caller is the one to do the part.
+  func claimFirstPart(_ index: Int) -> Bool {
+    let bit = UInt64(1) << UInt64(index)
+    return firstParts.bitwiseOr(bit, ordering: .relaxed).oldValue & bit == 0
+  }
+
+  /// Says what workers should fetch while they wait.
+  func announce(_ upcoming: WorkerPool.Upcoming?, workers: Int) {
+    upcomingStart.store(upcoming?.address ?? 0, ordering: .relaxed)
+    upcomingStride.store(upcoming?.stride(workers: workers) ?? 0, ordering: .relaxed)
+  }
+
+  /// What worker `worker` has to fetch.
+  func fetch(by worker: Int) -> Fetch {
+    let (start, stride) = (upcomingStart.load(ordering: .relaxed), upcomingStride.load(ordering: .relaxed))
+    guard start != 0, worker < Self.mostFirstParts else { return Fetch(next: 0, end: 0) }
+    let first = start + UInt(worker * stride)
+    return Fetch(next: first, end: first + UInt(min(stride, Self.mostBytesFetched)))
+  }
+
+  /// Memory to ask for bit by bit.
+  struct Fetch {
+    var next: UInt
+    let end: UInt
+
+    /// Asks for a few lines; says whether there were any left.
+    mutating func step() -> Bool {
+      guard next < end, let address = unsafe UnsafeRawPointer(bitPattern: next) else { return false }
+      unsafe ft_prefetch(address, 4)
+      next += 256
+      return true
+    }
+  }
 
   /// Takes the worker's sleep mark away; whoever does owes it a signal.
   func isAsleep(_ worker: Int) -> Bool {
@@ -143,9 +212,11 @@ private final class WorkerState: Sendable {
 
   func work(as worker: Int, wakeUp: DispatchSemaphore) {
     var seen = 0
+    var fetch = Fetch(next: 0, end: 0)
     while true {
       var spins = 0
       while round.load(ordering: .acquiring) == seen {
+        if fetch.step() { continue }
         ft_pause()
         spins += 1
         if spins == spinLimit { sleep(as: worker, seen: seen, wakeUp: wakeUp) }
@@ -153,6 +224,7 @@ private final class WorkerState: Sendable {
       seen += 1
       if isClosed.load(ordering: .acquiring) { return }
       runJob(as: worker)
+      fetch = self.fetch(by: worker)
       unfinished.subtract(1, ordering: .releasing)
     }
   }

@@ -107,7 +107,8 @@ public final class CPUModelRunner: ModelRunner {
     stopwatch?.lap(.embedding)
     for (index, layer) in weights.layers.enumerated() {
       attend(layer, index, rows: rows, slices: slices)
-      feedForward(layer, rows: rows)
+      let isLast = index + 1 == weights.layers.count
+      feedForward(layer, rows: rows, next: isLast ? weights.head : weights.layers[index + 1].queryKeyValue)
     }
     operations.copyRows(batch.logitRows, of: buffers.residual, into: buffers.selected)
     let wanted = batch.logitRows.count
@@ -129,7 +130,7 @@ public final class CPUModelRunner: ModelRunner {
     stopwatch?.lap(.norms)
     operations.linear(
       buffers.normalised, rowCount: rows, weight: layer.queryKeyValue, bias: layer.queryKeyValueBias,
-      into: buffers.queryKeyValue)
+      into: buffers.queryKeyValue, next: layer.attentionOutput)
     stopwatch?.lap(.queryKeyValue)
     operations.normRotateStore(
       buffers.queryKeyValue, rowCount: rows, headCount: heads, kvHeadCount: kvHeads, headSize: headSize,
@@ -142,21 +143,22 @@ public final class CPUModelRunner: ModelRunner {
     stopwatch?.lap(.attention)
     operations.linearAdding(
       buffers.mixed, rowCount: rows, weight: layer.attentionOutput, bias: layer.attentionOutputBias,
-      to: buffers.residual)
+      to: buffers.residual, next: layer.gateUp)
     stopwatch?.lap(.attentionOutput)
   }
 
   /// residual += down(silu(gate(norm(residual))) · up(norm(residual)))
-  private func feedForward(_ layer: DecoderLayerWeights, rows: Int) {
+  private func feedForward(_ layer: DecoderLayerWeights, rows: Int, next: PackedMatrix) {
     operations.rmsNorm(
       buffers.residual, rowCount: rows, weight: layer.feedForwardNorm, epsilon: configuration.rmsNormEpsilon,
       into: buffers.normalised)
     stopwatch?.lap(.norms)
     operations.gatedLinear(
-      buffers.normalised, rowCount: rows, weight: layer.gateUp, bias: layer.gateUpBias, into: buffers.gated)
+      buffers.normalised, rowCount: rows, weight: layer.gateUp, bias: layer.gateUpBias, into: buffers.gated,
+      next: layer.down)
     stopwatch?.lap(.gateUp)
     operations.linearAdding(
-      buffers.gated, rowCount: rows, weight: layer.down, bias: layer.downBias, to: buffers.residual)
+      buffers.gated, rowCount: rows, weight: layer.down, bias: layer.downBias, to: buffers.residual, next: next)
     stopwatch?.lap(.down)
   }
 }

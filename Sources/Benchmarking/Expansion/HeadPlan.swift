@@ -1,7 +1,7 @@
 /// Which head of a small model each head of the expanded one computes.
-struct HeadPlan: Equatable {
+package struct HeadPlan: Equatable {
   /// What a query head of the expanded model is.
-  enum Query: Equatable {
+  package enum Query: Equatable {
     /// The small model's head; the output projection reads it.
     case original(Int)
     /// The same head again, in a place where its keys and values are another's; nothing reads it.
@@ -11,11 +11,11 @@ struct HeadPlan: Equatable {
   }
 
   /// What a key and value head is: the small model's head, or none (its values are zero).
-  let keyValues: [Int?]
-  let queries: [Query]
+  package let keyValues: [Int?]
+  package let queries: [Query]
 
   /// A plan that keeps every query with its own keys and values, or `nil` when there are too few heads for that.
-  init?(heads: Int, kvHeads: Int, expandedHeads: Int, expandedKVHeads: Int) {
+  package init?(heads: Int, kvHeads: Int, expandedHeads: Int, expandedKVHeads: Int) {
     let (group, expandedGroup) = (heads / kvHeads, expandedHeads / expandedKVHeads)
     // A group of queries that is larger than the expanded one is spread over copies of its keys and values.
     let copies = (group + expandedGroup - 1) / expandedGroup

@@ -134,7 +134,8 @@ extension ModelExpansion {
           case (.original(let number), let bits?):
             for channel in 0..<headSize { values[place.lowerBound + channel] = bits[number * headSize + channel] }
           case (.copy, _?): break
-          case (.idle, _), (_, nil): noise(row, 3).fill(&values, from: place.lowerBound, to: place.upperBound, bound: bound)
+          case (.idle, _), (_, nil):
+            noise(row, 3).fill(&values, from: place.lowerBound, to: place.upperBound, bound: bound)
           }
         }
       },

@@ -44,7 +44,8 @@ public struct ModelExpansion: Sendable {
       throw refuse("is a \(source.architecture.rawValue) or has biases; only Qwen3 models without biases are expanded")
     }
     for (name, small, large) in [
-      ("hidden_size", source.hiddenSize + 2, shape.hiddenSize), ("num_hidden_layers", source.layerCount, shape.layerCount),
+      ("hidden_size", source.hiddenSize + 2, shape.hiddenSize),
+      ("num_hidden_layers", source.layerCount, shape.layerCount),
       ("intermediate_size", source.intermediateSize, shape.intermediateSize),
       ("vocab_size", source.vocabularySize, shape.vocabularySize),
     ] where small > large {

@@ -22,6 +22,8 @@ typedef enum { FT_WEIGHT_BFLOAT16 = 0, FT_WEIGHT_INT8 = 1, FT_WEIGHT_INT4 = 2 } 
 bool ft_is_available(ft_instruction_set set);
 /// A pause inside a spinning loop.
 void ft_pause(void);
+/// Asks for `count` lines of 64 bytes of memory that will be read soon.
+void ft_prefetch(const void *memory, size_t count);
 
 // --- Packing -----------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,104 @@
+import Foundation
+import ModelFiles
+import Synchronization
+import Tensor
+import TestSupport
+import Testing
+import Transformer
+
+@Suite struct WeightCacheTests {
+  /// What a cache had to say.
+  final class Reports: Sendable {
+    private let lines = Mutex<[String]>([])
+    var all: [String] { lines.withLock { $0 } }
+    func add(_ line: String) { lines.withLock { $0.append(line) } }
+  }
+
+  /// Logits of a prompt, by a runner that loads its weights through `cache`.
+  func logits(_ directory: String, format: WeightFormat = .int4, cache: WeightCache?) throws -> [[Float]] {
+    let runner = try CPUModelRunner(
+      checkpoint: Checkpoint(directory: directory), configuration: ModelConfiguration(directory: directory),
+      format: format, limits: RunnerLimits(rows: 8, logitRows: 8, positions: 16), pool: WorkerPool(threadCount: 2),
+      cache: cache)
+    var batch = Batch()
+    batch.append([5, 99, 1000, 7, 42], at: 0, blocks: [0], logitCount: 5)
+    let result = try runner.forward(batch)
+    return (0..<5).map { result.row($0) }
+  }
+
+  func cache(in folder: String, _ reports: Reports) -> WeightCache {
+    var cache = WeightCache(folder: folder) { reports.add($0) }
+    cache.leastBytes = 0
+    return cache
+  }
+
+  func files(in folder: String) throws -> [String] {
+    let packed = folder + "/packed"
+    return try FileManager.default.contentsOfDirectory(atPath: packed).sorted().map { packed + "/" + $0 }
+  }
+
+  @Test("weights from the cache give the same bits", arguments: WeightFormat.allCases)
+  func roundTrip(format: WeightFormat) throws {
+    let (folder, reports) = (try TemporaryDirectory(), Reports())
+    let expected = try logits(Places.draft, format: format, cache: nil)
+    for _ in 0..<2 {
+      #expect(try logits(Places.draft, format: format, cache: cache(in: folder.path, reports)) == expected)
+    }
+    #expect(try files(in: folder.path).count == 1 && reports.all.isEmpty)
+  }
+
+  @Test("models and formats do not mix")
+  func keys() throws {
+    let (folder, reports) = (try TemporaryDirectory(), Reports())
+    let cache = cache(in: folder.path, reports)
+    _ = try logits(Places.draft, cache: cache)
+    _ = try logits(Places.draft, format: .int8, cache: cache)
+    #expect(try files(in: folder.path).count == 2)
+    // The same content in another place is the same model; one changed weight makes another.
+    let copy = try TemporaryDirectory()
+    for name in ["config.json", "model.safetensors"] {
+      try copy.write(try Data(contentsOf: URL(fileURLWithPath: Places.draft + "/" + name)), to: name)
+    }
+    _ = try logits(copy.path, cache: cache)
+    #expect(try files(in: folder.path).count == 2)
+    var weights = try Data(contentsOf: URL(fileURLWithPath: copy.path + "/model.safetensors"))
+    weights[weights.count - 1_000] ^= 1
+    try copy.write(weights, to: "model.safetensors")
+    #expect(try logits(copy.path, cache: cache) == logits(copy.path, cache: nil))
+    #expect(try files(in: folder.path).count == 3 && reports.all.isEmpty)
+  }
+
+  @Test("a damaged file is reported, and made anew")
+  func damage() throws {
+    let (folder, reports) = (try TemporaryDirectory(), Reports())
+    let cache = cache(in: folder.path, reports)
+    let expected = try logits(Places.draft, cache: cache)
+    let path = try #require(try files(in: folder.path).first)
+    let whole = try Data(contentsOf: URL(fileURLWithPath: path))
+    var random = SeededGenerator(seed: 11)
+    var damaged: [Data] = [Data(), whole.prefix(10), whole.prefix(whole.count - 1), whole.prefix(whole.count / 2)]
+    // Spaces pad the header, and no byte of them is read as anything else; all others count.
+    for place in [0, 9, 17, 30] + (0..<8).map({ _ in Int.random(in: whole.count / 4..<whole.count, using: &random) }) {
+      var copy = whole
+      copy[place] ^= 1 << UInt8.random(in: 0..<8, using: &random)
+      damaged.append(copy)
+    }
+    for (index, bytes) in damaged.enumerated() {
+      try bytes.write(to: URL(fileURLWithPath: path))
+      #expect(try logits(Places.draft, cache: cache) == expected)
+      let isPadding = bytes.count == whole.count && reports.all.count == index
+      #expect(reports.all.count == index + 1 || isPadding, "damage \(index) was not noticed")
+      #expect(reports.all.allSatisfy { $0.contains(path) })
+      #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == whole)
+    }
+  }
+
+  @Test("a folder that cannot be written costs the cache, not the model")
+  func unwritable() throws {
+    let (folder, reports) = (try TemporaryDirectory(), Reports())
+    try folder.write(Data("a file".utf8), to: "packed")
+    let found = try logits(Places.draft, cache: cache(in: folder.path, reports))
+    #expect(try found == logits(Places.draft, cache: nil))
+    #expect(reports.all.count == 1 && reports.all[0].contains("not kept for the next start"))
+  }
+}
