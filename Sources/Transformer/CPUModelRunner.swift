@@ -79,6 +79,9 @@ public final class CPUModelRunner: ModelRunner {
     RunnerMemory(packedWeights: weights.packedByteCount, keyValueCache: storage.byteCount)
   }
 
+  /// The weights' name in the cache they were loaded through; equal contents in one format have one name.
+  package var cacheKey: String? { weights.cacheKey }
+
   /// Hears how long each kind of operation takes; `nil` outside of benchmarks.
   package var stopwatch: PassStopwatch?
 

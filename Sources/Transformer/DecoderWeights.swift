@@ -10,6 +10,8 @@ struct DecoderWeights {
   let finalNorm: [Float]
   /// Output matrix `[vocabulary, hidden]`.
   let head: PackedMatrix
+  /// The weights' name in the cache they were loaded through.
+  private(set) var cacheKey: String?
 
   /// Memory of the packed matrices.
   var packedByteCount: Int { layers.reduce(head.byteCount) { $0 + $1.packedByteCount } }
@@ -24,6 +26,7 @@ struct DecoderWeights {
       do {
         let packer = MatrixPacker(pool: pool, file: file)
         try self.init(checkpoint, configuration: configuration, format: format, packer: packer, progress: progress)
+        cacheKey = entry.key
         return
       } catch let error as PackingError {
         cache.report("'\(entry.path)': \(error); the weights are packed anew")
@@ -32,6 +35,7 @@ struct DecoderWeights {
     let packer = MatrixPacker(pool: pool)
     try self.init(checkpoint, configuration: configuration, format: format, packer: packer, progress: progress)
     if let cache, let entry { cache.save(packer.matrices, as: entry, pool: pool) }
+    cacheKey = entry?.key
   }
 
   private init(

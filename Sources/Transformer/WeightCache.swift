@@ -67,4 +67,23 @@ public struct WeightCache: Sendable {
       report("packed weights are not kept for the next start: '\(entry.path)': \(error.localizedDescription)")
     }
   }
+
+  /// Something small that was found out about a model on this machine.
+  ///
+  /// - Parameter name: what it is, of letters, digits and dashes.
+  package func note<Value: Decodable>(_ name: String, of key: String, as type: Value.Type) -> Value? {
+    let url = URL(fileURLWithPath: folder + "/notes/\(key)-\(name).json")
+    return (try? Data(contentsOf: url)).flatMap { try? JSONDecoder().decode(type, from: $0) }
+  }
+
+  /// Keeps `value` for `note(_:of:as:)`.
+  package func keep(_ value: some Encodable, as name: String, of key: String) {
+    do {
+      try FileManager.default.createDirectory(atPath: folder + "/notes", withIntermediateDirectories: true)
+      let url = URL(fileURLWithPath: folder + "/notes/\(key)-\(name).json")
+      try JSONEncoder().encode(value).write(to: url, options: .atomic)
+    } catch {
+      report("'\(folder)/notes': \(error.localizedDescription)")
+    }
+  }
 }

@@ -67,31 +67,68 @@ public struct PassCosts: Sendable, Equatable {
   ///
   /// What the K/V memory holds is overwritten, so this is for a runner that serves nobody yet.
   ///
-  /// - Parameter budget: the time to spend; every row count is timed at least once.
+  /// - Parameters:
+  ///   - limit: most rows to time.
+  ///   - known: costs of an earlier start. They are taken over when the smallest and the largest pass still take about
+  ///     that long.
+  ///   - budget: the time to spend, in seconds; a large model is timed at fewer row counts, twice at least.
   public static func measure(
-    _ runner: any ModelRunner, rows limit: Int, budget: Duration = .milliseconds(150)
+    _ runner: any ModelRunner, rows limit: Int, known: PassCosts = PassCosts(), budget: Double = 0.4
   ) throws(RunnerError) -> PassCosts {
     let capacity = runner.capacity
     // Past some rows arithmetic is all there is, and every row costs the same.
     let limit = min(
       limit, Self.mostMeasuredRows, capacity.rows, capacity.logitRows, capacity.positions,
       capacity.blockCount * capacity.blockSize)
-    let counts = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48].filter { $0 < limit } + [limit]
-    let blocks = (0..<Int32(capacity.blockCount)).prefix((limit + capacity.blockSize - 1) / capacity.blockSize)
+    let blocks = Array(
+      (0..<Int32(capacity.blockCount)).prefix((limit + capacity.blockSize - 1) / capacity.blockSize))
     let clock = ContinuousClock()
+    func time(_ rows: Int) throws(RunnerError) -> Double {
+      var batch = Batch()
+      batch.append(Array(repeating: 0, count: rows), at: 0, blocks: blocks, logitCount: rows)
+      let start = clock.now
+      _ = try runner.forward(batch)
+      return (clock.now - start) / .seconds(1)
+    }
+    // The first passes find cold memory.
+    _ = try time(limit)
+    let ends = [1: min(try time(1), try time(1)), limit: min(try time(limit), try time(limit))]
+    if known.seconds.count >= limit,
+      ends.allSatisfy({ (0.8...1.25).contains($0.value / known.seconds[$0.key - 1]) })
+    {
+      return known
+    }
+    let choices = [
+      [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48], [1, 2, 4, 8, 16, 32], [1, 4, 12, 32],
+    ].map { $0.filter { $0 < limit } + [limit] }
+    let expected = { (counts: [Int]) in 2 * Double(counts.count) * ((ends[1] ?? 0) + (ends[limit] ?? 0)) / 2 }
+    let counts = choices.first { expected($0) <= budget } ?? choices[choices.count - 1]
+    var best = counts.map { ends[$0] ?? .infinity }
     let started = clock.now
-    var best = Array(repeating: Double.infinity, count: counts.count)
-    // Rounds interleave the row counts, so that a slow moment hits all alike; the first finds cold memory.
-    for _ in 0..<8 {
-      for (index, rows) in counts.enumerated() {
-        var batch = Batch()
-        batch.append(Array(repeating: 0, count: rows), at: 0, blocks: Array(blocks), logitCount: rows)
-        let start = clock.now
-        _ = try runner.forward(batch)
-        best[index] = min(best[index], (clock.now - start) / .seconds(1))
-      }
-      if clock.now - started > budget { break }
+    // Rounds interleave the row counts, so that a slow moment hits all alike.
+    for round in 0..<8 {
+      for (index, rows) in counts.enumerated() { best[index] = min(best[index], try time(rows)) }
+      if round > 0, (clock.now - started) / .seconds(1) > budget / 2 { break }
     }
     return PassCosts(samples: zip(counts, best).map { (rows: $0, seconds: $1) })
+  }
+}
+
+extension PassCosts: Codable {
+  /// Reads what `encode(to:)` wrote; numbers that no clock gives are refused.
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    let found = try container.decode([Double].self)
+    guard found.count <= Self.mostMeasuredRows, found.allSatisfy({ $0 > 0 && $0 < 3600 }),
+      zip(found, found.dropFirst()).allSatisfy({ $0 <= $1 })
+    else { throw DecodingError.dataCorruptedError(in: container, debugDescription: "not seconds by rows") }
+    self.init()
+    seconds = found
+  }
+
+  /// Seconds by rows, as they were measured.
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    try container.encode(seconds)
   }
 }

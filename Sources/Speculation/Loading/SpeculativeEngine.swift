@@ -67,7 +67,7 @@ package struct LoopParts {
     let speculation = configuration.speculation
     let isAutomatic = if case .automatic = speculation?.method { true } else { false }
     let isStandard = speculation?.verification == .standard
-    if speculation != nil { costs = try PassCosts.measure(runner, rows: decodingRows) }
+    if speculation != nil { costs = try Self.costs(of: runner, rows: decodingRows, configuration) }
     var draftProposer: DraftModelProposer?
     var memory = [runner.memory]
     if let draft {
@@ -76,7 +76,7 @@ package struct LoopParts {
       let draftRunner = try draft.load(configuration, limits: limits, pool: pool) { progress("draft", $0) }
       draftProposer = DraftModelProposer(
         runner: draftRunner, vocabularySize: runner.vocabularySize, sampling: isStandard ? .independent : .coupled,
-        costs: isAutomatic ? try PassCosts.measure(draftRunner, rows: configuration.sequences) : PassCosts())
+        costs: isAutomatic ? try Self.costs(of: draftRunner, rows: configuration.sequences, configuration) : PassCosts())
       memory.append(draftRunner.memory)
     }
     self.memory = memory
@@ -96,6 +96,22 @@ package struct LoopParts {
       case .standard: RejectionVerifier()
       case .synthetic(let acceptanceRate): SyntheticVerifier(acceptanceRate: acceptanceRate)
       }
+  }
+
+  /// What passes cost, measured here and now, unless an earlier start on such a machine found out.
+  private static func costs(
+    of runner: CPUModelRunner, rows: Int, _ configuration: EngineConfiguration
+  ) throws -> PassCosts {
+    guard let cache = configuration.weightCache, let key = runner.cacheKey else {
+      return try PassCosts.measure(runner, rows: rows)
+    }
+    let set = configuration.instructionSet ?? .best
+    let machine = Processor.name.filter { $0.isASCII && ($0.isLetter || $0.isNumber) }
+    let name = "costs-\(machine)-\(configuration.threads)-\(set.rawValue)-\(rows)"
+    let known = cache.note(name, of: key, as: PassCosts.self)
+    let costs = try PassCosts.measure(runner, rows: rows, known: known ?? PassCosts())
+    if costs != known { cache.keep(costs, as: name, of: key) }
+    return costs
   }
 
   /// The loop around them. It has the runner to itself, so this is called once.

@@ -1,9 +1,9 @@
 internal import Foundation
 
 /// The machine's processor.
-enum Processor {
+package enum Processor {
   /// As the system names it.
-  static var name: String {
+  package static var name: String {
     guard let text = try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8),
       let line = text.split(separator: "\n").first(where: { $0.hasPrefix("model name") }),
       let value = line.split(separator: ":", maxSplits: 1).last
