@@ -21,6 +21,7 @@ public struct SafetensorsWriter {
     /// Elements of a row: the last dimension.
     var rowLength: Int { shape[shape.count - 1] }
     var rowCount: Int { shape.dropLast().reduce(1, *) }
+    /// Size in the file.
     public var byteCount: Int { shape.reduce(elementType.byteCount, *) }
   }
 

@@ -28,7 +28,8 @@ internal import CForetokenKernels
   /// The matrix as the next one that a product will read.
   var upcoming: WorkerPool.Upcoming {
     WorkerPool.Upcoming(
-      address: unsafe UInt(bitPattern: start.pointer), bytesPerUnit: byteCount / unitCount, count: unitCount, unit: claimUnit)
+      address: unsafe UInt(bitPattern: start.pointer), bytesPerUnit: byteCount / unitCount, count: unitCount,
+      unit: claimUnit)
   }
 
   /// The packed bytes.

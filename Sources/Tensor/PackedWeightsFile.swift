@@ -78,7 +78,9 @@ public struct PackedWeightsFile: Sendable {
           rows: matrix.rows, columns: matrix.columns, format: matrix.format.rawValue, is_gate_pair: matrix.isGatePair,
           offset: offset, checksum: checksum)
       }
-      return try JSONEncoder().encode(Header(layout: Int(FT_LAYOUT), key: key, matrices: entries))
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = .sortedKeys
+      return try encoder.encode(Header(layout: Int(FT_LAYOUT), key: key, matrices: entries))
     }
     // Offsets of another length may make the header longer; a page to spare is enough.
     let dataStart = (prefixBytes + (try header(dataStart: 0)).count + matrices.count * 8 + 8191) / 4096 * 4096

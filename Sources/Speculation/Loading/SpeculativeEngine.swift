@@ -76,7 +76,8 @@ package struct LoopParts {
       let draftRunner = try draft.load(configuration, limits: limits, pool: pool) { progress("draft", $0) }
       draftProposer = DraftModelProposer(
         runner: draftRunner, vocabularySize: runner.vocabularySize, sampling: isStandard ? .independent : .coupled,
-        costs: isAutomatic ? try Self.costs(of: draftRunner, rows: configuration.sequences, configuration) : PassCosts())
+        costs: isAutomatic ? try Self.costs(of: draftRunner, rows: configuration.sequences, configuration) : PassCosts()
+      )
       memory.append(draftRunner.memory)
     }
     self.memory = memory
