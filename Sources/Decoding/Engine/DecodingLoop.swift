@@ -100,8 +100,11 @@ public final class DecodingLoop {
       let proposed = ContinuousClock.now
       let logits = try runner.forward(batch)
       let computed = ContinuousClock.now
-      costs.observe(rows: batch.rowCount, seconds: (computed - proposed) / .seconds(1))
       let verified = shares.indices.map { verify(shares[$0], proposals[$0], logits, rows: logitRows[$0]) }
+      // Rows that only read a prompt cost less: they want no logits, and nothing is chosen from them.
+      if batch.logitRows.count == batch.rowCount {
+        costs.observe(rows: batch.rowCount, seconds: (ContinuousClock.now - proposed) / .seconds(1))
+      }
       proposer.observe(verdicts(shares, proposals, verified))
       let times = StepTimes(
         proposing: (proposed - scheduled) / .seconds(1), verifying: (computed - proposed) / .seconds(1),

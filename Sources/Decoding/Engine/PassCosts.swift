@@ -53,15 +53,17 @@ public struct PassCosts: Sendable, Equatable {
 
   /// Learns from a pass.
   public mutating func observe(rows: Int, seconds measured: Double) {
-    guard rows > 0, rows <= seconds.count else { return }
+    guard rows > 0, isKnown else { return }
     // A step towards each pass, however far off it was, settles at the median: passes that the system interrupted
     // say nothing about the next.
-    let step = measured > seconds[rows - 1] * drift ? 1.01 : 1 / 1.01
+    let step = measured > self.seconds(rows: rows) ? 1.01 : 1 / 1.01
     drift *= step
-    seconds[rows - 1] *= step
+    // Passes of about as many rows cost about as much.
+    let reach = rows / 8
+    for index in max(0, rows - 1 - reach)..<min(seconds.count, rows + reach) { seconds[index] *= step }
   }
 
-  private static let mostMeasuredRows = 64
+  private static let mostMeasuredRows = 128
 
   /// Times passes of `runner` that verify 1, 2, 3, … rows of one sequence.
   ///
@@ -99,7 +101,7 @@ public struct PassCosts: Sendable, Equatable {
       return known
     }
     let choices = [
-      [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48], [1, 2, 4, 8, 16, 32], [1, 4, 12, 32],
+      [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96], [1, 2, 4, 8, 16, 32, 64], [1, 4, 12, 32],
     ].map { $0.filter { $0 < limit } + [limit] }
     let expected = { (counts: [Int]) in 2 * Double(counts.count) * ((ends[1] ?? 0) + (ends[limit] ?? 0)) / 2 }
     let counts = choices.first { expected($0) <= budget } ?? choices[choices.count - 1]

@@ -144,8 +144,10 @@ public final class DraftModelProposer: Proposer {
     }
     let started = ContinuousClock.now
     let logits = try runner.forward(batch)
-    costs.observe(rows: batch.rowCount, seconds: (ContinuousClock.now - started) / .seconds(pace))
     for (index, row) in rows.enumerated() { choose(&drafts[index], logits, row: row) }
+    if batch.logitRows.count == batch.rowCount {
+      costs.observe(rows: batch.rowCount, seconds: (ContinuousClock.now - started) / .seconds(pace))
+    }
   }
 
   private func choose(_ draft: inout Draft, _ logits: Activations, row: Int) {
