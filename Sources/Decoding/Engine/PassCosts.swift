@@ -1,3 +1,4 @@
+internal import Foundation
 public import Transformer
 
 /// Seconds that a pass takes by its number of rows: T(n) of the target, or d(n) of a draft.
@@ -56,11 +57,13 @@ public struct PassCosts: Sendable, Equatable {
     guard rows > 0, isKnown else { return }
     // A step towards each pass, however far off it was, settles at the median: passes that the system interrupted
     // say nothing about the next.
-    let step = measured > self.seconds(rows: rows) ? 1.01 : 1 / 1.01
-    drift *= step
-    // Passes of about as many rows cost about as much.
-    let reach = rows / 8
-    for index in max(0, rows - 1 - reach)..<min(seconds.count, rows + reach) { seconds[index] *= step }
+    let step = measured > self.seconds(rows: rows) ? 0.01 : -0.01
+    drift *= exp(step)
+    // Passes of about as many rows cost about as much: those of half or twice as many learn nothing.
+    for other in rows / 2 + 1..<max(rows / 2 + 1, min(2 * rows, seconds.count + 1)) {
+      let closeness = other < rows ? 2 * Double(other) / Double(rows) - 1 : 2 - Double(other) / Double(rows)
+      seconds[other - 1] *= exp(step * closeness)
+    }
   }
 
   private static let mostMeasuredRows = 128

@@ -27,6 +27,8 @@ public final class AdaptiveProposer: Proposer {
   /// cost more than `probeShare` of the time.
   private static let probeInterval = 24.0
   private static let probeShare = 0.01
+  /// Steps over which the draft's reading is paid for: a text is expected to go on for about as long as it has gone on.
+  private static let instalments = 8...64
 
   /// A proposer over free ones and a draft model, either of which may be absent.
   public convenience init(
@@ -52,7 +54,7 @@ public final class AdaptiveProposer: Proposer {
       texts: contexts.count)
     let options = zip(contexts, offered).map { self.options(for: $0, offer: $1, planner) }
     var plan = planner.plan(options)
-    probe(contexts, options, &plan, planner)
+    probe(contexts, &plan, planner)
     var proposals = contexts.map { _ in Proposal(origin: .target) }
     var drafting: [Int] = []
     for (index, choice) in plan.choices.enumerated() {
@@ -146,12 +148,16 @@ public final class AdaptiveProposer: Proposer {
   private func options(
     for context: ProposalContext, offer: Proposal, _ planner: WindowPlanner
   ) -> WindowPlanner.Options {
-    let lag = draft?.lag(of: context) ?? 0
-    let catchUp = planner.draft.seconds(rows: lag + 1) - planner.step
+    let instalments = min(max(context.outputPosition, Self.instalments.lowerBound), Self.instalments.upperBound)
     return WindowPlanner.Options(
       free: survivals(of: offer, for: context.request),
-      draft: draft == nil ? nil : draftEstimator.probability(for: context.request), catchUp: catchUp,
-      window: context.window)
+      draft: draft == nil ? nil : draftEstimator.probability(for: context.request),
+      catchUp: reading(context, planner) / Double(instalments), window: context.window)
+  }
+
+  /// Seconds until the draft has read what it has not read of the text.
+  private func reading(_ context: ProposalContext, _ planner: WindowPlanner) -> Double {
+    planner.draft.seconds(rows: (draft?.lag(of: context) ?? 0) + 1) - planner.step
   }
 
   /// For each token the probability that it and all before it are accepted.
@@ -166,12 +172,11 @@ public final class AdaptiveProposer: Proposer {
 
   /// Lets the draft try where it has been silent for long.
   private func probe(
-    _ contexts: [ProposalContext], _ options: [WindowPlanner.Options], _ plan: inout WindowPlanner.Plan,
-    _ planner: WindowPlanner
+    _ contexts: [ProposalContext], _ plan: inout WindowPlanner.Plan, _ planner: WindowPlanner
   ) {
     guard draft != nil else { return }
     for (index, context) in contexts.enumerated() where plan.choices[index] == .nothing {
-      let seconds = planner.step + planner.row + options[index].catchUp
+      let seconds = planner.step + planner.row + reading(context, planner)
       let interval = max(Self.probeInterval, seconds / planner.target.seconds(rows: planner.rows) / Self.probeShare)
       if Double(draftEstimator.silence(of: context.request)) >= interval { plan.choices[index] = .draft(1) }
     }

@@ -10,7 +10,8 @@ package struct WindowPlanner {
     package var free: [Double]
     /// Probability that one more token of the draft's is accepted; `nil` where there is no draft.
     package var draft: Double?
-    /// Seconds until the draft has read what it has not read of the text: an investment in the proposals to come.
+    /// Seconds that a first draft token pays towards the draft's reading of what it has not read of the text: an
+    /// investment in the proposals to come.
     package var catchUp: Double
     /// Most tokens to propose.
     package var window: Int
@@ -41,8 +42,8 @@ package struct WindowPlanner {
     package var plainRate: Double
   }
 
-  /// Steps over which the reading is paid for.
-  private static let instalments = 32.0
+  /// What a plan must promise over plain decoding, before it is believed: costs and acceptance are estimates.
+  private static let leastGain = 1.03
 
   /// T(n): the target's passes.
   let target: PassCosts
@@ -71,7 +72,8 @@ package struct WindowPlanner {
       guard found.rate > best.rate else { break }
       best = found
     }
-    return best
+    guard best.rate < Self.leastGain * plainRate else { return best }
+    return Plan(choices: options.map { _ in .nothing }, rate: plainRate, plainRate: plainRate)
   }
 
   /// Admits the most worthwhile proposals, at the price of `rate` tokens per second, as long as the rate grows.
@@ -86,10 +88,10 @@ package struct WindowPlanner {
     for (text, option) in options.enumerated() {
       let free = option.free.prefix(option.window)
       let drafted = Self.survivals(of: option)
-      // A first draft token pays for the reading as well, by instalments.
+      // A first draft token pays for the reading as well.
       let freeValues = free.map { $0 - rate * row }
       let draftValues = drafted.enumerated().map {
-        $1 - rate * (row + step + ($0 == 0 ? option.catchUp / Self.instalments : 0))
+        $1 - rate * (row + step + ($0 == 0 ? option.catchUp : 0))
       }
       let usesDraft = Self.bestSum(draftValues) > Self.bestSum(freeValues)
       for (survival, value) in zip(usesDraft ? drafted : Array(free), usesDraft ? draftValues : freeValues) {
@@ -121,7 +123,7 @@ package struct WindowPlanner {
         proposing -= draft.seconds(rows: drafting[position])
         drafting[position] += 1
         proposing += draft.seconds(rows: drafting[position])
-        if position == 0 { proposing += options[slot.text].catchUp / Self.instalments }
+        if position == 0 { proposing += options[slot.text].catchUp }
       }
       let found = tokens / (proposing + target.seconds(rows: rows + count + 1))
       if found > best.rate { best = (found, count + 1) }
