@@ -13,8 +13,31 @@ public final class AdaptiveProposer: Proposer {
   private var freeEstimators: [TokenOrigin: AcceptanceEstimator] = [:]
   private var draftEstimator = AcceptanceEstimator(prior: 0.7)
   private var decisions: [RequestID: SpeculationDecision] = [:]
+  private var rest = Rest()
   /// What was on offer in the last step, whether it was used or not.
   private var offers: [RequestID: Offer] = [:]
+
+  /// Steps in which nobody is asked, because nothing was worth proposing for a while: asking many texts costs more than
+  /// it finds then.
+  private struct Rest {
+    /// Steps in a row without a proposal.
+    var idle = 0
+    /// Texts in the last of them.
+    var texts = 0
+
+    private static let patience = 8
+    private static let longest = 8
+
+    /// Whether to leave the next step of `texts` texts alone. One text is always asked for: that costs next to nothing.
+    mutating func isDue(for texts: Int) -> Bool {
+      if texts != self.texts { self = Rest(idle: 0, texts: texts) }
+      guard texts > 1, idle >= Self.patience else { return false }
+      idle += 1
+      return idle % (Self.longest + 1) != 0
+    }
+
+    mutating func record(isIdle: Bool) { idle = isIdle ? idle + 1 : 0 }
+  }
 
   private struct Offer {
     /// The best that a free proposer had.
@@ -48,6 +71,7 @@ public final class AdaptiveProposer: Proposer {
   public func propose(for contexts: [ProposalContext], in pass: PassOutline) throws -> [Proposal] {
     let asked = contexts.indices.filter { contexts[$0].method != nil }
     guard asked.isEmpty else { return try propose(for: contexts, asked: asked, in: pass) }
+    guard !rest.isDue(for: contexts.count) else { return contexts.map { _ in Proposal(origin: .target) } }
     let offered = try freeOffers(for: contexts, in: pass)
     let planner = WindowPlanner(
       target: pass.costs, draft: (draft?.costs ?? PassCosts()).scaled(by: pass.costs.drift), rows: pass.rows,
@@ -77,6 +101,7 @@ public final class AdaptiveProposer: Proposer {
         proposals[index] = trimmed(proposal, for: request, planner, plan)
       }
     }
+    rest.record(isIdle: proposals.allSatisfy(\.tokens.isEmpty))
     for (index, context) in contexts.enumerated() {
       decisions[context.request] = decision(proposals[index], options[index], planner, plan)
     }

@@ -64,8 +64,10 @@ package struct WindowPlanner {
 
   /// The plan for texts with these options.
   package func plan(_ options: [Options]) -> Plan {
-    let plainRate = Double(options.count) / target.seconds(rows: rows)
+    let plainRate = Double(options.count) / seconds(with: 0)
     var best = Plan(choices: options.map { _ in .nothing }, rate: plainRate, plainRate: plainRate)
+    // Most steps of a large batch end here: not even the first proposal of any text is worth its time.
+    guard options.contains(where: { isWorthStarting($0, rate: plainRate) }) else { return best }
     // Each round prices time at the best rate so far; two rounds suffice, as in Dinkelbach's method for ratios.
     for _ in 0..<2 {
       let found = plan(options, rate: best.rate, plainRate: plainRate)
@@ -112,7 +114,7 @@ package struct WindowPlanner {
     var windows = Array(repeating: 0, count: options.count)
     var drafting: [Int] = []
     var (tokens, proposing) = (Double(options.count), 0.0)
-    var best = (rate: Double(options.count) / target.seconds(rows: rows), count: 0)
+    var best = (rate: plainRate, count: 0)
     for (count, index) in order.enumerated() {
       let slot = slots[index]
       windows[slot.text] += 1
@@ -125,7 +127,7 @@ package struct WindowPlanner {
         proposing += draft.seconds(rows: drafting[position])
         if position == 0 { proposing += options[slot.text].catchUp }
       }
-      let found = tokens / (proposing + target.seconds(rows: rows + count + 1))
+      let found = tokens / (proposing + seconds(with: count + 1))
       if found > best.rate { best = (found, count + 1) }
     }
     var plan = Plan(choices: options.map { _ in .nothing }, rate: best.rate, plainRate: plainRate)
@@ -138,6 +140,16 @@ package struct WindowPlanner {
       }
     }
     return plan
+  }
+
+  /// Seconds of a pass with `proposals` proposals, less what it spends on reading prompts, which has to be done anyway:
+  /// next to them everything would look cheap.
+  func seconds(with proposals: Int) -> Double {
+    target.seconds(rows: texts) + (target.seconds(rows: rows + proposals) - target.seconds(rows: rows))
+  }
+
+  private func isWorthStarting(_ option: Options, rate: Double) -> Bool {
+    (option.free.first ?? 0) > rate * row || (option.draft ?? 0) > rate * (row + step + option.catchUp)
   }
 
   /// Whether one more draft token is worth its time: survival · α > λ (d + ΔT).
