@@ -149,6 +149,38 @@ def test_calls_and_their_results_go_back_into_the_conversation(calling):
     assert ask(calling, messages=messages, tools=[CLOCK], max_tokens=8).choices
 
 
+@pytest.mark.parametrize("streams", [False, True])
+@pytest.mark.parametrize("speculative", [None, {"enabled": False}])
+def test_a_call_that_the_model_begins_is_kept_to_its_tool(start, tmp_path, streams, speculative):
+    """A bias has the model write the tag, token by token; each is held back once it has been written."""
+    template = tmp_path / "template.jinja"
+    template.write_text("{# <tool_call> #}{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}<|im_start|>assistant\n")
+    server = start("--chat-template", str(template), "--threads", "2")
+    with server.http() as http:
+        tag = http.post("/tokenize", json={"prompt": "<tool_call>"}).json()["tokens"]
+    assert len(set(tag)) == len(tag) <= 7
+    bias = {str(token): 100 - 14 * place for place, token in enumerate(tag)}
+    answer = ask(server.openai(), tools=[WEATHER, CLOCK], parallel_tool_calls=False, temperature=0, logit_bias=bias, max_tokens=300,
+                 stream=streams, extra_body={"repetition_penalty": 1000, "speculative": speculative})
+    [(_, name, arguments)], reason = calls_of(answer, streams)
+    assert reason == "tool_calls"
+    arguments = json.loads(arguments)
+    if name == "get_weather":
+        assert set(arguments) == {"city", "unit"} and arguments["unit"] in ("C", "F") and len(arguments["city"]) <= 10
+    else:
+        assert name == "clock" and arguments == {}
+
+
+def test_a_strict_tool_that_cannot_be_kept_to_is_refused(calling):
+    def tool(**more):
+        return {"type": "function", "function": {"name": "f", "parameters": {"not": {"type": "null"}}, **more}}
+
+    with pytest.raises(openai.BadRequestError) as caught:
+        ask(calling, tools=[tool(strict=True)])
+    assert caught.value.param == "tools" and "/tools/0/function/parameters/not" in caught.value.message
+    assert ask(calling, tools=[tool()]).choices
+
+
 def test_without_need_the_model_may_answer(calling):
     choice = ask(calling, tools=[WEATHER], temperature=0, max_tokens=20).choices[0]
     assert choice.message.content or choice.message.tool_calls

@@ -129,5 +129,97 @@ struct SchemaSample: Sendable, CustomStringConvertible {
     SchemaSample(
       schema: #"{"type":"object","properties":{"a/b~c \"q\"":{"type":"null"}},"required":["a/b~c \"q\"","more"]}"#,
       accepted: [#"{"a/b~c \"q\"": null, "more": 3}"#], rejected: [#"{"more": 3}"#]),
+  ] + generated
+
+  /// As generators of schemas write them: pydantic 2 and zod 4.
+  static let generated: [SchemaSample] = [
+    // dict[str, int]; z.record(z.string(), z.number())
+    SchemaSample(
+      schema: #"{"type":"object","propertyNames":{"type":"string"},"additionalProperties":{"type":"integer"}}"#,
+      accepted: ["{}", #"{"a": 1, "b": 2}"#], rejected: [#"{"a": "x"}"#]),
+    // dict[Annotated[str, StringConstraints(pattern=...)], int]
+    SchemaSample(
+      schema: #"{"type":"object","patternProperties":{"^[a-z]{1,3}$":{"type":"integer"}}}"#,
+      accepted: ["{}", #"{"a": 1, "bcd": 2}"#], rejected: [#"{"A": 1}"#, #"{"a": "x"}"#, #"{"abcd": 1}"#]),
+    SchemaSample(
+      schema:
+        #"{"type":"object","properties":{"x_id":{"maximum":9},"n":{"type":"null"}},"required":["x_id"],"patternProperties":{"^x_":{"type":"integer"},"y$":{"minimum":5}},"additionalProperties":{"type":"string"}}"#,
+      accepted: [#"{"x_id": 9}"#, #"{"x_id": 1, "n": null, "x_a": 2, "x_y": 7, "q": "s", "y": 5}"#],
+      rejected: [#"{"x_id": 10}"#, #"{"x_id": "a"}"#, #"{"x_id": 1, "x_y": 4}"#, #"{"x_id": 1, "q": 1}"#]),
+    SchemaSample(
+      schema:
+        #"{"type":"object","patternProperties":{"^s":{"type":"string","maxLength":3}},"additionalProperties":false}"#,
+      accepted: ["{}", #"{"s": "a"}"#], rejected: [#"{"t": "a"}"#]),
+    // dict[Literal["a", "b"], bool]
+    SchemaSample(
+      schema:
+        #"{"type":"object","propertyNames":{"enum":["a","b"]},"additionalProperties":{"type":"boolean"}}"#,
+      accepted: ["{}", #"{"b": true}"#, #"{"a": true, "b": false}"#],
+      rejected: [#"{"c": true}"#, #"{"a": 1}"#, #"{"a": true, "a": true}"#]),
+    SchemaSample(
+      schema:
+        #"{"type":"object","properties":{"abc":{}},"propertyNames":{"anyOf":[{"pattern":"^a","maxLength":2},{"const":"zz"}]},"additionalProperties":{"type":"null"}}"#,
+      accepted: ["{}", #"{"a": null, "zz": null}"#], rejected: [#"{"abc": 1}"#, #"{"b": null}"#, #"{"zzz": null}"#]),
+    // set[Literal["x", "y", "z"]]
+    SchemaSample(
+      schema: #"{"type":"array","items":{"enum":["x","y","z"]},"uniqueItems":true,"minItems":1}"#,
+      accepted: [#"["y"]"#, #"["z", "x", "y"]"#], rejected: ["[]", #"["x", "x"]"#, #"["x", "y", "x"]"#]),
+    SchemaSample(
+      schema: #"{"type":"array","items":{"type":["boolean","null"]},"uniqueItems":true,"maxItems":2}"#,
+      accepted: ["[]", "[true, null]"], rejected: ["[true, false, null]", "[true,true]"]),
+    // Field(multiple_of=5); z.number().multipleOf(0.25)
+    SchemaSample(
+      schema: #"{"type":"integer","multipleOf":5,"minimum":-10,"maximum":1000}"#,
+      accepted: ["0", "-5", "35", "1000"], rejected: ["1", "-15", "1005", "12"]),
+    SchemaSample(schema: #"{"type":"number","multipleOf":7}"#, accepted: ["14", "-7", "0"], rejected: ["15", "7.5"]),
+    SchemaSample(
+      schema: #"{"type":"number","multipleOf":0.25}"#, accepted: ["1", "0.25", "-3.5", "2.50"],
+      rejected: ["0.3", "0.251", "1.125"]),
+    SchemaSample(
+      schema: #"{"type":"number","multipleOf":0.01,"minimum":0,"exclusiveMaximum":10}"#,
+      accepted: ["0", "9.99", "0.1"], rejected: ["10", "0.001", "-0.01"]),
+    // Decimal
+    SchemaSample(
+      schema:
+        #"{"anyOf":[{"type":"number"},{"type":"string","pattern":"^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$"},{"type":"null"}]}"#,
+      accepted: ["1.5", #""-12.50""#, #"".5""#, "null"], rejected: [#""""#, #""+""#, #""-.""#, #""1a""#]),
+    // z.email()
+    SchemaSample(
+      schema:
+        #"{"type":"string","pattern":"^(?!\\.)(?!.*\\.\\.)([A-Za-z0-9_'+\\-\\.]*)[A-Za-z0-9_+-]@([A-Za-z0-9][A-Za-z0-9\\-]*\\.)+[A-Za-z]{2,}$"}"#,
+      accepted: [#""a.b@c.de""#], rejected: [#"".a@c.de""#, #""a..b@c.de""#, #""a.@c.de""#]),
+    SchemaSample(
+      schema: #"{"type":"string","pattern":"^(?=.*[0-9])(?=.*[a-z]).{4,6}$"}"#,
+      accepted: [#""ab12""#, #""1___z""#], rejected: [#""abcd""#, #""1234""#, #""a1""#]),
+    // HttpUrl, timedelta, IPv6Address
+    SchemaSample(
+      schema: #"{"type":"string","format":"uri","minLength":1,"maxLength":2083}"#,
+      accepted: [#""https://example.com/a/b?c=d""#, #""ftp://h""#], rejected: [#""no address""#, #""""#]),
+    SchemaSample(
+      schema: #"{"type":"string","format":"duration"}"#, accepted: [#""P3D""#, #""PT1H30M""#, #""P1Y2M3DT4H""#],
+      rejected: [#""P""#, #""1h""#, #""PT""#]),
+    SchemaSample(
+      schema: #"{"type":"string","format":"ipv6"}"#, accepted: [#""::1""#, #""2001:db8::8a2e:370:7334""#, #""::""#],
+      rejected: [#""1::2::3""#, #""12345::""#, #""1:2:3""#]),
+    // z.int() and z.never()
+    SchemaSample(
+      schema: #"{"type":"integer","minimum":-9007199254740991,"maximum":9007199254740991}"#, accepted: ["-3", "42"],
+      rejected: ["1.5"]),
+    SchemaSample(
+      schema: #"{"type":"object","properties":{"a":{"type":"integer"},"b":{"not":{}}},"required":["a"]}"#,
+      accepted: [#"{"a": 1}"#], rejected: [#"{"a": 1, "b": 2}"#]),
+    // tuple[int, str]
+    SchemaSample(
+      schema:
+        #"{"type":"array","prefixItems":[{"type":"integer"},{"type":"string"}],"minItems":2,"maxItems":2}"#,
+      accepted: [#"[1, "a"]"#], rejected: ["[1]", #"[1, "a", 2]"#]),
+    // Annotated[Cat | Dog, Field(discriminator="kind")]
+    SchemaSample(
+      schema: ##"""
+        {"$defs":{"Cat":{"properties":{"kind":{"const":"cat","default":"cat","title":"Kind","type":"string"}},"title":"Cat","type":"object"},
+        "Dog":{"properties":{"kind":{"const":"dog","title":"Kind","type":"string"},"age":{"anyOf":[{"type":"integer"},{"type":"null"}],"default":null}},"required":["kind"],"title":"Dog","type":"object"}},
+        "discriminator":{"mapping":{"cat":"#/$defs/Cat","dog":"#/$defs/Dog"},"propertyName":"kind"},"anyOf":[{"$ref":"#/$defs/Cat"},{"$ref":"#/$defs/Dog"}]}
+        """##,
+      accepted: [#"{"kind": "cat"}"#, #"{"kind": "dog", "age": null}"#], rejected: [#"{"kind": "cow"}"#]),
   ]
 }
