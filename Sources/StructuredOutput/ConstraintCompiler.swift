@@ -97,7 +97,8 @@ public final class ConstraintCompiler: Sendable {
     do {
       var builder = GrammarBuilder()
       let answer = try build(&builder)
-      let root = try isFree
+      let root =
+        try isFree
         ? builder.adding(reasoning, beforeFree: answer) : builder.adding(reasoning, before: answer)
       grammar = builder.grammar(root: root)
     } catch let error as ConstraintError {

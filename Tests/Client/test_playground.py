@@ -129,13 +129,15 @@ def test_side_by_side_both_say_the_same(page):
     assert first == second != ""
     plain = page.locator(".answer").nth(1)
     assert plain.locator(".token:not(.o-target)").count() == 0 and plain.locator(".token").count() > 20
+    # What came of it is in sight.
+    assert 0 <= page.locator(".verdict").bounding_box()["y"] < page.viewport_size["height"]
     boxes = [answer.bounding_box() for answer in page.locator(".answer").all()]
     narrow = page.viewport_size["width"] < 760
     assert (boxes[1]["y"] > boxes[0]["y"]) == narrow and (boxes[1]["x"] > boxes[0]["x"]) == (not narrow)
 
 
 def test_a_completion_and_an_error_are_shown(page):
-    page.click("text=Completion")
+    page.click('label:has-text("Completion")')
     page.fill("#prompt", "1, 2, 3, 4, 5,")
     page.click("#run")
     page.wait_for_selector(".answer:not([aria-busy]) .figures")
@@ -152,7 +154,7 @@ def test_settings_can_be_reached(page):
         assert not page.is_visible("#temperature")
         page.click("#open-settings")
     page.wait_for_selector("#temperature", state="visible")
-    page.click("text=Window")
+    page.click('label:has-text("Window")')
     page.wait_for_selector("#window", state="visible")
     box = page.locator("#settings").bounding_box()
     assert box["x"] >= 0 and box["x"] + box["width"] <= page.viewport_size["width"] + 1

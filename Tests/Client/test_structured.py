@@ -1,9 +1,15 @@
 """Answers of a given form, and calls of tools, through the official client."""
 
+import datetime
+import decimal
+import enum
 import json
 import re
+import uuid
+from typing import Annotated, Literal
 
 import openai
+import pydantic
 import pytest
 from conftest import NAME
 
@@ -53,6 +59,54 @@ def test_an_answer_fits_its_schema(client, streams, temperature):
             text = answer.choices[0].message.content
             assert answer.choices[0].finish_reason == "stop"
         fits(json.loads(text))
+
+
+class Kind(enum.Enum):
+    STUDENT = "student"
+    TEACHER = "teacher"
+
+
+class Address(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="forbid")
+    street: Annotated[str, pydantic.Field(min_length=1, max_length=8)]
+    number: Annotated[int, pydantic.Field(ge=1, le=200, multiple_of=5)]
+
+
+class Person(pydantic.BaseModel):
+    """Most of what pydantic writes into schemas."""
+
+    name: Annotated[str, pydantic.StringConstraints(pattern="^[A-Z][a-z]{1,6}$")]
+    kind: Kind
+    address: Address | None
+    born: datetime.date
+    seen: datetime.timedelta
+    identity: uuid.UUID
+    price: decimal.Decimal
+    tags: set[Literal["a", "b", "c"]]
+    pair: tuple[int, bool]
+    ratio: Annotated[float, pydantic.Field(gt=0, lt=1, multiple_of=0.25)]
+    scores: dict[Literal["x", "y"], bool]
+    codes: Annotated[dict[Annotated[str, pydantic.StringConstraints(pattern="^k[0-9]$")], bool], pydantic.Field(max_length=2)]
+
+
+def test_pydantic_reads_what_was_written_for_its_schema(client):
+    form = {"type": "json_schema", "json_schema": {"name": "person", "schema": Person.model_json_schema()}}
+    finished = 0
+    for seed in range(4):
+        choice = ask(client, response_format=form, temperature=1, seed=seed, max_tokens=900).choices[0]
+        if choice.finish_reason == "stop":
+            finished += 1
+            Person.model_validate_json(choice.message.content)
+    assert finished >= 2
+
+
+def test_the_official_client_parses(client):
+    class Point(pydantic.BaseModel):
+        x: Annotated[int, pydantic.Field(ge=-9, le=9)]
+        label: Literal["left", "right"]
+
+    answer = client.chat.completions.parse(model=NAME, messages=MESSAGES, max_tokens=100, response_format=Point)
+    assert -9 <= answer.choices[0].message.parsed.x <= 9
 
 
 def test_speculation_changes_nothing_of_a_constrained_answer(client):

@@ -79,7 +79,8 @@ import Tokenization
       ##"{"type":"array","minItems":3,"maxItems":2}"##,
       #"{"not":{}}"#, #"{"type":"integer","minimum":1,"maximum":4,"multipleOf":5}"#,
       #"{"type":"array","items":{"type":"boolean"},"uniqueItems":true,"minItems":3}"#,
-      #"{"type":"object","properties":{"a":{}},"required":["a"],"propertyNames":{"maxLength":0}}"#, ##"{"$ref":"#"}"##, ##"{"anyOf":[{"$ref":"#"}]}"##,
+      #"{"type":"object","properties":{"a":{}},"required":["a"],"propertyNames":{"maxLength":0}}"#, ##"{"$ref":"#"}"##,
+      ##"{"anyOf":[{"$ref":"#"}]}"##,
     ])
   func refusesTheImpossible(schema: String) throws {
     #expect(throws: ConstraintError.self) { try writer.compiler.jsonSchema(schema) }

@@ -241,7 +241,9 @@ import Tokenization
     let writer = try RandomWriter()
     let tools = try ToolDefinition.list(
       JSONValue(
-        parsing: ##"[{"type":"function","function":{"name":"f","parameters":{"properties":{"x":{"not":{"type":"null"}}}}}}]"##))
+        parsing:
+          ##"[{"type":"function","function":{"name":"f","parameters":{"properties":{"x":{"not":{"type":"null"}}}}}}]"##)
+    )
     let error = #expect(throws: ConstraintError.self) { try writer.compiler.toolCalls(tools, format: .qwen) }
     #expect(error?.path == "/tools/0/function/parameters/properties/x/not")
   }

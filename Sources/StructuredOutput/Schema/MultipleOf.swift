@@ -29,7 +29,8 @@ struct MultipleOf: Sendable, Equatable {
     var step = Int(String(digits[0]) + fraction)
     var decimals = fraction.count - (parts.count > 1 ? Int(parts[1]) ?? 0 : 0)
     while decimals < 0, let known = step, known <= Self.largestStep { (step, decimals) = (known * 10, decimals + 1) }
-    guard let step, (1...Self.largestStep).contains(step), (0...StandardAutomata.maximumFractionDigits).contains(decimals)
+    guard let step, (1...Self.largestStep).contains(step),
+      (0...StandardAutomata.maximumFractionDigits).contains(decimals)
     else {
       throw ConstraintError(
         path: pointer + "/multipleOf",

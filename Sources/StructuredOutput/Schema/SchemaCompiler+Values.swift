@@ -204,7 +204,8 @@ extension SchemaCompiler {
       if let most = bounds.maximum { maximum = min(maximum ?? most, most) }
       items.append(SchemaItems(schema, at: pointer, in: &document))
     }
-    if maximum ?? .max > 1, let distinct = parts.first(where: { document.parts[$0].value["uniqueItems"] == .bool(true) })
+    if maximum ?? .max > 1,
+      let distinct = parts.first(where: { document.parts[$0].value["uniqueItems"] == .bool(true) })
     {
       return try distinctNode(
         items, minimum: minimum, maximum: maximum, at: document.parts[distinct].pointer + "/uniqueItems")

@@ -11,7 +11,6 @@ enum SchemaFormats {
     case "email": "^\(word)(\\.\(word))*@\(label)(\\.\(label))+$"
     case "hostname": "^\(label)(\\.\(label))*$"
     case "ipv6": "^(\(addresses))$"
-    case "uri": "^[a-z][a-z0-9+.-]{0,15}://\(label)(\\.\(label)){0,4}(:[0-9]{1,4})?(/\(path))?(\\?\(path))?$"
     case "duration": "^P(\(days)(\(clock))?|\(clock)|[0-9]{1,4}W)$"
     default: nil
     }
@@ -19,7 +18,6 @@ enum SchemaFormats {
 
   private static let word = "[A-Za-z0-9_+-]{1,32}"
   private static let label = "[A-Za-z0-9]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?"
-  private static let path = "[A-Za-z0-9._~!$&'()*+,;=:@/-]{0,200}"
   private static let days =
     "([0-9]{1,4}D|[0-9]{1,4}M([0-9]{1,2}D)?|[0-9]{1,4}Y([0-9]{1,2}M([0-9]{1,2}D)?)?)"
   private static let clock =

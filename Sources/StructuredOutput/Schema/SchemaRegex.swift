@@ -147,7 +147,8 @@ struct SchemaRegex {
     switch current {
     case "(":
       for prefix in ["(?=", "(?!", "(?<=", "(?<!"] where take(prefix) {
-        throw Failure(message: "looks ahead or behind ('\(prefix)'); only '^(?=…)' and '^(?!…)' at its beginning are supported")
+        throw Failure(
+          message: "looks ahead or behind ('\(prefix)'); only '^(?=…)' and '^(?!…)' at its beginning are supported")
       }
       if !take("(?:") {
         if take("(?<") {
