@@ -104,42 +104,33 @@ struct BenchEngine: AsyncParsableCommand {
     request.sampling.temperature = temperature
     request.window = window
     if window ?? 0 > 0 { request.method = .draftModel }
-    let before = engine.engine.statistics
-    let marks = await withTaskGroup(of: Mark?.self) { group in
-      for index in 0..<maxNumSeqs {
-        var request = request
-        let message = ChatMessage(role: "user", content: prompts[index % prompts.count])
-        guard let prompt = try? TemplateOptions.parse([]).tokens(for: [message], of: engine.target) else { continue }
-        request.prompt = prompt
-        request.sampling.seed = UInt64(index)
-        guard let stream = try? engine.engine.generate(request) else { continue }
-        group.addTask {
-          var mark: Mark?
-          for await event in stream {
-            if mark == nil { mark = Mark(start: engine.engine.statistics, end: engine.engine.statistics) }
-            if case .finished = event { mark?.end = engine.engine.statistics }
-          }
-          return mark
+    let running = Task { [request] in
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        for index in 0..<maxNumSeqs {
+          var request = request
+          let message = ChatMessage(role: "user", content: prompts[index % prompts.count])
+          request.prompt = try TemplateOptions.parse([]).tokens(for: [message], of: engine.target)
+          request.sampling.seed = UInt64(index)
+          let stream = try engine.engine.generate(request)
+          group.addTask { for await _ in stream {} }
         }
+        try await group.waitForAll()
       }
-      var marks: [Mark] = []
-      for await mark in group { if let mark { marks.append(mark) } }
-      return marks
     }
-    guard marks.count == maxNumSeqs, let start = marks.map(\.start).max(by: { $0.steps < $1.steps }),
-      let end = marks.map(\.end).min(by: { $0.steps < $1.steps }), end.steps > start.steps,
-      start.steps >= before.steps
-    else {
+    // Statistics are as of the last step; those between the first and the last look at a full engine count.
+    var (start, end): (EngineStatistics?, EngineStatistics?)
+    let patience = ContinuousClock.now + .seconds(30)
+    while start == nil ? ContinuousClock.now < patience : engine.engine.statistics.running > 0 {
+      let now = engine.engine.statistics
+      if now.running == maxNumSeqs { (start, end) = (start ?? now, now) }
+      try await Task.sleep(for: .milliseconds(1))
+    }
+    try await running.value
+    guard let start, let end, end.steps > start.steps else {
       throw ValidationError("Some requests ended before all were running; expected a larger --max-tokens.")
     }
     return (
       end.steps - start.steps, end.stepSeconds - start.stepSeconds, end.overheadSeconds.since(start.overheadSeconds)
     )
-  }
-
-  /// What the engine had done when a request's first token came, and when its last one had.
-  private struct Mark: Sendable {
-    var start: EngineStatistics
-    var end: EngineStatistics
   }
 }
