@@ -4,7 +4,7 @@ FLAGS := -c release
 FORETOKEN := .build/release/foretoken
 PYTHON ?= python3
 
-.PHONY: help setup build demo test client-tests lint golden perplexity clean
+.PHONY: help setup build demo test client-tests api-fuzz lint golden perplexity clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -22,10 +22,16 @@ test: setup ## Build and run every test
 	$(SWIFT) build $(FLAGS) --build-tests
 	$(SWIFT) test $(FLAGS) --skip-build
 
-client-tests: build ## Test the server with the official openai client (needs PyPI)
+client-tests: build .build/client/ready ## Test the server with the official openai client (needs PyPI)
+	PATH="$(CURDIR)/.build/client/bin:$$PATH" .build/client/bin/python -m pytest -q Tests/Client
+
+api-fuzz: build .build/client/ready ## Make up requests from the API's description for three minutes (needs PyPI)
+	SCHEMATHESIS=.build/client/bin/schemathesis Scripts/api-fuzz
+
+.build/client/ready: Tests/Client/requirements.txt
 	$(PYTHON) -m venv .build/client
 	.build/client/bin/pip install --quiet -r Tests/Client/requirements.txt
-	.build/client/bin/python -m pytest -q Tests/Client
+	touch $@
 
 lint: ## Check the formatting
 	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests

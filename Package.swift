@@ -107,7 +107,8 @@ let package = Package(
     .testTarget(
       name: "OpenAIServerTests",
       dependencies: [
-        "TestSupport", "OpenAIServer", "Speculation", "Tokenization", .product(name: "Logging", package: "swift-log"),
+        "TestSupport", "OpenAIServer", "Decoding", "Speculation", "Tokenization",
+        .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"), .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "FlyingSocks", package: "FlyingFox"),
       ],

@@ -74,7 +74,9 @@ public final class ConstraintCompiler: Sendable {
   ) throws(ConstraintError) -> GrammarConstraint {
     try constraint(key: "regex \(path) \(expression)", reasoning: reasoning) { builder throws in
       do {
-        return try builder.text(SchemaRegex.match(expression) { .scalars($0) }) ?? builder.choice([])
+        var work = ByteAutomaton.Limit.work
+        let language = try SchemaRegex.match(expression) { .scalars($0) }
+        return try language.automaton(work: &work).map { try builder.terminal($0) } ?? builder.choice([])
       } catch let failure as SchemaRegex.Failure {
         throw ConstraintError(path: path, message: "the expression \(failure.message)")
       } catch {
@@ -84,8 +86,10 @@ public final class ConstraintCompiler: Sendable {
   }
 
   /// The constraint kept under `key`, or made by `build`, which returns the root.
+  ///
+  /// - Parameter isFree: whether what `build` describes may be any text.
   func constraint(
-    key: String, reasoning: ReasoningPrefix, build: (inout GrammarBuilder) throws -> Int
+    key: String, reasoning: ReasoningPrefix, isFree: Bool = false, build: (inout GrammarBuilder) throws -> Int
   ) throws(ConstraintError) -> GrammarConstraint {
     let key = "\(reasoning) \(key)"
     if let known = cache.withLock({ $0.find(key) }) { return GrammarConstraint(known) }
@@ -93,7 +97,9 @@ public final class ConstraintCompiler: Sendable {
     do {
       var builder = GrammarBuilder()
       let answer = try build(&builder)
-      let root = try builder.adding(reasoning, before: answer)
+      let root =
+        try isFree
+        ? builder.adding(reasoning, beforeFree: answer) : builder.adding(reasoning, before: answer)
       grammar = builder.grammar(root: root)
     } catch let error as ConstraintError {
       throw error

@@ -15,8 +15,10 @@ public struct GrammarConstraint: TokenConstraint {
     state = compiled.start
   }
 
-  /// The tokens that may come next.
-  public var mask: TokenMask { compiled.mask(of: hasEnded ? .ended : state) }
+  /// The tokens that may come next; `nil` in text that may be anything.
+  public var mask: TokenMask? {
+    compiled.grammar.isFree(state) ? nil : compiled.mask(of: hasEnded ? .ended : state)
+  }
 
   /// Whether the text so far is complete: the answer may end here.
   public var isComplete: Bool { hasEnded || state.accepts }
@@ -24,8 +26,13 @@ public struct GrammarConstraint: TokenConstraint {
   /// Follows a token. After one outside the mask only the end is allowed.
   public mutating func advance(by token: TokenID) {
     guard !hasEnded else { return }
-    if compiled.vocabulary.endTokens.contains(token) {
-      hasEnded = true
+    if compiled.grammar.freeStates.isEmpty {
+      if compiled.vocabulary.endTokens.contains(token) {
+        hasEnded = true
+        return
+      }
+    } else if compiled.vocabulary.endTokens.contains(token) || compiled.vocabulary.tokenizer.isSpecial(token) {
+      // In text that may be anything such a token says nothing, unless it ends the answer.
       return
     }
     for byte in compiled.vocabulary.tokenizer.bytes(of: token) ?? [] {
@@ -44,7 +51,7 @@ public struct GrammarConstraint: TokenConstraint {
     var ahead = self
     var tokens: [TokenID] = []
     while tokens.count < maximum, !ahead.hasEnded {
-      guard let token = ahead.mask.only else { break }
+      guard let token = ahead.mask?.only else { break }
       tokens.append(token)
       ahead.advance(by: token)
     }

@@ -20,4 +20,23 @@ extension GrammarBuilder {
     if prefix == .open { return try sequence(rest) }
     return try choice([root, try sequence([try literals([ReasoningSplitter.opening])] + rest)])
   }
+
+  /// Text that may be anything, up to and including the first `tag`.
+  mutating func freeText(through tag: String) throws -> Int? {
+    let search = BytePattern.sequence([.many(.bytes(.all)), .literal(tag)])
+    guard let text = try ByteAutomaton.make(search)?.stoppingAtFirstMatch() else { return nil }
+    return try freeText(text, states: text.statesBeforeTag)
+  }
+
+  /// `root`, which may be any text, after a thought where there may be one.
+  mutating func adding(_ prefix: ReasoningPrefix, beforeFree root: Int) throws -> Int {
+    guard prefix != .none, let thought = try freeText(through: ReasoningSplitter.closing) else { return root }
+    if prefix == .open { return try sequence([thought, root]) }
+    return try choice([root, try sequence([try literals([ReasoningSplitter.opening]), thought, root])])
+  }
+}
+
+extension ByteAutomaton {
+  /// The states in which no byte of a tag has been read: the first, and the one after a byte that no tag has.
+  var statesBeforeTag: Set<Int32> { [Self.start, next(Self.start, 0)] }
 }

@@ -160,6 +160,97 @@ def test_ignore_eos_goes_on_to_the_limit(client):
     assert answer.usage.completion_tokens == 300 and answer.choices[0].finish_reason == "length"
 
 
+@pytest.mark.parametrize("streams", [False, True])
+@pytest.mark.parametrize("speculative", [{}, {"enabled": False}, {"num_speculative_tokens": 3}])
+def test_min_tokens_keep_an_answer_going(client, streams, speculative):
+    def ids(**body):
+        answer = ask(client, max_tokens=80, temperature=0, stream=streams, extra_body={"return_token_ids": True, "speculative": speculative, **body})
+        if not streams:
+            return answer.choices[0].model_extra["token_ids"], answer.choices[0].finish_reason
+        choices = [choice for chunk in answer for choice in chunk.choices]
+        return [token for choice in choices for token in choice.model_extra.get("token_ids", [])], choices[-1].finish_reason
+
+    plain, reason = ids()
+    assert reason == "stop" and len(plain) < 70
+    longer, _ = ids(min_tokens=len(plain) + 5)
+    assert len(longer) > len(plain) + 5 and longer[: len(plain) - 1] == plain[:-1]
+    # Stop tokens and stop strings wait as well.
+    stop = plain[4]
+    assert len(ids(stop_token_ids=[stop])[0]) <= 5
+    assert stop not in ids(stop_token_ids=[stop], min_tokens=12)[0][:12]
+    assert len(ids(stop=[" "], min_tokens=12)[0]) > 12
+
+
+def test_min_tokens_do_not_open_a_form_that_is_complete(client):
+    form = {"guided_choice": ["yes", "no"], "min_tokens": 10}
+    answer = ask(client, max_tokens=20, extra_body=form)
+    assert answer.choices[0].message.content in ("yes", "no") and answer.choices[0].finish_reason == "stop"
+
+
+def test_a_message_can_be_continued(client, http):
+    messages = [*MESSAGES, {"role": "assistant", "content": "Here they are: "}]
+    body = {"messages": messages, "continue_final_message": True}
+    tokens = http.post("/tokenize", json=body).json()["tokens"]
+    prompt = http.post("/detokenize", json={"tokens": tokens}).json()["prompt"]
+    assert prompt.endswith("assistant\nHere they are: ")
+    answer = ask(client, messages=messages, temperature=0, extra_body={"continue_final_message": True, "add_generation_prompt": False})
+    assert answer.usage.prompt_tokens == len(tokens)
+    plain = client.completions.create(model=NAME, prompt=tokens, temperature=0, max_tokens=16)
+    assert plain.choices[0].text == answer.choices[0].message.content
+    # Any message can be, also one that holds what marks its end.
+    parts = [{"role": "user", "content": [{"type": "text", "text": "Once upon a <|im_end|>"}]}]
+    assert ask(client, messages=parts, extra_body={"continue_final_message": True}).choices
+
+
+def test_without_a_generation_prompt_the_conversation_is_all(client, http):
+    def prompt(**body):
+        tokens = http.post("/tokenize", json={"messages": MESSAGES, **body}).json()["tokens"]
+        return http.post("/detokenize", json={"tokens": tokens}).json()["prompt"]
+
+    assert prompt().endswith("assistant\n") and not prompt(add_generation_prompt=False).endswith("assistant\n")
+    assert prompt().startswith(prompt(add_generation_prompt=False))
+    count = ask(client, max_tokens=1, extra_body={"add_generation_prompt": False}).usage.prompt_tokens
+    assert count < ask(client, max_tokens=1).usage.prompt_tokens
+    # This tokenizer adds nothing around a text.
+    assert prompt(add_special_tokens=True) == prompt()
+
+
+@pytest.mark.parametrize(("more", "field"), [
+    ({"continue_final_message": True, "add_generation_prompt": True}, "continue_final_message"),
+    ({"continue_final_message": "yes"}, "continue_final_message"), ({"add_special_tokens": 1}, "add_special_tokens"),
+    ({"continue_final_message": True, "messages": [{"role": "assistant", "content": None}]}, "messages[0].content"),
+    ({"min_tokens": 17}, "min_tokens"), ({"min_tokens": -1}, "min_tokens"), ({"min_tokens": 5000, "max_tokens": None}, "min_tokens"),
+])
+def test_what_cannot_go_together_is_refused_by_name(client, more, field):
+    messages = more.pop("messages", MESSAGES)
+    limit = more.pop("max_tokens", 16)
+    with pytest.raises(openai.BadRequestError) as caught:
+        ask(client, messages=messages, max_tokens=limit, extra_body=more)
+    assert caught.value.param == field
+
+
+@pytest.mark.parametrize("streams", [False, True])
+def test_every_verification_is_listed_when_told_to(start, streams):
+    client = start("--per-request-spec-decode-metrics", "detailed", "--max-num-seqs", "2", "--threads", "2").openai()
+    body = {"ignore_eos": True, "speculative": {"method": "draft_model", "num_speculative_tokens": 4}}
+    answer = ask(client, n=2, seed=3, temperature=0.7, max_tokens=40, stream=streams, stream_options={"include_usage": True} if streams else None, extra_body=body)
+    chunks = list(answer) if streams else [answer]
+    assert all("metrics" not in chunk.model_extra for chunk in chunks[:-1])
+    figures = chunks[-1].model_extra["metrics"]["speculative_decoding"]
+    accepted, drafted = figures["per_step_accepted"], figures["per_step_drafted"]
+    assert len(accepted) == len(drafted) == figures["num_spec_steps"] > 0
+    assert sum(accepted) == figures["num_accepted_draft_tokens"] and sum(drafted) == figures["num_draft_tokens"]
+    assert all(0 <= a <= d <= 4 and d > 0 for a, d in zip(accepted, drafted))
+    assert [accepted.count(i) for i in range(len(figures["acceptance_histogram"]))] == figures["acceptance_histogram"]
+
+
+def test_figures_can_be_left_out(start):
+    client = start("--per-request-spec-decode-metrics", "none", "--threads", "2").openai()
+    assert "metrics" not in ask(client).model_extra
+    chunks = list(ask(client, stream=True, stream_options={"include_usage": True}))
+    assert "metrics" not in chunks[-1].model_extra
+
+
 def test_max_completion_tokens_comes_before_max_tokens(client):
     assert ask(client, max_tokens=9, max_completion_tokens=4).usage.completion_tokens == 4
 
@@ -189,7 +280,9 @@ def test_speculation_per_request_changes_nothing_but_the_figures(client, wish, s
     assert tokens == plain
     limit = 0 if wish.get("enabled") is False else wish["num_speculative_tokens"]
     assert figures["num_draft_tokens"] <= figures["num_spec_steps"] * limit
-    tokens, figures = ids()
+    # As the server was started it proposes what pays, which may be nothing.
+    assert ids()[0] == plain
+    tokens, figures = ids(speculative={"method": "draft_model", "num_speculative_tokens": 4})
     assert tokens == plain and figures["num_draft_tokens"] > 0
     assert sum(figures["acceptance_histogram"]) == figures["num_spec_steps"]
     assert sum(i * n for i, n in enumerate(figures["acceptance_histogram"])) == figures["num_accepted_draft_tokens"]

@@ -1,13 +1,17 @@
 """Clients that misbehave, and damage from outside. docs/reliability.md names the outcomes."""
 
+import concurrent.futures
+import hashlib
+import http.server
 import json
+import os
 import pathlib
 import random
 import shutil
 import socket
 import subprocess
 import sys
-
+import threading
 
 import pytest
 from conftest import NAME, TARGET, Server
@@ -47,7 +51,7 @@ def test_clients_that_vanish_in_the_middle_of_streams_leave_nothing_behind(serve
     b"POST /v1/completions HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b"GET / HTTP/9.9\r\n\r\n",
     b"GET /v1/models/%ff%00 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
 ])
-def test_what_is_not_http_is_refused_and_the_server_goes_on(server, http, garbage):
+def test_what_is_not_http_is_refused_and_the_server_goes_on(server, garbage):
     host, port = server.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port))) as connection:
         connection.settimeout(20)
@@ -60,11 +64,76 @@ def test_what_is_not_http_is_refused_and_the_server_goes_on(server, http, garbag
         except ConnectionResetError:
             pass
         assert answer == b"" or answer.split(b" ")[1].startswith(b"4")
-    assert http.get("/health").status_code == 200
+    with server.http() as client:
+        assert client.get("/health").status_code == 200
 
 
-def test_more_requests_than_fit_the_cache_wait_and_all_complete(server, client):
-    import concurrent.futures
+def test_a_cache_that_runs_out_preempts_and_all_complete(start):
+    """Eight answers of up to 400 tokens in a cache for 512 positions."""
+    size = 512 * 6144
+    server = start("--max-num-seqs", "8", "--threads", "2", "--max-model-len", "512", "--kv-cache-memory-bytes", str(size))
+    client = server.openai()
+
+    def ask(number):
+        answer = client.completions.create(
+            model=NAME, prompt=f"Item {number}:", max_tokens=200, seed=number, temperature=1, extra_body={"ignore_eos": True})
+        assert answer.usage.completion_tokens == 200
+        return answer.choices[0].text
+
+    alone = [ask(number) for number in range(8)]
+    assert server.metrics()["vllm:num_preemptions_total"] == 0
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(ask, range(8))) == alone
+    metrics = server.metrics()
+    assert metrics["vllm:num_preemptions_total"] > 0 and metrics["vllm:kv_cache_usage_perc"] == 0
+    with pytest.raises(RuntimeError, match="kv-cache-memory-bytes"):
+        start("--max-model-len", "512", "--kv-cache-memory-bytes", "1000")
+
+
+class Hub(http.server.BaseHTTPRequestHandler):
+    """A hub with one model of two megabytes."""
+
+    WEIGHTS = bytes(range(256)) * 8192
+
+    def do_GET(self):
+        listing = {"sha": "a" * 40, "siblings": [{
+            "rfilename": "model.safetensors", "size": len(self.WEIGHTS),
+            "lfs": {"sha256": hashlib.sha256(self.WEIGHTS).hexdigest(), "size": len(self.WEIGHTS)}}]}
+        body = json.dumps(listing).encode() if "/api/models/" in self.path else self.WEIGHTS
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+def test_a_disk_that_is_full_stops_a_download_with_the_place(tmp_path):
+    """The cache is a file system of 512 KiB; the file that came as far as it went is whole once there is room."""
+    mount = ["unshare", "--user", "--map-root-user", "--mount"]
+    script = 'mount -t tmpfs -o size="$1" none "$2" && shift 2 && "$@"'
+    if shutil.which("unshare") is None or subprocess.run([*mount, "sh", "-c", script, "-", "64k", str(tmp_path), "true"], capture_output=True).returncode:
+        pytest.skip("mounting a small file system needs user namespaces (unshare)")
+    hub = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hub)
+    threading.Thread(target=hub.serve_forever, daemon=True).start()
+    environment = {**os.environ, "HF_HOME": str(tmp_path), "HF_ENDPOINT": f"http://127.0.0.1:{hub.server_port}"}
+
+    def pull(size):
+        return subprocess.run(
+            [*mount, "sh", "-c", script, "-", size, str(tmp_path), Server.PROGRAM, "pull", "some/model"], capture_output=True,
+            text=True, timeout=60, env=environment)
+
+    try:
+        full = pull("512k")
+        assert full.returncode != 0 and "disk" in full.stderr and "2097152 bytes" in full.stderr and str(tmp_path) in full.stderr
+        room = pull("8m")
+        assert room.returncode == 0, room.stderr
+    finally:
+        hub.shutdown()
+
+
+def test_more_requests_than_fit_the_engine_wait_and_all_complete(server, client):
 
     def ask(number):
         answer = client.completions.create(model=NAME, prompt="word " * 300, max_tokens=20, seed=number, temperature=1, extra_body={"ignore_eos": True})

@@ -128,6 +128,48 @@ def test_keys(start):
     assert not any("first" in line for line in server.log)
 
 
+def test_a_name_that_was_made_to_point_here_is_turned_away(server, start):
+    """DNS rebinding: the browser takes a page of evil.example and this server for one origin."""
+    with server.http() as http:
+        refused = http.get("/v1/models", headers={"host": "evil.example:8000"})
+        assert refused.status_code == 403 and refused.json()["error"]["code"] == "host_not_allowed"
+        assert http.get("/", headers={"host": "evil.example"}).status_code == 403
+        assert http.get("/v1/models", headers={"host": "localhost:1"}).status_code == 200
+    other = start("--allowed-hosts", "models.example", "--threads", "1")
+    with other.http() as http:
+        assert http.get("/v1/models", headers={"host": "models.example"}).status_code == 200
+        assert http.get("/v1/models", headers={"host": "evil.example"}).status_code == 403
+    # On all interfaces names are nobody's business, unless some are given.
+    everywhere = start("--host", "0.0.0.0", "--threads", "1")
+    with everywhere.http() as http:
+        assert http.get("/v1/models", headers={"host": "any.example"}).status_code == 200
+
+
+def test_the_description_is_an_openapi_document_and_names_the_model(http):
+    import openapi_spec_validator
+
+    description = http.get("/openapi.json").json()
+    openapi_spec_validator.validate(description)
+    assert description["components"]["schemas"]["ModelName"]["enum"] == [NAME, None]
+
+
+def test_turns_of_a_conversation_are_found_in_the_cache_with_and_without_speculation(start):
+    def figures(speculation):
+        server = start("--threads", "2", speculation=speculation)
+        client = server.openai()
+        messages = []
+        for question in ("List the planets.", "Count to ten.", "Name three colours."):
+            messages.append({"role": "user", "content": question})
+            answer = client.chat.completions.create(model=NAME, messages=messages, temperature=0, max_tokens=60)
+            messages.append({"role": "assistant", "content": answer.choices[0].message.content})
+        metrics = server.metrics()
+        return metrics["vllm:prefix_cache_queries_total"], metrics["vllm:prefix_cache_hits_total"]
+
+    queries, hits = figures(True)
+    assert hits > 0.3 * queries > 0
+    assert figures(False) == (queries, hits)
+
+
 def test_origins_that_are_allowed(start):
     server = start("--allowed-origins", "http://one.example")
     with server.http() as http:
@@ -218,7 +260,7 @@ def test_half_a_body_does_not_hold_a_connection_for_ever(start):
     server = start("--body-timeout", "0.5")
     host, port = server.url.removeprefix("http://").split(":")
     connection = socket.create_connection((host, int(port)))
-    connection.sendall(b"POST /tokenize HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{\"pro")
+    connection.sendall(b"POST /tokenize HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{\"pro")
     connection.settimeout(20)
     answer = b""
     while chunk := connection.recv(4096):

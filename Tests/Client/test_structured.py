@@ -1,9 +1,15 @@
 """Answers of a given form, and calls of tools, through the official client."""
 
+import datetime
+import decimal
+import enum
 import json
 import re
+import uuid
+from typing import Annotated, Literal
 
 import openai
+import pydantic
 import pytest
 from conftest import NAME
 
@@ -53,6 +59,54 @@ def test_an_answer_fits_its_schema(client, streams, temperature):
             text = answer.choices[0].message.content
             assert answer.choices[0].finish_reason == "stop"
         fits(json.loads(text))
+
+
+class Kind(enum.Enum):
+    STUDENT = "student"
+    TEACHER = "teacher"
+
+
+class Address(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="forbid")
+    street: Annotated[str, pydantic.Field(min_length=1, max_length=8)]
+    number: Annotated[int, pydantic.Field(ge=1, le=200, multiple_of=5)]
+
+
+class Person(pydantic.BaseModel):
+    """Most of what pydantic writes into schemas."""
+
+    name: Annotated[str, pydantic.StringConstraints(pattern="^[A-Z][a-z]{1,6}$")]
+    kind: Kind
+    address: Address | None
+    born: datetime.date
+    seen: datetime.timedelta
+    identity: uuid.UUID
+    price: decimal.Decimal
+    tags: set[Literal["a", "b", "c"]]
+    pair: tuple[int, bool]
+    ratio: Annotated[float, pydantic.Field(gt=0, lt=1, multiple_of=0.25)]
+    scores: dict[Literal["x", "y"], bool]
+    codes: Annotated[dict[Annotated[str, pydantic.StringConstraints(pattern="^k[0-9]$")], bool], pydantic.Field(max_length=2)]
+
+
+def test_pydantic_reads_what_was_written_for_its_schema(client):
+    form = {"type": "json_schema", "json_schema": {"name": "person", "schema": Person.model_json_schema()}}
+    finished = 0
+    for seed in range(4):
+        choice = ask(client, response_format=form, temperature=1, seed=seed, max_tokens=900).choices[0]
+        if choice.finish_reason == "stop":
+            finished += 1
+            Person.model_validate_json(choice.message.content)
+    assert finished >= 2
+
+
+def test_the_official_client_parses(client):
+    class Point(pydantic.BaseModel):
+        x: Annotated[int, pydantic.Field(ge=-9, le=9)]
+        label: Literal["left", "right"]
+
+    answer = client.chat.completions.parse(model=NAME, messages=MESSAGES, max_tokens=100, response_format=Point)
+    assert -9 <= answer.choices[0].message.parsed.x <= 9
 
 
 def test_speculation_changes_nothing_of_a_constrained_answer(client):
@@ -147,6 +201,38 @@ def test_calls_and_their_results_go_back_into_the_conversation(calling):
     messages = [*MESSAGES, {"role": "assistant", "content": None, "tool_calls": [call]},
                 {"role": "tool", "tool_call_id": "call_1", "content": "12:00"}]
     assert ask(calling, messages=messages, tools=[CLOCK], max_tokens=8).choices
+
+
+@pytest.mark.parametrize("streams", [False, True])
+@pytest.mark.parametrize("speculative", [None, {"enabled": False}])
+def test_a_call_that_the_model_begins_is_kept_to_its_tool(start, tmp_path, streams, speculative):
+    """A bias has the model write the tag, token by token; each is held back once it has been written."""
+    template = tmp_path / "template.jinja"
+    template.write_text("{# <tool_call> #}{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}<|im_start|>assistant\n")
+    server = start("--chat-template", str(template), "--threads", "2")
+    with server.http() as http:
+        tag = http.post("/tokenize", json={"prompt": "<tool_call>"}).json()["tokens"]
+    assert len(set(tag)) == len(tag) <= 7
+    bias = {str(token): 100 - 14 * place for place, token in enumerate(tag)}
+    answer = ask(server.openai(), tools=[WEATHER, CLOCK], parallel_tool_calls=False, temperature=0, logit_bias=bias, max_tokens=300,
+                 stream=streams, extra_body={"repetition_penalty": 1000, "speculative": speculative})
+    [(_, name, arguments)], reason = calls_of(answer, streams)
+    assert reason == "tool_calls"
+    arguments = json.loads(arguments)
+    if name == "get_weather":
+        assert set(arguments) == {"city", "unit"} and arguments["unit"] in ("C", "F") and len(arguments["city"]) <= 10
+    else:
+        assert name == "clock" and arguments == {}
+
+
+def test_a_strict_tool_that_cannot_be_kept_to_is_refused(calling):
+    def tool(**more):
+        return {"type": "function", "function": {"name": "f", "parameters": {"not": {"type": "null"}}, **more}}
+
+    with pytest.raises(openai.BadRequestError) as caught:
+        ask(calling, tools=[tool(strict=True)])
+    assert caught.value.param == "tools" and "/tools/0/function/parameters/not" in caught.value.message
+    assert ask(calling, tools=[tool()]).choices
 
 
 def test_without_need_the_model_may_answer(calling):

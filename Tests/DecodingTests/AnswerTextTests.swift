@@ -42,4 +42,29 @@ import Tokenization
     #expect(run("<end", stops: ["<end>"]).text == "<end")
     #expect(run("plain", stops: []).text == "plain")
   }
+
+  @Test("a stop string counts where it ends after the least number of tokens", arguments: 0...12)
+  func honoured(minimum: Int) throws {
+    let text = "one, two, one, two, one, two."
+    let tokens = tokenizer.encode(text)
+    // Where the text of each token ends.
+    let ends = tokens.indices.map { tokenizer.decode(Array(tokens[...$0])).utf8.count }
+    for stop in ["two", "o, o", ", ", "one, t"] {
+      var answer = AnswerText(tokenizer: tokenizer, stops: ["never", stop])
+      var (output, found): (String, String?) = ("", nil)
+      for (index, token) in tokens.enumerated() where found == nil {
+        let (piece, stop) = answer.append(token, honoursStops: index + 1 > minimum)
+        output += piece
+        found = stop
+      }
+      if found == nil { output += answer.finish().text }
+      let exempt = minimum == 0 ? 0 : ends[min(minimum, ends.count) - 1]
+      let bytes = Array(text.utf8)
+      let place = bytes.indices.first {
+        bytes[$0...].starts(with: stop.utf8) && $0 + stop.utf8.count > exempt
+      }
+      #expect(output == place.map { String(decoding: bytes[..<$0], as: UTF8.self) } ?? text)
+      #expect((found == nil) == (place == nil))
+    }
+  }
 }

@@ -33,6 +33,35 @@ import Testing
     }
   }
 
+  @Test("withheld tokens do not exist until their position, unless nothing else does", arguments: [0.0, 0.9])
+  func withheldTokens(temperature: Double) throws {
+    var generator = SeededGenerator(seed: 6)
+    var parameters = SamplingParameters()
+    parameters.temperature = temperature
+    let counts = TokenCounts(prompt: [Int32]())
+    let withheld: Set<Int32> = [0, 3, 64, 99, 500]
+    let sampler = Sampler(parameters, withholding: withheld, before: 10)
+    for position in 0..<20 {
+      let values = (0..<100).map { withheld.contains(Int32($0)) ? 9 : generator.normal() }
+      let logits = try activations(values)
+      let token = sampler.sample(logits, row: 0, counts: counts, position: position)
+      guard position < 10 else {
+        #expect(token == Sampler(parameters).sample(logits, row: 0, counts: counts, position: position))
+        continue
+      }
+      #expect(!withheld.contains(token))
+      let rest = values.enumerated().map { withheld.contains(Int32($0)) ? -1e30 : $1 }
+      #expect(token == Sampler(parameters).sample(try activations(rest), row: 0, counts: counts, position: position))
+      let distribution = sampler.distribution(logits, row: 0, counts: counts, position: position)
+      #expect(withheld.allSatisfy { distribution.probability(of: $0) == 0 })
+      var only = TokenMask(vocabularySize: 100)
+      only.insert(64)
+      #expect(sampler.sample(logits, row: 0, counts: counts, position: position, mask: only) == 64)
+      only.insert(7)
+      #expect(sampler.sample(logits, row: 0, counts: counts, position: position, mask: only) == 7)
+    }
+  }
+
   @Test("a mask holds what was inserted, and nothing beyond its room")
   func membership() {
     var mask = TokenMask(vocabularySize: 70)

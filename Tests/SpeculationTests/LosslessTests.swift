@@ -159,6 +159,57 @@ import Transformer
     }
   }
 
+  @Test("with a least number of tokens no proposer ends an answer before it, and all write the same")
+  func minimumTokens() throws {
+    let pair = try Pair.reference()
+    var requests = Self.chatRequests(pair.tokenizer, tokens: 48)
+    let free = try pair.loop(.bfloat16, proposer: .none).outcomes(of: requests).outcomes
+    for (index, outcome) in free.enumerated() {
+      // What the answer has anyway ends it: a token, and a text of two tokens.
+      requests[index].stopping.tokens = Set(outcome.tokens.dropFirst(3).prefix(4))
+      requests[index].stopping.strings = [pair.tokenizer.decode(Array(outcome.tokens[6...7]))]
+      requests[index].stopping.minimumTokens = 17 + index
+    }
+    let plain = try pair.loop(.bfloat16, proposer: .none).outcomes(of: requests).outcomes
+    #expect(plain != free)
+    var stopped = 0
+    for (request, outcome) in zip(requests, plain) {
+      let least = request.stopping.minimumTokens
+      #expect(
+        outcome.tokens.count > least && !request.stopping.tokens.contains { outcome.tokens[..<least].contains($0) })
+      if outcome.reason != .length { stopped += 1 }
+    }
+    #expect(stopped > 1, "nothing that stops afterwards tests little")
+    for kind in Self.proposers {
+      #expect(try pair.loop(.bfloat16, proposer: kind).outcomes(of: requests).outcomes == plain, "\(kind)")
+    }
+  }
+
+  @Test("a conversation's turns are found in the cache whatever is proposed, and all of what can be")
+  func prefixHits() throws {
+    let pair = try Pair.reference()
+    let questions = ["Count from 1 to 21.", "List the planets.", "Write a few lines about old houses."]
+    var figures: [String: (queries: Int, hits: Int)] = [:]
+    for kind in [ProposerKind.none, .ngram(window: 4), .suffix(window: 6), .draft(window: 5), .automatic(window: 8)] {
+      let loop = try pair.loop(.bfloat16, proposer: kind, sequences: 2, sharesPrefixes: true)
+      for seed in 0..<2 {
+        var text: [TokenID] = []
+        for question in questions {
+          text += pair.tokenizer.encode("<|im_start|>user\n\(question)<|im_end|>\n<|im_start|>assistant\n")
+          var request = GenerationRequest(prompt: text)
+          request.stopping.maximumTokens = 40
+          request.stopping.endOfTextTokens = [8191, 8189]
+          (request.sampling.temperature, request.sampling.seed) = (0.7, UInt64(seed))
+          text += try loop.outcome(of: request).tokens
+        }
+      }
+      figures["\(kind)"] = (loop.statistics.prefixQueries, loop.statistics.prefixHits)
+    }
+    let plain = try #require(figures["plain"])
+    #expect(plain.hits > plain.queries / 3)
+    for (kind, figure) in figures { #expect(figure == plain, "\(kind): \(figure), plain: \(plain)") }
+  }
+
   @Test("random models, whose drafts are nearly always wrong, write the same tokens", arguments: WeightFormat.allCases)
   func randomModelsAreLossless(format: WeightFormat) throws {
     let pair = try Pair.random()

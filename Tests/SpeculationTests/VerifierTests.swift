@@ -27,7 +27,7 @@ import Tokenization
     (parameters.temperature, parameters.topP, parameters.seed) = (temperature, topP, 42)
     let sampler = Sampler(parameters)
     for position in 0..<draws {
-      let distribution = sampler.distribution(draftLogits, row: 0, counts: counts)
+      let distribution = sampler.distribution(draftLogits, row: 0, counts: counts, position: 0)
       let guess = distribution.token(at: sampler.uniform(position: position, purpose: .draft))
       let proposal = Proposal(tokens: [guess], origin: .draftModel, distributions: [distribution])
       let tokens = RejectionVerifier().verify(
@@ -35,7 +35,7 @@ import Tokenization
       observed[Int(tokens[0])] += 1
       accepted += tokens.count - 1
     }
-    let expected = sampler.distribution(targetLogits, row: 0, counts: counts)
+    let expected = sampler.distribution(targetLogits, row: 0, counts: counts, position: 0)
     var statistic = 0.0
     for (token, probability) in zip(expected.tokens, expected.probabilities) {
       let mean = probability * Double(draws)

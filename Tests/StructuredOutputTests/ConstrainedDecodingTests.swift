@@ -81,6 +81,23 @@ import Tokenization
     #expect(try loop(nil).outcome(of: request) == outcomes[0])
   }
 
+  @Test("a least number of tokens keeps a form open as long as it can, and no longer")
+  func minimumTokens() throws {
+    let tokenizer = try Tokenizer(directory: Places.target)
+    let compiler = try ConstraintCompiler(tokenizer, endTokens: [8191, 8189])
+    var closed = request(Self.prompts[0], try compiler.choice(["yes", "no"]), tokenizer)
+    closed.stopping.minimumTokens = 20
+    var open = request(
+      Self.prompts[0], try compiler.regex("[a-z]{2,30}"), tokenizer)
+    open.stopping.minimumTokens = 6
+    for window in [1, 4, 7] {
+      let outcomes = try loop(.draftModel(Places.draft), window: window).outcomes(of: [closed, open]).outcomes
+      #expect(["yes", "no"].contains(outcomes[0].text) && outcomes[0].tokens.count < 20)
+      #expect(outcomes[1].tokens.count > 6)
+      #expect(outcomes == (try loop(nil).outcomes(of: [closed, open]).outcomes))
+    }
+  }
+
   @Test("a run of forced tokens is within the mask, token by token")
   func forcedTokensAreAllowed() throws {
     let writer = try RandomWriter()
@@ -90,10 +107,10 @@ import Tokenization
       for _ in 0..<24 {
         var ahead = constraint
         for token in constraint.forcedContinuation(maximum: 6) {
-          #expect(ahead.mask.contains(token))
+          #expect(ahead.mask?.contains(token) == true)
           ahead.advance(by: token)
         }
-        let allowed = (TokenID(0)..<8192).filter { constraint.mask.contains($0) }
+        let allowed = (TokenID(0)..<8192).filter { constraint.mask?.contains($0) == true }
         constraint.advance(by: try #require(allowed.randomElement(using: &generator)))
       }
     }

@@ -28,7 +28,7 @@ struct PlainValidator {
     case ("minLength", .string(let text)): return Double(text.unicodeScalars.count) >= Self.number(argument)
     case ("maxLength", .string(let text)): return Double(text.unicodeScalars.count) <= Self.number(argument)
     case ("pattern", .string(let text)):
-      return text.range(of: argument.string ?? "", options: .regularExpression) != nil
+      return Self.finds(argument.string ?? "", in: text)
     case ("minimum", .integer), ("minimum", .number): return Self.number(value) >= Self.number(argument)
     case ("maximum", .integer), ("maximum", .number): return Self.number(value) <= Self.number(argument)
     case ("exclusiveMinimum", .integer), ("exclusiveMinimum", .number):
@@ -48,12 +48,36 @@ struct PlainValidator {
       return object.pairs.allSatisfy { pair in argument[pair.key].map { isValid(pair.value, $0, depth) } ?? true }
     case ("additionalProperties", .object(let object)):
       return object.pairs.allSatisfy { pair in
-        schema["properties"]?[pair.key] != nil || isValid(pair.value, argument, depth)
+        schema["properties"]?[pair.key] != nil || patterns(in: schema).contains { Self.finds($0.0, in: pair.key) }
+          || isValid(pair.value, argument, depth)
+      }
+    case ("patternProperties", .object(let object)):
+      return object.pairs.allSatisfy { pair in
+        patterns(in: schema).allSatisfy { !Self.finds($0.0, in: pair.key) || isValid(pair.value, $0.1, depth) }
+      }
+    case ("propertyNames", .object(let object)):
+      return object.keys.allSatisfy { isValid(.string($0), argument, depth) }
+    case ("not", _): return !isValid(value, argument, depth)
+    case ("multipleOf", .integer), ("multipleOf", .number):
+      let quotient = Self.number(value) / Self.number(argument)
+      return abs(quotient - quotient.rounded()) < 1e-6
+    case ("uniqueItems", .array(let elements)):
+      return elements.indices.allSatisfy { index in
+        !elements[..<index].contains { Self.equal($0, elements[index]) }
       }
     case ("minProperties", .object(let object)): return Double(object.count) >= Self.number(argument)
     case ("maxProperties", .object(let object)): return Double(object.count) <= Self.number(argument)
     default: return true
     }
+  }
+
+  private func patterns(in schema: JSONValue) -> [(String, JSONValue)] {
+    guard case .object(let patterns)? = schema["patternProperties"] else { return [] }
+    return patterns.pairs.map { ($0.key, $0.value) }
+  }
+
+  private static func finds(_ pattern: String, in text: String) -> Bool {
+    text.range(of: pattern, options: .regularExpression) != nil
   }
 
   private func target(of reference: String) -> JSONValue? {

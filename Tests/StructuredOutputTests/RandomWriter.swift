@@ -22,7 +22,7 @@ struct RandomWriter {
     var (constraint, generator) = (constraint, SeededGenerator(seed: seed))
     var tokens: [TokenID] = []
     for step in 0..<limit {
-      let mask = constraint.mask
+      guard let mask = constraint.mask else { throw Stuck(text: "any token would do") }
       guard mask.count > 0 else { throw Stuck(text: tokenizer.decode(tokens)) }
       let ends = compiler.vocabulary.endTokens.filter { mask.contains($0) }
       if let end = ends.first, mask.count == ends.count || step > 30 || Bool.random(using: &generator) {

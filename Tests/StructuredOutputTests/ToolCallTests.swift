@@ -1,3 +1,4 @@
+import Decoding
 import StructuredOutput
 import TestSupport
 import Testing
@@ -170,12 +171,79 @@ import Tokenization
     }
   }
 
+  private static let offered = try? ToolDefinition.list(
+    JSONValue(
+      parsing: #"""
+        [{"type": "function", "function": {"name": "get_weather", "parameters": {"type": "object",
+          "properties": {"city": {"type": "string"}, "days": {"type": "integer", "maximum": 7}},
+          "required": ["city", "days"]}}},
+         {"type": "function", "function": {"name": "search", "parameters": {"type": "object",
+          "properties": {"words": {"not": {"type": "null"}}}}}}]
+        """#))
+
+  @Test(
+    "text is free until a call begins, and the call is kept to its tool",
+    arguments: [
+      // Format, text, whether all of it is allowed, whether any token may follow.
+      (.qwen, "Any text at all, <tool and {\"name\": \"get_weather\"} too", true, true),
+      (.qwen, "Let me see. <tool_call>", true, false),
+      (.qwen, "<tool_call>\n{\"name\": \"get_weather\", \"arguments\": {\"city\": \"Bonn\", \"days\": 7", true, false),
+      (.qwen, "<tool_call>\n{\"name\": \"get_weather\", \"arguments\": {\"city\": \"Bonn\", \"days\": 9", false, true),
+      (.qwen, "<tool_call>\n{\"name\": \"other\"", false, true),
+      (
+        .qwen,
+        "<tool_call>\n{\"name\": \"get_weather\", \"arguments\": {\"city\": \"Bonn\", \"days\": 7}}\n</tool_call> and",
+        true, true
+      ),
+      // A schema that cannot be kept to leaves any object.
+      (.qwen, "<tool_call>\n{\"name\": \"search\", \"arguments\": {\"words\": null}}\n</tool_call>", true, true),
+      (.llama, "Hello", true, true), (.llama, "{\"name\": \"John\", \"age\": 3}", true, true),
+      (.llama, "{\"name\": \"get_weather\", \"parameters\": {\"city\": \"B", true, false),
+      (.llama, "{\"name\": \"get_weather\", \"parameters\": {\"days\": 1", false, true),
+    ] as [(ToolCallFormat, String, Bool, Bool)])
+  func offeredCalls(format: ToolCallFormat, text: String, isAllowed: Bool, isFree: Bool) throws {
+    let writer = try RandomWriter()
+    var constraint = try writer.compiler.textOrToolCalls(try #require(Self.offered), format: format)
+    let wasAllowed = constraint.advance(byText: text)
+    #expect(wasAllowed == isAllowed)
+    #expect((constraint.mask == nil) == isFree)
+  }
+
+  @Test("in a thought a call is text; after it, a call", arguments: [ReasoningPrefix.open, .allowed])
+  func callsAndThoughts(reasoning: ReasoningPrefix) throws {
+    let writer = try RandomWriter()
+    var constraint = try writer.compiler.textOrToolCalls(
+      try #require(Self.offered), format: .qwen, reasoning: reasoning)
+    let thinks = constraint.advance(
+      byText: (reasoning == .open ? "" : "<think>") + "I might write <tool_call>[nothing] here")
+    #expect(thinks && constraint.mask == nil)
+    let calls = constraint.advance(byText: "</think>\n\n<tool_call>")
+    #expect(calls && constraint.mask != nil)
+    #expect(constraint.forcedContinuation(maximum: 3).isEmpty == false)
+  }
+
+  @Test("a single call is all, and a strict tool's schema is kept to or refused")
+  func singleAndStrict() throws {
+    let writer = try RandomWriter()
+    let end = writer.compiler.vocabulary.endTokens
+    var constraint = try writer.compiler.textOrToolCalls(
+      [ToolDefinition(name: "now")], format: .qwen, severalCalls: false)
+    let calls = constraint.advance(byText: "<tool_call>\n{\"name\": \"now\", \"arguments\": {}}\n</tool_call>")
+    #expect(calls && constraint.isComplete)
+    let mask = try #require(constraint.mask)
+    #expect(mask.count == 1 && end.contains { mask.contains($0) })
+    let strict = ToolDefinition(name: "f", parameters: ["not": ["type": "null"]], isStrict: true)
+    #expect(throws: ConstraintError.self) { try writer.compiler.textOrToolCalls([strict], format: .qwen) }
+  }
+
   @Test("errors in a tool's schema name its path in the request")
   func errorPaths() throws {
     let writer = try RandomWriter()
     let tools = try ToolDefinition.list(
       JSONValue(
-        parsing: ##"[{"type":"function","function":{"name":"f","parameters":{"properties":{"x":{"not":{}}}}}}]"##))
+        parsing:
+          ##"[{"type":"function","function":{"name":"f","parameters":{"properties":{"x":{"not":{"type":"null"}}}}}}]"##)
+    )
     let error = #expect(throws: ConstraintError.self) { try writer.compiler.toolCalls(tools, format: .qwen) }
     #expect(error?.path == "/tools/0/function/parameters/properties/x/not")
   }

@@ -12,6 +12,7 @@ struct ActiveRequest {
   /// Where the answer stands in what it must keep to.
   private(set) var constraint: (any TokenConstraint)?
   private(set) var speculation = SpeculationCounts()
+  private var verifications: [VerificationCounts] = []
   private var text: AnswerText
   /// Most tokens of the output, by the request and by the context length.
   let maximumOutput: Int
@@ -23,7 +24,8 @@ struct ActiveRequest {
   init(_ request: GenerationRequest, id: RequestID, tokenizer: Tokenizer, maximumLength: Int) {
     self.id = id
     self.request = request
-    sampler = Sampler(request.sampling)
+    sampler = Sampler(
+      request.sampling, withholding: request.stopping.endTokens, before: request.stopping.minimumTokens)
     tokens = request.prompt
     counts = TokenCounts(prompt: request.prompt)
     constraint = request.constraint
@@ -73,13 +75,16 @@ struct ActiveRequest {
   ) -> (events: [GenerationEvent], end: FinishReason?) {
     let accepted = verified.count - 1
     speculation.record(proposed: proposal.tokens.count, accepted: accepted)
+    if request.listsVerifications, !proposal.tokens.isEmpty {
+      verifications.append(VerificationCounts(proposed: proposal.tokens.count, accepted: accepted))
+    }
     if outputCount == 0 { timing.firstTokenSeconds = secondsSinceSubmission }
     var events: [GenerationEvent] = []
     for (index, token) in verified.enumerated() {
       tokens.append(token)
       counts.append(token)
       constraint?.advance(by: token)
-      let (piece, stop) = text.append(token)
+      let (piece, stop) = text.append(token, honoursStops: outputCount > request.stopping.minimumTokens)
       let logprobs = request.logprobCount.map {
         TokenLogprobs(logits, row: firstRow + index, token: token, count: $0)
       }
@@ -116,7 +121,7 @@ struct ActiveRequest {
     return .finished(
       GenerationSummary(
         reason: reason, remainingText: remaining, promptTokens: request.prompt.count, outputTokens: outputCount,
-        speculation: speculation, timing: timing))
+        speculation: speculation, verifications: verifications, timing: timing))
   }
 
   private var secondsSinceSubmission: Double { (ContinuousClock.now - submitted) / .seconds(1) }

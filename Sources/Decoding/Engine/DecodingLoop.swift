@@ -21,6 +21,11 @@ public final class DecodingLoop {
   private var scheduler: Scheduler
   private var requests: [RequestID: ActiveRequest] = [:]
   private var totals = EngineStatistics()
+  /// Seconds that passes of the target have taken.
+  private var targetSeconds = 0.0
+
+  /// Seconds that passes have taken so far, the target's and those of a draft.
+  var passSeconds: Double { targetSeconds + proposer.passSeconds }
 
   /// A loop around a target.
   ///
@@ -33,9 +38,11 @@ public final class DecodingLoop {
   ///   - sequences: most requests in one pass.
   ///   - rows: most rows in one pass; the runner's capacity bounds it too.
   ///   - sharesPrefixes: whether requests that begin alike share KV blocks.
+  ///   - blocks: KV blocks to use; all that the runner has when `nil`.
   public init(
     runner: any ModelRunner, tokenizer: Tokenizer, proposer: any Proposer, verifier: any Verifier, window: Int,
-    costs: PassCosts = PassCosts(), sequences: Int = 1, rows: Int = .max, sharesPrefixes: Bool = false
+    costs: PassCosts = PassCosts(), sequences: Int = 1, rows: Int = .max, sharesPrefixes: Bool = false,
+    blocks: Int? = nil
   ) {
     self.runner = runner
     self.tokenizer = tokenizer
@@ -45,12 +52,13 @@ public final class DecodingLoop {
     self.costs = costs
     let capacity = runner.capacity
     vocabularySize = runner.vocabularySize
-    maximumLength = min(capacity.positions, capacity.blockCount * capacity.blockSize)
+    let blockCount = min(capacity.blockCount, blocks ?? .max)
+    maximumLength = min(capacity.positions, blockCount * capacity.blockSize)
     scheduler = Scheduler(
       limits: Scheduler.Limits(
         rows: min(rows, capacity.rows), logitRows: capacity.logitRows, sequences: sequences, positions: maximumLength,
         sharesPrefixes: sharesPrefixes),
-      pool: BlockPool(capacity: capacity.blockCount, blockSize: capacity.blockSize))
+      pool: BlockPool(capacity: blockCount, blockSize: capacity.blockSize))
   }
 
   /// Whether no request is under way.
@@ -100,6 +108,7 @@ public final class DecodingLoop {
       let proposed = ContinuousClock.now
       let logits = try runner.forward(batch)
       let computed = ContinuousClock.now
+      targetSeconds += (computed - proposed) / .seconds(1)
       let verified = shares.indices.map { verify(shares[$0], proposals[$0], logits, rows: logitRows[$0]) }
       // Rows that only read a prompt cost less: they want no logits, and nothing is chosen from them.
       if batch.logitRows.count == batch.rowCount {

@@ -61,8 +61,11 @@ public final class Engine: Sendable {
       clients[id]?.yield(event)
       if case .finished = event { clients.removeValue(forKey: id)?.finish() }
     }
+    var meter = StepMeter()
     while true {
-      for message in mailbox.take(waiting: loop.isIdle && !auditor.hasWork) {
+      let messages = mailbox.take(waiting: loop.isIdle && !auditor.hasWork)
+      meter.start(loop)
+      for message in messages {
         switch message {
         case .submit(let id, let request, let client):
           clients[id] = client
@@ -81,13 +84,40 @@ public final class Engine: Sendable {
         }
       }
       if loop.isIdle { auditor.begin(in: loop) }
+      var statistics = loop.statistics
       if !loop.isIdle {
         for (id, event) in loop.step() { emit(event, to: id) }
+        statistics = loop.statistics
+        meter.finish(loop)
       }
-      var statistics = loop.statistics
+      meter.add(to: &statistics)
       (statistics.audited, statistics.auditMismatches) = (auditor.audited, auditor.mismatches)
       mailbox.publish(statistics)
     }
+  }
+}
+
+/// Measures what steps take, and how much of it beside passes.
+private struct StepMeter {
+  private var steps = EngineStatistics()
+  private var started = ContinuousClock.now
+  private var passSeconds = 0.0
+
+  mutating func start(_ loop: DecodingLoop) {
+    started = .now
+    passSeconds = loop.passSeconds
+  }
+
+  mutating func finish(_ loop: DecodingLoop) {
+    let seconds = (ContinuousClock.now - started) / .seconds(1)
+    steps.steps += 1
+    steps.stepSeconds += seconds
+    steps.overheadSeconds.observe(seconds - (loop.passSeconds - passSeconds))
+  }
+
+  func add(to statistics: inout EngineStatistics) {
+    (statistics.steps, statistics.stepSeconds) = (steps.steps, steps.stepSeconds)
+    statistics.overheadSeconds = steps.overheadSeconds
   }
 }
 

@@ -20,6 +20,20 @@ public struct EngineStatistics: Sendable, Equatable {
   public internal(set) var auditMismatches = 0
   /// Tokens generated.
   public internal(set) var outputTokens = 0
+  /// Steps taken.
+  public internal(set) var steps = 0
+  /// Seconds of these steps.
+  public internal(set) var stepSeconds = 0.0
+  /// Seconds of each step outside of passes of the target and of drafts: messages, scheduling, proposals without a
+  /// model, sampling, text, events.
+  public internal(set) var overheadSeconds = Histogram(bounds: overheadBounds)
+
+  /// From 10 µs to 10 ms, ten bounds a decade.
+  private static let overheadBounds: [Double] = [
+    1, 1.25, 1.6, 2, 2.5, 3.2, 4, 5, 6.3, 8, 10, 12.5, 16, 20, 25, 32, 40, 50, 63, 80, 100, 125, 160, 200, 250, 320,
+    400, 500, 630, 800, 1000,
+  ].map { $0 / 1e5 }
+
   /// How speculation went.
   public internal(set) var speculation = SpeculationCounts()
 

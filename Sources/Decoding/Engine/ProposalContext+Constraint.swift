@@ -21,7 +21,7 @@ extension ProposalContext {
     admitted.truncate(to: window)
     guard var constraint else { return admitted }
     for (index, token) in admitted.tokens.enumerated() {
-      guard constraint.mask.contains(token) else {
+      guard constraint.mask?.contains(token) ?? true else {
         admitted.truncate(to: index)
         break
       }

@@ -12,6 +12,8 @@ public protocol Proposer: AnyObject {
   func observe(_ verdicts: [Verdict])
   /// Frees what it keeps for a request that has ended.
   func forget(_ request: RequestID)
+  /// Seconds that passes of models of its own have taken so far.
+  var passSeconds: Double { get }
   /// Why it proposed what it did for `request` the last time.
   func explanation(for request: RequestID) -> SpeculationDecision?
 }
@@ -19,6 +21,8 @@ public protocol Proposer: AnyObject {
 extension Proposer {
   /// Does nothing: a proposer need not learn.
   public func observe(_ verdicts: [Verdict]) {}
+  /// None: a proposer need not have a model.
+  public var passSeconds: Double { 0 }
   /// Nothing to explain: a fixed window is no decision.
   public func explanation(for request: RequestID) -> SpeculationDecision? { nil }
 }

@@ -8,6 +8,8 @@ package struct AnswerText {
   private let stops: [[UInt8]]
   /// UTF-8 that has been decoded and not handed out.
   private var held: [UInt8] = []
+  /// How many of the first bytes of `held` came before stop strings counted: no match may end among them.
+  private var exempt = 0
 
   package init(tokenizer: Tokenizer, stops: [String]) {
     decoder = StreamingDecoder(tokenizer: tokenizer, skipsSpecialTokens: true)
@@ -17,13 +19,15 @@ package struct AnswerText {
   /// The text that `token` completes, and the stop string that it completes, if any.
   ///
   /// After a stop string was found nothing more may be appended.
-  package mutating func append(_ token: TokenID) -> (text: String, stop: String?) {
-    release(after: decoder.append(token))
+  ///
+  /// - Parameter honoursStops: whether a stop string that this token completes counts (`min_tokens`).
+  package mutating func append(_ token: TokenID, honoursStops: Bool = true) -> (text: String, stop: String?) {
+    release(after: decoder.append(token), honoursStops: honoursStops)
   }
 
   /// The rest of the text, when the answer ends for another reason than a stop string.
   package mutating func finish() -> (text: String, stop: String?) {
-    var (text, stop) = release(after: decoder.finish())
+    var (text, stop) = release(after: decoder.finish(), honoursStops: true)
     if stop == nil {
       text += String(decoding: held, as: UTF8.self)
       held = []
@@ -31,12 +35,13 @@ package struct AnswerText {
     return (text, stop)
   }
 
-  private mutating func release(after piece: String) -> (text: String, stop: String?) {
+  private mutating func release(after piece: String, honoursStops: Bool) -> (text: String, stop: String?) {
     guard !stops.isEmpty else { return (piece, nil) }
     held += piece.utf8
+    if !honoursStops { exempt = held.count }
     // The stop string that begins first wins; of several that begin there, the first in the request's order.
     for start in held.indices {
-      if let stop = stops.first(where: { held[start...].starts(with: $0) }) {
+      if let stop = stops.first(where: { start + $0.count > exempt && held[start...].starts(with: $0) }) {
         let text = String(decoding: held[..<start], as: UTF8.self)
         held = []
         return (text, String(decoding: stop, as: UTF8.self))
@@ -44,6 +49,7 @@ package struct AnswerText {
     }
     let kept = stops.map { Self.overlap(of: held, with: $0) }.max() ?? 0
     let text = String(decoding: held.dropLast(kept), as: UTF8.self)
+    exempt = max(0, exempt - (held.count - kept))
     held.removeFirst(held.count - kept)
     return (text, nil)
   }

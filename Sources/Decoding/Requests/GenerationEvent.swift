@@ -53,6 +53,8 @@ public struct GenerationSummary: Sendable, Equatable {
   public let outputTokens: Int
   /// How speculation went.
   public let speculation: SpeculationCounts
+  /// Every verification of at least one proposal, in order; empty unless asked for (`listsVerifications`).
+  public let verifications: [VerificationCounts]
   /// How long it took.
   public let timing: GenerationTiming
 }
@@ -80,6 +82,14 @@ public struct GenerationTiming: Sendable, Equatable {
   public func secondsPerOutputToken(_ outputTokens: Int) -> Double? {
     outputTokens > 1 ? (totalSeconds - firstTokenSeconds) / Double(outputTokens - 1) : nil
   }
+}
+
+/// One verification.
+public struct VerificationCounts: Sendable, Equatable {
+  /// Proposed tokens; at least one.
+  public let proposed: Int
+  /// Of these, those that stood.
+  public let accepted: Int
 }
 
 /// Counters of speculation; every rate derives from them.

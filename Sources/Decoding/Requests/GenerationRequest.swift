@@ -40,6 +40,9 @@ public struct GenerationRequest: Sendable {
   /// An engine that was not loaded with the method ignores it.
   public var method: TokenOrigin?
 
+  /// Whether the summary lists every verification (`--per-request-spec-decode-metrics detailed`).
+  public var listsVerifications = false
+
   /// Whether tokens carry the decisions that led to them.
   public var explainsDecisions = false
 
@@ -65,6 +68,13 @@ public struct GenerationRequest: Sendable {
       throw RequestError(
         parameter: "prompt",
         message: "the prompt holds token id \(token); the vocabulary has ids 0 to \(vocabularySize - 1)")
+    }
+    guard stopping.minimumTokens <= maximumLength - prompt.count else {
+      throw RequestError(
+        parameter: "min_tokens",
+        message:
+          "min_tokens is \(stopping.minimumTokens); after a prompt of \(prompt.count) tokens the context of \(maximumLength) has room for \(maximumLength - prompt.count)"
+      )
     }
     if let logprobCount, !(0...Self.maximumLogprobCount).contains(logprobCount) {
       throw RequestError(

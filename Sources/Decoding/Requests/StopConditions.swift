@@ -4,6 +4,9 @@ public import Tokenization
 public struct StopConditions: Sendable, Equatable {
   /// Most tokens to generate; the context length bounds it too.
   public var maximumTokens: Int = .max
+  /// Tokens before the first that may end the answer, as `min_tokens` of vLLM: until then no end of text and no stop
+  /// token is chosen where there is another choice, and stop strings are text like any other.
+  public var minimumTokens = 0
   /// The model's own end-of-text tokens.
   public var endOfTextTokens: Set<TokenID> = []
   /// Whether to go on past end-of-text tokens.
@@ -19,6 +22,9 @@ public struct StopConditions: Sendable, Equatable {
   /// Most stop strings in one request.
   public static let maximumStringCount = 16
 
+  /// The tokens that end the answer.
+  var endTokens: Set<TokenID> { ignoresEndOfText ? tokens : tokens.union(endOfTextTokens) }
+
   /// Whether `token` ends the answer.
   func end(at token: TokenID) -> Bool {
     tokens.contains(token) || !ignoresEndOfText && endOfTextTokens.contains(token)
@@ -27,6 +33,12 @@ public struct StopConditions: Sendable, Equatable {
   func validate(vocabularySize: Int) throws(RequestError) {
     guard maximumTokens >= 1 else {
       throw RequestError(parameter: "max_tokens", message: "max_tokens is \(maximumTokens); expected 1 or more")
+    }
+    guard minimumTokens >= 0, minimumTokens <= maximumTokens else {
+      let most = maximumTokens == .max ? "" : "; expected at most max_tokens, which is \(maximumTokens)"
+      throw RequestError(
+        parameter: "min_tokens",
+        message: "min_tokens is \(minimumTokens)\(minimumTokens < 0 ? "; expected 0 or more" : most)")
     }
     guard strings.count <= Self.maximumStringCount else {
       throw RequestError(

@@ -9,10 +9,19 @@ public import Tokenization
 public struct Sampler: Sendable {
   /// What the request asked for.
   public let parameters: SamplingParameters
+  /// Tokens that are not chosen at output positions below `opening`, as long as there is another choice.
+  private let withheld: Set<TokenID>
+  /// The first output position without restriction.
+  private let opening: Int
 
   /// A sampler for one request.
-  public init(_ parameters: SamplingParameters) {
+  ///
+  /// - Parameters:
+  ///   - withheld: tokens that wait until there are `opening` tokens (`min_tokens`).
+  public init(_ parameters: SamplingParameters, withholding withheld: Set<TokenID> = [], before opening: Int = 0) {
     self.parameters = parameters
+    self.withheld = withheld
+    self.opening = withheld.isEmpty ? 0 : opening
   }
 
   /// The token for output position `position`, given row `row` of `logits`.
@@ -24,19 +33,28 @@ public struct Sampler: Sendable {
   public func sample(
     _ logits: Activations, row: Int, counts: TokenCounts, position: Int, mask: TokenMask? = nil
   ) -> TokenID {
+    let mask = restricted(mask, at: position, of: logits)
     if parameters.takesRawArgmax, mask == nil { return TokenID(logits.argmax(row: row)) }
     return withAdjusted(logits, row: row, counts: counts) { draw($0, position: position, mask: mask) }
   }
 
   /// The probabilities that `sample` draws with, for verification by rejection.
   public func distribution(
-    _ logits: Activations, row: Int, counts: TokenCounts, mask: TokenMask? = nil
+    _ logits: Activations, row: Int, counts: TokenCounts, position: Int, mask: TokenMask? = nil
   ) -> TokenDistribution {
-    withAdjusted(logits, row: row, counts: counts) { logits in
+    let mask = restricted(mask, at: position, of: logits)
+    return withAdjusted(logits, row: row, counts: counts) { logits in
       let (candidates, top) = candidates(logits, mask: mask)
       return TokenDistribution(
         tokens: candidates.map { TokenID($0.token) }, weights: candidates.map { exp($0.scaled - top) })
     }
+  }
+
+  /// `mask` without the tokens that are withheld at `position`; `mask` itself where they are all that it has.
+  private func restricted(_ mask: TokenMask?, at position: Int, of logits: Activations) -> TokenMask? {
+    guard position < opening else { return mask }
+    let rest = (mask ?? TokenMask(allBelow: logits.columns)).subtracting(withheld)
+    return rest.isEmpty ? mask : rest
   }
 
   /// A number from 0 to 1 that depends on the seed, the output position and the purpose alone.

@@ -11,6 +11,12 @@ public struct TokenMask: Sendable, Hashable {
   /// The set with these bits.
   package init(words: [UInt64]) { self.words = words }
 
+  /// All ids below `count`.
+  init(allBelow count: Int) {
+    words = Array(repeating: .max, count: (count + 63) / 64)
+    if count & 63 != 0 { words[words.count - 1] = 1 << UInt64(count & 63) - 1 }
+  }
+
   /// Whether `token` is in the set; ids beyond its room are not.
   public func contains(_ token: TokenID) -> Bool {
     let word = Int(token) >> 6
@@ -19,6 +25,16 @@ public struct TokenMask: Sendable, Hashable {
 
   /// Adds `token`, which the set has room for.
   public mutating func insert(_ token: TokenID) { words[Int(token) >> 6] |= 1 << (UInt64(token) & 63) }
+
+  /// Whether there is no token in the set.
+  public var isEmpty: Bool { words.allSatisfy { $0 == 0 } }
+
+  /// The set without `tokens`.
+  func subtracting(_ tokens: Set<TokenID>) -> TokenMask {
+    var rest = self
+    for token in tokens where contains(token) { rest.words[Int(token) >> 6] &= ~(1 << (UInt64(token) & 63)) }
+    return rest
+  }
 
   /// Number of tokens in the set.
   public var count: Int { words.reduce(0) { $0 + $1.nonzeroBitCount } }

@@ -208,6 +208,11 @@ public struct HubClient: Sendable {
         try? FileManager.default.removeItem(atPath: file)
         throw HubError(
           "\(endpoint) sends more of \(what) than the \(size ?? Self.listingLimit) bytes expected; it was deleted")
+      } catch let error where Self.isDiskFull(error) {
+        // Another try would find the disk as full.
+        throw HubError(
+          "the disk has no room for \(what)\(size.map { ", \($0) bytes" } ?? ""), in '\(file)'; what has come is kept, so make room and try again"
+        )
       } catch {
         trouble = error.localizedDescription
       }
@@ -238,6 +243,13 @@ public struct HubClient: Sendable {
   }
 
   // MARK: Checks
+
+  private static func isDiskFull(_ error: any Error) -> Bool {
+    let error = error as NSError
+    if error.domain == NSCocoaErrorDomain, error.code == CocoaError.fileWriteOutOfSpace.rawValue { return true }
+    if error.domain == NSPOSIXErrorDomain { return [Int(ENOSPC), Int(EDQUOT)].contains(error.code) }
+    return (error.userInfo[NSUnderlyingErrorKey] as? any Error).map(isDiskFull) ?? false
+  }
 
   /// Seconds to wait at most, whatever a server asks for.
   private static let longestPause = 120.0

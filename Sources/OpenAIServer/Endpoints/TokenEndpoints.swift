@@ -11,9 +11,9 @@ struct TokenEndpoints: Sendable {
     try serving.check(modelNamed: fields.string("model"))
     let tokens: [TokenID]
     if fields.value("messages") != nil {
-      tokens = serving.tokenizer.encode(
-        try ChatPrompt(fields, serving: serving).text(tools: fields.array("tools")),
-        addsSpecialTokens: try fields.bool("add_special_tokens") ?? false)
+      let conversation = try ChatPrompt(fields, serving: serving)
+      tokens = conversation.tokens(
+        of: try conversation.text(tools: fields.array("tools")), tokenizer: serving.tokenizer)
     } else if let prompt = try fields.string("prompt") {
       tokens = serving.tokenizer.encode(prompt, addsSpecialTokens: try fields.bool("add_special_tokens") ?? true)
     } else {

@@ -1,3 +1,5 @@
+package import Decoding
+
 /// Writes Prometheus' text format.
 package struct ExpositionText {
   package private(set) var text = ""

@@ -81,6 +81,9 @@ final class ServerMetrics: Sendable {
       label: "position", speculation.acceptedPerPosition.enumerated().map { ("\($0.offset)", $0.element) })
     text.counter("foretoken:speculation_audits", "Answers decoded again without speculation.", engine.audited)
     text.counter("foretoken:speculation_audit_mismatches", "Audited answers that differed.", engine.auditMismatches)
+    text.histogram(
+      "foretoken:step_overhead_seconds", "Per step of the engine, outside of passes of target and draft.",
+      engine.overheadSeconds)
     text.histogram("vllm:time_to_first_token_seconds", "From arrival to the first token.", state.timeToFirstToken)
     text.histogram("vllm:inter_token_latency_seconds", "Between two tokens of an answer.", state.interTokenLatency)
     text.histogram(

@@ -13,9 +13,10 @@ struct ChatCompletionRequest {
   init(_ fields: JSONFields, serving: ServingContext) throws(APIError) {
     generation = try GenerationFields(fields, serving: serving)
     let tools = try ToolFields(fields)
-    let text = try ChatPrompt(fields, serving: serving).text(tools: tools.descriptions)
-    prompt = serving.tokenizer.encode(text)
-    let thoughts = Self.thoughts(after: text, serving: serving)
+    let conversation = try ChatPrompt(fields, serving: serving)
+    let text = try conversation.text(tools: tools.descriptions)
+    prompt = conversation.tokens(of: text, tokenizer: serving.tokenizer)
+    let thoughts = Self.thoughts(after: text, continuing: conversation.continued ?? "", serving: serving)
     parser = ModelAnswerParser(
       thoughts: thoughts == .none ? nil : ReasoningSplitter(startsInside: thoughts == .open),
       calls: tools.parser(format: serving.toolCallFormat))
@@ -34,8 +35,15 @@ struct ChatCompletionRequest {
   }
 
   /// Whether the answer to a prompt may begin with a thought.
-  private static func thoughts(after prompt: String, serving: ServingContext) -> ReasoningPrefix {
+  ///
+  /// - Parameter beginning: the part of the answer that the prompt ends with.
+  private static func thoughts(
+    after prompt: String, continuing beginning: String, serving: ServingContext
+  ) -> ReasoningPrefix {
     guard serving.separatesReasoning else { return .none }
+    if !beginning.allSatisfy(\.isWhitespace) {
+      return ReasoningSplitter.isUnfinished(in: beginning) ? .open : .none
+    }
     if ReasoningSplitter.startsInside(prompt: prompt) { return .open }
     var end = prompt[...]
     while let last = end.last, last.isWhitespace { end.removeLast() }
@@ -49,7 +57,7 @@ struct ChatCompletionRequest {
     let form = try serving.constraints.constraint(fields, reasoning: thoughts)
     let call = try tools.constraint(
       format: serving.toolCallFormat, compiler: serving.constraints.compiler, reasoning: thoughts)
-    guard form == nil || call == nil else {
+    guard form == nil || call == nil || tools.choice == .auto else {
       throw .badRequest(
         "tool_choice asks for a call and another field for a form of the answer; expected one of them",
         parameter: "tool_choice")

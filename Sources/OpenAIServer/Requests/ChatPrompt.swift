@@ -5,6 +5,10 @@ internal import Tokenization
 struct ChatPrompt {
   private let messages: [ChatMessage]
   private let addsGenerationPrompt: Bool
+  /// The beginning of the answer that the last message is; `nil` when the answer is a message of its own.
+  let continued: String?
+  /// Whether the tokenizer adds what it puts around a text, which templates usually write themselves.
+  private let addsSpecialTokens: Bool
   private let context: [String: JSONValue]
   private let template: ChatTemplate
 
@@ -16,8 +20,20 @@ struct ChatPrompt {
     for (index, value) in values.enumerated() {
       messages.append(try Self.message(value, name: "messages[\(index)]"))
     }
+    addsSpecialTokens = try fields.bool("add_special_tokens") ?? false
+    let continues = try fields.bool("continue_final_message") ?? false
+    addsGenerationPrompt = try fields.bool("add_generation_prompt") ?? !continues
+    if continues {
+      guard !addsGenerationPrompt else {
+        throw .badRequest(
+          "continue_final_message and add_generation_prompt are both true; expected one of them: the answer goes on with the last message or is a new one",
+          parameter: "continue_final_message")
+      }
+      continued = try Self.text(of: &messages, marking: Self.mark)
+    } else {
+      continued = nil
+    }
     self.messages = messages
-    addsGenerationPrompt = try fields.bool("add_generation_prompt") ?? true
     var context = serving.model.target.templateContext
     if let more = try fields.fields("chat_template_kwargs") {
       let reserved: Set = ["messages", "tools", "add_generation_prompt"]
@@ -28,12 +44,44 @@ struct ChatPrompt {
 
   /// The prompt's text.
   func text(tools: [JSONValue]?) throws(APIError) -> String {
+    let text: String
     do {
-      return try template.render(
+      text = try template.render(
         messages: messages, tools: tools, addGenerationPrompt: addsGenerationPrompt, context: context)
     } catch {
       throw .badRequest("\(error)", parameter: "messages")
     }
+    guard continued != nil else { return text }
+    guard let end = text.ranges(of: Self.mark).last?.lowerBound else {
+      throw .badRequest(
+        "continue_final_message is true, and the chat template does not write the last message's content; expected a message that it writes",
+        parameter: "continue_final_message")
+    }
+    // A template that trims what it writes takes the space after the mark; what stands before it is to be trimmed too.
+    if text[end...].hasPrefix(Self.mark + " ") { return String(text[..<end]) }
+    var beginning = text[..<end]
+    while let last = beginning.last, last.isWhitespace { beginning.removeLast() }
+    return String(beginning)
+  }
+
+  /// The prompt's tokens.
+  func tokens(of text: String, tokenizer: Tokenizer) -> [TokenID] {
+    tokenizer.encode(text, addsSpecialTokens: addsSpecialTokens)
+  }
+
+  /// Stands at the end of a message that the answer goes on with, so that the place is found in the rendered text.
+  private static let mark = "\u{F8FF}\u{E000}end of the message to continue\u{E000}\u{F8FF}"
+
+  /// The last message's content, which gets `mark` at its end.
+  private static func text(of messages: inout [ChatMessage], marking mark: String) throws(APIError) -> String {
+    let last = messages.count - 1
+    guard let content = messages[last]["content"]?.string else {
+      throw .badRequest(
+        "continue_final_message is true, and messages[\(last)].content is no text; expected the text to go on with",
+        parameter: "messages[\(last)].content")
+    }
+    messages[last]["content"] = .string(content + mark + " ")
+    return content
   }
 
   private static func message(_ value: JSONValue, name: String) throws(APIError) -> ChatMessage {

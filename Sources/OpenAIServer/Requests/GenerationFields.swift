@@ -32,6 +32,7 @@ struct GenerationFields {
     request.sampling = try Self.sampling(fields, defaults: serving.model.target.generation)
     request.stopping = try Self.stopping(fields)
     request.stopping.endOfTextTokens = serving.model.target.endOfTextTokens
+    request.listsVerifications = serving.configuration.speculationReport == .detailed
     request.priority = try fields.integer("priority") ?? 0
     (request.window, request.method) = try Self.speculation(fields, serving: serving)
   }
@@ -81,6 +82,7 @@ struct GenerationFields {
 
   private static func stopping(_ fields: JSONFields) throws(APIError) -> StopConditions {
     var stopping = StopConditions()
+    stopping.minimumTokens = try fields.integer("min_tokens", in: 0 ... .max) ?? 0
     stopping.strings = try fields.strings("stop") ?? []
     stopping.tokens = Set(try fields.tokens("stop_token_ids") ?? [])
     stopping.ignoresEndOfText = try fields.bool("ignore_eos") ?? false

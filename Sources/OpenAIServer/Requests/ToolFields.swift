@@ -34,21 +34,27 @@ struct ToolFields {
     return ToolCallParser(format: format, names: Set(definitions.map(\.name)))
   }
 
-  /// What keeps an answer to calls that must be made; `nil` when none must.
+  /// What keeps an answer to calls that must be made, or the calls that it makes to their parameters; `nil` where
+  /// there is nothing to keep to.
   func constraint(
     format: ToolCallFormat?, compiler: () throws(APIError) -> ConstraintCompiler, reasoning: ReasoningPrefix
   ) throws(APIError) -> GrammarConstraint? {
-    let callable: [ToolDefinition]
-    switch choice {
-    case .none, .auto: return nil
-    case .required: callable = definitions
-    case .named(let name): callable = definitions.filter { $0.name == name }
+    guard !definitions.isEmpty else { return nil }
+    if choice == .auto {
+      guard let format, let compiler = try? compiler() else { return nil }
+      do {
+        return try compiler.textOrToolCalls(
+          definitions, format: format, severalCalls: allowsSeveralCalls, reasoning: reasoning)
+      } catch {
+        throw APIError(error)
+      }
     }
     guard let format else {
       throw .badRequest(
         "tool_choice asks for a call, and the model's chat template knows no form of calls; expected \"auto\" or \"none\"",
         parameter: "tool_choice")
     }
+    let callable = if case .named(let name) = choice { definitions.filter { $0.name == name } } else { definitions }
     let compiler = try compiler()
     do {
       return try compiler.toolCalls(

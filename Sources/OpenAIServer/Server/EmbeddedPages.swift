@@ -8,11 +8,26 @@ struct EmbeddedPages: Sendable {
   /// The API's description, as JSON.
   let description: JSONValue
 
+  /// - Parameters:
+  ///   - modelNames: the names that requests may ask for.
+  ///   - vocabularySize: number of token ids.
   /// - Throws: an error of the YAML parser when the description is damaged.
-  init() throws {
+  init(modelNames: [String], vocabularySize: Int) throws {
     playground = String(decoding: PackageResources.playground_html, as: UTF8.self)
     let yaml = String(decoding: PackageResources.openapi_yaml, as: UTF8.self)
-    description = try Yams.compose(yaml: yaml).map(Self.json) ?? .null
+    var description = try Yams.compose(yaml: yaml).map(Self.json) ?? .null
+    let names = JSONValue.array(modelNames.map(JSONValue.string) + [.null])
+    // What depends on the model that is served.
+    description = Self.setting(names, at: ["components", "schemas", "ModelName", "enum"], in: description)
+    self.description = Self.setting(
+      .integer(vocabularySize - 1), at: ["components", "schemas", "TokenID", "maximum"], in: description)
+  }
+
+  /// `value` with `member` at a path of keys.
+  private static func setting(_ member: JSONValue, at path: some Collection<String>, in value: JSONValue) -> JSONValue {
+    guard let key = path.first, case .object(var object) = value else { return member }
+    object[key] = setting(member, at: path.dropFirst(), in: object[key] ?? .object(JSONObject()))
+    return .object(object)
   }
 
   private static func json(_ node: Node) -> JSONValue {

@@ -14,8 +14,13 @@ public struct ServerConfiguration: Sendable {
   public var chatTemplate: String?
   /// The methods that requests may name (`auto`, `draft_model`, `ngram`, …); none without speculation.
   public var speculativeMethods: [String] = []
-  /// Whether answers carry `metrics.speculative_decoding`.
-  public var reportsSpeculation = true
+  /// What answers say about speculation in `metrics.speculative_decoding`.
+  public var speculationReport = SpeculationReport.summary
+  /// Names that requests may call the server by (`Host`) beside those of this machine's own loopback; any with `*`.
+  ///
+  /// Names are checked when the server listens on loopback or when some are given: a web page whose name was made to
+  /// point here (DNS rebinding) calls the server by that name.
+  public var allowedHosts: [String] = []
   /// Requests that the engine computes on at one time (`max_num_seqs`).
   public var concurrentRequests = 1
   /// Requests that may wait beyond those.

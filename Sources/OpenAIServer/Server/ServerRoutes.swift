@@ -18,8 +18,10 @@ struct ServerRoutes {
   func router() -> Router<ServerRequestContext> {
     let router = Router(context: ServerRequestContext.self, options: .autoGenerateHeadEndpoints)
     router.add(middleware: ErrorResponses(serving: serving))
-    router.add(middleware: CrossOrigin(origins: serving.configuration.allowedOrigins))
-    let guarded = router.group().add(middleware: KeyCheck(keys: serving.configuration.apiKeys))
+    let configuration = serving.configuration
+    router.add(middleware: HostCheck(listening: configuration.host, allowed: configuration.allowedHosts))
+    router.add(middleware: CrossOrigin(origins: configuration.allowedOrigins))
+    let guarded = router.group().add(middleware: KeyCheck(keys: configuration.apiKeys))
     let routes = routes
     for route in routes {
       let path = RouterPath(route.path)

@@ -44,7 +44,8 @@ final class ServingContext: Sendable {
     constraints = ConstraintSource(model: model.target)
     gate = AdmissionGate(limit: configuration.concurrentRequests + configuration.maximumQueueLength)
     metrics = ServerMetrics(modelName: configuration.servedModelNames.first ?? "", engine: model.engine)
-    pages = try EmbeddedPages()
+    pages = try EmbeddedPages(
+      modelNames: configuration.servedModelNames, vocabularySize: model.engine.vocabularySize)
   }
 
   /// The name shown in answers.

@@ -121,15 +121,15 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
 
   /// Writes every answer's pieces into `queue` as they come.
   private func write(into queue: EventQueue, includesUsage: Bool) async {
-    let summaries = await withTaskGroup(of: GenerationSummary?.self) { group in
+    let summaries = await withTaskGroup(of: (Int, GenerationSummary?).self) { group in
       for (index, stream) in streams.enumerated() {
-        group.addTask { await write(stream, index: index, into: queue) }
+        group.addTask { (index, await write(stream, index: index, into: queue)) }
       }
-      var summaries: [GenerationSummary] = []
-      for await summary in group {
-        if let summary { summaries.append(summary) } else { group.cancelAll() }
+      var summaries: [(index: Int, summary: GenerationSummary)] = []
+      for await (index, summary) in group {
+        if let summary { summaries.append((index, summary)) } else { group.cancelAll() }
       }
-      return summaries
+      return summaries.sorted { $0.index < $1.index }.map(\.summary)
     }
     var usage = Usage(promptTokens: promptTokens)
     for summary in summaries { usage.add(summary, discardsOutput: format.discardsOutput) }
@@ -208,8 +208,8 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
   }
 
   private func metrics(_ usage: Usage) -> JSONValue? {
-    guard serving.configuration.reportsSpeculation, serving.model.window > 0 else { return nil }
-    return usage.metrics(window: serving.model.window)
+    guard serving.model.window > 0 else { return nil }
+    return usage.metrics(window: serving.model.window, report: serving.configuration.speculationReport)
   }
 
   private func log(_ usage: Usage, reasons: [String]) {

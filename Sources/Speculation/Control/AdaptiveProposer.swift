@@ -153,6 +153,9 @@ public final class AdaptiveProposer: Proposer {
     offers[request] = nil
   }
 
+  /// Seconds that passes of the draft have taken so far.
+  public var passSeconds: Double { draft?.passSeconds ?? 0 }
+
   /// The last decision.
   public func explanation(for request: RequestID) -> SpeculationDecision? { decisions[request] }
 
@@ -263,6 +266,8 @@ public final class AdaptiveProposer: Proposer {
 package protocol DraftSource: AnyObject {
   /// d(n): what passes of the draft cost.
   var costs: PassCosts { get }
+  /// Seconds that its passes have taken so far.
+  var passSeconds: Double { get }
   /// Known tokens of a request that it has yet to read, the last one not counted.
   func lag(of context: ProposalContext) -> Int
   /// A draft for each context, ended where `continues`, given the context's index and its draft so far, says so.
@@ -272,6 +277,11 @@ package protocol DraftSource: AnyObject {
   ) throws -> [Proposal]
   /// Frees what it keeps for a request.
   func forget(_ request: RequestID)
+}
+
+extension DraftSource {
+  /// None: what costs no time.
+  package var passSeconds: Double { 0 }
 }
 
 extension DraftModelProposer: DraftSource {}

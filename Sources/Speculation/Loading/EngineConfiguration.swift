@@ -16,6 +16,8 @@ public struct EngineConfiguration: Sendable {
   public var sequences = 1
   /// Most rows in one pass (`max_num_batched_tokens`).
   public var rows = 256
+  /// Most bytes of the target's K/V memory (`kv_cache_memory_bytes`); room for `sequences` of full length when `nil`.
+  public var cacheBytes: Int?
   /// Whether requests that begin alike share KV blocks (`enable_prefix_caching`).
   public var sharesPrefixes = true
   /// Share of the answers, 0 to 1, to decode again without speculation in idle moments.
@@ -43,6 +45,24 @@ public struct EngineConfiguration: Sendable {
     guard (0...1).contains(auditShare) else {
       throw EngineConfigurationError(description: "--speculation-audit is \(auditShare); expected 0 to 1")
     }
+  }
+
+  /// KV blocks of the target; `nil` for as many as all sequences can fill.
+  ///
+  /// - Parameters:
+  ///   - bytes: of one block.
+  ///   - size: positions of one block.
+  ///   - positions: the context length.
+  func blocks(ofBytes bytes: Int, size: Int, positions: Int) throws(EngineConfigurationError) -> Int? {
+    guard let cacheBytes else { return nil }
+    let least = (positions + size - 1) / size
+    guard cacheBytes / bytes >= least else {
+      throw EngineConfigurationError(
+        description:
+          "--kv-cache-memory-bytes is \(cacheBytes); a sequence of \(positions) positions (--max-model-len) takes \(least * bytes)"
+      )
+    }
+    return cacheBytes / bytes
   }
 
   /// The context length for a model that can take `modelLimit` positions.

@@ -45,6 +45,8 @@ package struct LoopParts {
   private let proposer: any Proposer
   private let verifier: any Verifier
   private var costs = PassCosts()
+  /// KV blocks that the target may use.
+  private let blocks: Int?
 
   /// Loads the models that `configuration` names.
   package init(_ configuration: EngineConfiguration, progress: @Sendable (String, Double) -> Void = { _, _ in }) throws
@@ -63,6 +65,14 @@ package struct LoopParts {
       rows: max(configuration.rows, decodingRows), logitRows: max(decodingRows, Self.scoringRows),
       sequences: configuration.sequences,
       positions: try configuration.positions(modelLimit: target.configuration.maximumPosition))
+    let shape = target.configuration
+    blocks = try configuration.blocks(
+      ofBytes: shape.layerCount * shape.kvHeadCount * shape.headSize * KVStorage.blockSize * 2
+        * MemoryLayout<UInt16>.size, size: KVStorage.blockSize, positions: limits.positions)
+    if let blocks {
+      let each = (limits.positions + KVStorage.blockSize - 1) / KVStorage.blockSize
+      limits.sequences = min(limits.sequences, (blocks + each - 1) / each)
+    }
     runner = try target.load(configuration, limits: limits, pool: pool) { progress("target", $0) }
     let speculation = configuration.speculation
     let isAutomatic = if case .automatic = speculation?.method { true } else { false }
@@ -71,7 +81,7 @@ package struct LoopParts {
     var draftProposer: DraftModelProposer?
     var memory = [runner.memory]
     if let draft {
-      limits.logitRows = configuration.sequences
+      (limits.logitRows, limits.sequences) = (configuration.sequences, configuration.sequences)
       limits.positions = min(limits.positions, draft.configuration.maximumPosition)
       let draftRunner = try draft.load(configuration, limits: limits, pool: pool) { progress("draft", $0) }
       draftProposer = DraftModelProposer(
@@ -119,6 +129,7 @@ package struct LoopParts {
   package consuming func makeLoop() -> DecodingLoop {
     DecodingLoop(
       runner: runner, tokenizer: target.tokenizer, proposer: proposer, verifier: verifier, window: window, costs: costs,
-      sequences: configuration.sequences, rows: configuration.rows, sharesPrefixes: configuration.sharesPrefixes)
+      sequences: configuration.sequences, rows: configuration.rows, sharesPrefixes: configuration.sharesPrefixes,
+      blocks: blocks)
   }
 }

@@ -25,6 +25,9 @@ public final class DraftModelProposer: Proposer {
   /// What passes of the draft cost, at the pace at which those of the target were measured.
   package private(set) var costs: PassCosts
 
+  /// Seconds that passes of the draft have taken so far.
+  public private(set) var passSeconds = 0.0
+
   /// What the draft has computed of a request.
   private struct Cache {
     /// Tokens whose keys and values are in the cache, by position.
@@ -121,7 +124,9 @@ public final class DraftModelProposer: Proposer {
       let next = context.tokens[cache.computed.count..<cache.computed.count + count]
       var batch = Batch()
       batch.append(next, at: cache.computed.count, blocks: cache.table.blocks, logitCount: 0)
+      let started = ContinuousClock.now
       _ = try runner.forward(batch)
+      passSeconds += (ContinuousClock.now - started) / .seconds(1)
       cache.computed += next
     }
     return true
@@ -144,6 +149,7 @@ public final class DraftModelProposer: Proposer {
     }
     let started = ContinuousClock.now
     let logits = try runner.forward(batch)
+    passSeconds += (ContinuousClock.now - started) / .seconds(1)
     for (index, row) in rows.enumerated() { choose(&drafts[index], logits, row: row) }
     if batch.logitRows.count == batch.rowCount {
       costs.observe(rows: batch.rowCount, seconds: (ContinuousClock.now - started) / .seconds(pace))
@@ -158,7 +164,8 @@ public final class DraftModelProposer: Proposer {
     case .coupled:
       token = sampler.sample(logits, row: row, counts: draft.counts, position: position, mask: draft.constraint?.mask)
     case .independent:
-      let distribution = sampler.distribution(logits, row: row, counts: draft.counts, mask: draft.constraint?.mask)
+      let distribution = sampler.distribution(
+        logits, row: row, counts: draft.counts, position: position, mask: draft.constraint?.mask)
       token = distribution.token(at: sampler.uniform(position: position, purpose: .draft))
       draft.proposal.distributions.append(distribution)
     }

@@ -23,7 +23,7 @@ public struct RejectionVerifier: Verifier {
     var tokens: [TokenID] = []
     for (index, guess) in proposal.tokens.enumerated() {
       let target = sampler.distribution(
-        logits, row: firstRow + index, counts: counts, mask: constraint?.mask)
+        logits, row: firstRow + index, counts: counts, position: position + index, mask: constraint?.mask)
       let drawn = index - proposal.forcedCount
       let draft =
         proposal.distributions.indices.contains(drawn)

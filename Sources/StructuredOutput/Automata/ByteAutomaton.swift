@@ -42,6 +42,25 @@ final class ByteAutomaton: Sendable {
     self.onlyByte = onlyByte
   }
 
+  /// Bytes of the longest text; `nil` when there is no longest one.
+  var longestText: Int? {
+    var sources = Array(repeating: 0, count: stateCount)
+    for next in transitions where next >= 0 { sources[Int(next)] += 1 }
+    // A state is done once all that lead to it are; states of a cycle never are.
+    var longest = Array(repeating: 0, count: stateCount)
+    var queue = sources.indices.filter { sources[$0] == 0 }
+    var done = 0
+    while let state = queue.popLast() {
+      done += 1
+      for next in transitions[state * classCount..<(state + 1) * classCount] where next >= 0 {
+        longest[Int(next)] = max(longest[Int(next)], longest[state] + 1)
+        sources[Int(next)] -= 1
+        if sources[Int(next)] == 0 { queue.append(Int(next)) }
+      }
+    }
+    return done == stateCount ? longest.max() : nil
+  }
+
   /// The state after `byte`, or −1.
   func next(_ state: Int32, _ byte: UInt8) -> Int32 {
     transitions[Int(state) * classCount + Int(classes[Int(byte)])]

@@ -2,6 +2,9 @@
 struct ByteSet: Sendable, Hashable {
   private var words = SIMD4<UInt64>()
 
+  /// Every byte.
+  static let all = ByteSet(UInt8.min...UInt8.max)
+
   init() {}
   init(_ bytes: some Sequence<UInt8>) { for byte in bytes { insert(byte) } }
 

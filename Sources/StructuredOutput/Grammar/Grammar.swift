@@ -26,6 +26,8 @@ final class Grammar: Sendable {
   let nodes: [Node]
   let terminals: [Terminal]
   let root: Int
+  /// States of terminals in which nothing has begun that restricts what may come: text as any other.
+  let freeStates: [Int32: Set<Int32>]
   /// For each node how many frames a match pushes at least; what exceeds the limit on depth is never begun.
   let heights: [Int]
 
@@ -35,8 +37,9 @@ final class Grammar: Sendable {
   static let maximumConfigurations = 4_096
 
   /// A grammar of these nodes; `nil` when no finite text (within the limit on depth) matches the root.
-  init?(nodes: [Node], terminals: [Terminal], root: Int) {
+  init?(nodes: [Node], terminals: [Terminal], root: Int, freeStates: [Int32: Set<Int32>] = [:]) {
     self.nodes = nodes
+    self.freeStates = freeStates
     self.terminals = terminals
     self.root = root
     heights = Self.heights(of: nodes)
@@ -62,6 +65,15 @@ final class Grammar: Sendable {
     var closure = Closure(grammar: self)
     closure.pop(frame)
     return closure.state
+  }
+
+  /// Whether any token may come next, also one that is no text.
+  func isFree(_ state: GrammarState) -> Bool {
+    guard !freeStates.isEmpty else { return false }
+    // What a token broke that began something and went on otherwise is free for good.
+    if state.isDead { return true }
+    return !state.configurations.isEmpty
+      && state.configurations.allSatisfy { freeStates[$0.terminal]?.contains($0.state) ?? false }
   }
 
   /// The least numbers of frames; `Int.max` for what never ends.

@@ -4,6 +4,7 @@ struct GrammarBuilder {
   private var terminals: [Grammar.Terminal] = []
   private var standard: [ObjectIdentifier: Int] = [:]
   private var transitions = 0
+  private var freeStates: [Int32: Set<Int32>] = [:]
 
   /// Bounds on a grammar.
   enum Limit {
@@ -35,6 +36,15 @@ struct GrammarBuilder {
     return node
   }
 
+  /// Text in which something may begin that restricts what follows, such as a tag.
+  ///
+  /// - Parameter states: those in which nothing has begun.
+  mutating func freeText(_ automaton: ByteAutomaton, states: Set<Int32>) throws(TooLarge) -> Int {
+    let node = try terminal(automaton)
+    freeStates[Int32(terminals.count - 1)] = states
+    return node
+  }
+
   /// The text of `pattern`; `nil` when nothing matches it.
   mutating func text(_ pattern: BytePattern) throws -> Int? {
     try ByteAutomaton.make(pattern).map { automaton throws(TooLarge) in try terminal(automaton) }
@@ -56,5 +66,7 @@ struct GrammarBuilder {
     try add(.loop(body: body, minimum: minimum, maximum: maximum))
   }
 
-  func grammar(root: Int) -> Grammar? { Grammar(nodes: nodes, terminals: terminals, root: root) }
+  func grammar(root: Int) -> Grammar? {
+    Grammar(nodes: nodes, terminals: terminals, root: root, freeStates: freeStates)
+  }
 }

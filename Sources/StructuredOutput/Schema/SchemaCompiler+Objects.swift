@@ -5,17 +5,25 @@ extension SchemaCompiler {
   private struct Members {
     /// Named properties in order, and whether each must be there.
     var names: [(name: String, isRequired: Bool)] = []
-    /// Schemas of further properties; `nil` where there may be none.
-    var additional: [Int]?
+    /// Whether there may be properties whose names no pattern matches.
+    var allowsOthers = false
+    /// Whether there may be properties that are not named.
+    var isOpen = false
     var minimum = 0
     var maximum: Int?
   }
 
-  private mutating func members(_ parts: [Int]) throws(ConstraintError) -> Members {
+  private enum Limit {
+    /// Patterns of names in one object: each set of them is a case of its own.
+    static let patterns = 4
+    /// Names that `propertyNames` lists; more of them are written in any order.
+    static let listedNames = 64
+  }
+
+  private mutating func members(_ parts: [Int]) throws -> Members {
     var members = Members()
-    let required = Set(try required(in: parts))
+    let required = try self.required(in: parts)
     var known: Set<String> = []
-    var additional: [Int] = []
     for part in parts {
       let (schema, pointer) = (document.parts[part].value, document.parts[part].pointer)
       if case .object(let properties)? = schema["properties"] {
@@ -23,26 +31,38 @@ extension SchemaCompiler {
           members.names.append((name, required.contains(name)))
         }
       }
-      if let schema = schema["additionalProperties"] {
-        additional.append(document.number(of: schema, at: pointer + "/additionalProperties"))
-      }
+      if schema["additionalProperties"] != nil { members.allowsOthers = true }
+      if !SchemaSupport.patternProperties(of: schema).isEmpty { members.isOpen = true }
       let bounds = try SchemaBounds.read("minProperties", "maxProperties", of: schema, at: pointer)
       members.minimum = max(members.minimum, bounds.minimum)
       if let most = bounds.maximum { members.maximum = min(members.maximum ?? most, most) }
     }
-    let declaresNames = !known.isEmpty
-    for name in try self.required(in: parts) where known.insert(name).inserted { members.names.append((name, true)) }
-    if !additional.isEmpty {
-      members.additional = additional
-    } else if !declaresNames, members.names.isEmpty {
-      members.additional = []
+    for name in required where known.insert(name).inserted { members.names.append((name, true)) }
+    if members.names.isEmpty, !members.isOpen { members.allowsOthers = true }
+    members.isOpen = members.isOpen || members.allowsOthers
+    if members.isOpen, let listed = try listedNames(parts) {
+      // Few names are written in their order, and none twice.
+      for name in listed where known.insert(name).inserted { members.names.append((name, false)) }
+      (members.isOpen, members.allowsOthers) = (false, false)
     }
     try check(&members, at: document.parts[parts[0]].pointer)
     return members
   }
 
+  /// The names that `propertyNames` lists; `nil` where it does not list a few.
+  private mutating func listedNames(_ parts: [Int]) throws(ConstraintError) -> [String]? {
+    for part in parts {
+      guard let names = document.parts[part].value["propertyNames"] else { continue }
+      let number = document.number(of: names, at: document.parts[part].pointer + "/propertyNames")
+      let alternatives = try alternatives(of: number)
+      guard alternatives.count == 1, let constants = try constants(of: alternatives[0]) else { continue }
+      if constants.count <= Limit.listedNames { return constants.compactMap(\.string) }
+    }
+    return nil
+  }
+
   /// Refuses bounds on the number of properties that the order of properties does not settle.
-  private mutating func check(_ members: inout Members, at pointer: String) throws(ConstraintError) {
+  private func check(_ members: inout Members, at pointer: String) throws(ConstraintError) {
     let requiredCount = members.names.count(where: \.isRequired)
     // An object without a named property can be told to have one; two keys written might be the same twice.
     let reachesMinimum = members.minimum <= max(requiredCount, members.names.isEmpty ? 1 : 0)
@@ -53,10 +73,10 @@ extension SchemaCompiler {
     }
     if let maximum = members.maximum, !members.names.isEmpty {
       if maximum >= members.names.count {
-        if members.additional != nil { members.additional = nil }
+        members.isOpen = false
       } else if maximum == requiredCount {
         members.names.removeAll { !$0.isRequired }
-        members.additional = nil
+        members.isOpen = false
       } else {
         throw ConstraintError(
           path: pointer + "/maxProperties",
@@ -65,8 +85,13 @@ extension SchemaCompiler {
     }
   }
 
+  /// An object: named properties in their order, each with a comma before it but the first, then further ones.
   mutating func objectNode(_ parts: [Int]) throws -> Int {
-    let members = try members(parts)
+    var members = try members(parts)
+    for (name, isRequired) in members.names where try !isName(name, of: parts) {
+      if isRequired { return try builder.choice([]) }
+      members.names.removeAll { $0.name == name }
+    }
     let comma = try builder.terminal(StandardAutomata.comma)
     let space = try builder.terminal(StandardAutomata.optionalSpace)
     let colon = try builder.terminal(StandardAutomata.colonSpace)
@@ -74,11 +99,8 @@ extension SchemaCompiler {
     let nothing = try builder.sequence([])
     var rest = nothing
     var first = try builder.choice([])
-    if let additional = members.additional {
-      let pair = try builder.sequence([
-        try keyNode(except: members.names.map(\.name), at: document.parts[parts[0]].pointer), colon,
-        try node(for: additional),
-      ])
+    if members.isOpen {
+      let pair = try openPair(parts, members, colon: colon)
       let maximum = members.names.isEmpty ? members.maximum : nil
       if maximum != 0 {
         rest = try builder.loop(
@@ -106,16 +128,131 @@ extension SchemaCompiler {
     return try builder.choice(choices)
   }
 
-  /// Any key but these.
-  private mutating func keyNode(except names: [String], at pointer: String) throws -> Int {
-    guard !names.isEmpty else { return try builder.terminal(StandardAutomata.key) }
+  // MARK: Properties that are not named
+
+  /// A pattern of names.
+  private struct NamePattern {
+    /// The part that says so.
+    let part: Int
+    /// The schema of the properties with such names.
+    let value: Int
+    /// Keys that it matches; `nil` when there are none.
+    let keys: ByteAutomaton?
+  }
+
+  /// A key that is not named, and a value that all say yes to that apply to the key.
+  private mutating func openPair(_ parts: [Int], _ members: Members, colon: Int) throws -> Int {
+    let patterns = try namePatterns(parts)
+    var others = try allowedKeys(parts)
+    let names = members.names.map { JSONText.quoted($0.name) }
+    let pointer = document.parts[parts[0]].pointer
     do {
-      guard let excluded = try ByteAutomaton.literals(names.map(JSONText.quoted)),
-        let others = try ByteAutomaton.combine(StandardAutomata.key, excluded, accepts: { $0 && !$1 })
-      else { return try builder.choice([]) }
-      return try builder.terminal(others)
+      if !names.isEmpty, let keys = others, let named = try ByteAutomaton.literals(names) {
+        others = try ByteAutomaton.combine(keys, named) { $0 && !$1 }
+      }
+      var choices: [Int] = []
+      for chosen in 0..<(1 << patterns.count) {
+        // The keys that the chosen patterns match and the others do not.
+        var keys = chosen == 0 && !members.allowsOthers ? nil : others
+        for (index, pattern) in patterns.enumerated() {
+          guard let known = keys else { break }
+          let isChosen = chosen >> index & 1 == 1
+          guard let matched = pattern.keys else {
+            keys = isChosen ? nil : known
+            continue
+          }
+          keys = try ByteAutomaton.combine(known, matched) { $0 && $1 == isChosen }
+        }
+        guard let keys else { continue }
+        let matched = patterns.indices.filter { chosen >> $0 & 1 == 1 }.map { patterns[$0] }
+        var values = matched.map(\.value)
+        for part in parts where !matched.contains(where: { $0.part == part }) {
+          guard let additional = document.parts[part].value["additionalProperties"] else { continue }
+          values.append(
+            document.number(of: additional, at: document.parts[part].pointer + "/additionalProperties"))
+        }
+        choices.append(try builder.sequence([try builder.terminal(keys), colon, try node(for: values)]))
+      }
+      return try builder.choice(choices)
     } catch is ByteAutomaton.TooLarge {
-      throw ConstraintError(path: pointer + "/properties", message: "names too many properties")
+      throw ConstraintError(path: pointer, message: "the names of its properties are too complex to compile")
     }
+  }
+
+  private mutating func namePatterns(_ parts: [Int]) throws(ConstraintError) -> [NamePattern] {
+    var patterns: [NamePattern] = []
+    for part in parts {
+      let (schema, pointer) = (document.parts[part].value, document.parts[part].pointer)
+      for (pattern, value) in SchemaSupport.patternProperties(of: schema) {
+        let place = pointer + "/patternProperties" + pattern.pointerStep
+        guard patterns.count < Limit.patterns else {
+          throw ConstraintError(
+            path: place, message: "is one of more than \(Limit.patterns) patterns of names, which are not supported")
+        }
+        patterns.append(
+          NamePattern(
+            part: part, value: document.number(of: value, at: place),
+            keys: try contents(of: pattern, at: place)?.quoted()))
+      }
+    }
+    return patterns
+  }
+
+  /// The keys that every `propertyNames` allows; `nil` when there are none.
+  private mutating func allowedKeys(_ parts: [Int]) throws(ConstraintError) -> ByteAutomaton? {
+    var keys: ByteAutomaton? = StandardAutomata.key
+    for part in parts {
+      let pointer = document.parts[part].pointer + "/propertyNames"
+      guard let names = document.parts[part].value["propertyNames"] else { continue }
+      var own: ByteAutomaton?
+      for alternative in try alternatives(of: document.number(of: names, at: pointer)) {
+        guard let some = try keyTexts(of: alternative, at: pointer) else { continue }
+        if let known = own {
+          own = try combined(known, some, at: pointer) { $0 || $1 }
+        } else {
+          own = some
+        }
+      }
+      // Most say no more than that names are strings, and the automaton that everyone shares will do.
+      guard let own, let known = keys, own !== StandardAutomata.key else {
+        if own == nil { return nil }
+        continue
+      }
+      keys = try combined(known, own, at: pointer) { $0 && $1 }
+    }
+    return keys
+  }
+
+  /// The keys that parts of one schema of names allow together.
+  private mutating func keyTexts(of parts: [Int], at pointer: String) throws(ConstraintError) -> ByteAutomaton? {
+    if parts.isEmpty { return StandardAutomata.key }
+    if let constants = try constants(of: parts) {
+      do { return try ByteAutomaton.literals(constants.compactMap(\.string).map(JSONText.quoted)) } catch {
+        throw ConstraintError(path: pointer, message: "holds too many constants to compile")
+      }
+    }
+    guard try types(of: parts).contains(.string) else { return nil }
+    let texts = try stringTexts(of: parts)
+    guard texts.isPossible else { return nil }
+    if texts.minimum == 0, texts.maximum == nil { return texts.content?.quoted() ?? StandardAutomata.key }
+    return try bounded(texts, at: pointer)?.quoted()
+  }
+
+  private func combined(
+    _ first: ByteAutomaton, _ second: ByteAutomaton, at pointer: String, accepts: (Bool, Bool) -> Bool
+  ) throws(ConstraintError) -> ByteAutomaton? {
+    do { return try ByteAutomaton.combine(first, second, accepts: accepts) } catch {
+      throw ConstraintError(path: pointer, message: "is too complex to compile")
+    }
+  }
+
+  /// Whether the parts' `propertyNames` allow a name.
+  private mutating func isName(_ name: String, of parts: [Int]) throws(ConstraintError) -> Bool {
+    for part in parts {
+      guard let names = document.parts[part].value["propertyNames"] else { continue }
+      let number = document.number(of: names, at: document.parts[part].pointer + "/propertyNames")
+      if try !isValid(.string(name), for: [number]) { return false }
+    }
+    return true
   }
 }

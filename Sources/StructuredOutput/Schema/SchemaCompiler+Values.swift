@@ -43,8 +43,10 @@ extension SchemaCompiler {
 
   private mutating func numberNode(_ parts: [Int], isInteger: Bool) throws -> Int {
     let range = try range(of: parts)
-    if range.isUnbounded { return isInteger ? json.integer : json.number }
     let pointer = document.parts[parts[0]].pointer
+    let multiples = try multiples(of: parts)
+    guard multiples.isEmpty else { return try node(of: multiples, within: range, isInteger: isInteger, at: pointer) }
+    if range.isUnbounded { return isInteger ? json.integer : json.number }
     guard range.isWritable else {
       throw ConstraintError(
         path: pointer, message: "bounds numbers beyond \(Int(NumberRange.greatest)), which is not supported")
@@ -58,55 +60,127 @@ extension SchemaCompiler {
     }
   }
 
+  /// What `multipleOf` says but that numbers are integers.
+  private func multiples(of parts: [Int]) throws(ConstraintError) -> [MultipleOf] {
+    var multiples: [MultipleOf] = []
+    for part in parts {
+      guard let own = try MultipleOf(document.parts[part].value, at: document.parts[part].pointer) else { continue }
+      if own.step > 1 || !own.isWhole { multiples.append(own) }
+    }
+    return multiples
+  }
+
+  /// Numbers within `range` that are multiples of all of some steps.
+  private mutating func node(
+    of multiples: [MultipleOf], within range: NumberRange, isInteger: Bool, at pointer: String
+  ) throws -> Int {
+    let place = pointer + "/multipleOf"
+    guard range.isWritable else {
+      throw ConstraintError(
+        path: pointer, message: "bounds numbers beyond \(Int(NumberRange.greatest)), which is not supported")
+    }
+    do {
+      var numbers =
+        if isInteger {
+          try automaton(
+            range.isUnbounded ? StandardAutomata.integerPattern : range.integers, at: pointer, name: "the range")
+        } else if range.isUnbounded {
+          try automaton(
+            .sequence([StandardAutomata.integerPattern, .optional(StandardAutomata.fraction)]), at: pointer,
+            name: "the range")
+        } else {
+          try range.decimals()
+        }
+      for multiple in multiples {
+        guard let known = numbers, let own = multiple.automaton() else { break }
+        numbers = try ByteAutomaton.combine(known, own) { $0 && $1 }
+      }
+      return try numbers.map { try builder.terminal($0) } ?? builder.choice([])
+    } catch is ByteAutomaton.TooLarge {
+      throw ConstraintError(path: place, message: "is too complex to compile with the range of the number")
+    }
+  }
+
   // MARK: Strings
 
-  private mutating func stringNode(_ parts: [Int]) throws -> Int {
-    var (minimum, maximum): (Int, Int?) = (0, nil)
+  /// What parts say about a string together.
+  struct StringTexts {
+    var minimum = 0
+    var maximum: Int?
+    /// Contents as they are written; `nil` for any.
     var content: ByteAutomaton?
-    var lastPointer = ""
+    /// Where the last pattern stands.
+    var pointer = ""
+    /// Whether there are such strings.
+    var isPossible = true
+  }
+
+  /// Bounds on the length, and the contents that patterns and formats leave.
+  mutating func stringTexts(of parts: [Int]) throws(ConstraintError) -> StringTexts {
+    var texts = StringTexts()
     for part in parts {
       let (schema, pointer) = (document.parts[part].value, document.parts[part].pointer)
       let bounds = try SchemaBounds.read("minLength", "maxLength", of: schema, at: pointer)
-      minimum = max(minimum, bounds.minimum)
-      if let most = bounds.maximum { maximum = min(maximum ?? most, most) }
+      texts.minimum = max(texts.minimum, bounds.minimum)
+      if let most = bounds.maximum { texts.maximum = min(texts.maximum ?? most, most) }
       for name in ["pattern", "format"] {
         guard let value = schema[name]?.string,
           let expression = name == "pattern" ? value : SchemaFormats.expression(for: value)
         else { continue }
-        lastPointer = pointer + "/\(name)"
-        let own = try contents(of: expression, at: lastPointer)
-        guard let own else { return try builder.choice([]) }
-        guard let both = try intersection(content, own, at: lastPointer) else { return try builder.choice([]) }
-        content = both
+        texts.pointer = pointer + "/\(name)"
+        guard let own = try contents(of: expression, at: texts.pointer),
+          let both = try intersection(texts.content, own, at: texts.pointer)
+        else {
+          texts.isPossible = false
+          return texts
+        }
+        texts.content = both
       }
     }
-    if let maximum, maximum < minimum { return try builder.choice([]) }
-    guard var content else {
-      if minimum == 0, maximum == nil { return json.string }
+    if let maximum = texts.maximum, maximum < texts.minimum { texts.isPossible = false }
+    // Bounds that the contents keep anyway.
+    if let content = texts.content {
+      if texts.minimum == 1, !content.accepting[Int(ByteAutomaton.start)] { texts.minimum = 0 }
+      if let maximum = texts.maximum, let longest = content.longestText, longest <= maximum { texts.maximum = nil }
+    }
+    return texts
+  }
+
+  /// The contents within the bounds on the length; `nil` when there are none.
+  mutating func bounded(_ texts: StringTexts, at pointer: String) throws(ConstraintError) -> ByteAutomaton? {
+    let length = BytePattern.repeated(
+      StandardAutomata.canonicalCharacter(0...ScalarSet.maximum), minimum: texts.minimum, maximum: texts.maximum)
+    let name = texts.content == nil ? "the length" : "the pattern with its bounds on the length"
+    guard let bounds = try automaton(length, at: pointer, name: name) else { return nil }
+    return try intersection(texts.content, bounds, at: pointer)
+  }
+
+  private mutating func stringNode(_ parts: [Int]) throws -> Int {
+    let texts = try stringTexts(of: parts)
+    guard texts.isPossible else { return try builder.choice([]) }
+    let isBounded = texts.minimum > 0 || texts.maximum != nil
+    guard let content = texts.content else {
+      guard isBounded else { return json.string }
       return try builder.terminal(
         StandardAutomata.string,
         length: Grammar.Length(
-          minimum: Int32(clamping: minimum), maximum: maximum.map { Int32(clamping: $0) } ?? .max))
+          minimum: Int32(clamping: texts.minimum), maximum: texts.maximum.map { Int32(clamping: $0) } ?? .max))
     }
-    if minimum > 0 || maximum != nil {
-      let length = BytePattern.repeated(
-        StandardAutomata.canonicalCharacter(0...ScalarSet.maximum), minimum: minimum, maximum: maximum)
-      guard let bounds = try automaton(length, at: lastPointer, name: "the pattern with its bounds on the length"),
-        let both = try intersection(content, bounds, at: lastPointer)
-      else { return try builder.choice([]) }
-      content = both
-    }
-    return try builder.terminal(content.quoted())
+    guard isBounded else { return try builder.terminal(content.quoted()) }
+    guard let both = try bounded(texts, at: texts.pointer) else { return try builder.choice([]) }
+    return try builder.terminal(both.quoted())
   }
 
-  private mutating func contents(of expression: String, at pointer: String) throws(ConstraintError) -> ByteAutomaton? {
-    let pattern: BytePattern
+  /// The contents of strings in which a regular expression finds a match, as they are written.
+  mutating func contents(of expression: String, at pointer: String) throws(ConstraintError) -> ByteAutomaton? {
     do {
-      pattern = try SchemaRegex.search(expression) { StandardAutomata.canonicalCharacter($0) }
+      return try SchemaRegex.search(expression) { StandardAutomata.canonicalCharacter($0) }
+        .automaton(work: &automatonWork)
+    } catch let failure as SchemaRegex.Failure {
+      throw ConstraintError(path: pointer, message: "the pattern \(failure.message)")
     } catch {
-      throw ConstraintError(path: pointer, message: "the pattern \(error.message)")
+      throw ConstraintError(path: pointer, message: "the pattern is too complex to compile")
     }
-    return try automaton(pattern, at: pointer, name: "the pattern")
   }
 
   private func intersection(
@@ -129,6 +203,12 @@ extension SchemaCompiler {
       minimum = max(minimum, bounds.minimum)
       if let most = bounds.maximum { maximum = min(maximum ?? most, most) }
       items.append(SchemaItems(schema, at: pointer, in: &document))
+    }
+    if maximum ?? .max > 1,
+      let distinct = parts.first(where: { document.parts[$0].value["uniqueItems"] == .bool(true) })
+    {
+      return try distinctNode(
+        items, minimum: minimum, maximum: maximum, at: document.parts[distinct].pointer + "/uniqueItems")
     }
     let prefixCount = min(items.map(\.prefix.count).max() ?? 0, maximum ?? .max)
     func element(_ index: Int) -> [Int] {
@@ -159,5 +239,66 @@ extension SchemaCompiler {
         ]))
     }
     return try builder.choice(choices)
+  }
+
+  /// Most constants that an array of distinct elements may choose from: every set of them is a node.
+  private static let maximumDistinctConstants = 10
+
+  /// Arrays of distinct elements (`uniqueItems`), where there are only so many.
+  private mutating func distinctNode(
+    _ items: [SchemaItems], minimum: Int, maximum: Int?, at pointer: String
+  ) throws -> Int {
+    guard items.allSatisfy(\.prefix.isEmpty), let constants = try elements(items.compactMap(\.rest)),
+      constants.count <= Self.maximumDistinctConstants
+    else {
+      throw ConstraintError(
+        path: pointer,
+        message:
+          "'uniqueItems' is only supported where 'items' lists the elements: at most \(Self.maximumDistinctConstants) constants"
+      )
+    }
+    let maximum = min(maximum ?? .max, constants.count)
+    let comma = try builder.terminal(StandardAutomata.comma)
+    let space = try builder.terminal(StandardAutomata.optionalSpace)
+    let elements = try constants.map { try node(of: [$0], at: pointer) }
+    // From the back: what may follow once a set of elements, by its bits, has been written.
+    var rests = Array(repeating: 0, count: 1 << constants.count)
+    for used in rests.indices.reversed() {
+      var choices = used.nonzeroBitCount >= minimum ? [try builder.sequence([])] : []
+      for (index, element) in elements.enumerated() where used >> index & 1 == 0 && used.nonzeroBitCount < maximum {
+        let lead = used == 0 ? space : comma
+        choices.append(try builder.sequence([lead, element, rests[used | 1 << index]]))
+      }
+      rests[used] = try builder.choice(choices)
+    }
+    let array = try builder.sequence([
+      try builder.terminal(StandardAutomata.openArray), rests[0], try builder.terminal(StandardAutomata.closeArray),
+    ])
+    return minimum == 0 ? try builder.choice([try builder.terminal(StandardAutomata.emptyArray), array]) : array
+  }
+
+  /// All values that parts allow together, where they are constants; `nil` otherwise.
+  private mutating func elements(_ parts: [Int]) throws(ConstraintError) -> [JSONValue]? {
+    var alternatives: [[Int]] = [[]]
+    for part in parts {
+      let own = try self.alternatives(of: part)
+      guard alternatives.count * own.count <= Self.maximumDistinctConstants else { return nil }
+      alternatives = alternatives.flatMap { known in own.map { known + $0 } }
+    }
+    var values: [JSONValue] = []
+    for alternative in alternatives {
+      guard !alternative.isEmpty else { return nil }
+      let types = try types(of: alternative)
+      let own: [JSONValue]
+      if let constants = try constants(of: alternative) {
+        own = constants
+      } else if types.isSubset(of: [.boolean, .null]) {
+        own = (types.contains(.boolean) ? [true, false] : []) + (types.contains(.null) ? [.null] : [])
+      } else {
+        return nil
+      }
+      for value in own where !values.contains(where: { $0.isSame(as: value) }) { values.append(value) }
+    }
+    return values
   }
 }

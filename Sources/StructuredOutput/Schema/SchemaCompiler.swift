@@ -87,10 +87,11 @@ struct SchemaCompiler {
   // MARK: Alternatives
 
   /// The part as a list of alternatives, each a list of parts whose own keywords hold together.
-  private mutating func alternatives(of part: Int, within: Set<Int>) throws(ConstraintError) -> [[Int]] {
+  mutating func alternatives(of part: Int, within: Set<Int> = []) throws(ConstraintError) -> [[Int]] {
     let (schema, pointer) = (document.parts[part].value, document.parts[part].pointer)
     switch schema {
     case .bool(let verdict): return verdict ? [[]] : []
+    case .object where SchemaSupport.matchesNothing(schema): return []
     case .object: break
     default:
       throw ConstraintError(path: pointer, message: "is \(schema.kind); a schema is an object, true or false")
@@ -216,8 +217,7 @@ struct SchemaCompiler {
     for part in parts {
       let (schema, pointer) = (document.parts[part].value, document.parts[part].pointer)
       if let own = try SchemaTypes(schema, at: pointer) { types.formIntersection(own) }
-      // A multiple of 1; others have been refused.
-      if schema["multipleOf"] != nil { types.remove(.fractional) }
+      if try MultipleOf(schema, at: pointer)?.isWhole == true { types.remove(.fractional) }
     }
     return types
   }
@@ -253,10 +253,10 @@ struct SchemaCompiler {
 
   /// Whether a value keeps to the parts' own keywords.
   mutating func isValid(_ value: JSONValue, for parts: [Int]) throws(ConstraintError) -> Bool {
-    validator.document = document
-    defer { document = validator.document }
-    for part in parts where try !validator.isValid(value, for: part) { return false }
-    return true
+    try withValidator { validator throws(ConstraintError) in
+      for part in parts where try !validator.isValid(value, for: part) { return false }
+      return true
+    }
   }
 
   func required(in parts: [Int]) throws(ConstraintError) -> [String] {
@@ -275,16 +275,23 @@ struct SchemaCompiler {
 
   /// The schemas that a property must be valid for.
   mutating func propertyParts(_ name: String, in parts: [Int]) throws(ConstraintError) -> [Int] {
-    var found: [Int] = []
-    for part in parts {
-      let (schema, pointer) = (document.parts[part].value, document.parts[part].pointer)
-      if let property = schema["properties"]?[name] {
-        found.append(document.number(of: property, at: pointer + "/properties" + name.pointerStep))
-      } else if let additional = schema["additionalProperties"] {
-        found.append(document.number(of: additional, at: pointer + "/additionalProperties"))
+    try withValidator { validator throws(ConstraintError) in
+      var found: [Int] = []
+      for part in parts {
+        let (schema, pointer) = (validator.document.parts[part].value, validator.document.parts[part].pointer)
+        found += try validator.propertyParts(name, in: schema, at: pointer)
       }
+      return found
     }
-    return found
+  }
+
+  /// Calls `body` with the validator, which numbers parts in the same document.
+  private mutating func withValidator<Result>(
+    _ body: (inout SchemaValidator) throws(ConstraintError) -> Result
+  ) throws(ConstraintError) -> Result {
+    swap(&validator.document, &document)
+    defer { swap(&validator.document, &document) }
+    return try body(&validator)
   }
 }
 

@@ -1,7 +1,7 @@
 /// A regular expression of ECMA-262, as JSON Schema's `pattern` has it, read into a pattern over bytes.
 ///
-/// What no finite automaton can do (references back, looking ahead or behind) is refused, and so are word boundaries
-/// and Unicode properties.
+/// References back, looking behind, and looking ahead from anywhere but the text's beginning are refused, and so are
+/// word boundaries and Unicode properties.
 struct SchemaRegex {
   /// Why an expression was refused.
   struct Failure: Error {
@@ -21,20 +21,43 @@ struct SchemaRegex {
   /// The texts in which `expression` finds a match somewhere.
   static func search(
     _ expression: String, encode: @escaping (ClosedRange<UInt32>) -> BytePattern
-  ) throws(Failure) -> BytePattern {
-    let match = try match(expression, encode: encode)
+  ) throws(Failure) -> RegexLanguage {
+    let language = try match(expression, encode: encode)
     let anything = BytePattern.many(encode(0...ScalarSet.maximum))
-    return .sequence([anything, match, anything])
+    return RegexLanguage(
+      pattern: .sequence([anything, language.pattern, anything]), conditions: language.conditions)
   }
 
   /// The texts that `expression` matches as a whole.
   static func match(
     _ expression: String, encode: @escaping (ClosedRange<UInt32>) -> BytePattern
-  ) throws(Failure) -> BytePattern {
+  ) throws(Failure) -> RegexLanguage {
     var parser = SchemaRegex(encode: encode, scalars: expression.unicodeScalars.map(\.value))
-    let match = try parser.alternatives()
+    let conditions = try parser.conditions()
+    let match = try conditions.isEmpty ? parser.alternatives() : parser.sequence()
+    if !conditions.isEmpty, parser.current == "|" {
+      throw Failure(message: "looks ahead in one of several alternatives, which is not supported")
+    }
     guard parser.position == parser.scalars.count else { throw Failure(message: "has an unmatched ')'") }
-    return match
+    return RegexLanguage(pattern: conditions.isEmpty ? match : .sequence([.atStart, match]), conditions: conditions)
+  }
+
+  /// What the expression looks ahead for from the text's beginning: `^(?=…)(?!…)`.
+  private mutating func conditions() throws(Failure) -> [RegexLanguage.Condition] {
+    let start = position
+    guard take("^") else { return [] }
+    var conditions: [RegexLanguage.Condition] = []
+    while true {
+      let isNegative = take("(?!")
+      guard isNegative || take("(?=") else { break }
+      let pattern = try alternatives()
+      guard take(")") else { throw Failure(message: "has an unmatched '('") }
+      conditions.append(
+        RegexLanguage.Condition(
+          pattern: .sequence([.atStart, pattern, .many(encode(0...ScalarSet.maximum))]), isNegative: isNegative))
+    }
+    if conditions.isEmpty { position = start }
+    return conditions
   }
 
   private init(encode: @escaping (ClosedRange<UInt32>) -> BytePattern, scalars: [UInt32]) {
@@ -124,7 +147,8 @@ struct SchemaRegex {
     switch current {
     case "(":
       for prefix in ["(?=", "(?!", "(?<=", "(?<!"] where take(prefix) {
-        throw Failure(message: "looks ahead or behind ('\(prefix)'), which is not supported")
+        throw Failure(
+          message: "looks ahead or behind ('\(prefix)'); only '^(?=…)' and '^(?!…)' at its beginning are supported")
       }
       if !take("(?:") {
         if take("(?<") {

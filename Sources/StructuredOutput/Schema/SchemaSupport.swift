@@ -5,8 +5,7 @@ enum SchemaSupport {
   /// Keywords that restrict values in ways that the grammar cannot keep to.
   private static let refused = [
     "not", "if", "contains", "dependentRequired", "dependentSchemas", "dependencies", "unevaluatedItems",
-    "unevaluatedProperties", "patternProperties", "propertyNames", "$dynamicRef", "$recursiveRef", "extends",
-    "disallow",
+    "unevaluatedProperties", "$dynamicRef", "$recursiveRef", "extends", "disallow",
   ]
 
   /// Refuses a schema that says what is not supported, or says it malformed.
@@ -15,19 +14,11 @@ enum SchemaSupport {
       guard let value = schema[name], !isEmpty(value, name, in: schema) else { continue }
       throw ConstraintError(path: pointer + "/\(name)", message: "'\(name)' is not supported")
     }
-    if let multiple = schema["multipleOf"], !multiple.isSame(as: 1) {
-      throw ConstraintError(
-        path: pointer + "/multipleOf", message: "is \(multiple.serialized()); only multiples of 1 are supported")
-    }
-    if schema["uniqueItems"] == .bool(true) {
-      let (_, maximum) = try SchemaBounds.read("minItems", "maxItems", of: schema, at: pointer)
-      guard let maximum, maximum <= 1 else {
-        throw ConstraintError(path: pointer + "/uniqueItems", message: "'uniqueItems' is not supported")
-      }
-    }
-    if let properties = schema["properties"] {
-      guard case .object = properties else {
-        throw ConstraintError(path: pointer + "/properties", message: "is \(properties.kind); expected an object")
+    _ = try MultipleOf(schema, at: pointer)
+    for name in ["properties", "patternProperties"] {
+      guard let value = schema[name] else { continue }
+      guard case .object = value else {
+        throw ConstraintError(path: pointer + "/\(name)", message: "is \(value.kind); expected an object")
       }
     }
     for name in ["pattern", "format"] {
@@ -42,10 +33,26 @@ enum SchemaSupport {
     }
   }
 
+  /// Whether a schema excludes every value: `{"not": {}}`, as generators write "never".
+  static func matchesNothing(_ schema: JSONValue) -> Bool {
+    switch schema["not"] {
+    case .bool(true)?: true
+    case .object(let excluded)?: excluded.isEmpty
+    default: false
+    }
+  }
+
+  /// Patterns of names, with the schemas of the properties that have such names.
+  static func patternProperties(of schema: JSONValue) -> [(pattern: String, schema: JSONValue)] {
+    guard case .object(let patterns)? = schema["patternProperties"] else { return [] }
+    return patterns.pairs.map { ($0.key, $0.value) }
+  }
+
   /// Whether the keyword says nothing after all.
   private static func isEmpty(_ value: JSONValue, _ name: String, in schema: JSONValue) -> Bool {
     switch name {
-    case "not", "contains": return false
+    case "not": return value == .bool(false) || matchesNothing(schema)
+    case "contains": return false
     case "if": return schema["then"] == nil && schema["else"] == nil
     default: break
     }

@@ -37,17 +37,23 @@ struct SchemaValidator {
       }
       guard count >= min(least, branches.count), count <= most else { return false }
     }
+    if SchemaSupport.matchesNothing(schema) { return false }
     if let constant = schema["const"], !constant.isSame(as: value) { return false }
     if let constants = schema["enum"]?.array, !constants.contains(where: { $0.isSame(as: value) }) { return false }
     if let types = try SchemaTypes(schema, at: pointer), !types.allows(value) { return false }
     switch value {
-    case .integer(let number): return try NumberRange(schema, at: pointer).contains(Double(number))
-    case .number(let number): return try NumberRange(schema, at: pointer).contains(number)
+    case .integer(let number): return try isValid(Double(number), schema, pointer)
+    case .number(let number): return try isValid(number, schema, pointer)
     case .string(let text): return try isValid(text, schema, pointer)
     case .array(let elements): return try isValid(elements, schema, pointer, depth: below)
     case .object(let object): return try isValid(object, schema, pointer, depth: below)
     case .null, .bool: return true
     }
+  }
+
+  private func isValid(_ number: Double, _ schema: JSONValue, _ pointer: String) throws(ConstraintError) -> Bool {
+    guard try NumberRange(schema, at: pointer).contains(number) else { return false }
+    return try MultipleOf(schema, at: pointer)?.contains(number) ?? true
   }
 
   private mutating func isValid(
@@ -57,14 +63,19 @@ struct SchemaValidator {
     let length = text.unicodeScalars.count
     guard length >= minimum, length <= maximum ?? .max else { return false }
     guard let pattern = schema["pattern"]?.string else { return true }
+    return try matches(text, pattern, at: pointer + "/pattern")
+  }
+
+  /// Whether the regular expression `pattern` finds a match in `text`.
+  mutating func matches(_ text: String, _ pattern: String, at pointer: String) throws(ConstraintError) -> Bool {
     if patterns[pattern] == nil {
       do {
-        patterns[pattern] = try ByteAutomaton.make(
-          SchemaRegex.search(pattern) { BytePattern.scalars($0) })
+        var work = ByteAutomaton.Limit.work
+        patterns[pattern] = try SchemaRegex.search(pattern) { BytePattern.scalars($0) }.automaton(work: &work)
       } catch let error as SchemaRegex.Failure {
-        throw ConstraintError(path: pointer + "/pattern", message: "the pattern \(error.message)")
+        throw ConstraintError(path: pointer, message: "the pattern \(error.message)")
       } catch {
-        throw ConstraintError(path: pointer + "/pattern", message: "the pattern is too complex")
+        throw ConstraintError(path: pointer, message: "the pattern is too complex")
       }
     }
     return (patterns[pattern] ?? nil)?.matches(text.utf8) ?? false
@@ -75,6 +86,11 @@ struct SchemaValidator {
   ) throws(ConstraintError) -> Bool {
     let (minimum, maximum) = try SchemaBounds.read("minItems", "maxItems", of: schema, at: pointer)
     guard elements.count >= minimum, elements.count <= maximum ?? .max else { return false }
+    if schema["uniqueItems"] == .bool(true) {
+      for (index, element) in elements.enumerated() {
+        if elements[..<index].contains(where: { $0.isSame(as: element) }) { return false }
+      }
+    }
     let items = SchemaItems(schema, at: pointer, in: &document)
     for (index, element) in elements.enumerated() {
       guard let part = index < items.prefix.count ? items.prefix[index] : items.rest else { continue }
@@ -92,17 +108,33 @@ struct SchemaValidator {
       if let name = name.string, object[name] == nil { return false }
     }
     for (name, value) in object.pairs {
-      let part: Int
-      if let property = schema["properties"]?[name] {
-        part = document.number(of: property, at: pointer + "/properties" + name.pointerStep)
-      } else if let additional = schema["additionalProperties"] {
-        part = document.number(of: additional, at: pointer + "/additionalProperties")
-      } else {
-        continue
+      if let names = schema["propertyNames"] {
+        let part = document.number(of: names, at: pointer + "/propertyNames")
+        guard try isValid(.string(name), for: part, depth: depth) else { return false }
       }
-      guard try isValid(value, for: part, depth: depth) else { return false }
+      for part in try propertyParts(name, in: schema, at: pointer) {
+        guard try isValid(value, for: part, depth: depth) else { return false }
+      }
     }
     return true
+  }
+
+  /// The schemas that one schema sets for a property.
+  mutating func propertyParts(
+    _ name: String, in schema: JSONValue, at pointer: String
+  ) throws(ConstraintError) -> [Int] {
+    var parts: [Int] = []
+    if let property = schema["properties"]?[name] {
+      parts.append(document.number(of: property, at: pointer + "/properties" + name.pointerStep))
+    }
+    for (pattern, property) in SchemaSupport.patternProperties(of: schema) {
+      let place = pointer + "/patternProperties" + pattern.pointerStep
+      if try matches(name, pattern, at: place) { parts.append(document.number(of: property, at: place)) }
+    }
+    if parts.isEmpty, let additional = schema["additionalProperties"] {
+      parts.append(document.number(of: additional, at: pointer + "/additionalProperties"))
+    }
+    return parts
   }
 }
 

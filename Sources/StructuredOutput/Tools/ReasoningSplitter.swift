@@ -42,6 +42,11 @@ public struct ReasoningSplitter: Sendable {
     return text.hasSuffix(opening)
   }
 
+  /// Whether the beginning of an answer breaks off within a thought.
+  public static func isUnfinished(in answer: String) -> Bool {
+    answer.drop(while: \.isWhitespace).hasPrefix(opening) && !answer.contains(closing)
+  }
+
   /// What is known about the text up to here; what might belong to a tag is held back.
   public mutating func append(_ text: String) -> [Piece] {
     held += text

@@ -16,7 +16,13 @@ public enum ToolCallFormat: String, Sendable, Hashable, CaseIterable {
     }
   }
 
-  var opening: String { self == .qwen ? "<tool_call>\n" : "" }
+  /// What marks a call within other text; empty where calls are the whole answer.
+  var tag: String { self == .qwen ? "<tool_call>" : "" }
+
+  /// A call of the tool `name` up to its arguments.
+  func head(of name: String) -> String { #"{"name": "# + JSONText.quoted(name) + #", ""# + argumentsKey + #"": "# }
+
+  var opening: String { self == .qwen ? tag + "\n" : "" }
   var closing: String { self == .qwen ? "\n</tool_call>" : "" }
   var separator: String { self == .qwen ? "\n" : "; " }
   var argumentsKey: String { self == .qwen ? "arguments" : "parameters" }

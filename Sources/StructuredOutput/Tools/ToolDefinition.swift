@@ -6,12 +6,15 @@ public struct ToolDefinition: Sendable, Equatable {
   public let name: String
   /// The schema of its arguments; `nil` for any object.
   public let parameters: JSONValue?
+  /// Whether the arguments must be kept to the schema (`strict`), or the request be refused.
+  public let isStrict: Bool
   /// JSON pointer to the schema in the request.
   let path: String
 
   /// A tool by its parts.
-  public init(name: String, parameters: JSONValue? = nil, path: String = "") {
+  public init(name: String, parameters: JSONValue? = nil, isStrict: Bool = false, path: String = "") {
     self.name = name
+    self.isStrict = isStrict
     self.parameters = parameters
     self.path = path
   }
@@ -43,7 +46,9 @@ public struct ToolDefinition: Sendable, Equatable {
         throw ConstraintError(path: place + "/function/parameters", message: "is \(other.kind); expected a schema")
       }
       definitions.append(
-        ToolDefinition(name: name, parameters: parameters, path: place + "/function/parameters"))
+        ToolDefinition(
+          name: name, parameters: parameters, isStrict: function["strict"] == .bool(true),
+          path: place + "/function/parameters"))
     }
     return definitions
   }
@@ -81,43 +86,6 @@ public enum ToolChoice: Sendable, Equatable {
         throw ConstraintError(path: path + "/function/name", message: "is '\(name)', which is none of the tools")
       }
       self = .named(name)
-    }
-  }
-}
-
-extension ConstraintCompiler {
-  /// Calls of tools and nothing else: for `tool_choice` `"required"` or a function by name.
-  ///
-  /// - Parameters:
-  ///   - tools: the tools that may be called; at least one.
-  ///   - severalCalls: whether one answer may call more than once (`parallel_tool_calls`).
-  /// - Throws: `ConstraintError` for parameters that cannot be kept to.
-  public func toolCalls(
-    _ tools: [ToolDefinition], format: ToolCallFormat, severalCalls: Bool = true, reasoning: ReasoningPrefix = .none
-  ) throws(ConstraintError) -> GrammarConstraint {
-    guard !tools.isEmpty else { throw ConstraintError(path: "/tools", message: "is empty; a call needs a tool") }
-    let names = tools.map { "\($0.name) \($0.path) \($0.parameters?.serialized() ?? "")" }
-    let key = "tools \(format) \(severalCalls) \(names.joined(separator: "\n"))"
-    return try constraint(key: key, reasoning: reasoning) { builder throws in
-      var calls: [Int] = []
-      for tool in tools {
-        let head =
-          format.opening + #"{"name": "# + JSONText.quoted(tool.name) + #", ""# + format.argumentsKey + #"": "#
-        let arguments =
-          if let parameters = tool.parameters {
-            try SchemaCompiler.compile(parameters, into: &builder, at: tool.path)
-          } else {
-            try JSONGrammar(&builder).object
-          }
-        calls.append(
-          try builder.sequence([
-            try builder.literals([head]), arguments, try builder.literals(["}" + format.closing]),
-          ]))
-      }
-      let call = try builder.choice(calls)
-      guard severalCalls else { return call }
-      let more = try builder.sequence([try builder.literals([format.separator]), call])
-      return try builder.sequence([call, try builder.loop(more, minimum: 0, maximum: nil)])
     }
   }
 }

@@ -74,6 +74,9 @@ struct ResourceOptions: ParsableArguments {
   @Flag(inversion: .prefixedNo, help: "Whether requests that begin alike share what was computed of their beginning.")
   var enablePrefixCaching = true
 
+  @Option(help: "Most bytes for keys and values of the target (default: room for every sequence at full length).")
+  var kvCacheMemoryBytes: Int?
+
   @Option(help: "Threads to compute on (default: one per physical core).")
   var threads: Int?
 
@@ -91,6 +94,7 @@ struct ResourceOptions: ParsableArguments {
     configuration.format = quantization.format
     configuration.maximumLength = maxModelLen
     configuration.rows = maxNumBatchedTokens
+    configuration.cacheBytes = kvCacheMemoryBytes
     configuration.sharesPrefixes = enablePrefixCaching
     if let threads { configuration.threads = threads }
     configuration.instructionSet = kernels?.instructionSet

@@ -8,6 +8,9 @@ struct SamplingOptions: ParsableArguments {
   @Option(help: "Most tokens to generate.")
   var maxTokens = 512
 
+  @Option(help: "Tokens to generate before the answer may end.")
+  var minTokens = 0
+
   @Option(help: "Randomness; 0 is greedy.")
   var temperature = 0.0
 
@@ -62,6 +65,7 @@ struct SamplingOptions: ParsableArguments {
     for bias in logitBias { request.sampling.logitBias[bias.token] = bias.value }
     request.sampling.seed = seed
     request.stopping.maximumTokens = maxTokens
+    request.stopping.minimumTokens = minTokens
     request.stopping.strings = stop
     request.stopping.tokens = Set(stopTokenIds)
     request.stopping.ignoresEndOfText = ignoreEos

@@ -23,14 +23,21 @@ struct ServerOptions: ParsableArguments {
   @Option(parsing: .singleValue, help: "Origin whose pages may call the server, or *; repeatable.")
   var allowedOrigins: [String] = []
 
+  @Option(
+    parsing: .singleValue,
+    help:
+      "Name that requests may call the server by, beside localhost, or *; repeatable. Checked when it listens on loopback, or when given."
+  )
+  var allowedHosts: [String] = []
+
   @Option(help: "Chat template to use instead of the model's own.")
   var chatTemplate: String?
 
   @Option(help: "Tokens per server-sent event.")
   var streamInterval = 1
 
-  @Option(help: "Report acceptance in answers: none or summary.")
-  var perRequestSpecDecodeMetrics = SpeculationReport.summary
+  @Option(help: "Report acceptance in answers: none, summary or detailed (every verification).")
+  var perRequestSpecDecodeMetrics = RequestMetrics.summary
 
   @Option(help: "Most requests that wait; beyond them clients get 429.")
   var maxQueueLength = 256
@@ -95,13 +102,14 @@ struct ServerOptions: ParsableArguments {
     configuration.port = port
     configuration.apiKeys = apiKey
     configuration.allowedOrigins = allowedOrigins
+    configuration.allowedHosts = allowedHosts
     configuration.chatTemplate = try chatTemplate.map { path in
       do { return try String(contentsOfFile: path, encoding: .utf8) } catch {
         throw ValidationError("Cannot read --chat-template '\(path)': \(error.localizedDescription)")
       }
     }
     configuration.streamInterval = streamInterval
-    configuration.reportsSpeculation = perRequestSpecDecodeMetrics == .summary
+    configuration.speculationReport = perRequestSpecDecodeMetrics.report
     configuration.maximumQueueLength = maxQueueLength
     configuration.maximumConnections = maxConnections
     configuration.maximumBodyBytes = maxBodyBytes
@@ -117,6 +125,14 @@ struct ServerOptions: ParsableArguments {
 }
 
 /// `--per-request-spec-decode-metrics`.
-enum SpeculationReport: String, ExpressibleByArgument, CaseIterable {
-  case none, summary
+enum RequestMetrics: String, ExpressibleByArgument, CaseIterable {
+  case none, summary, detailed
+
+  var report: SpeculationReport {
+    switch self {
+    case .none: .none
+    case .summary: .summary
+    case .detailed: .detailed
+    }
+  }
 }

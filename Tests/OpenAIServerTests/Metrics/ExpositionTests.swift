@@ -1,3 +1,4 @@
+import Decoding
 import OpenAIServer
 import Testing
 
@@ -20,6 +21,18 @@ import Testing
         h_sum{model_name="m"} 102.5
 
         """)
+  }
+
+  @Test("quantiles lie in the bucket that holds them; a difference counts what came since")
+  func quantiles() {
+    var histogram = Histogram(bounds: [1, 2, 4])
+    #expect(histogram.quantile(0.5) == nil)
+    for _ in 0..<4 { histogram.observe(0.5) }
+    let earlier = histogram
+    for value in [1.5, 1.5, 3, 9] { histogram.observe(value) }
+    #expect(histogram.quantile(0.5) == 1 && histogram.quantile(0.25) == 0.5 && histogram.quantile(1) == 4)
+    let since = histogram.since(earlier)
+    #expect(since.counts == [0, 2, 1, 1] && since.sum == 15 && since.quantile(0.25) == 1.5)
   }
 
   @Test("counters end in _total; labels are escaped")

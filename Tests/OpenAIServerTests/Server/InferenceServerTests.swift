@@ -118,7 +118,7 @@ import Tokenization
   @Test("two requests on one connection are answered in order")
   func keepAlive() async throws {
     try await withServer { server in
-      let first = "GET /version HTTP/1.1\r\nHost: a\r\n\r\n"
+      let first = "GET /version HTTP/1.1\r\nHost: localhost\r\n\r\n"
       let socket = try await server.send(first + LoopbackServer.request("GET", "/nowhere"))
       let response = try await LoopbackServer.response(on: socket)
       #expect(response.status == 200)
@@ -133,6 +133,37 @@ import Tokenization
       #expect(allowed.head.lowercased().contains("access-control-allow-origin: http://one.example"))
       let other = try await server.ask("GET", "/v1/models", headers: ["Origin: http://two.example"])
       #expect(!other.head.lowercased().contains("access-control-allow-origin"))
+    }
+  }
+
+  @Test(
+    "a server on loopback answers to its own names, at any port, and to those that it was given",
+    arguments: [
+      ("localhost", 200), ("LOCALHOST:1", 200), ("127.0.0.1:8000", 200), ("[::1]:8000", 200), ("localhost.", 200),
+      ("given.example:80", 200), ("evil.example", 403), ("localhost.evil.example", 403),
+      ("127.0.0.1.evil.example", 403),
+      ("", 403), ("given.example.evil", 403), ("[::1", 403),
+    ])
+  func hosts(host: String, status: Int) async throws {
+    try await withServer({ $0.allowedHosts = ["Given.example"] }) { server in
+      for path in ["/health", "/v1/models", "/", "/nowhere"] {
+        let socket = try await server.send("GET \(path) HTTP/1.1\r\nHost: \(host)\r\nConnection: close\r\n\r\n")
+        let response = try await LoopbackServer.response(on: socket)
+        #expect(response.status == (status == 200 && path == "/nowhere" ? 404 : status), "\(path)")
+        if status == 403 { #expect(try response.json["error"]?["code"] == "host_not_allowed") }
+      }
+    }
+  }
+
+  @Test("without a name, or with any allowed, nobody is turned away")
+  func anyHost() async throws {
+    try await withServer({ $0.allowedHosts = ["*"] }) { server in
+      let socket = try await server.send("GET /health HTTP/1.1\r\nHost: any.example\r\nConnection: close\r\n\r\n")
+      #expect(try await LoopbackServer.response(on: socket).status == 200)
+    }
+    try await withServer { server in
+      let socket = try await server.send("GET /health HTTP/1.0\r\n\r\n")
+      #expect(try await LoopbackServer.response(on: socket).status == 200)
     }
   }
 }

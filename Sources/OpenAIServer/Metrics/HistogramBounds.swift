@@ -1,23 +1,6 @@
-/// Counts of observations by upper bounds, as Prometheus has them.
-package struct Histogram: Sendable {
-  /// Upper bounds, ascending; one more bucket takes the rest.
-  package let bounds: [Double]
-  package private(set) var counts: [Int]
-  package private(set) var sum = 0.0
+internal import Decoding
 
-  package init(bounds: [Double]) {
-    self.bounds = bounds
-    counts = Array(repeating: 0, count: bounds.count + 1)
-  }
-
-  package mutating func observe(_ value: Double) {
-    counts[bounds.firstIndex { value <= $0 } ?? bounds.count] += 1
-    sum += value
-  }
-
-  /// Number of observations.
-  package var count: Int { counts.reduce(0, +) }
-
+extension Histogram {
   /// From a fraction of a millisecond to minutes: times between tokens and to the first one.
   static let tokenSeconds: [Double] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75, 1, 2.5, 5,

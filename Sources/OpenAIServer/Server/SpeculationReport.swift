@@ -1,0 +1,9 @@
+/// What answers say about speculation (`--per-request-spec-decode-metrics`).
+public enum SpeculationReport: String, Sendable, CaseIterable {
+  /// Nothing.
+  case none
+  /// Counts and rates.
+  case summary
+  /// These, and every verification.
+  case detailed
+}

@@ -1,0 +1,109 @@
+internal import Tokenization
+
+extension ConstraintCompiler {
+  /// Calls of tools and nothing else: for `tool_choice` `"required"` or a function by name.
+  ///
+  /// - Parameters:
+  ///   - tools: the tools that may be called; at least one.
+  ///   - severalCalls: whether one answer may call more than once (`parallel_tool_calls`).
+  /// - Throws: `ConstraintError` for parameters that cannot be kept to.
+  public func toolCalls(
+    _ tools: [ToolDefinition], format: ToolCallFormat, severalCalls: Bool = true, reasoning: ReasoningPrefix = .none
+  ) throws(ConstraintError) -> GrammarConstraint {
+    guard !tools.isEmpty else { throw ConstraintError(path: "/tools", message: "is empty; a call needs a tool") }
+    let key = Self.key("required", tools, format: format, severalCalls: severalCalls)
+    return try constraint(key: key, reasoning: reasoning) { builder throws in
+      let call = try builder.choice(
+        try tools.map { try builder.call(of: $0, format: format, opening: format.opening, isKept: true) })
+      guard severalCalls else { return call }
+      let more = try builder.sequence([try builder.literals([format.separator]), call])
+      return try builder.sequence([call, try builder.loop(more, minimum: 0, maximum: nil)])
+    }
+  }
+
+  /// Any text, in which calls that the model begins are kept to their tools' parameters: for `tool_choice` `"auto"`.
+  ///
+  /// A call begins with the format's tag, or where there is none with a tool's name at the beginning of the answer.
+  /// Parameters that cannot be kept to are any JSON object, unless the tool is strict.
+  ///
+  /// - Throws: `ConstraintError` for parameters of a strict tool that cannot be kept to.
+  public func textOrToolCalls(
+    _ tools: [ToolDefinition], format: ToolCallFormat, severalCalls: Bool = true, reasoning: ReasoningPrefix = .none
+  ) throws(ConstraintError) -> GrammarConstraint {
+    let key = Self.key("auto", tools, format: format, severalCalls: severalCalls)
+    return try constraint(key: key, reasoning: reasoning, isFree: true) { builder throws in
+      try format == .qwen
+        ? builder.textWithTaggedCalls(of: tools, format: format, severalCalls: severalCalls)
+        : builder.textOrCalls(of: tools, format: format, severalCalls: severalCalls)
+    }
+  }
+
+  private static func key(
+    _ choice: String, _ tools: [ToolDefinition], format: ToolCallFormat, severalCalls: Bool
+  ) -> String {
+    let names = tools.map { "\($0.name) \($0.isStrict) \($0.path) \($0.parameters?.serialized() ?? "")" }
+    return "tools \(choice) \(format) \(severalCalls) \(names.joined(separator: "\n"))"
+  }
+}
+
+extension GrammarBuilder {
+  /// One call of a tool.
+  ///
+  /// - Parameters:
+  ///   - opening: what stands before it.
+  ///   - isKept: whether parameters that cannot be kept to are an error, also for a tool that is not strict.
+  fileprivate mutating func call(
+    of tool: ToolDefinition, format: ToolCallFormat, opening: String, isKept: Bool
+  ) throws -> Int {
+    try sequence([
+      try literals([opening + format.head(of: tool.name)]), try arguments(of: tool, isKept: isKept),
+      try literals(["}" + format.closing]),
+    ])
+  }
+
+  private mutating func arguments(of tool: ToolDefinition, isKept: Bool) throws -> Int {
+    guard let parameters = tool.parameters else { return try JSONGrammar(&self).object }
+    do {
+      return try SchemaCompiler.compile(parameters, into: &self, at: tool.path)
+    } catch is ConstraintError where !isKept && !tool.isStrict {
+      return try JSONGrammar(&self).object
+    }
+  }
+
+  /// Text with calls in tags.
+  fileprivate mutating func textWithTaggedCalls(
+    of tools: [ToolDefinition], format: ToolCallFormat, severalCalls: Bool
+  ) throws -> Int {
+    let tag = format.tag
+    let tagged = BytePattern.sequence([.many(.bytes(.all)), .literal(tag), .many(.bytes(.all))])
+    guard let lead = try freeText(through: tag), let any = try ByteAutomaton.make(.many(.bytes(.all))),
+      let withTag = try ByteAutomaton.make(tagged),
+      let without = try ByteAutomaton.combine(any, withTag, accepts: { $0 && !$1 })
+    else { return try choice([]) }
+    let rest = try freeText(without, states: without.statesBeforeTag)
+    let opening = String(format.opening.dropFirst(tag.count))
+    let call = try choice(
+      try tools.map { try self.call(of: $0, format: format, opening: opening, isKept: false) })
+    guard severalCalls else { return try choice([rest, try sequence([lead, call])]) }
+    let text = try reserve()
+    fill(text, with: try choice([rest, try sequence([lead, call, text])]))
+    return text
+  }
+
+  /// Calls as the whole answer, or text that does not begin like one.
+  fileprivate mutating func textOrCalls(
+    of tools: [ToolDefinition], format: ToolCallFormat, severalCalls: Bool
+  ) throws -> Int {
+    let heads = BytePattern.choice(tools.map { .literal(format.head(of: $0.name)) })
+    guard let any = try ByteAutomaton.make(.many(.bytes(.all))),
+      let calling = try ByteAutomaton.make(.sequence([heads, .many(.bytes(.all))])),
+      let text = try ByteAutomaton.combine(any, calling, accepts: { $0 && !$1 })
+    else { return try choice([]) }
+    let other = try freeText(text, states: [text.next(ByteAutomaton.start, 0)])
+    let call = try choice(
+      try tools.map { try self.call(of: $0, format: format, opening: format.opening, isKept: false) })
+    guard severalCalls else { return try choice([other, call]) }
+    let more = try sequence([try literals([format.separator]), call])
+    return try choice([other, try sequence([call, try loop(more, minimum: 0, maximum: nil)])])
+  }
+}
