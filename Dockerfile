@@ -18,6 +18,7 @@ COPY --from=build /out/foretoken /usr/local/bin/foretoken
 USER 10001
 # hadolint ignore=DL3064
 ENV HF_HOME=/var/lib/foretoken/huggingface \
+  FORETOKEN_CACHE=/var/lib/foretoken/cache \
   FORETOKEN_HOST=0.0.0.0 \
   FORETOKEN_PORT=8000 \
   FORETOKEN_LOG_FORMAT=json

@@ -97,7 +97,8 @@ public struct PassCosts: Sendable, Equatable {
     }
     // The first passes find cold memory.
     _ = try time(limit)
-    let ends = [1: min(try time(1), try time(1)), limit: min(try time(limit), try time(limit))]
+    var ends = [1: min(try time(1), try time(1))]
+    if limit > 1 { ends[limit] = min(try time(limit), try time(limit)) }
     if known.seconds.count >= limit,
       ends.allSatisfy({ (0.8...1.25).contains($0.value / known.seconds[$0.key - 1]) })
     {

@@ -51,6 +51,7 @@ struct Serve: AsyncParsableCommand {
     engine.speculation = try speculation.configuration()
     engine.sequences = maxNumSeqs
     engine.auditShare = speculationAudit
+    engine.weightCache?.report = { logger.warning("\($0)") }
     var configuration = try server.configuration(for: name)
     configuration.concurrentRequests = maxNumSeqs
     configuration.speculativeMethods = engine.speculation?.methodNames ?? []
