@@ -136,7 +136,12 @@ extension ModelConfiguration {
       "num_attention_heads": "\(headCount)", "num_key_value_heads": "\(kvHeadCount)", "head_dim": "\(headSize)",
       "intermediate_size": "\(intermediateSize)", "vocab_size": "\(vocabularySize)",
       "max_position_embeddings": "\(maximumPosition)", "tie_word_embeddings": "\(tiesWordEmbeddings)",
-      "rope": "base \(rotary.base), scaling \(rotary.scaling)",
+      "rope": "base \(rotary.base), \(scaling)",
     ]
+  }
+
+  private var scaling: String {
+    guard case .factors(let factors) = rotary.scaling else { return "scaling \(rotary.scaling)" }
+    return "frequencies divided by \(factors.min() ?? 1) to \(factors.max() ?? 1)"
   }
 }
