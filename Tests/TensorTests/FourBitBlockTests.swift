@@ -33,7 +33,7 @@ import Testing
       for column in 0..<columns {
         // 127 is 127 times one, so that the activation is not rounded either.
         x.setRow(0, to: (0..<columns).map { $0 == column ? 127 : 0 })
-        try operations.linear(x, rowCount: 1, weight: matrix, into: output)
+        operations.linear(x, rowCount: 1, weight: matrix, into: output)
         let found = output.row(0)
         for row in 0..<rows { #expect(found[row] == 127 * weights[row * columns + column]) }
       }
@@ -66,7 +66,7 @@ import Testing
     let operations = try TensorOperations(pool: pool, rowCapacity: 1, columnCapacity: 64)
     let (x, output) = (try Activations(rowCapacity: 1, columns: 3), try Activations(rowCapacity: 1, columns: 8))
     x.setRow(0, to: [1, 0, 0])
-    try operations.linear(x, rowCount: 1, weight: matrix, into: output)
+    operations.linear(x, rowCount: 1, weight: matrix, into: output)
     #expect(output.row(0) == stride(from: 0, to: 24, by: 3).map { rows[$0] })
   }
 }

@@ -29,6 +29,11 @@ extension Tokenizer {
       kinds: try types.map { try $0.map { try Self.kind($0, in: file) } } ?? tokens.map { _ in .normal },
       merges: try list("tokenizer.ggml.merges", metadata.strings("tokenizer.ggml.merges")),
       preTokenizer: preTokenizer)
+    // Older converters call the filling user-defined.
+    for (id, text) in tokens.enumerated()
+    where lists.kinds.indices.contains(id) && lists.kinds[id] == .userDefined && text == Array("[PAD\(id)]".utf8) {
+      lists.kinds[id] = .unused
+    }
     func token(_ key: String) throws -> TokenID? { try metadata.token(key).map { TokenID(truncatingIfNeeded: $0) } }
     lists.beginOfText = try token("tokenizer.ggml.bos_token_id")
     lists.endOfText = try token("tokenizer.ggml.eos_token_id")
