@@ -124,7 +124,7 @@ import Testing
     var outcomes = (accepted: 0, refused: 0)
     for round in 0..<4_000 {
       var data = round % 2 == 0 ? Self.sample().data : model
-      for _ in 0..<Int.random(in: 1...3, using: &generator) {
+      for _ in 0..<Int.random(in: 1...3, using: &generator) where !data.isEmpty {
         let place = Int.random(in: 0..<min(head, data.count), using: &generator)
         switch Int.random(in: 0..<6, using: &generator) {
         case 0: data[place] = UInt8.random(in: 0...255, using: &generator)

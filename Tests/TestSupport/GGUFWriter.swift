@@ -79,32 +79,36 @@ public struct GGUFWriter {
 
   /// `values` in blocks of a format.
   public static func encoded(_ values: [Float], as kind: Kind) -> Data {
-    var data = Data()
+    var data: [UInt8] = []
+    data.reserveCapacity(values.count * 4)
+    func append<Number: FixedWidthInteger>(_ number: Number) {
+      for byte in 0..<number.bitWidth / 8 { data.append(UInt8(truncatingIfNeeded: number >> Number(byte * 8))) }
+    }
     switch kind {
-    case .float32: for value in values { data += bytes(value.bitPattern) }
-    case .float16: for value in values { data += bytes(Float16(value).bitPattern) }
-    case .bfloat16: for value in values { data += bytes(UInt16(value.bitPattern >> 16)) }
+    case .float32: for value in values { append(value.bitPattern) }
+    case .float16: for value in values { append(Float16(value).bitPattern) }
+    case .bfloat16: for value in values { append(UInt16(value.bitPattern >> 16)) }
     case .q4_0:
       for start in stride(from: 0, to: values.count, by: 32) {
         let block = values[start..<start + 32]
         // The value of the greatest magnitude becomes -8.
         let scale = Float16((block.max { abs($0) < abs($1) } ?? 0) / -8)
         let codes = block.map { scale == 0 ? 8 : UInt8(min(max(($0 / Float(scale)).rounded() + 8, 0), 15)) }
-        data += bytes(scale.bitPattern)
+        append(scale.bitPattern)
         for index in 0..<16 { data.append(codes[index] | codes[index + 16] << 4) }
       }
     case .q8_0:
       for start in stride(from: 0, to: values.count, by: 32) {
         let block = values[start..<start + 32]
         let scale = Float16((block.map { abs($0) }.max() ?? 0) / 127)
-        data += bytes(scale.bitPattern)
+        append(scale.bitPattern)
         for value in block {
           let code = scale == 0 ? 0 : min(max((value / Float(scale)).rounded(), -127), 127)
           data.append(UInt8(bitPattern: Int8(code)))
         }
       }
     }
-    return data
+    return Data(data)
   }
 
   private static func string(_ text: String) -> Data { bytes(UInt64(text.utf8.count)) + Data(text.utf8) }
