@@ -72,7 +72,7 @@ let package = Package(
       swiftSettings: strict),
 
     .target(
-      name: "TestSupport", dependencies: ["Decoding"], path: "Tests/TestSupport",
+      name: "TestSupport", dependencies: ["Decoding", "ModelFiles", "Tensor"], path: "Tests/TestSupport",
       swiftSettings: [.swiftLanguageMode(.v6)]),
     .testTarget(name: "TensorTests", dependencies: ["TestSupport", "Tensor"], swiftSettings: strict),
     .testTarget(

@@ -24,7 +24,7 @@ typedef struct {
   uint32_t (*read_memory)(const uint8_t *, size_t, size_t);
   uint64_t (*multiply_bytes)(size_t, uint32_t *);
   uint64_t (*multiply_floats)(size_t, uint32_t *);
-  void (*pack_int4)(const float *, size_t, uint8_t *);
+  void (*pack_int4)(const float *, size_t, const uint8_t *const *, size_t, uint8_t *);
   void (*store_key_value)(uint16_t *, uint16_t *, size_t, const float *, const float *, size_t);
 } ft_kernels;
 
@@ -39,6 +39,12 @@ typedef struct {
 const ft_kernels *ft_kernels_of(ft_instruction_set set);
 /// The nearest half, ties to even, saturated; zero for a NaN.
 uint16_t ft_to_half(float value);
+/// The float of a half.
+float ft_from_half(uint16_t bits);
+/// Bytes of a Q4_0 block: a half and FT_GROUP nibbles.
+#define FT_Q4_0_BYTES (2 + FT_GROUP / 2)
+/// Converts blocks of `count` weights in all.
+void ft_decode_blocks(ft_element element, const void *source, size_t count, float *output);
 
 extern const ft_kernels ft_kernels_portable;
 #if defined(__x86_64__)

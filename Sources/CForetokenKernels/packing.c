@@ -12,7 +12,7 @@ static uint32_t to_bits(float value) {
   return bits;
 }
 
-static float from_half(uint16_t bits) {
+float ft_from_half(uint16_t bits) {
   uint32_t sign = (uint32_t)(bits & 0x8000) << 16, exponent = bits >> 10 & 31, fraction = bits & 0x3FF;
   if (exponent == 0) return from_bits(sign | to_bits((float)fraction * 0x1p-24f));
   if (exponent == 31) return from_bits(sign | 0x7F800000u | fraction << 13);
@@ -41,13 +41,16 @@ static uint16_t to_bfloat16(float value) {
 
 void ft_to_float(ft_element element, const void *source, size_t count, float *output) {
   const uint8_t *bytes = source;
-  for (size_t i = 0; i < count; i++) {
-    uint16_t half;
-    switch (element) {
-    case FT_FLOAT32: memcpy(output + i, bytes + 4 * i, 4); break;
-    case FT_FLOAT16: memcpy(&half, bytes + 2 * i, 2), output[i] = from_half(half); break;
-    case FT_BFLOAT16: memcpy(&half, bytes + 2 * i, 2), output[i] = from_bits((uint32_t)half << 16); break;
-    }
+  uint16_t half;
+  switch (element) {
+  case FT_FLOAT32: memcpy(output, bytes, 4 * count); break;
+  case FT_FLOAT16:
+    for (size_t i = 0; i < count; i++) memcpy(&half, bytes + 2 * i, 2), output[i] = ft_from_half(half);
+    break;
+  case FT_BFLOAT16:
+    for (size_t i = 0; i < count; i++) memcpy(&half, bytes + 2 * i, 2), output[i] = from_bits((uint32_t)half << 16);
+    break;
+  default: ft_decode_blocks(element, source, count, output);
   }
 }
 
@@ -92,12 +95,15 @@ static void pack_int8(const float *rows, size_t columns, uint8_t *panel) {
   }
 }
 
-void ft_pack_panel(ft_instruction_set set, ft_weight_format format, ft_element element,
+void ft_pack_panel(ft_instruction_set set, ft_weight_format format, const ft_element elements[FT_PANEL],
                    const void *const rows[FT_PANEL], size_t columns, float *scratch, uint8_t *panel) {
   size_t packed = ft_packed_columns(format, columns);
   memset(scratch, 0, FT_PANEL * packed * sizeof(float));
-  for (size_t r = 0; r < FT_PANEL; r++)
-    if (rows[r]) ft_to_float(element, rows[r], columns, scratch + r * packed);
+  const uint8_t *q4_rows[FT_PANEL];
+  for (size_t r = 0; r < FT_PANEL; r++) {
+    q4_rows[r] = rows[r] && elements[r] == FT_Q4_0 ? rows[r] : NULL;
+    if (rows[r]) ft_to_float(elements[r], rows[r], columns, scratch + r * packed);
+  }
   switch (format) {
   case FT_WEIGHT_BFLOAT16:
     for (size_t r = 0; r < FT_PANEL; r++)
@@ -107,7 +113,7 @@ void ft_pack_panel(ft_instruction_set set, ft_weight_format format, ft_element e
       }
     break;
   case FT_WEIGHT_INT8: pack_int8(scratch, packed, panel); break;
-  case FT_WEIGHT_INT4: ft_kernels_of(set)->pack_int4(scratch, packed, panel); break;
+  case FT_WEIGHT_INT4: ft_kernels_of(set)->pack_int4(scratch, packed, q4_rows, columns / FT_GROUP, panel); break;
   }
 }
 

@@ -1,11 +1,12 @@
 internal import Foundation
 public import Tensor
 
-/// The tensors of a model directory: one `model.safetensors`, or shards named by `model.safetensors.index.json`.
+/// The tensors of a model: of a directory with one `model.safetensors`, or shards named by
+/// `model.safetensors.index.json`; or of a GGUF file, under the names that Hugging Face's checkpoints have.
 ///
 /// Files are mapped; nothing is read until it is asked for.
 public struct Checkpoint: Sendable {
-  /// The directory, as it was given.
+  /// The directory or the GGUF file, as it was given.
   public let directory: String
   private let places: [String: Place]
 
@@ -15,13 +16,47 @@ public struct Checkpoint: Sendable {
     let elementType: String
     let shape: [Int]
     let byteRange: Range<Int>
+    var rowOrder = TensorView.RowOrder.natural
   }
 
-  /// Opens the directory's files and checks their headers.
+  /// Takes the tensors of a GGUF file, whose model `configuration` describes.
+  ///
+  /// - Throws: `ModelFileError` for tensors that such models do not have.
+  public init(_ file: GGUFFile, configuration: ModelConfiguration) throws(ModelFileError) {
+    var places: [String: Place] = [:]
+    for tensor in file.tensors {
+      guard let name = GGUFTensorNames.huggingFaceName(of: tensor.name) else {
+        // The configuration holds what it says.
+        if tensor.name == GGUFTensorNames.rotaryFactors { continue }
+        throw ModelFileError(file.path, "has the unknown tensor '\(tensor.name)'")
+      }
+      let turns = [".self_attn.q_proj.", ".self_attn.k_proj."].contains { name.contains($0) }
+      places[name] = Place(
+        file: tensor.file, elementType: tensor.type, shape: tensor.shape, byteRange: tensor.byteRange,
+        rowOrder: turns && configuration.architecture == .llama
+          ? .pairedHalves(headSize: configuration.headSize) : .natural)
+    }
+    self.init(directory: file.path, places: places)
+  }
+
+  /// Opens the files of a directory, or a GGUF file, and checks their headers.
   ///
   /// - Throws: `ModelFileError` that names the file and what is wrong with it.
   public init(directory: String) throws(ModelFileError) {
+    if GGUFFile.isNamed(directory) {
+      let file = try GGUFFile(path: directory)
+      try self.init(file, configuration: try ModelConfiguration(file))
+    } else {
+      self.init(directory: directory, places: try Self.places(ofDirectory: directory))
+    }
+  }
+
+  private init(directory: String, places: [String: Place]) {
     self.directory = directory
+    self.places = places
+  }
+
+  private static func places(ofDirectory directory: String) throws(ModelFileError) -> [String: Place] {
     let single = directory + "/model.safetensors"
     let index = single + ".index.json"
     var places: [String: Place] = [:]
@@ -44,7 +79,7 @@ public struct Checkpoint: Sendable {
     } else {
       throw ModelFileError(directory, "has neither model.safetensors nor model.safetensors.index.json")
     }
-    self.places = places
+    return places
   }
 
   /// Paths of the files that hold the tensors, sorted.
@@ -64,14 +99,29 @@ public struct Checkpoint: Sendable {
     places.values.reduce(into: [:]) { $0[$1.elementType, default: 0] += $1.byteRange.count }
   }
 
+  /// Number of tensors, by element type.
+  public var countByType: [String: Int] {
+    places.values.reduce(into: [:]) { $0[$1.elementType, default: 0] += 1 }
+  }
+
+  /// The format in memory that comes nearest to what most weights of the layers are in on disk.
+  public var nearestFormat: WeightFormat {
+    var weights: [WeightFormat: Int] = [:]
+    for (name, place) in places where name.hasPrefix("model.layers.") && place.shape.count == 2 {
+      guard let type = ElementType(rawValue: place.elementType) else { continue }
+      weights[type.nearestFormat, default: 0] += place.shape.reduce(1, *)
+    }
+    return WeightFormat.allCases.max { weights[$0, default: 0] < weights[$1, default: 0] } ?? .bfloat16
+  }
+
   /// The tensor `name`, which must have the given shape.
   ///
-  /// - Throws: `ModelFileError` when it is missing, has another shape, or an element type other than F32, F16 or BF16.
+  /// - Throws: `ModelFileError` when it is missing, has another shape, or an element type that `ElementType` lacks.
   public func tensor(_ name: String, shape: [Int]) throws(ModelFileError) -> TensorView {
     guard let place = places[name] else { throw ModelFileError(directory, "the tensor '\(name)' is missing") }
     let path = place.file.path
     guard place.shape == shape else {
-      throw ModelFileError(path, "tensor '\(name)' has shape \(place.shape); config.json asks for \(shape)")
+      throw ModelFileError(path, "tensor '\(name)' has shape \(place.shape); the configuration asks for \(shape)")
     }
     guard let type = ElementType(rawValue: place.elementType) else {
       throw ModelFileError(
@@ -81,8 +131,9 @@ public struct Checkpoint: Sendable {
     }
     guard
       let view = TensorView(
-        name: name, elementType: type, shape: shape, byteRange: place.byteRange, file: place.file)
-    else { throw ModelFileError(path, "tensor '\(name)' does not lie within the file") }
+        name: name, elementType: type, shape: shape, byteRange: place.byteRange, file: place.file,
+        rowOrder: place.rowOrder)
+    else { throw ModelFileError(path, "tensor '\(name)' does not lie within the file, or not in whole heads") }
     return view
   }
 

@@ -46,10 +46,14 @@ public struct ModelConfiguration: Sendable, Equatable {
   /// RMS norms on the heads of queries and keys.
   public var hasQueryKeyNorm: Bool { architecture == .qwen3 }
 
-  /// Reads `config.json` of a model directory.
+  /// Reads `config.json` of a model directory, or the metadata of a GGUF file.
   ///
   /// - Throws: `ModelFileError` that names what is missing, out of range or unsupported.
   public init(directory: String) throws(ModelFileError) {
+    if GGUFFile.isNamed(directory) {
+      try self.init(try GGUFFile(path: directory))
+      return
+    }
     let path = directory + "/config.json"
     guard JSONFile.exists(path) else { throw ModelFileError(directory, "has no config.json: not a model directory") }
     try self.init(try JSONFile.decode(ConfigurationFile.self, at: path), path: path)

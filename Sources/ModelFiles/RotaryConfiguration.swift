@@ -15,6 +15,8 @@ public struct RotaryConfiguration: Sendable, Equatable {
     /// A ramp by the number of turns within the original context, and a scaled attention.
     case yarn(
       factor: Double, originalMaximum: Int, attentionFactor: Double, fast: Double, slow: Double, truncates: Bool)
+    /// Each divided by a factor of its own, `[headSize / 2]`, as GGUF files say it.
+    case factors([Float])
   }
 
   /// Wavelengths grow from 2π to 2π · `base`.
@@ -80,6 +82,7 @@ public struct RotaryConfiguration: Sendable, Equatable {
     switch scaling {
     case .none: return (plain, 1)
     case .linear(let factor): return (plain.map { $0 / Float(factor) }, 1)
+    case .factors(let factors): return (zip(plain, factors).map { $0 / $1 }, 1)
     case .llama3(let factor, let low, let high, let original):
       let lowWavelength = Float(original) / Float(low)
       let highWavelength = Float(original) / Float(high)

@@ -14,7 +14,7 @@ public struct SafetensorsWriter {
 
     /// A tensor of the file.
     public init(name: String, elementType: ElementType, shape: [Int]) {
-      precondition(elementType != .float16 && !shape.isEmpty)
+      precondition((elementType == .float32 || elementType == .bfloat16) && !shape.isEmpty)
       (self.name, self.elementType, self.shape) = (name, elementType, shape)
     }
 
@@ -22,7 +22,7 @@ public struct SafetensorsWriter {
     var rowLength: Int { shape[shape.count - 1] }
     var rowCount: Int { shape.dropLast().reduce(1, *) }
     /// Size in the file.
-    public var byteCount: Int { shape.reduce(elementType.byteCount, *) }
+    public var byteCount: Int { shape.reduce(elementType.blockByteCount, *) }
   }
 
   private let path: String

@@ -34,16 +34,6 @@ extension WeightFormat {
   }
 }
 
-extension ElementType {
-  var kernelValue: ft_element {
-    switch self {
-    case .float32: FT_FLOAT32
-    case .float16: FT_FLOAT16
-    case .bfloat16: FT_BFLOAT16
-    }
-  }
-}
-
 extension WeightFormat {
   /// Memory of a packed matrix of `rows` outputs and `columns` inputs, in bytes.
   public func packedByteCount(rows: Int, columns: Int) -> Int {

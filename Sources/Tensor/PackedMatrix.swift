@@ -59,7 +59,7 @@ internal import CForetokenKernels
 
   /// Packs matrices of equal width, one below the other, into memory of `arena`, or of its own.
   ///
-  /// - Throws: `PackingError` when they are not matrices of one width and element type.
+  /// - Throws: `PackingError` when they are not matrices of one width.
   public init(
     stacking tensors: [TensorView], format: WeightFormat, pool: WorkerPool, arena: MemoryArena? = nil
   ) throws(PackingError) {
@@ -75,7 +75,7 @@ internal import CForetokenKernels
 
   /// Packs two matrices of equal shape for `TensorOperations.gatedLinear` into memory of `arena`, or of its own.
   ///
-  /// - Throws: `PackingError` when they are not matrices of one shape and element type.
+  /// - Throws: `PackingError` when they are not matrices of one shape.
   public init(
     pairingGate gate: TensorView, up: TensorView, format: WeightFormat, pool: WorkerPool,
     arena: MemoryArena? = nil
@@ -133,11 +133,7 @@ internal import CForetokenKernels
     let row: Int
 
     /// Where it lies in its file.
-    var bytes: Range<Int> {
-      let size = tensor.shape[1] * tensor.elementType.byteCount
-      let start = tensor.byteRange.lowerBound + row * size
-      return start..<start + size
-    }
+    var bytes: Range<Int> { tensor.byteRange(ofRow: row) }
   }
 
   private init(
@@ -171,33 +167,32 @@ internal import CForetokenKernels
         for index in share {
           let sources = part[part.startIndex + index]
           var pointers = unsafe [UnsafeRawPointer?](repeating: nil, count: Int(FT_PANEL))
+          var elements = [ft_element](repeating: FT_FLOAT32, count: Int(FT_PANEL))
           for (lane, source) in sources.enumerated() {
             unsafe pointers[lane] = source.tensor.file.buffer(source.bytes)?.baseAddress
+            elements[lane] = source.tensor.elementType.kernelValue
           }
-          let element = sources.first?.tensor.elementType.kernelValue ?? FT_FLOAT32
           let panel = unsafe output.pointer.assumingMemoryBound(to: UInt8.self) + (first + index) * panelBytes
-          unsafe ft_pack_panel(set, kernelFormat, element, &pointers, columns, scratch, panel)
+          unsafe ft_pack_panel(set, kernelFormat, elements, &pointers, columns, scratch, panel)
         }
       }
-      for (tensor, rows) in Self.rowsRead(by: part) {
-        let size = tensor.shape[1] * tensor.elementType.byteCount
-        let start = tensor.byteRange.lowerBound
-        tensor.file.releasePages(in: start + rows.lowerBound * size..<start + (rows.upperBound + 1) * size)
-      }
+      for (file, bytes) in Self.bytesRead(by: part) { file.releasePages(in: bytes) }
     }
   }
 
-  /// The rows of each tensor that `panels` hold, from the first to the last of them.
-  private static func rowsRead(by panels: ArraySlice<[RowSource]>) -> [(tensor: TensorView, rows: ClosedRange<Int>)] {
-    var read: [(tensor: TensorView, rows: ClosedRange<Int>)] = []
+  /// What `panels` took from each tensor, from the first byte to the last.
+  private static func bytesRead(by panels: ArraySlice<[RowSource]>) -> [(file: MappedFile, bytes: Range<Int>)] {
+    var read: [(tensor: TensorView, bytes: Range<Int>)] = []
     for source in panels.joined() {
       if let index = read.firstIndex(where: { $0.tensor.name == source.tensor.name }) {
-        read[index].rows = min(read[index].rows.lowerBound, source.row)...max(read[index].rows.upperBound, source.row)
+        let known = read[index].bytes
+        read[index].bytes =
+          min(known.lowerBound, source.bytes.lowerBound)..<max(known.upperBound, source.bytes.upperBound)
       } else {
-        read.append((source.tensor, source.row...source.row))
+        read.append((source.tensor, source.bytes))
       }
     }
-    return read
+    return read.map { ($0.tensor.file, $0.bytes) }
   }
 
   private static func commonColumns(of tensors: [TensorView]) throws(PackingError) -> Int {
@@ -206,10 +201,10 @@ internal import CForetokenKernels
       guard tensor.shape.count == 2, tensor.shape[0] > 0, tensor.shape[1] > 0 else {
         throw PackingError(description: "'\(tensor.name)' has shape \(tensor.shape); expected a matrix")
       }
-      guard tensor.shape[1] == first.shape[1], tensor.elementType == first.elementType else {
+      guard tensor.shape[1] == first.shape[1] else {
         throw PackingError(
           description:
-            "'\(tensor.name)' is \(tensor.elementType.rawValue) \(tensor.shape) and '\(first.name)' \(first.elementType.rawValue) \(first.shape); they must agree in type and width to be packed together"
+            "'\(tensor.name)' is \(tensor.shape) and '\(first.name)' \(first.shape); they must agree in width to be packed together"
         )
       }
     }

@@ -47,6 +47,26 @@ public struct Tokenizer: Sendable {
       chatTemplate: template.map { String(decoding: $0, as: UTF8.self) })
   }
 
+  /// Builds a tokenizer from its parts, which must fit together.
+  init(
+    vocabulary: Vocabulary, model: BytePairModel, normalizer: Normalizer, preTokenizer: PreTokenizer,
+    postProcessor: PostProcessor, addedTokens: [AddedToken], chatTemplate: String?, beginOfTextToken: String?,
+    endOfTextToken: String?
+  ) {
+    var matcher = AddedTokenMatcher()
+    for token in addedTokens { matcher.insert(token, pattern: token.content) }
+    self.vocabulary = vocabulary
+    self.model = model
+    self.normalizer = normalizer
+    self.preTokenizer = preTokenizer
+    self.postProcessor = postProcessor
+    givenTextMatcher = matcher
+    normalizedTextMatcher = AddedTokenMatcher()
+    self.chatTemplate = chatTemplate
+    self.beginOfTextToken = beginOfTextToken
+    self.endOfTextToken = endOfTextToken
+  }
+
   /// Builds a tokenizer from the contents of its files; the names are for messages.
   package init(
     tokenizer: [UInt8], file: String, configuration: [UInt8]? = nil, configurationFile: String = "",

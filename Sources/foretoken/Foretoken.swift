@@ -10,7 +10,8 @@ struct Foretoken: AsyncParsableCommand {
       A small draft model proposes tokens, the target verifies all of them in one pass, and the text is exactly what \
       the target alone would have written.
 
-      Models are Hugging Face directories (Qwen3, Qwen2.5, Llama 3), or names of models in the Hugging Face cache.
+      Models are Hugging Face directories (Qwen3, Qwen2.5, Llama 3), GGUF files, or names of models in the Hugging Face \
+      cache (ORG/NAME, or ORG/NAME:Q4_K_M for one GGUF file of several).
       """,
     version: "0.1.0",
     subcommands: [

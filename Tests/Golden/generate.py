@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import forward
+import gguf_files
 import templates
 import tokenization
 
 
 def main() -> None:
     output = Path(__file__).resolve().parent
-    for part in (tokenization, templates, forward):
+    for part in (tokenization, templates, forward, gguf_files):
         print(f"{part.__name__} …", flush=True)
         part.generate(output)
 

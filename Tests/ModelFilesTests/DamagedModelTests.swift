@@ -65,7 +65,7 @@ import Testing
       #expect(throws: ModelFileError.self) { try checkpoint.tensor(name, shape: shape) }?.description ?? ""
     }
     #expect(reason("c", [2]).contains("'c' is missing"))
-    #expect(reason("a", [3]).contains("shape [2]; config.json asks for [3]"))
+    #expect(reason("a", [3]).contains("shape [2]; the configuration asks for [3]"))
     #expect(reason("b", [2]).contains("is I64; supported are F32, F16, BF16"))
     #expect(try checkpoint.tensor("a", shape: [2]).floats() == [0, 0])
   }

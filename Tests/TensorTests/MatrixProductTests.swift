@@ -20,9 +20,9 @@ struct RandomTensor {
         switch type {
         case .float32: value.bitPattern
         case .bfloat16: value.bitPattern >> 16
-        case .float16: UInt32(Float16(value).bitPattern)
+        default: UInt32(Float16(value).bitPattern)
         }
-      for byte in 0..<type.byteCount { data.append(UInt8(truncatingIfNeeded: bits >> UInt32(8 * byte))) }
+      for byte in 0..<type.blockByteCount { data.append(UInt8(truncatingIfNeeded: bits >> UInt32(8 * byte))) }
     }
     directory = try TemporaryDirectory()
     try directory.write(data, to: "tensor")
@@ -175,7 +175,9 @@ func products(_ first: ArraySlice<Float>, _ second: [Float]) -> [Double] {
     }
   }
 
-  @Test("stacked tensors are one below the other, whatever their element type", arguments: ElementType.allCases)
+  @Test(
+    "stacked tensors are one below the other, whatever their element type",
+    arguments: [ElementType.float32, .float16, .bfloat16])
   func stacking(type: ElementType) throws {
     let pool = WorkerPool(threadCount: 2)
     let parts = try [(5, 1), (20, 2), (16, 3)].map { try RandomTensor([$0.0, 24], type: type, seed: UInt64($0.1)) }

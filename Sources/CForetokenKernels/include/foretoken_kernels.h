@@ -15,7 +15,22 @@
 #define FT_BLOCK 16
 
 typedef enum { FT_PORTABLE = 0, FT_AVX2 = 1, FT_AVX512 = 2 } ft_instruction_set;
-typedef enum { FT_FLOAT32 = 0, FT_FLOAT16 = 1, FT_BFLOAT16 = 2 } ft_element;
+/// Formats of weights in files. Those with a Q are ggml's block formats.
+typedef enum {
+  FT_FLOAT32 = 0,
+  FT_FLOAT16,
+  FT_BFLOAT16,
+  FT_Q4_0,
+  FT_Q4_1,
+  FT_Q5_0,
+  FT_Q5_1,
+  FT_Q8_0,
+  FT_Q2_K,
+  FT_Q3_K,
+  FT_Q4_K,
+  FT_Q5_K,
+  FT_Q6_K
+} ft_element;
 typedef enum { FT_WEIGHT_BFLOAT16 = 0, FT_WEIGHT_INT8 = 1, FT_WEIGHT_INT4 = 2 } ft_weight_format;
 
 /// Whether this machine can run `set`.
@@ -31,11 +46,15 @@ void ft_prefetch(const void *memory, size_t count);
 size_t ft_packed_columns(ft_weight_format format, size_t columns);
 /// Bytes of one panel of FT_PANEL output rows.
 size_t ft_panel_bytes(ft_weight_format format, size_t columns);
-/// Packs one panel. `rows[i]` is an output row in the checkpoint's format, or NULL for a row of zeros.
-/// `scratch` holds FT_PANEL * packed columns floats.
-void ft_pack_panel(ft_instruction_set set, ft_weight_format format, ft_element element,
+/// Packs one panel. `rows[i]` is an output row in the file's format `elements[i]`, or NULL for a row of zeros.
+/// `scratch` holds FT_PANEL * packed columns floats. Q4_0 rows become four-bit panels without a change.
+void ft_pack_panel(ft_instruction_set set, ft_weight_format format, const ft_element elements[FT_PANEL],
                    const void *const rows[FT_PANEL], size_t columns, float *scratch, uint8_t *panel);
-/// Converts checkpoint elements to floats, exactly.
+/// Weights that lie in one block, 1 for plain numbers.
+size_t ft_block_weights(ft_element element);
+/// Bytes of a block.
+size_t ft_block_bytes(ft_element element);
+/// Converts `count` elements, whole blocks, to floats, exactly.
 void ft_to_float(ft_element element, const void *source, size_t count, float *output);
 
 /// Number of the layout of packed panels: another one means other bytes.

@@ -8,23 +8,28 @@ public struct FileSelection: Sendable, Equatable {
   public var included: [String]
   /// Files that match one of these are not.
   public var excluded: [String]
+  /// GGUF files with this in their names, such as `Q4_K_M`, are wanted too, and then nothing else that is not included.
+  public var quantization: String?
 
   /// A selection; by default of what an engine reads.
-  public init(included: [String] = [], excluded: [String] = []) {
+  public init(included: [String] = [], excluded: [String] = [], quantization: String? = nil) {
     self.included = included
     self.excluded = excluded
+    self.quantization = quantization
   }
 
   /// Whether the file is wanted.
   public func wants(_ name: String) -> Bool {
     func matches(_ pattern: String) -> Bool { unsafe fnmatch(pattern, name, 0) == 0 }
-    return (included.isEmpty ? Self.isModelFile(name) : included.contains(where: matches))
-      && !excluded.contains(where: matches)
+    if excluded.contains(where: matches) { return false }
+    if let quantization, ModelReference.isGGUF(name, of: quantization) { return true }
+    return included.isEmpty ? quantization == nil && Self.isModelFile(name) : included.contains(where: matches)
   }
 
   /// What was looked for, as in "has no model files".
   var description: String {
-    included.isEmpty && excluded.isEmpty ? "model files" : "files that match the patterns"
+    if let quantization { return "GGUF files with '\(quantization)' in their names" }
+    return included.isEmpty && excluded.isEmpty ? "model files" : "files that match the patterns"
   }
 
   /// Whether an engine needs the file: weights, descriptions, tokenizer, licence.

@@ -33,33 +33,42 @@ public struct HubCache: Sendable {
   /// The file that is locked while a blob is written, where other tools lock it too.
   func lock(of blob: String, of model: ModelName) -> String { root + "/.locks/" + model.folder + "/" + blob + ".lock" }
 
-  /// The directory of a model: a path as it is, or the snapshot of ORG/NAME in the cache.
+  /// The directory or GGUF file of a model: a path as it is, or the snapshot of ORG/NAME in the cache.
+  ///
+  /// Where a directory holds GGUF files and no `config.json`, it stands for its file. Of several, ORG/NAME:QUANTIZATION
+  /// means the one whose name has that in it, such as `Q4_K_M`.
   ///
   /// - Parameters:
-  ///   - model: a path, or ORG/NAME.
+  ///   - model: a path, ORG/NAME, or ORG/NAME:QUANTIZATION.
   ///   - revision: a branch, tag or full commit; of no matter to a path.
   /// - Throws: `ModelFileError` that says where it looked.
   public func locate(_ model: String, revision: String = "main") throws(ModelFileError) -> String {
     var isDirectory: ObjCBool = false
     if unsafe FileManager.default.fileExists(atPath: model, isDirectory: &isDirectory) {
-      guard isDirectory.boolValue else { throw ModelFileError(model, "is a file; expected a model directory") }
+      guard !isDirectory.boolValue else { return try GGUFChoice(of: nil, in: model).path }
+      guard GGUFFile.isNamed(model) else {
+        throw ModelFileError(model, "is a file; expected a model directory or a GGUF file")
+      }
       return model
     }
+    let given = model
+    let reference = ModelReference(given)
+    let (model, quantization) = (reference.model, reference.quantization)
     guard let name = ModelName(model) else {
-      throw ModelFileError(model, "there is no such directory, and it is no ORG/NAME of a model either")
+      throw ModelFileError(given, "there is no such directory or file, and it is no ORG/NAME of a model either")
     }
     let folder = folder(of: name)
-    let reference = try? String(contentsOfFile: folder + "/refs/" + revision, encoding: .utf8)
-    guard let commit = reference ?? (HubClient.isCommit(revision) ? revision : nil) else {
+    let head = try? String(contentsOfFile: folder + "/refs/" + revision, encoding: .utf8)
+    guard let commit = head ?? (HubClient.isCommit(revision) ? revision : nil) else {
       throw ModelFileError(
         model,
-        "there is no such directory, and the cache '\(root)' has no such model; 'foretoken pull \(model)' downloads it")
+        "there is no such directory, and the cache '\(root)' has no such model; 'foretoken pull \(given)' downloads it")
     }
     let snapshot = folder + "/snapshots/" + commit.trimmingCharacters(in: .whitespacesAndNewlines)
     guard FileManager.default.fileExists(atPath: snapshot) else {
-      throw ModelFileError(snapshot, "is missing though the cache refers to it; 'foretoken pull \(model)' repairs it")
+      throw ModelFileError(snapshot, "is missing though the cache refers to it; 'foretoken pull \(given)' repairs it")
     }
-    return snapshot
+    return try GGUFChoice(of: quantization, in: snapshot).path
   }
 }
 

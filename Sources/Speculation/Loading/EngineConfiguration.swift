@@ -3,12 +3,13 @@ public import Transformer
 
 /// What to load, and in what size.
 public struct EngineConfiguration: Sendable {
-  /// The target's directory, or its name in the Hugging Face cache.
+  /// The target's directory or GGUF file, or its name in the Hugging Face cache.
   public var model: String
   /// How to speculate; `nil` for plain decoding.
   public var speculation: SpeculativeConfiguration?
-  /// How matrices are kept in memory, the draft's too.
-  public var format = WeightFormat.bfloat16
+  /// How matrices are kept in memory, the draft's too; `nil` for what comes nearest to each model's files: bf16, but for
+  /// quantised GGUF files.
+  public var format: WeightFormat?
   /// Longest sequence, prompt and output (`max_model_len`); by default the model's own limit, at most
   /// `defaultMaximumLength`.
   public var maximumLength: Int?

@@ -3,11 +3,11 @@ internal import Tensor
 public import Tokenization
 internal import Transformer
 
-/// A Hugging Face model directory, opened: everything but the weights' values.
+/// A Hugging Face model directory or a GGUF file, opened: everything but the weights' values.
 public struct ModelDirectory: Sendable {
   /// Where it is.
   public let path: String
-  /// `config.json`.
+  /// `config.json`, or a GGUF file's metadata, as all that follows.
   public let configuration: ModelConfiguration
   /// `generation_config.json`, with `config.json` for what it lacks.
   public let generation: GenerationConfiguration
@@ -16,22 +16,38 @@ public struct ModelDirectory: Sendable {
   /// The tensors.
   public let checkpoint: Checkpoint
 
-  /// Opens a directory, or a model of the Hugging Face cache by its name.
+  /// Opens a directory or a GGUF file, or a model of the Hugging Face cache by its name.
   ///
   /// - Throws: `ModelFileError` or `TokenizerError`, naming the file and the fact; `EngineConfigurationError` when the
   ///   tokenizer has ids that the model has no embedding for.
   public init(_ model: String) throws {
     path = try HubCache().locate(model)
-    configuration = try ModelConfiguration(directory: path)
-    generation = try GenerationConfiguration(directory: path)
-    tokenizer = try Tokenizer(directory: path)
-    checkpoint = try Checkpoint(directory: path)
+    if GGUFFile.isNamed(path) {
+      let file = try GGUFFile(path: path)
+      configuration = try ModelConfiguration(file)
+      generation = try GenerationConfiguration(file)
+      tokenizer = try Tokenizer(file)
+      checkpoint = try Checkpoint(file, configuration: configuration)
+    } else {
+      configuration = try ModelConfiguration(directory: path)
+      generation = try GenerationConfiguration(directory: path)
+      tokenizer = try Tokenizer(directory: path)
+      checkpoint = try Checkpoint(directory: path)
+    }
     guard tokenizer.vocabularySize <= configuration.vocabularySize else {
       throw EngineConfigurationError(
         description:
-          "'\(path)': tokenizer.json has token ids up to \(tokenizer.vocabularySize - 1), and the model embeds only \(configuration.vocabularySize); they do not belong together"
+          "'\(path)': the tokenizer has token ids up to \(tokenizer.vocabularySize - 1), and the model embeds only \(configuration.vocabularySize); they do not belong together"
       )
     }
+  }
+
+  /// The tokenizer alone of a model that is named as for `init`.
+  ///
+  /// - Throws: `ModelFileError` or `TokenizerError`, naming the file and the fact.
+  public static func tokenizer(of model: String) throws -> Tokenizer {
+    let path = try HubCache().locate(model)
+    return GGUFFile.isNamed(path) ? try Tokenizer(try GGUFFile(path: path)) : try Tokenizer(directory: path)
   }
 
   /// Tokens that end the model's answers.
@@ -48,7 +64,8 @@ public struct ModelDirectory: Sendable {
     guard let source = tokenizer.chatTemplate else {
       throw EngineConfigurationError(
         description:
-          "'\(path)' has no chat template (no chat_template in tokenizer_config.json, no chat_template.jinja)")
+          "'\(path)' has no chat template (no chat_template in tokenizer_config.json or the GGUF file's metadata, no chat_template.jinja)"
+      )
     }
     return try ChatTemplate(source: source)
   }
@@ -66,7 +83,8 @@ public struct ModelDirectory: Sendable {
     _ options: EngineConfiguration, limits: RunnerLimits, pool: WorkerPool, progress: (Double) -> Void
   ) throws -> CPUModelRunner {
     try CPUModelRunner(
-      checkpoint: checkpoint, configuration: configuration, format: options.format, limits: limits, pool: pool,
-      instructionSet: options.instructionSet, cache: options.weightCache, progress: progress)
+      checkpoint: checkpoint, configuration: configuration, format: options.format ?? checkpoint.nearestFormat,
+      limits: limits, pool: pool, instructionSet: options.instructionSet, cache: options.weightCache, progress: progress
+    )
   }
 }

@@ -9,6 +9,25 @@ struct BytePairModelReader {
   private var ignoresMerges = false
   /// What stands in for bytes that the vocabulary lacks, if anything; harmless as long as it lacks none.
   private var fallback: String?
+  /// Where the file has the vocabulary and the merges, for messages.
+  private let places: (vocabulary: String, merges: String)
+
+  init() { places = ("model.vocab", "model.merges") }
+
+  /// A model whose vocabulary has been read, and whose merges are strings with a space in the middle.
+  init(
+    vocabulary: Vocabulary, merges: [[UInt8]], ignoresMerges: Bool, places: (vocabulary: String, merges: String),
+    file: String
+  ) throws(TokenizerError) {
+    self.places = places
+    self.vocabulary = vocabulary
+    self.ignoresMerges = ignoresMerges
+    hasMerges = true
+    for (rank, merge) in merges.enumerated() {
+      mergeText += merge
+      try splitMerge(from: mergeText.count - merge.count, rank: rank, file: file)
+    }
+  }
 
   mutating func read(_ scanner: inout JSONScanner) throws(TokenizerError) {
     let file = scanner.file
@@ -95,10 +114,15 @@ struct BytePairModelReader {
       mergeText.removeSubrange(start...)
       return
     }
+    try splitMerge(from: start, rank: rank, file: scanner.file)
+  }
+
+  /// Takes the space out of the merge that begins at `start`, the last one there is.
+  private mutating func splitMerge(from start: Int, rank: Int, file: String) throws(TokenizerError) {
     let space = UInt8(ascii: " ")
     guard let middle = mergeText[start...].firstIndex(of: space), !mergeText[(middle + 1)...].contains(space) else {
       let text = String(decoding: mergeText[start...], as: UTF8.self)
-      throw badMerge(rank, found: "'\(text)'", file: scanner.file)
+      throw badMerge(rank, found: "'\(text)'", file: file)
     }
     mergeText.remove(at: middle)
     mergeEnds.append(middle)
@@ -107,7 +131,7 @@ struct BytePairModelReader {
 
   private func badMerge(_ rank: Int, found: String, file: String) -> TokenizerError {
     .malformed(
-      file: file, location: "model.merges[\(rank)]", found: found,
+      file: file, location: "\(places.merges)[\(rank)]", found: found,
       expected: "two vocabulary strings with a space between")
   }
 
@@ -115,11 +139,11 @@ struct BytePairModelReader {
   func finish(file: String) throws(TokenizerError) -> (Vocabulary, BytePairModel) {
     guard let vocabulary, vocabulary.count > 0 else {
       throw .malformed(
-        file: file, location: "model.vocab", found: vocabulary == nil ? "missing" : "empty",
+        file: file, location: places.vocabulary, found: vocabulary == nil ? "missing" : "empty",
         expected: "tokens and their ids")
     }
     guard hasMerges else {
-      throw .malformed(file: file, location: "model.merges", found: "missing", expected: "a list of merges")
+      throw .malformed(file: file, location: places.merges, found: "missing", expected: "a list of merges")
     }
     let byteTokens = ByteAlphabet.scalars.map { vocabulary.id(of: String(Character($0))) ?? -1 }
     if let fallback, let byte = byteTokens.firstIndex(of: -1) {
@@ -146,7 +170,7 @@ struct BytePairModelReader {
   ) throws(TokenizerError) -> TokenID {
     if let id = vocabulary.id(ofUTF8: text) { return id }
     throw .malformed(
-      file: file, location: "model.merges[\(rank)]",
+      file: file, location: "\(places.merges)[\(rank)]",
       found: "about '\(String(decoding: text, as: UTF8.self))', which is not in the vocabulary",
       expected: "parts and a result that are")
   }

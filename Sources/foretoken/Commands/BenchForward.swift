@@ -17,7 +17,7 @@ struct BenchForward: ParsableCommand {
       the rounds, and the spread is half the distance between the quartiles.
       """)
 
-  @Option(name: [.short, .long], help: "A model directory, or ORG/NAME in the Hugging Face cache.")
+  @Option(name: [.short, .long], help: "A model directory, a GGUF file, or ORG/NAME in the Hugging Face cache.")
   var model: String?
 
   @Option(
@@ -25,8 +25,9 @@ struct BenchForward: ParsableCommand {
     transform: Self.shape(named:))
   var shape: ModelShape?
 
-  @Option(help: "Weights in memory: none (bf16), int8 or int4.")
-  var quantization = Quantization.none
+  @Option(
+    help: "Weights in memory: none (bf16), int8 or int4 (default: none; for a quantised GGUF file what comes nearest).")
+  var quantization: Quantization?
 
   @Option(parsing: .upToNextOption, help: "Rows of passes that want logits for every row.")
   var rows = [1, 2, 3, 4, 5, 6, 8, 12, 16, 32]
@@ -83,8 +84,9 @@ struct BenchForward: ParsableCommand {
   }
 
   func run() throws {
+    let (source, nearest) = try source()
     let benchmark = ForwardBenchmark(
-      try source(), format: quantization.format,
+      source, format: quantization?.format ?? nearest,
       plan: ForwardBenchmark.Plan(
         rows: rows, prefills: prefill.filter { $0 > 0 }, contexts: context, repetitions: repetitions,
         chunk: maxNumBatchedTokens),
@@ -98,11 +100,14 @@ struct BenchForward: ParsableCommand {
     if json { try emitJSON(report) } else { emit(BenchForwardText(report).rendered) }
   }
 
-  private func source() throws -> ForwardBenchmark.Source {
-    if let shape { return .shape(shape) }
+  /// The weights, and the format for them unless one is asked for.
+  private func source() throws -> (ForwardBenchmark.Source, nearest: WeightFormat) {
+    if let shape { return (.shape(shape), .bfloat16) }
     let path = try HubCache().locate(model ?? "")
-    return .checkpoint(
-      try Checkpoint(directory: path), try ModelConfiguration(directory: path),
-      name: URL(fileURLWithPath: path).lastPathComponent)
+    let checkpoint = try Checkpoint(directory: path)
+    let name = URL(fileURLWithPath: path).lastPathComponent
+    return (
+      .checkpoint(checkpoint, try ModelConfiguration(directory: path), name: name), checkpoint.nearestFormat
+    )
   }
 }

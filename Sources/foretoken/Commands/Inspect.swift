@@ -5,12 +5,12 @@ internal import Speculation
 internal import Tensor
 internal import Tokenization
 
-/// `foretoken inspect`: what a model directory holds, and what it would take to run it.
+/// `foretoken inspect`: what a model's files hold, and what it would take to run it.
 struct Inspect: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Show a model's architecture, size, tokenizer, and what of it is unsupported.")
 
-  @Argument(help: "A model directory, or ORG/NAME in the Hugging Face cache.")
+  @Argument(help: "A model directory, a GGUF file, or ORG/NAME in the Hugging Face cache.")
   var model: String
 
   @Flag(help: "Print JSON.")
@@ -27,9 +27,14 @@ struct Inspect: ParsableCommand {
     var architecture: [String: String] = [:]
     var parameters: [String: Int] = [:]
     var bytes_on_disk: [String: Int] = [:]
+    var tensors: [String: Int] = [:]
     var memory_bytes: [String: Int] = [:]
+    /// What `--quantization` is unless it is given.
+    var default_quantization: String?
     var kv_cache_bytes_per_token: Int?
     var tokenizer: Tokenizer?
+    /// A GGUF file's keys with their values, lists by their sizes.
+    var metadata: [String: String]?
     /// Why the model, or a part of it, cannot be run.
     var unsupported: [String] = []
   }
@@ -38,7 +43,7 @@ struct Inspect: ParsableCommand {
     let path = try HubCache().locate(model)
     var report = Report(path: path)
     var configuration: ModelConfiguration?
-    var lines: [(String, String)] = [("directory", path)]
+    var lines: [(String, String)] = [(GGUFFile.isNamed(path) ? "file" : "directory", path)]
     // Each part is looked at on its own, so that one problem does not hide the others.
     func attempt(_ body: () throws -> Void) {
       do { try body() } catch { report.unsupported.append("\(error)") }
@@ -55,6 +60,8 @@ struct Inspect: ParsableCommand {
       let summary = ModelSummary(configuration: configuration, checkpoint: checkpoint)
       report.parameters = summary.parameters
       report.bytes_on_disk = summary.bytesOnDisk
+      report.tensors = checkpoint.countByType
+      report.default_quantization = Quantization(checkpoint.nearestFormat).rawValue
       report.memory_bytes = Dictionary(
         uniqueKeysWithValues: summary.memoryByFormat.map { (Self.flag($0.key), $0.value) })
       report.kv_cache_bytes_per_token = summary.keyValueBytesPerToken
@@ -64,12 +71,17 @@ struct Inspect: ParsableCommand {
       lines.append(
         (
           "on disk",
-          summary.bytesOnDisk.sorted { $0.key < $1.key }.map { "\($0.key) \(readable(bytes: $0.value))" }.joined(
-            separator: ", ")
+          summary.bytesOnDisk.sorted { $0.key < $1.key }.map { type, bytes in
+            "\(type) \(readable(bytes: bytes)) in \(report.tensors[type, default: 0]) tensors"
+          }.joined(separator: ", ")
         ))
       for format in WeightFormat.allCases {
         lines.append(
-          ("memory as \(Self.flag(format))", summary.memoryByFormat[format].map { readable(bytes: $0) } ?? "–"))
+          (
+            "memory as \(Self.flag(format))",
+            (summary.memoryByFormat[format].map { readable(bytes: $0) } ?? "–")
+              + (format == checkpoint.nearestFormat ? " (default)" : "")
+          ))
       }
       lines.append(("KV cache", "\(readable(bytes: summary.keyValueBytesPerToken)) per token"))
     }
@@ -83,6 +95,13 @@ struct Inspect: ParsableCommand {
       lines.append(("end of text", directory.endOfTextTokens.sorted().map { "\($0)" }.joined(separator: ", ")))
       lines.append(("chat template", hasTemplate ? "yes" : "none"))
       if hasTemplate { attempt { _ = try directory.chatTemplate() } }
+    }
+    if GGUFFile.isNamed(path) {
+      attempt {
+        let metadata = try GGUFFile(path: path).metadata
+        report.metadata = Dictionary(uniqueKeysWithValues: metadata.keys.map { ($0, metadata[$0]?.description ?? "") })
+        lines += metadata.keys.map { ($0, Self.shortened(metadata[$0]?.description ?? "")) }
+      }
     }
     report.unsupported = report.unsupported.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
     if json {
@@ -98,19 +117,31 @@ struct Inspect: ParsableCommand {
     if !report.unsupported.isEmpty { throw ExitCode.failure }
   }
 
-  private static func flag(_ format: WeightFormat) -> String { format == .bfloat16 ? "bf16" : format.rawValue }
+  private static func flag(_ format: WeightFormat) -> String { Quantization(format).name }
+
+  /// The text in one line of at most 80 characters.
+  private static func shortened(_ text: String) -> String {
+    let line = text.split(whereSeparator: \.isNewline).joined(separator: " ")
+    return line.count > 80 ? line.prefix(79) + "…" : line
+  }
+
   private static func millions(_ count: Int) -> String { String(format: "%.2f M", Double(count) / 1e6) }
 }
 
 extension ModelConfiguration {
-  /// The architecture in words, by `config.json`'s keys.
+  /// The architecture in words, by the keys of `config.json`.
   fileprivate var facts: [String: String] {
     [
       "architecture": architecture.rawValue, "hidden_size": "\(hiddenSize)", "num_hidden_layers": "\(layerCount)",
       "num_attention_heads": "\(headCount)", "num_key_value_heads": "\(kvHeadCount)", "head_dim": "\(headSize)",
       "intermediate_size": "\(intermediateSize)", "vocab_size": "\(vocabularySize)",
       "max_position_embeddings": "\(maximumPosition)", "tie_word_embeddings": "\(tiesWordEmbeddings)",
-      "rope": "base \(rotary.base), scaling \(rotary.scaling)",
+      "rope": "base \(rotary.base), \(scaling)",
     ]
+  }
+
+  private var scaling: String {
+    guard case .factors(let factors) = rotary.scaling else { return "scaling \(rotary.scaling)" }
+    return "frequencies divided by \(factors.min() ?? 1) to \(factors.max() ?? 1)"
   }
 }

@@ -13,7 +13,7 @@ struct Perplexity: ParsableCommand {
       the loss against bf16.
       """)
 
-  @Option(name: [.short, .long], help: "A model directory, or ORG/NAME in the Hugging Face cache.")
+  @Option(name: [.short, .long], help: "A model directory, a GGUF file, or ORG/NAME in the Hugging Face cache.")
   var model: String
 
   @Argument(help: "A text file.")

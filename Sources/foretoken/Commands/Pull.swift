@@ -12,7 +12,7 @@ struct Pull: AsyncParsableCommand {
       gives access to gated models, HF_ENDPOINT names another hub.
       """)
 
-  @Argument(help: "The model, as ORG/NAME.")
+  @Argument(help: "The model, as ORG/NAME; ORG/NAME:Q4_K_M for the GGUF files with that in their names.")
   var model: String
 
   @Option(help: "Branch, tag or commit.")
@@ -28,8 +28,10 @@ struct Pull: AsyncParsableCommand {
 
   func run() async throws {
     let bar = Mutex(ProgressBar())
+    let reference = ModelReference(model)
     let directory = try await HubClient().pull(
-      model, revision: revision, selection: FileSelection(included: include, excluded: exclude)
+      reference.model, revision: revision,
+      selection: FileSelection(included: include, excluded: exclude, quantization: reference.quantization)
     ) { progress in
       bar.withLock {
         $0.update(

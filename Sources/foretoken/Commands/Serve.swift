@@ -15,7 +15,7 @@ struct Serve: AsyncParsableCommand {
       Example: foretoken serve Models/foretoken-reference-target --draft-model Models/foretoken-reference-draft
       """)
 
-  @Argument(help: "Target: a model directory, or ORG/NAME in the Hugging Face cache.")
+  @Argument(help: "Target: a model directory, a GGUF file, or ORG/NAME in the Hugging Face cache.")
   var target: String?
 
   @Option(name: [.short, .long], help: "The target, for the environment and the configuration file.")

@@ -1,6 +1,6 @@
 internal import ArgumentParser
 internal import Foundation
-internal import ModelFiles
+internal import Speculation
 internal import Tokenization
 
 /// `foretoken tokenize`: text to token ids, and back.
@@ -9,7 +9,7 @@ struct Tokenize: ParsableCommand {
     abstract: "Show the tokens of a text, or the text of token ids.",
     discussion: "Text comes from the argument, or from standard input.")
 
-  @Option(name: [.short, .long], help: "A model directory, or ORG/NAME in the Hugging Face cache.")
+  @Option(name: [.short, .long], help: "A model directory, a GGUF file, or ORG/NAME in the Hugging Face cache.")
   var model: String
 
   @Argument(help: "The text; with --decode, token ids separated by spaces or commas.")
@@ -28,7 +28,7 @@ struct Tokenize: ParsableCommand {
   var benchmark = false
 
   func run() throws {
-    let tokenizer = try Tokenizer(directory: try HubCache().locate(model))
+    let tokenizer = try ModelDirectory.tokenizer(of: model)
     let input = text ?? String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self)
     if decode {
       let output = tokenizer.decode(try Self.ids(in: input))

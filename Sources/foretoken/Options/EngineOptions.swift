@@ -9,7 +9,8 @@ internal import Transformer
 
 /// Flags that say what to load. Names are vLLM's.
 struct EngineOptions: ParsableArguments {
-  @Option(name: [.short, .long], help: "Target: a model directory, or ORG/NAME in the Hugging Face cache.")
+  @Option(
+    name: [.short, .long], help: "Target: a model directory, a GGUF file, or ORG/NAME in the Hugging Face cache.")
   var model: String
 
   @OptionGroup(title: "Speculation") var speculation: SpeculationOptions
@@ -62,8 +63,12 @@ struct SpeculationOptions: ParsableArguments {
 
 /// Flags about formats, sizes and threads.
 struct ResourceOptions: ParsableArguments {
-  @Option(help: "Weights in memory: none (bf16), int8 or int4; converted while loading.")
-  var quantization = Quantization.none
+  @Option(
+    help: """
+      Weights in memory: none (bf16), int8 or int4; converted while loading (default: none; for a quantised GGUF file \
+      what comes nearest to it).
+      """)
+  var quantization: Quantization?
 
   @Option(help: "Longest sequence, prompt and answer together (default: the model's limit, at most 4096).")
   var maxModelLen: Int?
@@ -91,7 +96,7 @@ struct ResourceOptions: ParsableArguments {
   func configuration(for model: String) -> EngineConfiguration {
     var configuration = EngineConfiguration(model: model)
     if weightCache { configuration.weightCache = WeightCache(folder: WeightCache.defaultFolder) { note($0) } }
-    configuration.format = quantization.format
+    configuration.format = quantization?.format
     configuration.maximumLength = maxModelLen
     configuration.rows = maxNumBatchedTokens
     configuration.cacheBytes = kvCacheMemoryBytes

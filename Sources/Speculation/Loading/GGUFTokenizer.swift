@@ -1,0 +1,57 @@
+internal import ModelFiles
+internal import Tokenization
+
+extension Tokenizer {
+  /// Reads the keys `tokenizer.…` of a GGUF file.
+  ///
+  /// - Throws: `ModelFileError` or `TokenizerError` that names the key, what it holds and what was expected.
+  init(_ file: GGUFFile) throws {
+    let metadata = file.metadata
+    func list<Element>(_ key: String, _ value: [Element]?) throws -> [Element] {
+      guard let value else { throw ModelFileError(file.path, "lacks the key '\(key)'") }
+      return value
+    }
+    let model = try metadata.string("tokenizer.ggml.model")
+    guard model == "gpt2" else {
+      throw ModelFileError(
+        file.path,
+        "unsupported: tokenizer.ggml.model is \(model.map { "'\($0)'" } ?? "missing"); only 'gpt2' (byte-level BPE), which Qwen and Llama 3 have"
+      )
+    }
+    guard let preTokenizer = try metadata.string("tokenizer.ggml.pre") else {
+      throw ModelFileError(
+        file.path, "lacks the key 'tokenizer.ggml.pre', as files of before May 2024 do; convert the model anew")
+    }
+    let tokens = try list("tokenizer.ggml.tokens", metadata.strings("tokenizer.ggml.tokens"))
+    let types = try metadata.integers("tokenizer.ggml.token_type")
+    var lists = TokenLists(
+      tokens: tokens,
+      kinds: try types.map { try $0.map { try Self.kind($0, in: file) } } ?? tokens.map { _ in .normal },
+      merges: try list("tokenizer.ggml.merges", metadata.strings("tokenizer.ggml.merges")),
+      preTokenizer: preTokenizer)
+    // Older converters call the filling user-defined.
+    for (id, text) in tokens.enumerated()
+    where lists.kinds.indices.contains(id) && lists.kinds[id] == .userDefined && text == Array("[PAD\(id)]".utf8) {
+      lists.kinds[id] = .unused
+    }
+    func token(_ key: String) throws -> TokenID? { try metadata.token(key).map { TokenID(truncatingIfNeeded: $0) } }
+    lists.beginOfText = try token("tokenizer.ggml.bos_token_id")
+    lists.endOfText = try token("tokenizer.ggml.eos_token_id")
+    lists.addsBeginOfText = try metadata.boolean("tokenizer.ggml.add_bos_token")
+    lists.addsEndOfText = try metadata.boolean("tokenizer.ggml.add_eos_token")
+    lists.chatTemplate = try metadata.string("tokenizer.chat_template")
+    try self.init(lists, file: file.path)
+  }
+
+  /// The meaning of a number in `tokenizer.ggml.token_type`.
+  private static func kind(_ type: Int, in file: GGUFFile) throws -> TokenLists.Kind {
+    switch type {
+    case 1, 2, 6: .normal
+    case 3: .control
+    case 4: .userDefined
+    case 5: .unused
+    default:
+      throw ModelFileError(file.path, "tokenizer.ggml.token_type holds \(type); expected 1 to 6")
+    }
+  }
+}

@@ -1,0 +1,72 @@
+import Foundation
+import Tensor
+import TestSupport
+import Testing
+
+/// Q4_0 blocks become four-bit panels as they are.
+@Suite struct FourBitBlockTests {
+  @Test("every weight of a Q4_0 tensor is what it was, on every instruction set")
+  func takenOver() throws {
+    let (rows, columns) = (37, 96)
+    var generator = SeededGenerator(seed: 8)
+    var data = Data()
+    for _ in 0..<rows * columns / 32 {
+      // Scales of either sign, and codes whose best scale would be another: -8 and 7 are rare.
+      let scale = Float16(Float.random(in: -0.2...0.2, using: &generator))
+      for byte in [scale.bitPattern & 0xFF, scale.bitPattern >> 8] { data.append(UInt8(byte)) }
+      for _ in 0..<16 { data.append(UInt8.random(in: 0...255, using: &generator) & 0x77 | 0x11) }
+    }
+    let directory = try TemporaryDirectory()
+    try directory.write(data, to: "q4_0")
+    let file = try MappedFile(path: directory.path + "/q4_0")
+    let tensor = try #require(
+      TensorView(name: "w", elementType: .q4_0, shape: [rows, columns], byteRange: 0..<data.count, file: file))
+    let pool = WorkerPool(threadCount: 2)
+    let matrix = try PackedMatrix(stacking: [tensor], format: .int4, pool: pool)
+    let weights = tensor.floats()
+    #expect(Set(weights).count > 100)
+    for set in InstructionSet.available {
+      let operations = try TensorOperations(pool: pool, instructionSet: set, rowCapacity: 1, columnCapacity: 128)
+      let (x, output) = (
+        try Activations(rowCapacity: 1, columns: columns), try Activations(rowCapacity: 1, columns: rows)
+      )
+      for column in 0..<columns {
+        // 127 is 127 times one, so that the activation is not rounded either.
+        x.setRow(0, to: (0..<columns).map { $0 == column ? 127 : 0 })
+        operations.linear(x, rowCount: 1, weight: matrix, into: output)
+        let found = output.row(0)
+        for row in 0..<rows { #expect(found[row] == 127 * weights[row * columns + column]) }
+      }
+    }
+  }
+
+  @Test("rows are of whole blocks, whole heads are turned, and elements lie where they should")
+  func views() throws {
+    let directory = try TemporaryDirectory()
+    let values = (0..<24).map { Float($0) }
+    try directory.write(GGUFWriter.encoded(values, as: .float32), to: "t")
+    let file = try MappedFile(path: directory.path + "/t")
+    func view(_ type: ElementType, _ shape: [Int], _ bytes: Int, _ order: TensorView.RowOrder = .natural) -> TensorView?
+    {
+      TensorView(name: "t", elementType: type, shape: shape, byteRange: 0..<bytes, file: file, rowOrder: order)
+    }
+    #expect(view(.q4_0, [2, 32], 36) != nil)
+    #expect(view(.q4_0, [4, 16], 36) == nil)
+    #expect(view(.q4_0, [], 18) == nil)
+    #expect(view(.q6_K, [1, 128], 105) == nil)
+    #expect(view(.float32, [8, 3], 96, .pairedHalves(headSize: 3)) == nil)
+    #expect(view(.float32, [6, 4], 96, .pairedHalves(headSize: 4)) == nil)
+    // Two heads of four rows: the file has rows 0, 2, 1, 3 of each.
+    let turned = try #require(view(.float32, [8, 3], 96, .pairedHalves(headSize: 4)))
+    let rows = [0, 2, 1, 3, 4, 6, 5, 7].flatMap { row in (0..<3).map { Float(row * 3 + $0) } }
+    #expect(turned.floats() == rows)
+    #expect(turned.floats(in: 3..<9) == Array(rows[3..<9]))
+    let pool = WorkerPool(threadCount: 1)
+    let matrix = try PackedMatrix(stacking: [turned], format: .bfloat16, pool: pool)
+    let operations = try TensorOperations(pool: pool, rowCapacity: 1, columnCapacity: 64)
+    let (x, output) = (try Activations(rowCapacity: 1, columns: 3), try Activations(rowCapacity: 1, columns: 8))
+    x.setRow(0, to: [1, 0, 0])
+    operations.linear(x, rowCount: 1, weight: matrix, into: output)
+    #expect(output.row(0) == stride(from: 0, to: 24, by: 3).map { rows[$0] })
+  }
+}
