@@ -3,6 +3,7 @@ internal import Foundation
 internal import Logging
 internal import OpenAIServer
 internal import Speculation
+internal import Transformer
 
 /// `foretoken serve`: the HTTP server.
 struct Serve: AsyncParsableCommand {
