@@ -2,14 +2,14 @@ internal import Foundation
 internal import Yams
 
 /// Reads what is to be checked: a folder with YAML files, or one file.
-enum ManifestReader {
-  struct Document {
+package enum ManifestReader {
+  package struct Document {
     let file: String
-    let value: Value
+    package let value: Value
 
     var apiVersion: String { value["apiVersion"]?.text ?? "" }
-    var kind: String { value["kind"]?.text ?? "" }
-    var name: String { value["metadata", "name"]?.text ?? "?" }
+    package var kind: String { value["kind"]?.text ?? "" }
+    package var name: String { value["metadata", "name"]?.text ?? "?" }
   }
 
   /// No manifest comes near this.
@@ -41,7 +41,7 @@ enum ManifestReader {
     return try documents(text: text, shown: shown)
   }
 
-  static func documents(text: String, shown: String) throws(DeploymentError) -> [Document] {
+  package static func documents(text: String, shown: String) throws(DeploymentError) -> [Document] {
     let nodes: [Node]
     do { nodes = Array(try Yams.compose_all(yaml: text)) } catch {
       throw DeploymentError("'\(shown)' is not YAML: \(error)")

@@ -31,7 +31,8 @@ struct SchemaStore {
         $0.hasSuffix("-local-strict") || $0.hasSuffix("-standalone-strict")
       }.sorted()
       throw DeploymentError(
-        "'\(directory)' has no schemas of Kubernetes \(version); it has \(known.isEmpty ? "none at all" : known.joined(separator: ", "))")
+        "'\(directory)' has no schemas of Kubernetes \(version); it has \(known.isEmpty ? "none at all" : known.joined(separator: ", "))"
+      )
     }
     self.folder = folder
     self.version = version

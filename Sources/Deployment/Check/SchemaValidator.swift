@@ -3,9 +3,9 @@
 /// It knows the keywords that occur there: `type`, `properties`, `required`, `additionalProperties`, `items`, `enum`,
 /// `pattern`, bounds on numbers, lengths and counts, `oneOf`, `anyOf`, `allOf`, `$ref`, and Kubernetes' own
 /// `x-kubernetes-int-or-string` and `x-kubernetes-preserve-unknown-fields`. CEL rules are not evaluated.
-struct SchemaValidator {
+package struct SchemaValidator {
   /// A place that does not fit.
-  struct Mismatch: Equatable {
+  package struct Mismatch: Sendable, Equatable {
     let path: String
     let found: String
     let expected: String
@@ -16,7 +16,12 @@ struct SchemaValidator {
   /// Whether fields that a schema does not name are mistakes. A cluster drops them silently; here they are typing errors.
   let isStrict: Bool
 
-  func mismatches(of value: Value, with schema: Value) -> [Mismatch] { check(value, schema, "", 0) }
+  package init(definitions: [String: Value], isStrict: Bool) {
+    self.definitions = definitions
+    self.isStrict = isStrict
+  }
+
+  package func mismatches(of value: Value, with schema: Value) -> [Mismatch] { check(value, schema, "", 0) }
 
   private func check(_ value: Value, _ schema: Value, _ path: String, _ depth: Int) -> [Mismatch] {
     guard depth < 100 else { return [] }
@@ -53,7 +58,8 @@ struct SchemaValidator {
       types.isEmpty || types.contains(value.typeName) || (value.typeName == "integer" && types.contains("number"))
       || (value == .null && schema["nullable"]?.truth == true)
     return fits
-      ? [] : [Mismatch(path: path, found: value.shown, expected: types.filter { $0 != "null" }.joined(separator: " or "))]
+      ? []
+      : [Mismatch(path: path, found: value.shown, expected: types.filter { $0 != "null" }.joined(separator: " or "))]
   }
 
   private func checkObject(

@@ -1,8 +1,8 @@
-internal import Foundation
+package import Foundation
 internal import Yams
 
 /// A value of a YAML or JSON document.
-indirect enum Value: Equatable {
+package indirect enum Value: Sendable, Equatable {
   case null
   case bool(Bool)
   case integer(Int)
@@ -50,25 +50,25 @@ indirect enum Value: Equatable {
   }
 
   /// Reads JSON.
-  static func json(_ data: Data, name: String) throws(DeploymentError) -> Value {
+  package static func json(_ data: Data, name: String) throws(DeploymentError) -> Value {
     do { return try JSONDecoder().decode(Value.self, from: data) } catch {
       throw DeploymentError("'\(name)' is not JSON")
     }
   }
 
   /// The value at a path of keys.
-  subscript(path: String...) -> Value? {
+  package subscript(path: String...) -> Value? {
     path.reduce(Optional(self)) { value, key in value?.members?[key] }
   }
 
-  var members: [String: Value]? { if case .object(let members) = self { members } else { nil } }
-  var elements: [Value] { if case .array(let elements) = self { elements } else { [] } }
-  var text: String? { if case .string(let text) = self { text } else { nil } }
-  var int: Int? { if case .integer(let number) = self { number } else { nil } }
-  var truth: Bool? { if case .bool(let truth) = self { truth } else { nil } }
+  package var members: [String: Value]? { if case .object(let members) = self { members } else { nil } }
+  package var elements: [Value] { if case .array(let elements) = self { elements } else { [] } }
+  package var text: String? { if case .string(let text) = self { text } else { nil } }
+  package var int: Int? { if case .integer(let number) = self { number } else { nil } }
+  package var truth: Bool? { if case .bool(let truth) = self { truth } else { nil } }
 
   /// As found, for messages; long texts are cut.
-  var shown: String {
+  package var shown: String {
     switch self {
     case .null: "null"
     case .bool(let truth): "\(truth)"
@@ -95,7 +95,7 @@ indirect enum Value: Equatable {
 }
 
 extension Value: Decodable {
-  init(from decoder: any Decoder) throws {
+  package init(from decoder: any Decoder) throws {
     let container = try decoder.singleValueContainer()
     if container.decodeNil() {
       self = .null

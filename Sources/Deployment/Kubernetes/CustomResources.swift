@@ -4,7 +4,7 @@
 ///
 /// The shapes differ: `v1` puts what is asked for under `exactly`.
 /// https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/
-struct ClaimTemplateSpec: Codable, Sendable, Equatable {
+package struct ClaimTemplateSpec: Codable, Sendable, Equatable {
   struct Claim: Codable, Sendable, Equatable {
     var devices: Devices
   }
@@ -52,7 +52,7 @@ struct ClaimTemplateSpec: Codable, Sendable, Equatable {
 }
 
 /// What machines Karpenter starts: https://karpenter.sh/docs/concepts/nodepools/ (`karpenter.sh/v1`).
-struct NodePoolSpec: Codable, Sendable, Equatable {
+package struct NodePoolSpec: Codable, Sendable, Equatable {
   struct Disruption: Codable, Sendable, Equatable {
     var consolidateAfter: String
     var consolidationPolicy: String
@@ -92,7 +92,7 @@ struct NodePoolSpec: Codable, Sendable, Equatable {
 }
 
 /// How those machines are made: https://karpenter.sh/docs/concepts/nodeclasses/ (`karpenter.k8s.aws/v1`).
-struct NodeClassSpec: Codable, Sendable, Equatable {
+package struct NodeClassSpec: Codable, Sendable, Equatable {
   struct ImageTerm: Codable, Sendable, Equatable {
     var alias: String
   }
@@ -125,7 +125,7 @@ struct NodeClassSpec: Codable, Sendable, Equatable {
 }
 
 /// What Prometheus reads: https://prometheus-operator.dev/docs/api-reference/api/ (`monitoring.coreos.com/v1`).
-struct ServiceMonitorSpec: Codable, Sendable, Equatable {
+package struct ServiceMonitorSpec: Codable, Sendable, Equatable {
   struct Endpoint: Codable, Sendable, Equatable {
     var interval: String
     var path: String
@@ -136,7 +136,7 @@ struct ServiceMonitorSpec: Codable, Sendable, Equatable {
 }
 
 /// Scaling by a query: https://keda.sh/docs/latest/reference/scaledobject-spec/ (`keda.sh/v1alpha1`).
-struct ScaledObjectSpec: Codable, Sendable, Equatable {
+package struct ScaledObjectSpec: Codable, Sendable, Equatable {
   struct Trigger: Codable, Sendable, Equatable {
     var metadata: [String: String]
     var type: String
@@ -150,7 +150,7 @@ struct ScaledObjectSpec: Codable, Sendable, Equatable {
 }
 
 /// A way in: https://gateway-api.sigs.k8s.io/reference/spec/ (`gateway.networking.k8s.io/v1`).
-struct HTTPRouteSpec: Codable, Sendable, Equatable {
+package struct HTTPRouteSpec: Codable, Sendable, Equatable {
   struct Parent: Codable, Sendable, Equatable {
     var name: String
     var namespace: String?
@@ -178,7 +178,7 @@ struct HTTPRouteSpec: Codable, Sendable, Equatable {
 
 /// Servers among which an endpoint picker chooses by their load and caches:
 /// https://gateway-api-inference-extension.sigs.k8s.io/api-types/inferencepool/ (`inference.networking.k8s.io/v1`).
-struct InferencePoolSpec: Codable, Sendable, Equatable {
+package struct InferencePoolSpec: Codable, Sendable, Equatable {
   struct Picker: Codable, Sendable, Equatable {
     var failureMode = "FailOpen"
     var name: String
@@ -196,7 +196,7 @@ package struct Kustomization: Codable, Sendable, Equatable {
   var apiVersion = "kustomize.config.k8s.io/v1beta1"
   var kind = "Kustomization"
   var namespace: String?
-  var resources: [String]
+  package var resources: [String]
 }
 
 /// `Chart.yaml`: https://helm.sh/docs/topics/charts/

@@ -10,7 +10,7 @@ package protocol KubernetesObject: Codable, Sendable, Equatable {
 
 /// What every object says of itself.
 package struct ObjectMeta: Codable, Sendable, Equatable {
-  var name: String
+  package var name: String
   var namespace: String?
   var labels: [String: String]?
   var annotations: [String: String]?
@@ -42,13 +42,13 @@ package struct ConfigMap: KubernetesObject {
 }
 
 /// Selects objects by their labels.
-struct LabelSelector: Codable, Sendable, Equatable {
+package struct LabelSelector: Codable, Sendable, Equatable {
   var matchLabels: [String: String]
 }
 
 // MARK: Workloads
 
-struct DeploymentSpec: Codable, Sendable, Equatable {
+package struct DeploymentSpec: Codable, Sendable, Equatable {
   struct Strategy: Codable, Sendable, Equatable {
     struct RollingUpdate: Codable, Sendable, Equatable {
       var maxSurge: Int
@@ -64,14 +64,14 @@ struct DeploymentSpec: Codable, Sendable, Equatable {
   var template: PodTemplate
 }
 
-struct JobSpec: Codable, Sendable, Equatable {
+package struct JobSpec: Codable, Sendable, Equatable {
   var backoffLimit: Int
   var activeDeadlineSeconds: Int
   var ttlSecondsAfterFinished: Int
   var template: PodTemplate
 }
 
-struct PodTemplate: Codable, Sendable, Equatable {
+package struct PodTemplate: Codable, Sendable, Equatable {
   struct Metadata: Codable, Sendable, Equatable {
     var labels: [String: String]
   }
@@ -79,7 +79,7 @@ struct PodTemplate: Codable, Sendable, Equatable {
   var spec: PodSpec
 }
 
-struct PodSpec: Codable, Sendable, Equatable {
+package struct PodSpec: Codable, Sendable, Equatable {
   struct SecurityContext: Codable, Sendable, Equatable {
     var fsGroup = 10001
     var runAsGroup = 10001
@@ -117,7 +117,7 @@ struct PodSpec: Codable, Sendable, Equatable {
   var volumes: [Volume]?
 }
 
-struct Volume: Codable, Sendable, Equatable {
+package struct Volume: Codable, Sendable, Equatable {
   struct EmptyDirectory: Codable, Sendable, Equatable {
     var medium: String?
     var sizeLimit: String?
@@ -136,7 +136,7 @@ struct Volume: Codable, Sendable, Equatable {
   var persistentVolumeClaim: ClaimSource?
 }
 
-struct Container: Codable, Sendable, Equatable {
+package struct Container: Codable, Sendable, Equatable {
   struct SecurityContext: Codable, Sendable, Equatable {
     var allowPrivilegeEscalation = false
     var capabilities = ["drop": ["ALL"]]
@@ -181,7 +181,7 @@ struct Container: Codable, Sendable, Equatable {
   var workingDir: String?
 }
 
-struct EnvironmentVariable: Codable, Sendable, Equatable {
+package struct EnvironmentVariable: Codable, Sendable, Equatable {
   struct Source: Codable, Sendable, Equatable {
     struct SecretKey: Codable, Sendable, Equatable {
       var name: String
@@ -205,7 +205,7 @@ struct EnvironmentVariable: Codable, Sendable, Equatable {
   }
 }
 
-struct Probe: Codable, Sendable, Equatable {
+package struct Probe: Codable, Sendable, Equatable {
   struct HTTPGet: Codable, Sendable, Equatable {
     var path: String
     var port: String
@@ -218,7 +218,7 @@ struct Probe: Codable, Sendable, Equatable {
 
 // MARK: Network, storage, disruption, scaling
 
-struct ServiceSpec: Codable, Sendable, Equatable {
+package struct ServiceSpec: Codable, Sendable, Equatable {
   struct Port: Codable, Sendable, Equatable {
     var name: String
     var port: Int
@@ -229,12 +229,12 @@ struct ServiceSpec: Codable, Sendable, Equatable {
   var type = "ClusterIP"
 }
 
-struct DisruptionBudgetSpec: Codable, Sendable, Equatable {
+package struct DisruptionBudgetSpec: Codable, Sendable, Equatable {
   var maxUnavailable: Int
   var selector: LabelSelector
 }
 
-struct VolumeClaimSpec: Codable, Sendable, Equatable {
+package struct VolumeClaimSpec: Codable, Sendable, Equatable {
   struct Resources: Codable, Sendable, Equatable {
     var requests: [String: String]
   }
@@ -243,7 +243,7 @@ struct VolumeClaimSpec: Codable, Sendable, Equatable {
   var storageClassName: String
 }
 
-struct NetworkPolicySpec: Codable, Sendable, Equatable {
+package struct NetworkPolicySpec: Codable, Sendable, Equatable {
   struct Peer: Codable, Sendable, Equatable {
     struct Block: Codable, Sendable, Equatable {
       var cidr: String
@@ -271,7 +271,7 @@ struct NetworkPolicySpec: Codable, Sendable, Equatable {
   var egress: [Egress]?
 }
 
-struct AutoscalerSpec: Codable, Sendable, Equatable {
+package struct AutoscalerSpec: Codable, Sendable, Equatable {
   struct Target: Codable, Sendable, Equatable {
     var apiVersion = "apps/v1"
     var kind = "Deployment"

@@ -2,8 +2,10 @@ internal import Foundation
 
 /// Whether weights, draft and KV cache fit into the accelerators' memory, core by core.
 struct MemoryBudget {
-  /// Of the memory, what the engine may plan with: vLLM's `gpu_memory_utilization`.
-  static let share = 0.9
+  /// Of a device's memory, what the engine may plan with: vLLM's `gpu_memory_utilization`.
+  static let deviceShare = 0.9
+  /// Of a host's, what a pod asks for; the rest is the machine's own.
+  static let hostShare = 0.8
   /// Compiled programs, buffers of collectives, activations: an assumption, in bytes per core.
   static let reserve = 1.0 * gibibyte
   static let gibibyte = 1_073_741_824.0
@@ -32,7 +34,8 @@ struct MemoryBudget {
   var keyValues: Double { perCore(target.keyValueBytes(tensorParallel: tensorParallel) * tokens) }
   var draftKeyValues: Double { perCore((draft?.keyValueBytes(tensorParallel: tensorParallel) ?? 0) * tokens) }
   var needed: Double { targetWeights + draftWeights + keyValues + draftKeyValues + Self.reserve }
-  var usable: Double { available * Self.share }
+  private var share: Double { instance.devices == 0 ? Self.hostShare : Self.deviceShare }
+  var usable: Double { available * share }
   var fits: Bool { needed <= usable }
 
   var lines: [ArithmeticLine] {
@@ -59,7 +62,7 @@ struct MemoryBudget {
       ArithmeticLine(
         topic: "memory per \(unit)",
         text: """
-          \(parts.joined(separator: " + ")) = \(gib(needed)) of \(gib(usable)) (\(Int(Self.share * 100)) % of \(gib(available)))
+          \(parts.joined(separator: " + ")) = \(gib(needed)) of \(gib(usable)) (\(Int(share * 100)) % of \(gib(available)))
           """),
     ]
   }
@@ -72,7 +75,7 @@ struct MemoryBudget {
     let larger = InstanceType.all.filter {
       $0.accelerator == instance.accelerator && $0.name != instance.name
         && Double(max(1, $0.devices) * max($0.deviceMemory, $0.devices == 0 ? $0.hostMemory : 0)) * Self.gibibyte
-          * Self.share > total
+          * share > total
     }.map(\.name)
     var ways: [String] = []
     if tensorParallel < cores { ways.append("a larger --tensor-parallel-size (up to \(cores))") }

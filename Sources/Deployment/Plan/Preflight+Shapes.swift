@@ -7,7 +7,9 @@ extension Preflight {
   mutating func checkWindow(_ method: SpeculativeMethod?, _ stack: EngineStack) -> Int? {
     for range in request.windowsByBatchSize ?? [] {
       guard range.count == 3, range[0] >= 1, range[1] >= range[0], (0...Self.largestWindow).contains(range[2]) else {
-        refuse("a window by batch size is \(range); expected [first, last, window] with 1 ≤ first ≤ last and window 0 to \(Self.largestWindow)")
+        refuse(
+          "a window by batch size is \(range); expected [first, last, window] with 1 ≤ first ≤ last and window 0 to \(Self.largestWindow)"
+        )
         break
       }
     }
@@ -35,7 +37,9 @@ extension Preflight {
       case (_, .dflash): 15
       default: 5
       }
-    if let standard { line("window", "\(standard) (default): each verification computes \(standard) + 1 rows per sequence") }
+    if let standard {
+      line("window", "\(standard) (default): each verification computes \(standard) + 1 rows per sequence")
+    }
     return standard
   }
 
@@ -92,11 +96,17 @@ extension Preflight {
     }
     let supported = instance.accelerator == .trainium2 && request.kubernetes.minor >= 32
     if request.allocation == .dra, instance.accelerator != .trainium2 {
-      refuse("the Neuron DRA driver publishes Trainium2 devices, not those of \(instance.name); take --device-allocation device-plugin")
+      refuse(
+        "the Neuron DRA driver publishes Trainium2 devices, not those of \(instance.name); take --device-allocation device-plugin"
+      )
     } else if request.allocation == .dra, !supported {
-      refuse("resource.k8s.io/v1beta1 came with Kubernetes 1.32, and --kubernetes-version is \(request.kubernetes); take --device-allocation device-plugin")
+      refuse(
+        "resource.k8s.io/v1beta1 came with Kubernetes 1.32, and --kubernetes-version is \(request.kubernetes); take --device-allocation device-plugin"
+      )
     } else if request.allocation == .dra, request.kubernetes.minor < 34 {
-      note("resource.k8s.io/v1beta1 is rendered for Kubernetes \(request.kubernetes); AWS supports the Neuron DRA driver from 1.34")
+      note(
+        "resource.k8s.io/v1beta1 is rendered for Kubernetes \(request.kubernetes); AWS supports the Neuron DRA driver from 1.34"
+      )
     }
     if let allocation = request.allocation { return allocation }
     return instance.accelerator == .trainium2 && request.kubernetes.minor >= 34 && request.nodes != .karpenter
@@ -119,7 +129,9 @@ extension Preflight {
     text += " = \(all) \(unit); tensor parallel \(parallel) / \(perDevice) per device = \(exact) devices"
     line("devices", text)
     if parallel > all {
-      refuse("--tensor-parallel-size is \(parallel) and \(instance.name) has \(all) \(unit) (\(instance.devices) devices × \(perDevice)); take at most \(all)")
+      refuse(
+        "--tensor-parallel-size is \(parallel) and \(instance.name) has \(all) \(unit) (\(instance.devices) devices × \(perDevice)); take at most \(all)"
+      )
       return instance.devices
     }
     if instance.isNeuron, parallel % perDevice != 0, parallel > perDevice {
@@ -149,15 +161,20 @@ extension Preflight {
         model.heads % $0 == 0 && divides(model.keyValueHeads, $0)
       }
       if pads {
-        line("heads", "\(whose): \(model.heads) query heads are padded to \(parallel); \(parallel - model.heads) cores idle in its attention")
+        line(
+          "heads",
+          "\(whose): \(model.heads) query heads are padded to \(parallel); \(parallel - model.heads) cores idle in its attention"
+        )
         continue
       }
       if model.heads % parallel != 0 {
         refuse(
-          "\(whose) \(model.name) has \(model.heads) query heads, \(model.heads) / \(parallel) leaves \(model.heads % parallel); --tensor-parallel-size may be \(list(suitable))")
+          "\(whose) \(model.name) has \(model.heads) query heads, \(model.heads) / \(parallel) leaves \(model.heads % parallel); --tensor-parallel-size may be \(list(suitable))"
+        )
       } else if !divides(model.keyValueHeads, parallel) {
         refuse(
-          "\(whose) \(model.name) has \(model.keyValueHeads) key/value heads, and neither divides \(parallel) into \(model.keyValueHeads) nor \(model.keyValueHeads) into \(parallel); --tensor-parallel-size may be \(list(suitable))")
+          "\(whose) \(model.name) has \(model.keyValueHeads) key/value heads, and neither divides \(parallel) into \(model.keyValueHeads) nor \(model.keyValueHeads) into \(parallel); --tensor-parallel-size may be \(list(suitable))"
+        )
       } else {
         var text = "\(whose): \(model.heads) query heads / \(parallel) = \(model.heads / parallel) per core; "
         text +=
@@ -180,7 +197,9 @@ extension Preflight {
     let sums = "target \(target.vocabulary) rows, draft \(draft.vocabulary)"
     if let a = target.tokenizer, let b = draft.tokenizer, a != b {
       line("vocabulary", sums + "; tokenizers \(a) and \(b)")
-      refuse("the draft \(draft.name) has another tokenizer than \(target.name) (\(b), \(a)); take a draft of the target's family\(suggestion(target, draft))")
+      refuse(
+        "the draft \(draft.name) has another tokenizer than \(target.name) (\(b), \(a)); take a draft of the target's family\(suggestion(target, draft))"
+      )
     } else if target.vocabulary == draft.vocabulary {
       line("vocabulary", sums + ": equal")
     } else if stack.dialect == .foretoken, target.tokenizer != nil, target.tokenizer == draft.tokenizer {
@@ -188,7 +207,8 @@ extension Preflight {
     } else {
       let difference = abs(target.vocabulary - draft.vocabulary)
       line("vocabulary", sums + ": differ by \(difference)")
-      var text = "the draft \(draft.name) has a vocabulary of \(draft.vocabulary), the target \(target.name) one of \(target.vocabulary); expected equal"
+      var text =
+        "the draft \(draft.name) has a vocabulary of \(draft.vocabulary), the target \(target.name) one of \(target.vocabulary); expected equal"
       if difference < 1024, stack.dialect != .foretoken {
         text += " (vLLM compares vocab_size; if only the padding differs, --engine foretoken compares tokenizers)"
       }
@@ -207,7 +227,8 @@ extension Preflight {
   mutating func checkBuckets(_ stack: EngineStack, length: Int, sequences: Int) -> ([Int], [Int]) {
     guard stack.engine == .vllmNeuron else {
       if request.prefillBuckets != nil || request.sequenceBuckets != nil {
-        refuse("--prefill-buckets and --batch-buckets are for engines that compile shapes; \(stack.description) does not")
+        refuse(
+          "--prefill-buckets and --batch-buckets are for engines that compile shapes; \(stack.description) does not")
       }
       return ([], [])
     }
@@ -217,7 +238,8 @@ extension Preflight {
     check(decoding, "--batch-buckets", limit: sequences, "--max-num-seqs")
     line(
       "compiled shapes",
-      "prefill \(list(prefill)) tokens, decoding \(list(decoding)) sequences: \(prefill.count + decoding.count) programs per model")
+      "prefill \(list(prefill)) tokens, decoding \(list(decoding)) sequences: \(prefill.count + decoding.count) programs per model"
+    )
     return (prefill, decoding)
   }
 
@@ -225,7 +247,9 @@ extension Preflight {
     if buckets.isEmpty || buckets != Array(Set(buckets)).sorted() || buckets[0] < 1 {
       refuse("\(flag) is \(list(buckets)); expected ascending sizes of at least 1")
     } else if buckets.last != limit {
-      refuse("\(flag) ends at \(buckets[buckets.count - 1]) and \(limiting) is \(limit): the largest compiled shape must be \(limit), or longer ones have no program")
+      refuse(
+        "\(flag) ends at \(buckets[buckets.count - 1]) and \(limiting) is \(limit): the largest compiled shape must be \(limit), or longer ones have no program"
+      )
     }
   }
 
@@ -247,19 +271,31 @@ extension Preflight {
     return 2 * (layer * (method == .dflash ? 5 : 1) + 3 * hidden * hidden + 32_000 * hidden)
   }
 
-  mutating func checkPlacement(
-    _ instance: InstanceType, devices: Int, storage: ModelStorage, nodes: NodeProvisioning, allocation: DeviceAllocation
-  ) {
+  /// Machines for all pods.
+  mutating func countMachines(_ instance: InstanceType, devices: Int) -> Int {
     let servers = request.withBaseline ? 2 : 1
     let pods = request.replicas * servers
     let perMachine = devices == 0 ? 1 : max(1, instance.devices / devices)
     let machines = (pods + perMachine - 1) / perMachine
-    line("machines", "\(servers) servers × \(request.replicas) replicas, \(perMachine) per \(instance.name) = \(machines) machine\(machines == 1 ? "" : "s")")
+    line(
+      "machines",
+      "\(counted(servers, "server")) × \(counted(request.replicas, "replica")), \(perMachine) per \(instance.name) = \(counted(machines, "machine"))"
+    )
+    return machines
+  }
+
+  private func counted(_ count: Int, _ what: String) -> String { "\(count) \(what)\(count == 1 ? "" : "s")" }
+
+  mutating func checkPlacement(
+    _ machines: Int, storage: ModelStorage, nodes: NodeProvisioning, allocation: DeviceAllocation
+  ) {
     if !storage.isShared, machines > 1 {
       refuse("--storage pvc is one disk for one machine, and \(machines) are needed; take s3, efs or fsx")
     }
     if allocation == .dra, nodes == .karpenter {
-      note("Karpenter starts no nodes for claims: the pool is static (feature gate StaticCapacity), \(machines) node\(machines == 1 ? "" : "s")")
+      note(
+        "Karpenter starts no nodes for claims: the pool is static (feature gate StaticCapacity), \(counted(machines, "node"))"
+      )
     }
   }
 }

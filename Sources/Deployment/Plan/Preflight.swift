@@ -27,6 +27,11 @@ struct Preflight {
     let instance = try settleInstance()
     let stack = try settleStack(method, instance)
     let window = checkWindow(method, stack)
+    if stack.dialect == .neuronPlugin, !(target.tokenizer ?? "").hasPrefix("Llama") {
+      note(
+        "Neuron's recipes for the plugin (SDK 2.32) cover Llama 3, gpt-oss and Qwen3-VL; there is none for \(target.name)"
+      )
+    }
     let (length, sequences) = checkLengths(target, draft, window: window ?? 0)
     let parallel = settleTensorParallel(target, draft, instance, length: length, sequences: sequences)
     let allocation = settleAllocation(instance)
@@ -39,9 +44,10 @@ struct Preflight {
       tensorParallel: parallel, maximumLength: length, maximumSequences: sequences)
     lines(budget.lines)
     if let problem = budget.problem { refuse(problem) }
-    let storage = settleStorage(target, draft)
+    let machines = countMachines(instance, devices: devices)
+    let storage = settleStorage(target, draft, machines: machines)
     let nodes = request.nodes ?? (allocation == .dra && instance.isNeuron ? .nodeGroup : .karpenter)
-    checkPlacement(instance, devices: devices, storage: storage, nodes: nodes, allocation: allocation)
+    checkPlacement(machines, storage: storage, nodes: nodes, allocation: allocation)
     guard problems.isEmpty else { throw DeploymentRefusal(problems: problems, arithmetic: arithmetic) }
     let share = max(1, instance.devices == 0 ? 1 : instance.devices / max(1, devices))
     return DeploymentPlan(
@@ -53,7 +59,8 @@ struct Preflight {
       instance: instance, tensorParallel: parallel, devices: devices, maximumLength: length,
       maximumSequences: sequences, prefillBuckets: prefill, sequenceBuckets: decoding, storage: storage,
       allocation: allocation, nodes: nodes, image: request.image ?? stack.image,
-      hostMemory: max(4, instance.hostMemory * 8 / 10 / share), processors: max(1, instance.processors * 8 / 10 / share),
+      hostMemory: max(4, instance.hostMemory * 8 / 10 / share),
+      processors: max(1, instance.processors * 8 / 10 / share),
       arithmetic: arithmetic, notes: notes)
   }
 }
@@ -164,7 +171,8 @@ extension Preflight {
     if let version = request.engineVersion {
       guard let stack = all.first(where: { $0.version == version }) else {
         throw DeploymentError(
-          "--engine-version \(version) is not known; of \(request.engine.rawValue) there are \(all.map(\.version).joined(separator: ", "))")
+          "--engine-version \(version) is not known; of \(request.engine.rawValue) there are \(all.map(\.version).joined(separator: ", "))"
+        )
       }
       if let method, !stack.methods.contains(method) {
         refuse(unsupported(method, by: stack))
@@ -178,7 +186,8 @@ extension Preflight {
     if let method {
       if let stack = able.first {
         refuse(
-          "--method \(method.rawValue) needs \(stack.description), which does not run on \(instance.name); take --instance-type trn2.48xlarge")
+          "--method \(method.rawValue) needs \(stack.description), which does not run on \(instance.name); take --instance-type trn2.48xlarge"
+        )
       } else {
         refuse(unsupported(method, by: fallback))
       }
@@ -207,13 +216,16 @@ extension Preflight {
     return versions.isEmpty ? "another engine" : versions.joined(separator: " or ")
   }
 
-  fileprivate mutating func settleStorage(_ target: ServedModel, _ draft: ServedModel?) -> ModelStorage {
-    let storage = request.storage ?? (request.bucket != nil ? .s3 : request.engine == .vllmCUDA ? .emptyDir : .pvc)
+  fileprivate mutating func settleStorage(_ target: ServedModel, _ draft: ServedModel?, machines: Int) -> ModelStorage {
+    let isOnHub = target.isOnHub && draft?.isOnHub ?? true
+    // A disk keeps weights and compiled programs, for one machine.
+    let standard: ModelStorage = request.bucket != nil ? .s3 : machines == 1 || !isOnHub ? .pvc : .emptyDir
+    let storage = request.storage ?? standard
     if storage == .s3, request.bucket == nil { refuse("--storage s3 needs --bucket NAME") }
     if storage != .s3, let bucket = request.bucket {
       refuse("--bucket \(bucket) goes with --storage s3, not with \(storage.rawValue)")
     }
-    if storage == .emptyDir, !(target.isOnHub && draft?.isOnHub ?? true) {
+    if storage == .emptyDir, !isOnHub {
       refuse("a directory's model is on no hub, so --storage emptyDir cannot fetch it; take s3, efs, fsx or pvc")
     }
     return storage

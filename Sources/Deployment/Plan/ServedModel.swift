@@ -85,7 +85,8 @@ package struct ServedModel: Sendable, Equatable {
   }
 
   private init(_ model: ModelConfiguration, name: String, tokenizer: String?) {
-    let isPath = name.hasPrefix("/") || name.hasPrefix(".") || name.split(separator: "/").count != 2
+    let isPath =
+      name.hasPrefix("/") || name.hasPrefix(".") || name.split(separator: "/").count != 2
       || FileManager.default.fileExists(atPath: name)
     self.init(
       name: isPath ? URL(fileURLWithPath: name).lastPathComponent : name, isOnHub: !isPath,
@@ -118,7 +119,7 @@ extension ServedModel {
   /// Names whose sizes need no file.
   package static var knownNames: [String] { table.map(\.name) }
 
-  static func known(_ name: String) -> ServedModel? {
+  package static func known(_ name: String) -> ServedModel? {
     guard !FileManager.default.fileExists(atPath: name) else { return nil }
     return table.first { $0.name == name }
   }

@@ -131,7 +131,8 @@ package struct KubernetesVersion: Sendable, Hashable, Comparable, CustomStringCo
 
   /// Reads `1.34`, `v1.34` or `1.34.2`.
   package init?(_ text: String) {
-    let parts = (text.hasPrefix("v") ? text.dropFirst() : text[...]).split(separator: ".", omittingEmptySubsequences: false)
+    let parts = (text.hasPrefix("v") ? text.dropFirst() : text[...]).split(
+      separator: ".", omittingEmptySubsequences: false)
     guard (2...3).contains(parts.count), parts[0] == "1", let minor = Int(parts[1]), (20...99).contains(minor),
       parts.count == 2 || Int(parts[2]) != nil
     else { return nil }

@@ -37,7 +37,8 @@ package struct TuningChoice: Sendable, Equatable {
       throw DeploymentError("'\(name)' is not a tuning result: expected the JSON that foretoken tune writes")
     }
     guard file.schema == Self.schema else {
-      throw DeploymentError("'\(name)': the schema is \(file.schema.map { "'\($0)'" } ?? "missing"); expected '\(Self.schema)'")
+      throw DeploymentError(
+        "'\(name)': the schema is \(file.schema.map { "'\($0)'" } ?? "missing"); expected '\(Self.schema)'")
     }
     guard let choice = file.choice else { throw DeploymentError("'\(name)' lacks 'choice'") }
     reason = choice.reason ?? ""
@@ -47,7 +48,8 @@ package struct TuningChoice: Sendable, Equatable {
     }
     guard let method = SpeculativeMethod(rawValue: choice.method) else {
       throw DeploymentError(
-        "'\(name)': the method is '\(choice.method)'; expected one of \(SpeculativeMethod.allCases.map(\.rawValue).joined(separator: ", "))")
+        "'\(name)': the method is '\(choice.method)'; expected one of \(SpeculativeMethod.allCases.map(\.rawValue).joined(separator: ", "))"
+      )
     }
     self.method = method
     draft = choice.draft

@@ -38,7 +38,9 @@ package struct Bundle: Sendable, Equatable {
     let parts = Manifest.Part.allCases.filter { part in manifests.contains { $0.part == part } }
     for part in parts {
       let own = manifests.filter { $0.part == part }
-      for manifest in own { files.append(("\(part.rawValue)/\(manifest.file).yaml", try YAMLText.encode(manifest.object))) }
+      for manifest in own {
+        files.append(("\(part.rawValue)/\(manifest.file).yaml", try YAMLText.encode(manifest.object)))
+      }
       files.append(
         (
           "\(part.rawValue)/kustomization.yaml",

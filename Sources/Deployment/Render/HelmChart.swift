@@ -63,8 +63,10 @@ struct HelmChart {
       _ = try open(["metadata", "namespace"], ".Release.Namespace")
     }
     for field in manifest.openFields {
-      let found = try open(field.path, ".Values." + field.value.joined(separator: "."))
-      values.set(field.value, to: found)
+      let value = ".Values." + field.value.joined(separator: ".")
+      let prefix = field.prefix.map { "\"\($0)\"" }.joined(separator: " ")
+      let found = try open(field.path, field.prefix.isEmpty ? value : "(concat (list \(prefix)) \(value))")
+      values.set(field.value, to: found.dropping(field.prefix.count))
     }
     var text = try YAMLText.text(node)
     // What is text must stay text: braces in it are no references.
@@ -101,6 +103,12 @@ struct HelmChart {
 }
 
 extension Node {
+  /// A list without its first elements; anything else as it is.
+  fileprivate func dropping(_ count: Int) -> Node {
+    guard count > 0, case .sequence(let sequence) = self else { return self }
+    return Node(Array(sequence.dropFirst(count)))
+  }
+
   /// Puts `new` in place of what is at `path`, which it returns.
   fileprivate mutating func replace(
     _ path: ArraySlice<OpenField.PathStep>, with new: Node, in manifest: Manifest

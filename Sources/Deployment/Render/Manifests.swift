@@ -32,6 +32,8 @@ package struct OpenField: Sendable, Equatable {
   package let path: [PathStep]
   /// Where it is in `values.yaml`.
   package let value: [String]
+  /// What stands before the value's own elements, in a list.
+  var prefix: [String] = []
 
   package enum PathStep: Sendable, Equatable, ExpressibleByStringLiteral, ExpressibleByIntegerLiteral {
     case key(String)
@@ -62,7 +64,7 @@ package struct ManifestBuilder {
   // MARK: Names
 
   /// `qwen3-32b`, of `Qwen/Qwen3-32B`.
-  var modelSlug: String {
+  package var modelSlug: String {
     let last = plan.target.name.split(separator: "/").last.map(String.init) ?? "model"
     let mapped = last.lowercased().map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "-" }
     let trimmed = String(mapped).split(separator: "-").joined(separator: "-").prefix(40)

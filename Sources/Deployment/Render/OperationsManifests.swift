@@ -54,7 +54,8 @@ extension ManifestBuilder {
       return [
         Manifest(
           .autoscaling, "scaled-object",
-          Object(apiVersion: "keda.sh/v1alpha1", kind: "ScaledObject", metadata: meta(name, "server", name), spec: spec),
+          Object(
+            apiVersion: "keda.sh/v1alpha1", kind: "ScaledObject", metadata: meta(name, "server", name), spec: spec),
           open: limits)
       ]
     case .hpa:

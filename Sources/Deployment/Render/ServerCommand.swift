@@ -8,7 +8,7 @@ package struct ServerCommand: Sendable, Equatable {
   package let program: [String]
   /// What follows.
   package let arguments: [String]
-  let environment: [EnvironmentVariable]
+  package let environment: [EnvironmentVariable]
 
   /// Places in a pod.
   enum Place {
@@ -40,7 +40,7 @@ package struct ServerCommand: Sendable, Equatable {
       flag("dtype", "bfloat16")
       if speculation?.method == .dflash { arguments.append("--no-async-scheduling") }
     case .cuda:
-      flag("gpu-memory-utilization", MemoryBudget.share)
+      flag("gpu-memory-utilization", MemoryBudget.deviceShare)
       flag("dtype", "bfloat16")
     case .foretoken: flag("log-format", "json")
     }
@@ -190,6 +190,7 @@ extension DeploymentPlan {
   /// Where compiled programs are kept between pods.
   func compiledStore(_ variant: Variant) throws -> String {
     let key = try compiledKey(variant)
-    return storage == .s3 ? "s3://\(request.bucket ?? "")/compiled/\(key)" : "\(ServerCommand.Place.models)/compiled/\(key)"
+    return storage == .s3
+      ? "s3://\(request.bucket ?? "")/compiled/\(key)" : "\(ServerCommand.Place.models)/compiled/\(key)"
   }
 }

@@ -16,7 +16,8 @@ extension ManifestBuilder {
       // Accelerators are scarce: a new pod may have no place until an old one has gone.
       strategy: .init(rollingUpdate: .init(maxSurge: 0, maxUnavailable: 1)),
       template: PodTemplate(
-        metadata: .init(labels: labels("server", name)), spec: try pod(variant, containers: [serverContainer(variant)])))
+        metadata: .init(labels: labels("server", name)), spec: try pod(variant, containers: [serverContainer(variant)]))
+    )
     let container: [OpenField.PathStep] = ["spec", "template", "spec", "containers", 0]
     let value = ["servers", variant.rawValue]
     return [
@@ -28,7 +29,7 @@ extension ManifestBuilder {
           OpenField(path: container + ["image"], value: ["image"]),
           OpenField(path: container + ["args"], value: value + ["arguments"]),
           OpenField(path: container + ["resources"], value: ["resources"]),
-        ]),
+        ] + (try openStore(variant))),
       Manifest(
         part, "service",
         Object(
@@ -40,6 +41,17 @@ extension ManifestBuilder {
         Object(
           apiVersion: "policy/v1", kind: "PodDisruptionBudget", metadata: meta(name, "server", name),
           spec: DisruptionBudgetSpec(maxUnavailable: 1, selector: LabelSelector(matchLabels: selector)))),
+    ]
+  }
+
+  /// Where compiled programs are restored from: another command line compiles something else.
+  private func openStore(_ variant: DeploymentPlan.Variant) throws -> [OpenField] {
+    guard plan.compilesAhead else { return [] }
+    let index = try preparation(variant).count - 1
+    return [
+      OpenField(
+        path: ["spec", "template", "spec", "initContainers", .index(index), "args", 1],
+        value: ["servers", variant.rawValue, "compiledStore"])
     ]
   }
 
@@ -110,7 +122,9 @@ extension ManifestBuilder {
       Volume(name: "shm", emptyDir: .init(medium: "Memory", sizeLimit: "\(max(1, plan.hostMemory / 8))Gi")),
       Volume(name: "scripts", configMap: .init(name: scriptsName)),
     ]
-    if plan.storage.isVolume { volumes.append(Volume(name: "models", persistentVolumeClaim: .init(claimName: volumeName))) }
+    if plan.storage.isVolume {
+      volumes.append(Volume(name: "models", persistentVolumeClaim: .init(claimName: volumeName)))
+    }
     return volumes
   }
 
@@ -123,8 +137,7 @@ extension ManifestBuilder {
     let initial = preparation + (work.isEmpty ? [] : containers)
     return PodSpec(
       containers: work.isEmpty ? containers : work, initContainers: initial.isEmpty ? nil : initial,
-      nodeSelector: plan.nodes == .karpenter
-        ? ["foretoken.dev/pool": poolName] : ["node.kubernetes.io/instance-type": plan.instance.name],
+      nodeSelector: machineSelector,
       resourceClaims: plan.allocation == .dra
         ? [.init(name: "neurons", resourceClaimTemplateName: claimTemplateName)] : nil,
       restartPolicy: restart, serviceAccountName: accountName, terminationGracePeriodSeconds: restart == nil ? 120 : 30,
@@ -134,6 +147,12 @@ extension ManifestBuilder {
           .init(labelSelector: LabelSelector(matchLabels: selector("server", name(variant))), topologyKey: $0)
         } : nil,
       volumes: volumes)
+  }
+
+  /// Selects the machines with devices.
+  private var machineSelector: [String: String] {
+    plan.nodes == .karpenter
+      ? ["foretoken.dev/pool": poolName] : ["node.kubernetes.io/instance-type": plan.instance.name]
   }
 
   /// What brings weights and compiled programs to the node.
@@ -201,7 +220,14 @@ extension ManifestBuilder {
     return Manifest(
       variant == .speculative ? .compileSpeculative : .compileBaseline, "job",
       Object(apiVersion: "batch/v1", kind: "Job", metadata: meta(name, "compile", name), spec: spec),
-      open: [OpenField(path: container + ["image"], value: ["image"])])
+      open: [
+        OpenField(path: container + ["image"], value: ["image"]),
+        OpenField(
+          path: container + ["args"], value: ["servers", variant.rawValue, "arguments"], prefix: command.program),
+        OpenField(
+          path: ["spec", "template", "spec", "containers", 0, "args", 2],
+          value: ["servers", variant.rawValue, "compiledStore"]),
+      ] + (try openStore(variant)))
   }
 
   // MARK: Measuring
@@ -209,7 +235,8 @@ extension ManifestBuilder {
   /// Compares both servers, in turns, and fails below the thresholds.
   func benchmark() throws -> Manifest {
     let name = "\(modelSlug)-benchmark"
-    let image = plan.request.benchmarkImage ?? (plan.stack.dialect == .foretoken ? plan.image : EngineStack.foretoken.image)
+    let image =
+      plan.request.benchmarkImage ?? (plan.stack.dialect == .foretoken ? plan.image : EngineStack.foretoken.image)
     let endpoints = [DeploymentPlan.Variant.speculative, .baseline].map { "http://\(self.name($0))" }
     let results = ServerCommand.Place.results
     let inBucket = plan.storage == .s3
@@ -242,8 +269,10 @@ extension ManifestBuilder {
         metadata: .init(labels: labels("benchmark", name)),
         spec: PodSpec(
           containers: [inBucket ? publish : compare], initContainers: inBucket ? [compare] : nil,
+          // A disk of one machine can be read there only.
+          nodeSelector: plan.storage == .pvc ? machineSelector : nil,
           restartPolicy: "Never", serviceAccountName: accountName, terminationGracePeriodSeconds: 30,
-          volumes: volumes)))
+          tolerations: plan.storage == .pvc ? deviceResource.map { [.init(key: $0)] } : nil, volumes: volumes)))
     return Manifest(
       .benchmark, "job",
       Object(apiVersion: "batch/v1", kind: "Job", metadata: meta(name, "benchmark", name), spec: spec),

@@ -66,7 +66,8 @@ struct DeployServingOptions: ParsableArguments {
     request.withBaseline = withBaseline
     if let fromTuning {
       guard let data = FileManager.default.contents(atPath: fromTuning) else {
-        throw ValidationError("--from-tuning '\(fromTuning)' cannot be read; expected the file that foretoken tune wrote.")
+        throw ValidationError(
+          "--from-tuning '\(fromTuning)' cannot be read; expected the file that foretoken tune wrote.")
       }
       let choice = try TuningChoice(json: data, name: fromTuning)
       if choice.method == nil { note("The tuner found that speculation does not pay: \(choice.reason)") }
@@ -92,7 +93,9 @@ struct DeployPlaceOptions: ParsableArguments {
   @Option(help: "Machine: trn2.48xlarge, inf2.24xlarge, g6e.12xlarge, m7i.4xlarge … (default: by the engine).")
   var instanceType: String?
 
-  @Option(help: "Cores or GPUs that one model is split over (default: the fewest that hold it; at most half a trn2.48xlarge).")
+  @Option(
+    help: "Cores or GPUs that one model is split over (default: the fewest that hold it; at most half a trn2.48xlarge)."
+  )
   var tensorParallelSize: Int?
 
   @Option(help: "Replicas of each server.")
@@ -196,7 +199,9 @@ struct DeployCheckOptions: ParsableArguments {
   @Option(help: "Check a folder or file with manifests, or - for standard input, and write nothing.")
   var check: String?
 
-  @Option(help: "Folder with Kubernetes' JSON schemas (make deploy-schemas; default: .build/kubernetes-schemas if it is there).")
+  @Option(
+    help:
+      "Folder with Kubernetes' JSON schemas (make deploy-schemas; default: .build/kubernetes-schemas if it is there).")
   var schemas: String?
 
   @Option(parsing: .singleValue, help: "Kubernetes version to check against; repeatable (default: 1.34 and 1.37).")

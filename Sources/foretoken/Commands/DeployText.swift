@@ -22,7 +22,9 @@ enum DeployText {
     let style = TextStyle(for: .standardOutput)
     emit(rows(summary.arithmetic, style) + "\n")
     for text in summary.notes { emit(style.bold("note") + "  " + text + "\n") }
-    emit("\n\(summary.objects) objects in \(files) files under \(directory): \(summary.engine) \(summary.engine_version)\n")
+    emit(
+      "\n\(summary.objects) objects in \(files) files under \(directory): \(summary.engine) \(summary.engine_version)\n"
+    )
     for server in summary.servers { emit("  \(server.name)\n") }
     emit("\n" + style.bold("Next") + "\n")
     for command in summary.next { emit("  \(command)\n") }
