@@ -239,15 +239,20 @@ extension ManifestBuilder {
       plan.request.benchmarkImage ?? (plan.stack.dialect == .foretoken ? plan.image : EngineStack.foretoken.image)
     let endpoints = [DeploymentPlan.Variant.speculative, .baseline].map { "http://\(self.name($0))" }
     let results = ServerCommand.Place.results
-    let inBucket = plan.storage == .s3
-    let folder = plan.storage.isVolume ? "\(ServerCommand.Place.models)/results" : results
+    // Results are kept first and judged then, so that a failed benchmark leaves its report too.
+    let kept: String? =
+      switch plan.storage {
+      case .s3: "s3://\(plan.request.bucket ?? "")/results/\(modelSlug)"
+      case .efs, .fsx, .pvc: "\(ServerCommand.Place.models)/results/\(modelSlug)"
+      case .emptyDir: nil
+      }
+    let status = EnvironmentVariable("STATUS_FILE", "\(results)/status")
     var environment = [
       EnvironmentVariable("HOME", "/tmp"),
       EnvironmentVariable("ENDPOINTS", endpoints.joined(separator: " ")),
       EnvironmentVariable("TIMEOUT_SECONDS", "\(startupSeconds)"),
     ]
-    let status = EnvironmentVariable("STATUS_FILE", "\(results)/status")
-    if inBucket { environment.append(status) }
+    if kept != nil { environment.append(status) }
     if let secret = plan.request.apiKeySecret {
       environment.append(EnvironmentVariable("OPENAI_API_KEY", secret: secret, key: "api-key"))
     }
@@ -255,20 +260,21 @@ extension ManifestBuilder {
     let compare = Container(
       name: "compare", image: image, command: ["/bin/bash", "\(ServerCommand.Place.scripts)/benchmark.sh"],
       args: ["foretoken", "compare"] + endpoints + [
-        "--workload", plan.request.workload, "--min-speedup", "\(plan.request.minimumSpeedup)",
-        "--save-result", "\(folder)/comparison.json",
+        "--workload", plan.request.workload, "--max-concurrency", "\(plan.maximumSequences)",
+        "--min-speedup", "\(plan.request.minimumSpeedup)",
+        "--save-result", "--result-dir", results, "--result-filename", "comparison.json",
       ], env: environment, resources: smallResources, volumeMounts: mounts + [mount],
       workingDir: ServerCommand.Place.results)
-    let publish = script(
-      "publish", "publish.sh", [results, "s3://\(plan.request.bucket ?? "")/results/\(modelSlug)"],
-      environment: [status], more: [mount])
+    let publish = kept.map {
+      script("publish", "publish.sh", [results, $0], environment: [status], more: [mount])
+    }
     let volumes = volumes + [Volume(name: "results", emptyDir: .init(sizeLimit: "1Gi"))]
     let spec = JobSpec(
       backoffLimit: 0, activeDeadlineSeconds: startupSeconds + 7200, ttlSecondsAfterFinished: 604_800,
       template: PodTemplate(
         metadata: .init(labels: labels("benchmark", name)),
         spec: PodSpec(
-          containers: [inBucket ? publish : compare], initContainers: inBucket ? [compare] : nil,
+          containers: [publish ?? compare], initContainers: publish == nil ? nil : [compare],
           // A disk of one machine can be read there only.
           nodeSelector: plan.storage == .pvc ? machineSelector : nil,
           restartPolicy: "Never", serviceAccountName: accountName, terminationGracePeriodSeconds: 30,
@@ -278,10 +284,10 @@ extension ManifestBuilder {
       Object(apiVersion: "batch/v1", kind: "Job", metadata: meta(name, "benchmark", name), spec: spec),
       open: [
         OpenField(
-          path: ["spec", "template", "spec", inBucket ? "initContainers" : "containers", 0, "image"],
+          path: ["spec", "template", "spec", publish == nil ? "containers" : "initContainers", 0, "image"],
           value: ["benchmark", "image"]),
         OpenField(
-          path: ["spec", "template", "spec", inBucket ? "initContainers" : "containers", 0, "args"],
+          path: ["spec", "template", "spec", publish == nil ? "containers" : "initContainers", 0, "args"],
           value: ["benchmark", "arguments"]),
       ])
   }
