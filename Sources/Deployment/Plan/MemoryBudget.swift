@@ -28,11 +28,14 @@ struct MemoryBudget {
 
   private var tokens: Int { maximumLength * maximumSequences }
   private func perCore(_ bytes: Int) -> Double { Double(bytes) / Double(tensorParallel) }
+  private func keyValuesPerCore(_ model: ServedModel) -> Double {
+    perCore(model.keyValueBytes(tensorParallel: tensorParallel)) * Double(tokens)
+  }
 
   var targetWeights: Double { perCore(target.weightBytes) }
   var draftWeights: Double { perCore((draft?.weightBytes ?? 0) + headBytes) }
-  var keyValues: Double { perCore(target.keyValueBytes(tensorParallel: tensorParallel) * tokens) }
-  var draftKeyValues: Double { perCore((draft?.keyValueBytes(tensorParallel: tensorParallel) ?? 0) * tokens) }
+  var keyValues: Double { keyValuesPerCore(target) }
+  var draftKeyValues: Double { draft.map(keyValuesPerCore) ?? 0 }
   var needed: Double { targetWeights + draftWeights + keyValues + draftKeyValues + Self.reserve }
   private var share: Double { instance.devices == 0 ? Self.hostShare : Self.deviceShare }
   var usable: Double { available * share }

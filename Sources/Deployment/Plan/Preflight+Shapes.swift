@@ -26,7 +26,7 @@ extension Preflight {
               : "each verification would compute \(window) + 1 rows per sequence"))
       }
       line("window", "\(window): each verification computes \(window) + 1 rows per sequence")
-      return window
+      return min(max(0, window), Self.largestWindow)
     }
     let standard: Int? =
       switch (stack.dialect, method) {
@@ -274,7 +274,7 @@ extension Preflight {
   /// Machines for all pods.
   mutating func countMachines(_ instance: InstanceType, devices: Int) -> Int {
     let servers = request.withBaseline ? 2 : 1
-    let pods = request.replicas * servers
+    let pods = min(max(1, request.replicas), 1000) * servers
     let perMachine = devices == 0 ? 1 : max(1, instance.devices / devices)
     let machines = (pods + perMachine - 1) / perMachine
     line(

@@ -100,8 +100,8 @@ extension Preflight {
       refuse("--ami-alias is '\(request.machineImage)'; expected a version such as al2023@v20260828, never @latest")
     }
     if !(1...1000).contains(request.replicas) { refuse("--replicas is \(request.replicas); expected 1 to 1000") }
-    if let most = request.maximumReplicas, most < request.replicas {
-      refuse("--max-replicas is \(most), below --replicas \(request.replicas)")
+    if let most = request.maximumReplicas, most < request.replicas || most > 1000 {
+      refuse("--max-replicas is \(most); expected \(request.replicas), as --replicas says, to 1000")
     }
     if !request.minimumSpeedup.isFinite || request.minimumSpeedup <= 0 || request.minimumSpeedup > 100 {
       refuse("--min-speedup is \(request.minimumSpeedup); expected a ratio above 0")
