@@ -4,7 +4,7 @@ FLAGS := -c release
 FORETOKEN := .build/release/foretoken
 PYTHON ?= python3
 
-.PHONY: help setup build demo test client-tests api-fuzz lint golden perplexity clean
+.PHONY: help setup build demo test client-tests api-fuzz lint golden perplexity deploy-schemas clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -44,6 +44,13 @@ golden: build ## Make the tests' reference values anew with transformers and tok
 
 perplexity: build ## Measure what int8 and int4 weights cost in quality
 	$(FORETOKEN) perplexity -m Models/foretoken-reference-target Training/heldout.txt
+
+deploy-schemas: ## Fetch Kubernetes' JSON schemas for foretoken deploy --check (needs PyPI)
+	rm -rf .build/kubernetes-validate .build/kubernetes-schemas
+	$(PYTHON) -m pip install --quiet --no-deps --target .build/kubernetes-validate kubernetes-validate==1.37.0
+	mkdir -p .build/kubernetes-schemas
+	mv .build/kubernetes-validate/kubernetes_validate/kubernetes-json-schema/*-local-strict .build/kubernetes-schemas
+	rm -rf .build/kubernetes-validate
 
 clean: ## Remove what was built
 	rm -rf .build

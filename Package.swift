@@ -61,11 +61,14 @@ let package = Package(
       ],
       resources: [.embedInCode("Resources")], swiftSettings: strict),
     .target(name: "Benchmarking", dependencies: ["Tensor", "ModelFiles", "Transformer"], swiftSettings: strict),
+    .target(
+      name: "Deployment", dependencies: ["ModelFiles", .product(name: "Yams", package: "Yams")],
+      resources: [.embedInCode("Resources")], swiftSettings: strict),
     .executableTarget(
       name: "foretoken",
       dependencies: [
         "CForetokenEditline", "Tensor", "ModelFiles", "Tokenization", "Transformer", "Decoding", "Speculation",
-        "Benchmarking", "OpenAIServer", "StructuredOutput",
+        "Benchmarking", "OpenAIServer", "StructuredOutput", "Deployment",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),
       ],
@@ -113,5 +116,8 @@ let package = Package(
         .product(name: "FlyingSocks", package: "FlyingFox"),
       ],
       swiftSettings: strict),
+    .testTarget(
+      name: "DeploymentTests",
+      dependencies: ["TestSupport", "Deployment", .product(name: "Yams", package: "Yams")], swiftSettings: strict),
   ]
 )

@@ -1,0 +1,57 @@
+internal import Foundation
+internal import Yams
+
+/// Reads what is to be checked: a folder with YAML files, or one file.
+package enum ManifestReader {
+  package struct Document {
+    let file: String
+    package let value: Value
+
+    var apiVersion: String { value["apiVersion"]?.text ?? "" }
+    package var kind: String { value["kind"]?.text ?? "" }
+    package var name: String { value["metadata", "name"]?.text ?? "?" }
+  }
+
+  /// No manifest comes near this.
+  private static let byteLimit = 16 << 20
+
+  /// - Throws: `DeploymentError` for what cannot be read or is not YAML.
+  static func documents(at path: String) throws(DeploymentError) -> [Document] {
+    var isDirectory: ObjCBool = false
+    guard unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
+      throw DeploymentError("'\(path)' is not there; expected a folder or file with manifests")
+    }
+    guard isDirectory.boolValue else { return try documents(file: path, shown: path) }
+    let names = FileManager.default.enumerator(atPath: path)?.compactMap { $0 as? String } ?? []
+    let files = names.filter { $0.hasSuffix(".yaml") || $0.hasSuffix(".yml") }.sorted()
+    guard !files.isEmpty else { throw DeploymentError("'\(path)' has no .yaml files") }
+    var documents: [Document] = []
+    for file in files { documents += try Self.documents(file: path + "/" + file, shown: file) }
+    return documents
+  }
+
+  private static func documents(file: String, shown: String) throws(DeploymentError) -> [Document] {
+    guard let data = FileManager.default.contents(atPath: file) else {
+      throw DeploymentError("'\(shown)' cannot be read")
+    }
+    guard data.count <= byteLimit else {
+      throw DeploymentError("'\(shown)' has \(data.count) bytes; expected at most \(byteLimit)")
+    }
+    guard let text = String(data: data, encoding: .utf8) else { throw DeploymentError("'\(shown)' is not UTF-8") }
+    return try documents(text: text, shown: shown)
+  }
+
+  package static func documents(text: String, shown: String) throws(DeploymentError) -> [Document] {
+    let nodes: [Node]
+    do { nodes = Array(try Yams.compose_all(yaml: text)) } catch {
+      throw DeploymentError("'\(shown)' is not YAML: \(error)")
+    }
+    var documents: [Document] = []
+    for node in nodes {
+      let value: Value
+      do { value = try Value(node) } catch { throw DeploymentError("'\(shown)' \(error.description)") }
+      if value != .null { documents.append(Document(file: shown, value: value)) }
+    }
+    return documents
+  }
+}

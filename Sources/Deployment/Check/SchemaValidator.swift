@@ -1,0 +1,152 @@
+/// Compares values with the JSON schemas that Kubernetes publishes, and with those inside custom resource definitions.
+///
+/// It knows the keywords that occur there: `type`, `properties`, `required`, `additionalProperties`, `items`, `enum`,
+/// `pattern`, bounds on numbers, lengths and counts, `oneOf`, `anyOf`, `allOf`, `$ref`, and Kubernetes' own
+/// `x-kubernetes-int-or-string` and `x-kubernetes-preserve-unknown-fields`. CEL rules are not evaluated.
+package struct SchemaValidator {
+  /// A place that does not fit.
+  package struct Mismatch: Sendable, Equatable {
+    let path: String
+    let found: String
+    let expected: String
+  }
+
+  /// What `$ref` refers to, by its last part.
+  let definitions: [String: Value]
+  /// Whether fields that a schema does not name are mistakes. A cluster drops them silently; here they are typing errors.
+  let isStrict: Bool
+
+  package init(definitions: [String: Value], isStrict: Bool) {
+    self.definitions = definitions
+    self.isStrict = isStrict
+  }
+
+  package func mismatches(of value: Value, with schema: Value) -> [Mismatch] { check(value, schema, "", 0) }
+
+  private func check(_ value: Value, _ schema: Value, _ path: String, _ depth: Int) -> [Mismatch] {
+    guard depth < 100 else { return [] }
+    if let reference = schema["$ref"]?.text {
+      guard let target = definitions[String(reference.split(separator: "/").last ?? "")] else {
+        return [Mismatch(path: path, found: value.shown, expected: "the unknown definition \(reference)")]
+      }
+      return check(value, target, path, depth + 1)
+    }
+    if schema["x-kubernetes-int-or-string"]?.truth == true || schema["format"]?.text == "int-or-string" {
+      return ["integer", "string", "null"].contains(value.typeName)
+        ? [] : [Mismatch(path: path, found: value.shown, expected: "an integer or a string")]
+    }
+    var found = checkType(value, schema, path)
+    guard found.isEmpty else { return found }
+    if let choices = schema["enum"]?.elements, value != .null, !choices.contains(value) {
+      found.append(
+        Mismatch(path: path, found: value.shown, expected: "one of \(choices.map(\.shown).joined(separator: ", "))"))
+    }
+    switch value {
+    case .object(let members): found += checkObject(members, schema, path, depth)
+    case .array(let values): found += checkArray(values, schema, path, depth)
+    case .string(let text): found += checkText(text, schema, path)
+    case .integer(let number): found += checkNumber(Double(number), schema, path)
+    case .number(let number): found += checkNumber(number, schema, path)
+    case .null, .bool: break
+    }
+    return found + checkCombinations(value, schema, path, depth)
+  }
+
+  private func checkType(_ value: Value, _ schema: Value, _ path: String) -> [Mismatch] {
+    let types = schema["type"].map { type in type.text.map { [$0] } ?? type.elements.compactMap(\.text) } ?? []
+    let fits =
+      types.isEmpty || types.contains(value.typeName) || (value.typeName == "integer" && types.contains("number"))
+      || (value == .null && schema["nullable"]?.truth == true)
+    return fits
+      ? []
+      : [Mismatch(path: path, found: value.shown, expected: types.filter { $0 != "null" }.joined(separator: " or "))]
+  }
+
+  private func checkObject(
+    _ members: [String: Value], _ schema: Value, _ path: String, _ depth: Int
+  ) -> [Mismatch] {
+    let properties = schema["properties"]?.members
+    var found: [Mismatch] = []
+    for name in schema["required"]?.elements.compactMap(\.text) ?? [] where members[name] == nil {
+      found.append(Mismatch(path: path, found: "no '\(name)'", expected: "the field '\(name)'"))
+    }
+    let others = schema["additionalProperties"]
+    let keepsUnknown = schema["x-kubernetes-preserve-unknown-fields"]?.truth == true
+    for (name, value) in members.sorted(by: { $0.key < $1.key }) {
+      let inner = path.isEmpty ? name : "\(path).\(name)"
+      if let schema = properties?[name] {
+        found += check(value, schema, inner, depth + 1)
+      } else if let others, others.members != nil {
+        found += check(value, others, inner, depth + 1)
+      } else if others?.truth == false || (isStrict && others == nil && !keepsUnknown && properties != nil) {
+        found.append(
+          Mismatch(
+            path: inner, found: "the unknown field '\(name)'",
+            expected: (properties ?? [:]).keys.sorted().prefix(30).joined(separator: ", ")))
+      }
+    }
+    found += bounds(Double(members.count), "fields", schema["minProperties"], schema["maxProperties"], path)
+    return found
+  }
+
+  private func checkArray(_ values: [Value], _ schema: Value, _ path: String, _ depth: Int) -> [Mismatch] {
+    var found = bounds(Double(values.count), "elements", schema["minItems"], schema["maxItems"], path)
+    if let items = schema["items"], items.members != nil {
+      for (index, value) in values.enumerated() { found += check(value, items, "\(path)[\(index)]", depth + 1) }
+    }
+    return found
+  }
+
+  private func checkText(_ text: String, _ schema: Value, _ path: String) -> [Mismatch] {
+    var found = bounds(Double(text.count), "characters", schema["minLength"], schema["maxLength"], path)
+    // A pattern in a dialect that Swift does not read says nothing here.
+    if let pattern = schema["pattern"]?.text, let regex = try? Regex(pattern), text.firstMatch(of: regex) == nil {
+      found.append(Mismatch(path: path, found: "'\(text)'", expected: "the pattern \(pattern)"))
+    }
+    return found
+  }
+
+  private func checkNumber(_ number: Double, _ schema: Value, _ path: String) -> [Mismatch] {
+    bounds(number, nil, schema["minimum"], schema["maximum"], path)
+  }
+
+  private func bounds(
+    _ number: Double, _ unit: String?, _ least: Value?, _ most: Value?, _ path: String
+  ) -> [Mismatch] {
+    func read(_ value: Value?) -> Double? {
+      switch value {
+      case .integer(let number): Double(number)
+      case .number(let number): number
+      default: nil
+      }
+    }
+    let what = unit.map { " " + $0 } ?? ""
+    if let least = read(least), number < least {
+      return [Mismatch(path: path, found: "\(number.short)\(what)", expected: "at least \(least.short)")]
+    }
+    if let most = read(most), number > most {
+      return [Mismatch(path: path, found: "\(number.short)\(what)", expected: "at most \(most.short)")]
+    }
+    return []
+  }
+
+  private func checkCombinations(
+    _ value: Value, _ schema: Value, _ path: String, _ depth: Int
+  ) -> [Mismatch] {
+    var found = (schema["allOf"]?.elements ?? []).flatMap { check(value, $0, path, depth + 1) }
+    for keyword in ["anyOf", "oneOf"] {
+      let choices = schema[keyword]?.elements ?? []
+      let fitting = choices.count { check(value, $0, path, depth + 1).isEmpty }
+      if !choices.isEmpty, fitting == 0 || (keyword == "oneOf" && fitting > 1) {
+        let how = keyword == "oneOf" ? "exactly one" : "one"
+        found.append(Mismatch(path: path, found: value.shown, expected: "\(how) of \(choices.count) schemas"))
+      }
+    }
+    return found
+  }
+}
+
+extension Double {
+  /// Without a fraction that is none.
+  fileprivate var short: String { self == rounded() && abs(self) < 1e15 ? "\(Int(self))" : "\(self)" }
+}

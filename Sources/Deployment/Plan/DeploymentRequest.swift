@@ -1,0 +1,66 @@
+/// What a person asks for; what they leave out has a default that depends on the rest.
+package struct DeploymentRequest: Sendable, Equatable {
+  package var engine: ServingEngine
+  /// ORG/NAME of the hub, or a directory.
+  package var target: String
+  package var draft: String?
+  /// `config.json` of each, where the name does not tell the sizes.
+  package var targetConfiguration: String?
+  package var draftConfiguration: String?
+  package var method: SpeculativeMethod?
+  /// Tokens proposed per verification.
+  package var window: Int?
+  /// The window by batch size: `[first, last, window]`.
+  package var windowsByBatchSize: [[Int]]?
+  /// An engine's version, where several exist.
+  package var engineVersion: String?
+  package var instanceType: String?
+  package var tensorParallel: Int?
+  /// Replicas of each server.
+  package var replicas = 1
+  /// Longest sequence, prompt and answer together.
+  package var maximumLength: Int?
+  /// Requests computed on at one time.
+  package var maximumSequences: Int?
+  /// Compiled shapes: prefill tokens, and sequences of a decoding step.
+  package var prefillBuckets: [Int]?
+  package var sequenceBuckets: [Int]?
+  package var storage: ModelStorage?
+  /// Of `s3`: the bucket's name.
+  package var bucket: String?
+  /// Of the volumes: the storage class.
+  package var storageClass: String?
+  package var allocation: DeviceAllocation?
+  package var nodes: NodeProvisioning?
+  package var kubernetes = KubernetesVersion(minor: 34)
+  /// The same server without speculation beside it, and a benchmark of both.
+  package var withBaseline = false
+  package var namespace = "foretoken"
+  /// Images in place of the defaults.
+  package var image: String?
+  package var benchmarkImage: String?
+  /// The cluster's name, by which Karpenter finds subnets and roles.
+  package var cluster = "foretoken"
+  /// The machine image of Karpenter's nodes, as an alias with a version.
+  package var machineImage = "al2023@v20260828"
+  /// A secret with the key `api-key` that clients must send.
+  package var apiKeySecret: String?
+  /// A secret with the key `token` for the Hugging Face hub.
+  package var hubTokenSecret = "hugging-face"
+  package var autoscaling = Autoscaling.keda
+  package var maximumReplicas: Int?
+  package var monitoring = Monitoring.prometheusOperator
+  /// Where KEDA asks.
+  package var prometheus = "http://prometheus-operated.monitoring.svc:9090"
+  package var routing = GatewayRouting.inferencePool
+  package var gateway = "inference-gateway"
+  /// The least ratio of speeds at which the benchmark succeeds.
+  package var minimumSpeedup = 1.0
+  /// What the benchmark sends.
+  package var workload = "aws-trainium2"
+
+  package init(engine: ServingEngine, target: String) {
+    self.engine = engine
+    self.target = target
+  }
+}

@@ -1,0 +1,233 @@
+/// Works a request out: settles what was left open, does the sums, and refuses what cannot hold.
+///
+/// All problems are found in one go, each with what was found, what was expected and what to do instead.
+struct Preflight {
+  let request: DeploymentRequest
+  private(set) var problems: [String] = []
+  private(set) var notes: [String] = []
+  private(set) var arithmetic: [ArithmeticLine] = []
+
+  init(_ request: DeploymentRequest) { self.request = request }
+
+  mutating func refuse(_ problem: String) { problems.append(problem) }
+  mutating func note(_ text: String) { notes.append(text) }
+  mutating func line(_ topic: String, _ text: String) {
+    arithmetic.append(ArithmeticLine(topic: topic, text: text))
+  }
+  mutating func lines(_ more: [ArithmeticLine]) { arithmetic += more }
+
+  /// The plan.
+  ///
+  /// - Throws: `DeploymentError` for input that cannot be read, `DeploymentRefusal` for a plan that cannot hold.
+  mutating func plan() throws -> DeploymentPlan {
+    checkNames()
+    let target = try ServedModel(request.target, configuration: request.targetConfiguration)
+    let method = settleMethod()
+    let draft = try settleDraft(method)
+    let instance = try settleInstance()
+    let stack = try settleStack(method, instance)
+    let window = checkWindow(method, stack)
+    if stack.dialect == .neuronPlugin, !(target.tokenizer ?? "").hasPrefix("Llama") {
+      note(
+        "Neuron's recipes for the plugin (SDK 2.32) cover Llama 3, gpt-oss and Qwen3-VL; there is none for \(target.name)"
+      )
+    }
+    let (length, sequences) = checkLengths(target, draft, window: window ?? 0)
+    let parallel = settleTensorParallel(target, draft, instance, length: length, sequences: sequences)
+    let allocation = settleAllocation(instance)
+    let devices = checkDevices(parallel, instance, allocation)
+    checkHeads(target, draft, parallel, stack)
+    checkVocabulary(target, draft, stack)
+    let (prefill, decoding) = checkBuckets(stack, length: length, sequences: sequences)
+    let budget = MemoryBudget(
+      target: target, draft: draft, headBytes: headBytes(method, target, draft), instance: instance,
+      tensorParallel: parallel, maximumLength: length, maximumSequences: sequences)
+    lines(budget.lines)
+    if let problem = budget.problem { refuse(problem) }
+    let machines = countMachines(instance, devices: devices)
+    let storage = settleStorage(target, draft, machines: machines)
+    let nodes = request.nodes ?? (allocation == .dra && instance.isNeuron ? .nodeGroup : .karpenter)
+    checkPlacement(machines, storage: storage, nodes: nodes, allocation: allocation)
+    guard problems.isEmpty else { throw DeploymentRefusal(problems: problems, arithmetic: arithmetic) }
+    let share = max(1, instance.devices == 0 ? 1 : instance.devices / max(1, devices))
+    return DeploymentPlan(
+      request: request, stack: stack, target: target, draft: draft,
+      speculation: method.map {
+        .init(
+          method: $0, draft: request.draft, window: window, windowsByBatchSize: request.windowsByBatchSize)
+      },
+      instance: instance, tensorParallel: parallel, devices: devices, maximumLength: length,
+      maximumSequences: sequences, prefillBuckets: prefill, sequenceBuckets: decoding, storage: storage,
+      allocation: allocation, nodes: nodes, image: request.image ?? stack.image,
+      hostMemory: max(4, instance.hostMemory * 8 / 10 / share),
+      processors: max(1, instance.processors * 8 / 10 / share),
+      arithmetic: arithmetic, notes: notes)
+  }
+}
+
+extension DeploymentPlan {
+  /// Works out `request`.
+  ///
+  /// - Throws: `DeploymentError` for input that cannot be read, `DeploymentRefusal` for a plan that cannot hold.
+  package init(_ request: DeploymentRequest) throws {
+    var preflight = Preflight(request)
+    self = try preflight.plan()
+  }
+}
+
+// MARK: What was left open
+
+extension Preflight {
+  fileprivate mutating func checkNames() {
+    func label(_ what: String, _ text: String) {
+      let valid = text.wholeMatch(of: /[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?/) != nil
+      if !valid {
+        refuse("\(what) is '\(text)'; expected lower-case letters, digits and hyphens, at most 63 (RFC 1123)")
+      }
+    }
+    label("--namespace", request.namespace)
+    label("--hf-token-secret", request.hubTokenSecret)
+    if let secret = request.apiKeySecret { label("--api-key-secret", secret) }
+    label("--gateway-name", request.gateway)
+    if let storageClass = request.storageClass { label("--storage-class", storageClass) }
+    if request.cluster.wholeMatch(of: /[A-Za-z0-9][-A-Za-z0-9_]{0,99}/) == nil {
+      refuse("--cluster is '\(request.cluster)'; expected the name of an EKS cluster")
+    }
+    for image in [request.image, request.benchmarkImage].compactMap({ $0 }) {
+      if let problem = ImageReference.problem(image) { refuse("image '\(image)': \(problem)") }
+    }
+    if request.machineImage.wholeMatch(of: /[a-z0-9]+@v[0-9]+/) == nil {
+      refuse("--ami-alias is '\(request.machineImage)'; expected a version such as al2023@v20260828, never @latest")
+    }
+    if !(1...1000).contains(request.replicas) { refuse("--replicas is \(request.replicas); expected 1 to 1000") }
+    if let most = request.maximumReplicas, most < request.replicas || most > 1000 {
+      refuse("--max-replicas is \(most); expected \(request.replicas), as --replicas says, to 1000")
+    }
+    if !request.minimumSpeedup.isFinite || request.minimumSpeedup <= 0 || request.minimumSpeedup > 100 {
+      refuse("--min-speedup is \(request.minimumSpeedup); expected a ratio above 0")
+    }
+    if let bucket = request.bucket, bucket.wholeMatch(of: /[a-z0-9][-.a-z0-9]{1,61}[a-z0-9]/) == nil {
+      refuse("--bucket is '\(bucket)'; expected the name of an S3 bucket: 3 to 63 lower-case letters, digits, . and -")
+    }
+  }
+
+  fileprivate mutating func settleMethod() -> SpeculativeMethod? {
+    if let method = request.method {
+      if method.needsDraft, method != .auto, request.draft == nil {
+        refuse("--method \(method.rawValue) needs a draft; give --draft ORG/NAME, or take --method ngram")
+      }
+      if !method.needsDraft, let draft = request.draft {
+        refuse("--method \(method.rawValue) has no draft; leave out --draft \(draft)")
+      }
+      return method
+    }
+    guard let draft = request.draft?.lowercased() else {
+      if request.window != nil { refuse("--num-speculative-tokens without --draft or --method has nothing to count") }
+      return nil
+    }
+    if draft.contains("eagle3") { return .eagle3 }
+    if draft.contains("dflash") { return .dflash }
+    return request.engine == .foretoken && request.window == nil ? .auto : .draftModel
+  }
+
+  /// The draft's sizes. A head has those of its target, so it needs none.
+  fileprivate mutating func settleDraft(_ method: SpeculativeMethod?) throws -> ServedModel? {
+    guard let draft = request.draft, let method, !method.isHead else { return nil }
+    return try ServedModel(draft, configuration: request.draftConfiguration)
+  }
+
+  fileprivate func settleInstance() throws -> InstanceType {
+    let standard =
+      switch request.engine {
+      case .vllmNeuron: "trn2.48xlarge"
+      case .vllmCUDA: "g6e.12xlarge"
+      case .foretoken: "m7i.4xlarge"
+      }
+    let name = request.instanceType ?? standard
+    guard let instance = InstanceType.named(name) else {
+      throw DeploymentError(
+        "--instance-type '\(name)' is not known; known are \(InstanceType.all.map(\.name).joined(separator: ", "))")
+    }
+    let fits =
+      switch request.engine {
+      case .vllmNeuron: instance.isNeuron
+      case .vllmCUDA: instance.accelerator == .nvidia
+      case .foretoken: instance.accelerator == .none
+      }
+    guard fits else {
+      throw DeploymentError(
+        "--instance-type \(name) does not fit --engine \(request.engine.rawValue); take \(standard), for example")
+    }
+    return instance
+  }
+
+  /// The engine's version that can do it.
+  fileprivate mutating func settleStack(
+    _ method: SpeculativeMethod?, _ instance: InstanceType
+  ) throws -> EngineStack {
+    let all = EngineStack.stacks(of: request.engine)
+    let able = all.filter { stack in method.map { stack.methods.contains($0) } ?? true }
+    let runnable = able.filter { $0.dialect != .neuronPlugin || instance.accelerator == .trainium2 }
+    if let version = request.engineVersion {
+      guard let stack = all.first(where: { $0.version == version }) else {
+        throw DeploymentError(
+          "--engine-version \(version) is not known; of \(request.engine.rawValue) there are \(all.map(\.version).joined(separator: ", "))"
+        )
+      }
+      if let method, !stack.methods.contains(method) {
+        refuse(unsupported(method, by: stack))
+      } else if !runnable.contains(stack), able.contains(stack) {
+        refuse("\(stack.description) runs on Trainium2 and later, not on \(instance.name); take \(others(than: stack))")
+      }
+      return stack
+    }
+    if let stack = runnable.first { return stack }
+    guard let fallback = all.first else { throw DeploymentError("no version of \(request.engine.rawValue) is known") }
+    if let method {
+      if let stack = able.first {
+        refuse(
+          "--method \(method.rawValue) needs \(stack.description), which does not run on \(instance.name); take --instance-type trn2.48xlarge"
+        )
+      } else {
+        refuse(unsupported(method, by: fallback))
+      }
+    }
+    return fallback
+  }
+
+  private func unsupported(_ method: SpeculativeMethod, by stack: EngineStack) -> String {
+    let elsewhere = EngineStack.all.filter { $0.methods.contains(method) }.map {
+      $0.engine == stack.engine ? "--engine-version \($0.version)" : "--engine \($0.engine.rawValue)"
+    }
+    var text = "\(stack.description) has no --method \(method.rawValue); it has "
+    text += stack.methods.map(\.rawValue).joined(separator: ", ")
+    if stack.dialect == .neuronPlugin, method == .draftModel {
+      text += ". Fusing a draft model with the target ended with the NxD Inference images"
+    }
+    if stack.dialect == .cuda, method == .suffix {
+      text += ". vLLM's suffix decoding needs the package arctic-inference, which the image lacks"
+    }
+    if !elsewhere.isEmpty { text += ". Take \(elsewhere.joined(separator: " or "))" }
+    return text
+  }
+
+  private func others(than stack: EngineStack) -> String {
+    let versions = EngineStack.stacks(of: stack.engine).filter { $0 != stack }.map { "--engine-version \($0.version)" }
+    return versions.isEmpty ? "another engine" : versions.joined(separator: " or ")
+  }
+
+  fileprivate mutating func settleStorage(_ target: ServedModel, _ draft: ServedModel?, machines: Int) -> ModelStorage {
+    let isOnHub = target.isOnHub && draft?.isOnHub ?? true
+    // A disk keeps weights and compiled programs, for one machine.
+    let standard: ModelStorage = request.bucket != nil ? .s3 : machines == 1 || !isOnHub ? .pvc : .emptyDir
+    let storage = request.storage ?? standard
+    if storage == .s3, request.bucket == nil { refuse("--storage s3 needs --bucket NAME") }
+    if storage != .s3, let bucket = request.bucket {
+      refuse("--bucket \(bucket) goes with --storage s3, not with \(storage.rawValue)")
+    }
+    if storage == .emptyDir, !isOnHub {
+      refuse("a directory's model is on no hub, so --storage emptyDir cannot fetch it; take s3, efs, fsx or pvc")
+    }
+    return storage
+  }
+}

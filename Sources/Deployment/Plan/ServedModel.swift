@@ -1,0 +1,160 @@
+internal import Foundation
+internal import ModelFiles
+
+/// A model as a deployment sees it: its name and the sizes that decide whether it fits.
+package struct ServedModel: Sendable, Equatable {
+  /// ORG/NAME on the hub, or a directory's last part.
+  package let name: String
+  /// Whether the name is one of the hub.
+  package let isOnHub: Bool
+  package let hiddenSize: Int
+  package let layers: Int
+  /// Query heads, and key/value heads.
+  package let heads: Int
+  package let keyValueHeads: Int
+  /// Channels of a head.
+  package let headSize: Int
+  package let intermediateSize: Int
+  package let vocabulary: Int
+  package let longestSequence: Int
+  package let tiesEmbeddings: Bool
+  /// Which tokenizer, when it is known; models of one tokenizer share it.
+  package let tokenizer: String?
+
+  /// Weights in all matrices and norms.
+  package var parameters: Int {
+    let (queries, keys) = (heads * headSize, keyValueHeads * headSize)
+    let attention = hiddenSize * (queries + 2 * keys) + queries * hiddenSize
+    let layer = attention + 3 * hiddenSize * intermediateSize + 2 * hiddenSize
+    return layers * layer + hiddenSize + vocabulary * hiddenSize * (tiesEmbeddings ? 1 : 2)
+  }
+
+  /// Bytes of the weights in bf16.
+  package var weightBytes: Int { 2 * parameters }
+
+  /// K/V bytes of one position over all cores, in bf16.
+  ///
+  /// With more cores than key/value heads the heads are repeated, so that each core has one.
+  package func keyValueBytes(tensorParallel: Int) -> Int {
+    2 * 2 * layers * max(keyValueHeads, tensorParallel) * headSize
+  }
+
+  /// Reads `config.json`: of a file, of a directory, or of a model in the Hugging Face cache; or takes what is known
+  /// of the name.
+  ///
+  /// - Parameter cacheFolder: the Hugging Face cache, where not the environment's.
+  /// - Throws: `DeploymentError` that says where it looked.
+  package init(_ name: String, configuration: String?, cacheFolder: String? = nil) throws(DeploymentError) {
+    guard !name.isEmpty, name.allSatisfy({ $0.isLetter || $0.isNumber || "-_./".contains($0) }), !name.contains("..")
+    else {
+      throw DeploymentError("the model's name is '\(name)'; expected ORG/NAME of the hub, or a directory")
+    }
+    if let configuration {
+      self.init(try Self.read(configuration), name: name, tokenizer: nil)
+    } else if let known = Self.known(name) {
+      self = known
+    } else {
+      let cache = cacheFolder.map { HubCache(environment: ["HF_HUB_CACHE": $0]) } ?? HubCache()
+      let directory: String
+      do { directory = try cache.locate(name) } catch {
+        throw DeploymentError(
+          """
+          of '\(name)' no sizes are known: \(error.reason); give its config.json with --target-config or --draft-config. \
+          Known by name: \(Self.knownNames.joined(separator: ", "))
+          """)
+      }
+      self.init(try Self.read(directory), name: name, tokenizer: Self.tokenizerDigest(directory))
+    }
+  }
+
+  private static func read(_ path: String) throws(DeploymentError) -> ModelConfiguration {
+    do {
+      var isDirectory: ObjCBool = false
+      let exists = unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
+      if exists, isDirectory.boolValue { return try ModelConfiguration(directory: path) }
+      guard exists, let data = FileManager.default.contents(atPath: path) else {
+        throw ModelFileError(path, "cannot be read; expected a config.json or a model directory")
+      }
+      return try ModelConfiguration(json: [UInt8](data), path: path)
+    } catch { throw DeploymentError("\(error)") }
+  }
+
+  /// Tells tokenizers apart by their file.
+  private static func tokenizerDigest(_ directory: String) -> String? {
+    FileManager.default.contents(atPath: directory + "/tokenizer.json").map { "tokenizer.json " + digest($0) }
+  }
+
+  private init(_ model: ModelConfiguration, name: String, tokenizer: String?) {
+    let isPath =
+      name.hasPrefix("/") || name.hasPrefix(".") || name.split(separator: "/").count != 2
+      || FileManager.default.fileExists(atPath: name)
+    self.init(
+      name: isPath ? URL(fileURLWithPath: name).lastPathComponent : name, isOnHub: !isPath,
+      hiddenSize: model.hiddenSize, layers: model.layerCount, heads: model.headCount,
+      keyValueHeads: model.kvHeadCount, headSize: model.headSize, intermediateSize: model.intermediateSize,
+      vocabulary: model.vocabularySize, longestSequence: model.maximumPosition,
+      tiesEmbeddings: model.tiesWordEmbeddings, tokenizer: tokenizer ?? Self.known(name)?.tokenizer)
+  }
+
+  init(
+    name: String, isOnHub: Bool = true, hiddenSize: Int, layers: Int, heads: Int, keyValueHeads: Int, headSize: Int,
+    intermediateSize: Int, vocabulary: Int, longestSequence: Int, tiesEmbeddings: Bool, tokenizer: String?
+  ) {
+    self.name = name
+    self.isOnHub = isOnHub
+    self.hiddenSize = hiddenSize
+    self.layers = layers
+    self.heads = heads
+    self.keyValueHeads = keyValueHeads
+    self.headSize = headSize
+    self.intermediateSize = intermediateSize
+    self.vocabulary = vocabulary
+    self.longestSequence = longestSequence
+    self.tiesEmbeddings = tiesEmbeddings
+    self.tokenizer = tokenizer
+  }
+}
+
+extension ServedModel {
+  /// Names whose sizes need no file.
+  package static var knownNames: [String] { table.map(\.name) }
+
+  package static func known(_ name: String) -> ServedModel? {
+    guard !FileManager.default.fileExists(atPath: name) else { return nil }
+    return table.first { $0.name == name }
+  }
+
+  /// From each model's `config.json` at https://huggingface.co/NAME.
+  private static let table: [ServedModel] = [
+    qwen3("0.6B", hidden: 1024, layers: 28, heads: 16, intermediate: 3072, ties: true),
+    qwen3("1.7B", hidden: 2048, layers: 28, heads: 16, intermediate: 6144, ties: true),
+    qwen3("4B", hidden: 2560, layers: 36, heads: 32, intermediate: 9728, ties: true),
+    qwen3("8B", hidden: 4096, layers: 36, heads: 32, intermediate: 12288, ties: false),
+    qwen3("14B", hidden: 5120, layers: 40, heads: 40, intermediate: 17408, ties: false),
+    qwen3("32B", hidden: 5120, layers: 64, heads: 64, intermediate: 25600, ties: false),
+    llama("meta-llama/Llama-3.1-8B-Instruct", hidden: 4096, layers: 32, heads: 32, headSize: 128, intermediate: 14336),
+    llama("meta-llama/Llama-3.1-8B", hidden: 4096, layers: 32, heads: 32, headSize: 128, intermediate: 14336),
+    llama("meta-llama/Llama-3.3-70B-Instruct", hidden: 8192, layers: 80, heads: 64, headSize: 128, intermediate: 28672),
+    llama(
+      "meta-llama/Llama-3.2-1B-Instruct", hidden: 2048, layers: 16, heads: 32, headSize: 64, intermediate: 8192,
+      ties: true),
+  ]
+
+  private static func qwen3(
+    _ size: String, hidden: Int, layers: Int, heads: Int, intermediate: Int, ties: Bool
+  ) -> ServedModel {
+    ServedModel(
+      name: "Qwen/Qwen3-\(size)", hiddenSize: hidden, layers: layers, heads: heads, keyValueHeads: 8, headSize: 128,
+      intermediateSize: intermediate, vocabulary: 151_936, longestSequence: 40_960, tiesEmbeddings: ties,
+      tokenizer: "Qwen")
+  }
+
+  private static func llama(
+    _ name: String, hidden: Int, layers: Int, heads: Int, headSize: Int, intermediate: Int, ties: Bool = false
+  ) -> ServedModel {
+    ServedModel(
+      name: name, hiddenSize: hidden, layers: layers, heads: heads, keyValueHeads: 8, headSize: headSize,
+      intermediateSize: intermediate, vocabulary: 128_256, longestSequence: 131_072, tiesEmbeddings: ties,
+      tokenizer: "Llama 3")
+  }
+}

@@ -1,0 +1,144 @@
+/// What computes the tokens.
+package enum ServingEngine: String, Sendable, CaseIterable, Codable {
+  /// vLLM on AWS Trainium and Inferentia.
+  case vllmNeuron = "vllm-neuron"
+  /// vLLM on NVIDIA GPUs.
+  case vllmCUDA = "vllm-cuda"
+  /// Foretoken on CPUs.
+  case foretoken
+}
+
+/// How tokens are proposed; names are vLLM's.
+package enum SpeculativeMethod: String, Sendable, CaseIterable, Codable {
+  /// A smaller model of the same family.
+  case draftModel = "draft_model"
+  /// A head on the target's hidden states (EAGLE-3).
+  case eagle3
+  /// A head that proposes a whole block at once.
+  case dflash
+  /// Prompt lookup.
+  case ngram
+  /// An index over past text.
+  case suffix
+  /// Foretoken's choice at every step.
+  case auto
+
+  /// Whether weights of their own are needed.
+  package var needsDraft: Bool { self != .ngram && self != .suffix }
+  /// Whether the draft is a head trained on one target, not a model that stands alone.
+  package var isHead: Bool { self == .eagle3 || self == .dflash }
+}
+
+/// One version of an engine that can be deployed: its image, what it can do, and how it is spoken to.
+package struct EngineStack: Sendable, Equatable {
+  /// Which conventions its command line follows.
+  package enum Dialect: Sendable { case neuronInference, neuronPlugin, cuda, foretoken }
+
+  package let engine: ServingEngine
+  /// vLLM's version, or Foretoken's.
+  package let version: String
+  package let image: String
+  package let dialect: Dialect
+  package let methods: [SpeculativeMethod]
+  /// In a sentence.
+  package let description: String
+
+  /// The NxD Inference stack: the last that fuses a draft model with the target.
+  ///
+  /// https://awsdocs-neuron.readthedocs-hosted.com/en/latest/libraries/nxd-inference/tutorials/sd-inference-tutorial.html
+  package static let neuronInference = EngineStack(
+    engine: .vllmNeuron, version: "0.9.1",
+    image: "public.ecr.aws/neuron/pytorch-inference-vllm-neuronx:0.9.1-neuronx-py311-sdk2.26.1-ubuntu22.04",
+    dialect: .neuronInference, methods: [.draftModel], description: "vLLM 0.9.1 with NxD Inference (Neuron SDK 2.26.1)")
+  /// The plugin of Neuron SDK 2.32; on Trainium2 and later.
+  ///
+  /// https://awsdocs-neuron.readthedocs-hosted.com/en/latest/vllm-neuron/docs/guides/features-guide.html
+  package static let neuronPlugin = EngineStack(
+    engine: .vllmNeuron, version: "0.24.0",
+    image: "public.ecr.aws/neuron/pytorch-inference-vllm-neuronx:0.24.0.1.1.0-neuronx-py313-sdk2.32.0-ubuntu24.04",
+    dialect: .neuronPlugin, methods: [.eagle3, .dflash],
+    description: "vLLM 0.24.0 with the vllm-neuron plugin 1.1.0 (Neuron SDK 2.32)")
+  /// https://docs.vllm.ai/en/latest/features/speculative_decoding/
+  package static let cuda = EngineStack(
+    engine: .vllmCUDA, version: "0.24.0", image: "vllm/vllm-openai:v0.24.0", dialect: .cuda,
+    methods: [.draftModel, .eagle3, .dflash, .ngram], description: "vLLM 0.24.0 on CUDA")
+  /// Built from this repository's Dockerfile.
+  package static let foretoken = EngineStack(
+    engine: .foretoken, version: "0.1.0", image: "foretoken:0.1.0", dialect: .foretoken,
+    methods: [.auto, .draftModel, .ngram, .suffix], description: "Foretoken 0.1.0 on CPUs")
+
+  /// All, the one to prefer first.
+  package static let all = [neuronPlugin, neuronInference, cuda, foretoken]
+
+  /// Those of an engine.
+  package static func stacks(of engine: ServingEngine) -> [EngineStack] { all.filter { $0.engine == engine } }
+}
+
+/// Where weights and compiled programs live between pods.
+package enum ModelStorage: String, Sendable, CaseIterable, Codable {
+  /// A bucket, synchronised to the node's disk.
+  case s3
+  /// Shared file systems.
+  case efs, fsx
+  /// A disk of the cluster's storage class, for one node.
+  case pvc
+  /// Nothing outlives the pod; weights come from the Hugging Face hub each time.
+  case emptyDir
+
+  /// Whether a claim is made for it.
+  var isVolume: Bool { self == .efs || self == .fsx || self == .pvc }
+  /// Whether pods on several nodes can use it.
+  var isShared: Bool { self != .pvc }
+}
+
+/// How pods get their accelerators.
+package enum DeviceAllocation: String, Sendable, CaseIterable, Codable {
+  /// Dynamic resource allocation: claims by attribute.
+  case dra
+  /// A counted resource.
+  case devicePlugin = "device-plugin"
+}
+
+/// Who starts machines.
+package enum NodeProvisioning: String, Sendable, CaseIterable, Codable {
+  /// A Karpenter node pool comes with the manifests.
+  case karpenter
+  /// The nodes are there; pods select them by instance type.
+  case nodeGroup = "node-group"
+}
+
+/// What scales the replicas.
+package enum Autoscaling: String, Sendable, CaseIterable, Codable { case keda, hpa, none }
+/// What leads requests to the replicas.
+package enum GatewayRouting: String, Sendable, CaseIterable, Codable {
+  /// A route to an inference pool, whose endpoint picker knows load and caches.
+  case inferencePool = "inference-pool"
+  /// A route to the service.
+  case httpRoute = "http-route"
+  case none
+}
+/// What collects metrics.
+package enum Monitoring: String, Sendable, CaseIterable, Codable {
+  case prometheusOperator = "prometheus-operator"
+  case none
+}
+
+/// A Kubernetes version: 1.34.
+package struct KubernetesVersion: Sendable, Hashable, Comparable, CustomStringConvertible {
+  package let minor: Int
+
+  package init(minor: Int) { self.minor = minor }
+
+  /// Reads `1.34`, `v1.34` or `1.34.2`.
+  package init?(_ text: String) {
+    let parts = (text.hasPrefix("v") ? text.dropFirst() : text[...]).split(
+      separator: ".", omittingEmptySubsequences: false)
+    guard (2...3).contains(parts.count), parts[0] == "1", let minor = Int(parts[1]), (20...99).contains(minor),
+      parts.count == 2 || Int(parts[2]) != nil
+    else { return nil }
+    self.minor = minor
+  }
+
+  package var description: String { "1.\(minor)" }
+  package static func < (a: Self, b: Self) -> Bool { a.minor < b.minor }
+}

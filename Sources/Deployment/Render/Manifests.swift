@@ -1,0 +1,101 @@
+/// An object and the file that it is written to.
+package struct Manifest: Sendable {
+  /// Part of the tree: a folder that overlays combine.
+  package enum Part: String, Sendable, CaseIterable {
+    /// What all servers share.
+    case base
+    case speculative = "servers/speculative"
+    case baseline = "servers/baseline"
+    case compileSpeculative = "compile/speculative"
+    case compileBaseline = "compile/baseline"
+    case benchmark, autoscaling, monitoring, gateway
+  }
+
+  package let part: Part
+  /// The file's name, without extension.
+  package let file: String
+  package let object: any KubernetesObject
+  /// Fields that a Helm chart leaves open.
+  package let openFields: [OpenField]
+
+  init(_ part: Part, _ file: String, _ object: some KubernetesObject, open: [OpenField] = []) {
+    self.part = part
+    self.file = file
+    self.object = object
+    openFields = open
+  }
+}
+
+/// A field whose value a chart's user may set.
+package struct OpenField: Sendable, Equatable {
+  /// Where it is in the object: keys, and indices of lists.
+  package let path: [PathStep]
+  /// Where it is in `values.yaml`.
+  package let value: [String]
+  /// What stands before the value's own elements, in a list.
+  var prefix: [String] = []
+
+  package enum PathStep: Sendable, Equatable, ExpressibleByStringLiteral, ExpressibleByIntegerLiteral {
+    case key(String)
+    case index(Int)
+    package init(stringLiteral value: String) { self = .key(value) }
+    package init(integerLiteral value: Int) { self = .index(value) }
+  }
+}
+
+/// Makes a plan's objects.
+package struct ManifestBuilder {
+  let plan: DeploymentPlan
+
+  package init(_ plan: DeploymentPlan) { self.plan = plan }
+
+  /// Every object, in the order in which a cluster wants them.
+  package func manifests() throws -> [Manifest] {
+    var all = shared()
+    for variant in plan.variants {
+      if plan.compilesAhead { all.append(try compileJob(variant)) }
+      all += try server(variant)
+    }
+    if plan.variants.count == 2 { all.append(try benchmark()) }
+    all += operations()
+    return all
+  }
+
+  // MARK: Names
+
+  /// `qwen3-32b`, of `Qwen/Qwen3-32B`.
+  package var modelSlug: String {
+    let last = plan.target.name.split(separator: "/").last.map(String.init) ?? "model"
+    let mapped = last.lowercased().map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "-" }
+    let trimmed = String(mapped).split(separator: "-").joined(separator: "-").prefix(40)
+    let slug = trimmed.hasSuffix("-") ? trimmed.dropLast() : trimmed
+    guard let first = slug.first else { return "model" }
+    // Names of services begin with a letter (RFC 1035).
+    return first.isLetter ? String(slug) : "m-" + slug
+  }
+
+  func name(_ variant: DeploymentPlan.Variant) -> String { "\(modelSlug)-\(variant.rawValue)" }
+  var scriptsName: String { "\(modelSlug)-scripts" }
+  var volumeName: String { "\(modelSlug)-models" }
+  var claimTemplateName: String { "\(modelSlug)-neuron-devices" }
+  var accountName: String { modelSlug }
+  var poolName: String { "\(modelSlug)-nodes" }
+
+  /// Labels that select the pods of one role.
+  func selector(_ component: String, _ instance: String) -> [String: String] {
+    ["app.kubernetes.io/component": component, "app.kubernetes.io/instance": instance]
+  }
+
+  func labels(_ component: String? = nil, _ instance: String? = nil) -> [String: String] {
+    var labels = ["app.kubernetes.io/part-of": modelSlug, "app.kubernetes.io/managed-by": "foretoken"]
+    labels["app.kubernetes.io/component"] = component
+    labels["app.kubernetes.io/instance"] = instance
+    return labels
+  }
+
+  func meta(_ name: String, _ component: String? = nil, _ instance: String? = nil) -> ObjectMeta {
+    ObjectMeta(name: name, namespace: plan.request.namespace, labels: labels(component, instance))
+  }
+
+  func clusterMeta(_ name: String) -> ObjectMeta { ObjectMeta(name: name, labels: labels()) }
+}

@@ -1,0 +1,95 @@
+internal import ArgumentParser
+internal import Deployment
+internal import Foundation
+
+/// `foretoken deploy`: Kubernetes manifests, worked out and checked before anything runs.
+struct Deploy: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Write Kubernetes manifests for vLLM on Trainium or GPUs, or for Foretoken, and check them.",
+    discussion: """
+      Does the sums first: devices, heads, memory with the draft and the KV cache, vocabularies, compiled shapes; and \
+      refuses what cannot hold. The guide is docs/trainium2.md.
+
+      foretoken deploy --engine vllm-neuron --target Qwen/Qwen3-32B --draft Qwen/Qwen3-1.7B --with-baseline --output deploy/
+      foretoken deploy --check deploy/
+      """)
+
+  @OptionGroup(title: "What to serve") var serving: DeployServingOptions
+  @OptionGroup(title: "Where") var place: DeployPlaceOptions
+  @OptionGroup(title: "Around the servers") var surroundings: DeploySurroundingOptions
+  @OptionGroup(title: "Checking what is there") var checking: DeployCheckOptions
+
+  @Option(name: [.short, .long], help: "Folder to write to (default: one YAML stream on standard output).")
+  var output: String?
+
+  @Option(help: "How to write: \(BundleFormat.allNames) (default: kustomize with --output, else yaml).")
+  var format: BundleFormat?
+
+  @Flag(help: "Print a summary as JSON, in place of the one for people; with --check, the report.")
+  var json = false
+
+  func validate() throws {
+    if checking.check == nil, serving.engine == nil || serving.target == nil {
+      throw ValidationError("--engine and --target say what to deploy (or --check DIR what to check).")
+    }
+    if output == nil, let format, format != .yaml {
+      throw ValidationError("--format \(format.rawValue) has several files; give --output DIR.")
+    }
+  }
+
+  func run() throws {
+    if let path = checking.check {
+      try checking.run(path, json: json)
+      return
+    }
+    guard let request = try request() else { throw CleanExit.helpRequest(self) }
+    let plan: DeploymentPlan
+    do { plan = try DeploymentPlan(request) } catch let refusal as DeploymentRefusal {
+      DeployText.show(refusal, json: json)
+      throw ExitCode.failure
+    }
+    let format = format ?? (output == nil ? .yaml : .kustomize)
+    let bundle = try Bundle(plan, format: format)
+    let summary = try DeploymentSummary(plan, format: format, directory: output)
+    if let output {
+      try bundle.write(to: output)
+      if json { try emitJSON(summary) } else { DeployText.show(summary, files: bundle.files.count, in: output) }
+    } else if json {
+      try emitJSON(summary)
+    } else {
+      for file in bundle.files { emit(file.text) }
+    }
+  }
+
+  private func request() throws -> DeploymentRequest? {
+    guard var request = try serving.request() else { return nil }
+    try place.fill(&request)
+    surroundings.fill(&request)
+    return request
+  }
+}
+
+extension CaseIterable where Self: RawRepresentable, RawValue == String {
+  /// For help texts: "a, b or c".
+  static var allNames: String {
+    let names = allCases.map(\.rawValue)
+    guard let last = names.last, names.count > 1 else { return names.first ?? "" }
+    return names.dropLast().joined(separator: ", ") + " or " + last
+  }
+}
+
+extension BundleFormat: ExpressibleByArgument {}
+extension ServingEngine: ExpressibleByArgument {}
+extension SpeculativeMethod: ExpressibleByArgument {}
+extension DeviceAllocation: ExpressibleByArgument {}
+extension NodeProvisioning: ExpressibleByArgument {}
+extension Autoscaling: ExpressibleByArgument {}
+extension GatewayRouting: ExpressibleByArgument {}
+extension Monitoring: ExpressibleByArgument {}
+extension KubernetesVersion: ExpressibleByArgument {
+  package init?(argument: String) { self.init(argument) }
+}
+extension ModelStorage: ExpressibleByArgument {
+  /// `hub` says what `emptyDir` means: weights come from the hub.
+  package init?(argument: String) { self.init(rawValue: argument == "hub" ? "emptyDir" : argument) }
+}

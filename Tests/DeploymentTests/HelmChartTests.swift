@@ -1,0 +1,86 @@
+import Foundation
+import TestSupport
+import Testing
+
+import Deployment
+
+/// The chart, rendered here by the two things that its templates use: `toJson` of a value, and conditions around a file.
+/// `Tests/Client/test_deploy.py` has Helm itself render it.
+struct HelmChartTests {
+  /// Helm's part, as far as these templates go.
+  private func render(_ template: String, _ values: Value, namespace: String) throws -> String {
+    var text = template
+    if let condition = text.firstMatch(of: /^\{\{- if (and )?([^}]*) \}\}\n/) {
+      let names = condition.2.split(separator: " ")
+      guard try names.allSatisfy({ try value(String($0), values, namespace).truth == true }) else { return "" }
+      text = String(text[condition.range.upperBound...].replacing("{{- end }}\n", with: ""))
+    }
+    text = try text.replacing(/\{\{ toJson (\(concat \(list ([^)]*)\) )?([.A-Za-z]+)\)? \}\}/) { match in
+      let found = try value(String(match.3), values, namespace)
+      guard let prefix = match.2 else { return try json(found) }
+      let names = prefix.split(separator: " ").map { Value.string(String($0).replacing("\"", with: "")) }
+      return try json(.array(names + found.elements))
+    }
+    return text.replacing("{{ \"{{\" }}", with: "{{")
+  }
+
+  private func value(_ name: String, _ values: Value, _ namespace: String) throws -> Value {
+    if name == ".Release.Namespace" { return .string(namespace) }
+    var found: Value? = values
+    for part in name.split(separator: ".").dropFirst() { found = found?.members?[String(part)] }
+    return try #require(found, "no value \(name)")
+  }
+
+  private func json(_ value: Value) throws -> String {
+    switch value {
+    case .null: "null"
+    case .bool(let truth): "\(truth)"
+    case .integer(let number): "\(number)"
+    case .number(let number): "\(number)"
+    case .string(let text): String(decoding: try JSONEncoder().encode(text), as: UTF8.self)
+    case .array(let values): "[" + (try values.map(json)).joined(separator: ",") + "]"
+    case .object(let members):
+      "{" + (try members.map { try json(.string($0.key)) + ":" + json($0.value) }).joined(separator: ",") + "}"
+    }
+  }
+
+  /// `values.yaml` with every part switched on.
+  private func everything(_ value: Value) -> Value {
+    guard case .object(let members) = value else { return value }
+    return .object(
+      Dictionary(
+        uniqueKeysWithValues: members.map { ($0.key, $0.key == "enabled" ? .bool(true) : everything($0.value)) }))
+  }
+
+  @Test(arguments: Combination.all)
+  func `the chart with its own values gives the objects of the tree`(combination: Combination) throws {
+    let plan = try combination.plan()
+    let files = try Bundle(plan, format: .helm).files
+    let text = try #require(files.first { $0.path == "values.yaml" }).text
+    let values = everything(try #require(ManifestReader.documents(text: text, shown: "values.yaml").first).value)
+    let templates = files.filter { $0.path.hasPrefix("templates/") }
+    let rendered = try templates.map { try render($0.text, values, namespace: plan.request.namespace) }
+    #expect(rendered.allSatisfy { !$0.isEmpty })
+    let chart = try ManifestReader.documents(text: YAMLText.join(rendered), shown: "chart").map(\.value)
+    let tree = try ManifestReader.documents(text: try Bundle.stream(try combination.manifests()), shown: "tree").map(
+      \.value
+    )
+    .filter { $0["kind"]?.text != "Namespace" }
+    #expect(chart == tree)
+  }
+
+  @Test func `values change what they name and nothing else`() throws {
+    let plan = try Combination(engine: .vllmNeuron, method: .draftModel, storage: .s3, allocation: .dra).plan()
+    let files = try Bundle(plan, format: .helm).files
+    let text = try #require(files.first { $0.path == "values.yaml" }).text
+    var values = try #require(ManifestReader.documents(text: text, shown: "values.yaml").first).value.members ?? [:]
+    values["image"] = .string("registry.example/vllm:1.2.3")
+    let template = try #require(files.first { $0.path == "templates/servers-speculative-deployment.yaml" }).text
+    let rendered = try render(template, .object(values), namespace: "elsewhere")
+    let object = try #require(ManifestReader.documents(text: rendered, shown: "x").first).value
+    #expect(object["metadata", "namespace"]?.text == "elsewhere")
+    let container = try #require(object["spec", "template", "spec", "containers"]?.elements.first)
+    #expect(container["image"]?.text == "registry.example/vllm:1.2.3")
+    #expect(container["args"]?.elements.contains(.string("--speculative-config")) == true)
+  }
+}

@@ -1,0 +1,198 @@
+import Foundation
+import TestSupport
+import Testing
+import Yams
+
+import Deployment
+
+/// The check finds what is wrong, and says where.
+struct ManifestCheckTests {
+  private func stream() throws -> String {
+    var request = Combination(engine: .vllmNeuron, method: .draftModel, storage: .s3, allocation: .devicePlugin).request
+    request.replicas = 2
+    return try Bundle.stream(try ManifestBuilder(try DeploymentPlan(request)).manifests())
+  }
+
+  private func findings(_ text: String, schemas: Bool = false) throws -> [ManifestFinding] {
+    let check = ManifestCheck(
+      schemas: schemas ? Schemas.folder : nil, versions: [KubernetesVersion(minor: 34)])
+    return try check.run(text: text, name: "test.yaml").findings
+  }
+
+  /// A change to what was rendered, and what must be said of it.
+  private static let damage: [(String, String, String)] = [
+    (":0.9.1-neuronx-py311-sdk2.26.1-ubuntu22.04", ":latest", "spec.template.spec.containers[0].image"),
+    (":0.9.1-neuronx-py311-sdk2.26.1-ubuntu22.04", "", "neither a tag nor a digest"),
+    ("runAsNonRoot: true", "runAsNonRoot: false", "securityContext.runAsNonRoot"),
+    ("runAsUser: 10001", "runAsUser: 0", "which is root"),
+    ("readOnlyRootFilesystem: true", "readOnlyRootFilesystem: false", "readOnlyRootFilesystem"),
+    ("allowPrivilegeEscalation: false", "allowPrivilegeEscalation: true", "allowPrivilegeEscalation"),
+    ("          limits:\n", "          bounds:\n", "resources.limits.memory"),
+    ("readinessProbe:", "readyProbe:", "readinessProbe"),
+    ("kind: NetworkPolicy", "kind: NetworkPolice", "NetworkPolicy"),
+    ("kind: PodDisruptionBudget", "kind: PodDisruption", "PodDisruptionBudget"),
+    ("backoffLimit: 0", "backingOff: 0", "spec.backoffLimit"),
+    ("topologySpreadConstraints:", "topology:", "topologySpreadConstraints"),
+    ("seccompProfile:", "seccomp:", "seccompProfile"),
+    ("alias: al2023@v20260828", "alias: al2023@latest", "amiSelectorTerms[0].alias"),
+    ("consolidationPolicy: WhenEmpty", "consolidationPolicy: Always", "spec.disruption.consolidationPolicy"),
+    ("instanceStorePolicy: RAID0", "instanceStoragePolicy: RAID0", "unknown field 'instanceStoragePolicy'"),
+    ("targetPorts:", "ports:", "targetPorts"),
+    (
+      "      - name: VLLM_USE_V1\n          value: '0'", "      - name: HF_TOKEN\n          value: 'hf_abc'",
+      "env[HF_TOKEN].value"
+    ),
+  ]
+
+  @Test(arguments: damage.indices)
+  func `damage is found where it is`(index: Int) throws {
+    let (old, new, expected) = Self.damage[index]
+    let text = try stream()
+    let changed = text.replacing(old, with: new)
+    #expect(changed != text, "'\(old)' is not in what was rendered")
+    let found = try findings(changed)
+    #expect(found.contains { $0.description.contains(expected) }, "\(found)")
+  }
+
+  @Test(.enabled(if: Schemas.folder != nil, "Kubernetes' schemas are not here: make deploy-schemas"))
+  func `schemas find misspelt fields, wrong types and missing ones`() throws {
+    let text = try stream()
+    #expect(try findings(text, schemas: true) == [])
+    for (old, new, expected) in [
+      ("terminationGracePeriodSeconds: 120", "terminationGracePeriod: 120", "unknown field 'terminationGracePeriod'"),
+      ("maxUnavailable: 1\n  selector", "maxUnavailable: [1]\n  selector", "maxUnavailable"),
+      ("periodSeconds: 15", "periodSeconds: soon", "periodSeconds: found 'soon'; expected integer"),
+      ("apiVersion: policy/v1", "apiVersion: policy/v9", "no schema"),
+    ] {
+      let changed = text.replacing(old, with: new)
+      #expect(changed != text, "'\(old)'")
+      #expect(try findings(changed, schemas: true).contains { $0.description.contains(expected) }, "\(expected)")
+    }
+  }
+
+  @Test func `the validator knows the keywords that occur`() throws {
+    func check(_ value: String, _ schema: String) throws -> [SchemaValidator.Mismatch] {
+      let validator = SchemaValidator(
+        definitions: [
+          "Port": try Value.json(Data(#"{"type": "integer", "minimum": 1, "maximum": 65535}"#.utf8), name: "d")
+        ],
+        isStrict: false)
+      return validator.mismatches(
+        of: try Value.json(Data(value.utf8), name: "v"), with: try Value.json(Data(schema.utf8), name: "s"))
+    }
+    let cases: [(String, String, Int)] = [
+      ("1", #"{"type": "integer"}"#, 0), ("1.5", #"{"type": "integer"}"#, 1), ("1", #"{"type": "number"}"#, 0),
+      ("null", #"{"type": ["string", "null"]}"#, 0), (#""a""#, #"{"enum": ["a", "b"]}"#, 0),
+      (#""c""#, #"{"enum": ["a", "b"]}"#, 1), (#""abc""#, #"{"pattern": "^a+$"}"#, 1),
+      (#""aaa""#, #"{"pattern": "^a+$", "maxLength": 3}"#, 0), (#""aaaa""#, #"{"maxLength": 3}"#, 1),
+      ("0", #"{"$ref": "/x.json#/$defs/Port"}"#, 1), ("80", ##"{"$ref": "#/definitions/Port"}"##, 0),
+      ("80", ##"{"$ref": "#/definitions/None"}"##, 1),
+      ("[1, 2]", #"{"type": "array", "items": {"type": "string"}}"#, 2),
+      ("[]", #"{"minItems": 1}"#, 1), (#"{"a": 1}"#, #"{"required": ["b"], "properties": {"a": {}}}"#, 1),
+      (#"{"a": 1}"#, #"{"properties": {"b": {}}, "additionalProperties": false}"#, 1),
+      (#"{"a": 1}"#, #"{"additionalProperties": {"type": "string"}}"#, 1),
+      (#""50%""#, #"{"x-kubernetes-int-or-string": true}"#, 0), ("[]", #"{"format": "int-or-string"}"#, 1),
+      ("1", #"{"oneOf": [{"type": "string"}, {"type": "integer"}]}"#, 0),
+      ("1", #"{"oneOf": [{"type": "number"}, {"type": "integer"}]}"#, 1),
+      ("true", #"{"anyOf": [{"type": "string"}, {"type": "integer"}]}"#, 1),
+      ("5", #"{"allOf": [{"minimum": 6}, {"maximum": 4}]}"#, 2),
+    ]
+    for (value, schema, count) in cases { #expect(try check(value, schema).count == count, "\(value) \(schema)") }
+  }
+
+  @Test func `definitions from a cluster take the place of those that come along`() throws {
+    let directory = try TemporaryDirectory()
+    let definition = """
+      apiVersion: apiextensions.k8s.io/v1
+      kind: CustomResourceDefinition
+      metadata: {name: scaledobjects.keda.sh}
+      spec:
+        group: keda.sh
+        names: {kind: ScaledObject}
+        versions:
+        - name: v1alpha1
+          schema:
+            openAPIV3Schema:
+              type: object
+              properties:
+                spec: {type: object, required: [somethingNew], properties: {somethingNew: {type: string}}}
+      """
+    try directory.write(Data(definition.utf8), to: "keda.yaml")
+    let check = ManifestCheck(schemas: nil, versions: [], definitions: [directory.path])
+    let found = try check.run(text: try stream(), name: "x").findings
+    #expect(found.contains { $0.found.contains("somethingNew") && $0.rule == "keda.yaml" })
+    #expect(throws: DeploymentError.self) {
+      try ManifestCheck(schemas: nil, versions: [], definitions: [Places.target]).run(text: try stream(), name: "x")
+    }
+  }
+
+  @Test(arguments: [
+    "", "---", "[1, 2]", "a: &x 1\nb: *x", "a: 1\na: 2", "a: [", "\u{0}", "{{ .Values.x }}", "apiVersion: v1",
+    "kind: Deployment\nspec: 3",
+    "kind: Deployment\napiVersion: ../../etc\nmetadata: {name: x}\nspec: {template: []}", "? [a]\n: b",
+  ])
+  func `what is no manifest is told apart`(text: String) throws {
+    do {
+      #expect(!(try findings(text)).isEmpty)
+    } catch is DeploymentError {}
+  }
+
+  @Test func `no input ends the program`() throws {
+    var random = SeededGenerator(seed: 7)
+    let text = Array(try stream().utf8)
+    for _ in 0..<200 {
+      var bytes = text
+      for _ in 0..<Int.random(in: 1...20, using: &random) {
+        let at = Int.random(in: 0..<bytes.count, using: &random)
+        switch Int.random(in: 0..<3, using: &random) {
+        case 0: bytes[at] = UInt8.random(in: 0...255, using: &random)
+        case 1: bytes.removeSubrange(at..<min(bytes.count, at + Int.random(in: 1...200, using: &random)))
+        default: bytes.insert(contentsOf: bytes[0..<Int.random(in: 0...200, using: &random)], at: at)
+        }
+      }
+      do { _ = try findings(String(decoding: bytes, as: UTF8.self)) } catch is DeploymentError {}
+    }
+  }
+
+  @Test func `no request ends the program`() throws {
+    var random = SeededGenerator(seed: 11)
+    func any<T>(_ values: [T]) -> T { values[Int.random(in: 0..<values.count, using: &random)] }
+    let numbers: [Int?] = [nil, 0, -1, 1, 2, 3, 7, 8, 24, 32, 64, 1024, 40_960, .max, .min]
+    let names = [
+      "Qwen/Qwen3-32B", "Qwen/Qwen3-0.6B", "meta-llama/Llama-3.2-1B-Instruct", "", "/", "..", "a b", "x/y", "🙂",
+      "a/eagle3", "dflash",
+    ]
+    var held = 0
+    for _ in 0..<3000 {
+      var request = DeploymentRequest(engine: any(ServingEngine.allCases), target: any(names))
+      request.draft = any(names.map(Optional.some) + [nil, nil, nil])
+      request.method = any(SpeculativeMethod.allCases.map(Optional.some) + [nil, nil, nil, nil])
+      request.window = any(numbers)
+      request.tensorParallel = any(numbers)
+      request.replicas = any(numbers.compactMap { $0 })
+      request.maximumLength = any(numbers)
+      request.maximumSequences = any(numbers)
+      request.prefillBuckets = any([nil, nil, [], [0], [128, 1024], [.max]])
+      request.sequenceBuckets = any([nil, nil, [], [4], [-1, 4]])
+      request.windowsByBatchSize = any([nil, nil, [], [[1]], [[1, 4, 5]], [[4, 1, .max]]])
+      request.instanceType = any(InstanceType.all.map { Optional.some($0.name) } + [nil, "x", "🙂"])
+      request.storage = any(ModelStorage.allCases.map(Optional.some) + [nil])
+      request.bucket = any([nil, "bucket", "B", "$(id)"])
+      request.allocation = any(DeviceAllocation.allCases.map(Optional.some) + [nil])
+      request.nodes = any(NodeProvisioning.allCases.map(Optional.some) + [nil])
+      request.kubernetes = KubernetesVersion(minor: any([20, 31, 33, 34, 37]))
+      request.namespace = any(["foretoken", "", "A", "a\nb", String(repeating: "a", count: 64)])
+      request.minimumSpeedup = any([1, 0, -1, .nan, .infinity])
+      request.maximumReplicas = any(numbers)
+      request.withBaseline = any([true, false])
+      do {
+        let plan = try DeploymentPlan(request)
+        held += 1
+        let text = try Bundle.stream(try ManifestBuilder(plan).manifests())
+        #expect(try findings(text) == [])
+        for format in BundleFormat.allCases { _ = try Bundle(plan, format: format) }
+      } catch is DeploymentRefusal {} catch is DeploymentError {}
+    }
+    #expect(held > 0)
+  }
+}
