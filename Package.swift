@@ -28,6 +28,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
   ],
   targets: [
     // Layers, top to bottom: a target imports only targets above it.
@@ -60,7 +61,13 @@ let package = Package(
         .product(name: "Yams", package: "Yams"),
       ],
       resources: [.embedInCode("Resources")], swiftSettings: strict),
-    .target(name: "Benchmarking", dependencies: ["Tensor", "ModelFiles", "Transformer"], swiftSettings: strict),
+    .target(
+      name: "Benchmarking",
+      dependencies: [
+        "Tensor", "ModelFiles", "Tokenization", "Transformer", "Decoding", "Speculation",
+        .product(name: "Mustache", package: "swift-mustache"), .product(name: "Yams", package: "Yams"),
+      ],
+      resources: [.embedInCode("Resources")], swiftSettings: strict),
     .executableTarget(
       name: "foretoken",
       dependencies: [
