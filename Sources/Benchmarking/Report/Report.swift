@@ -1,4 +1,4 @@
-internal import Foundation
+public import Foundation
 internal import Mustache
 
 /// Results as one page for people: HTML that needs nothing else, or Markdown.

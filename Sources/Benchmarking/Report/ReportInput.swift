@@ -1,4 +1,4 @@
-internal import Foundation
+public import Foundation
 
 /// The results that a report is made of.
 public struct ReportInput: Sendable {

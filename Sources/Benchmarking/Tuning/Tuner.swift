@@ -69,9 +69,6 @@ package struct Tuner: Sendable {
       plan.models, concurrency: plan.concurrencies.last ?? 1, window: plan.largestWindow, progress: progress)
   }
 
-  /// Longest sequence that the loaded models take.
-  package static func tokenizer(of model: String) throws -> ModelDirectory { try ModelDirectory(model) }
-
   /// Measures, predicts, verifies, chooses.
   package func run() async throws -> TuningResult {
     progress("Plain decoding", 0)
@@ -81,7 +78,7 @@ package struct Tuner: Sendable {
     let rough = predict(traces, first.costs)
     let runs = try await verify(shortlist(rough), outputs)
     let costs = Dictionary(
-      uniqueKeysWithValues: plan.concurrencies.map { ($0, costs(from: runs.calibration[$0] ?? [])) })
+      uniqueKeysWithValues: plan.concurrencies.map { ($0, CostsByProposer(runs.calibration[$0] ?? [])) })
     var entries = predict(traces, costs)
     for (key, measured) in runs.measured {
       let place =
@@ -153,7 +150,7 @@ package struct Tuner: Sendable {
           calibration.outcomes[draft][index % plan.prompts.count].merge(outcomes)
         }
       }
-      calibration.costs[concurrency] = costs(from: runs)
+      calibration.costs[concurrency] = CostsByProposer(runs)
     }
     return calibration
   }
@@ -162,9 +159,7 @@ package struct Tuner: Sendable {
     plan.models.drafts.isEmpty ? [nil] : plan.models.drafts.indices.map { $0 }
   }
 
-  private func costs(from runs: [CalibrationRun]) -> CostsByProposer { CostsByProposer(runs) }
-
-  private struct RunKey: Hashable {
+    private struct RunKey: Hashable {
     var candidate: TuningResult.Candidate
     var concurrency: Int
   }

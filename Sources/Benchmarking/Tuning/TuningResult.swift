@@ -340,7 +340,9 @@ public struct TuningResult: Sendable, Codable, Equatable {
   public var assumptions: [String]
   /// The configuration that was chosen.
   public var choice: Choice
+}
 
+extension TuningResult {
   /// The entry of a candidate at a concurrency.
   public func entry(_ candidate: Candidate, at concurrency: Int) -> Entry? {
     entries.first { $0.candidate == candidate && $0.concurrency == concurrency }

@@ -1,5 +1,5 @@
 internal import Decoding
-package import ModelFiles
+internal import ModelFiles
 internal import Speculation
 internal import Synchronization
 package import Tensor
