@@ -4,7 +4,7 @@ FLAGS := -c release
 FORETOKEN := .build/release/foretoken
 PYTHON ?= python3
 
-.PHONY: help setup build demo test client-tests lint golden perplexity clean
+.PHONY: help setup build demo test client-tests bench tune lint golden perplexity clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -26,6 +26,15 @@ client-tests: build ## Test the server with the official openai client (needs Py
 	$(PYTHON) -m venv .build/client
 	.build/client/bin/pip install --quiet -r Tests/Client/requirements.txt
 	.build/client/bin/python -m pytest -q Tests/Client
+
+bench: build ## AWS's prompts with and without speculation on the shipped pair, and a report (some minutes)
+	@Scripts/bench
+
+tune: build ## Choose method and window for the shipped pair, and a report
+	@mkdir -p .build/bench
+	$(FORETOKEN) tune -m Models/foretoken-reference-target --draft-model Models/foretoken-reference-draft \
+	  --ngram --suffix --concurrency 1,4,16 --output .build/bench/tuning.json
+	$(FORETOKEN) report .build/bench/tuning.json --output .build/bench/tuning.html --markdown .build/bench/tuning.md
 
 lint: ## Check the formatting
 	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests

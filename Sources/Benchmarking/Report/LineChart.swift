@@ -33,18 +33,28 @@ struct LineChart: Sendable {
   /// Ticks of the horizontal axis are whole numbers.
   var xIsWhole = false
 
+  /// Holds every point, and of intervals as much as leaves the points room.
+  private func verticalRange(_ points: [Point]) -> (lowest: Double, highest: Double) {
+    let values = points.map(\.y) + [reference].compactMap(\.self)
+    let (low, high) = (values.min() ?? 0, values.max() ?? 1)
+    let room = max(high - low, abs(high) * 0.2)
+    let ends = points.flatMap { [$0.lower, $0.upper].compactMap(\.self) }.filter {
+      $0 >= low - room && $0 <= high + room
+    }
+    return (min(low, ends.min() ?? low), yLimit ?? max(high, ends.max() ?? high))
+  }
+
   /// The chart; `nil` without points.
   var chart: Chart? {
     let points = series.flatMap(\.points).filter { $0.x.isFinite && $0.y.isFinite }
     guard let lowestX = points.map(\.x).min(), let highestX = points.map(\.x).max() else { return nil }
-    let ys = points.flatMap { [$0.y, $0.lower, $0.upper].compactMap(\.self) } + [reference].compactMap(\.self)
-    let (lowestY, highestY) = (ys.min() ?? 0, yLimit ?? ys.max() ?? 1)
-    let (left, right, top, bottom) = (54.0, Chart.width - 14, 14.0, 226.0)
+    let (lowestY, highestY) = verticalRange(points)
+    let (left, right, top, bottom) = (54.0, Chart.width - 14, 30.0, 242.0)
     let xAxis =
       xTicks.map { Axis(logarithmic: $0, from: left, to: right) }
       ?? Axis(xBeginsAtZero ? 0 : lowestX, highestX, from: left, to: right, count: xIsWhole ? 8 : 5)
     let yAxis = Axis(yBeginsAtZero ? 0 : lowestY, highestY, from: bottom, to: top)
-    var chart = Chart(title: title, summary: summary, height: 272)
+    var chart = Chart(title: title, summary: summary, height: 288)
     for tick in yAxis.ticks {
       let y = yAxis.position(tick)
       chart.line(left, y, right, y, "grid")
@@ -78,7 +88,7 @@ struct LineChart: Sendable {
           hint: "\(one.name): \(Axis.text(point.y))\(interval ?? "") at \(Axis.text(point.x))")
       }
     }
-    chart.label(left - 46, top - 3, yTitle, anchor: "start", style: "axis-title")
+    chart.label(left - 46, top - 18, yTitle, anchor: "start", style: "axis-title")
     chart.keys = series.map { Chart.Key(style: $0.style.rawValue + ($0.isDashed ? " dashed" : ""), text: $0.name) }
     return chart
   }

@@ -2,7 +2,7 @@ public import Foundation
 
 /// The results that a report is made of.
 public struct ReportInput: Sendable {
-  var comparisons: [(name: String, result: ComparisonResult)] = []
+  var comparisons: [(name: String, result: ServingComparisonResult)] = []
   var servings: [(name: String, result: ServingResult)] = []
   var tunings: [(name: String, result: TuningResult)] = []
   var forwards: [(name: String, result: ForwardReport)] = []
@@ -33,7 +33,7 @@ public struct ReportInput: Sendable {
     if object["schema"] != nil {
       tunings.append((name, try TuningResult(json: data, name: name)))
     } else if object["overall"] != nil, object["a"] != nil, object["b"] != nil {
-      comparisons.append((name, try Self.decode(ComparisonResult.self, data, name)))
+      comparisons.append((name, try Self.decode(ServingComparisonResult.self, data, name)))
     } else if object["ceilings"] != nil, object["passes"] != nil {
       forwards.append((name, try Self.decode(ForwardReport.self, data, name)))
     } else if object["output_throughput"] != nil {

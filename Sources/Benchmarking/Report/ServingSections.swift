@@ -46,7 +46,7 @@ struct ServingSections {
     }
   }
 
-  private func extremes(_ result: ComparisonResult) -> String {
+  private func extremes(_ result: ServingComparisonResult) -> String {
     let ranked = result.categories.compactMap { category in category.outputThroughput.map { (category.name, $0.ratio) }
     }
     .sorted { $0.1 > $1.1 }
@@ -55,7 +55,7 @@ struct ServingSections {
       " By kind of prompt the ratio lies between \(FigureText.ratio(worst.1)) (\(worst.0)) and \(FigureText.ratio(best.1)) (\(best.0))."
   }
 
-  private func outputs(_ result: ComparisonResult) -> String {
+  private func outputs(_ result: ServingComparisonResult) -> String {
     guard let outputs = result.overall.outputs, outputs.compared > 0 else { return "" }
     return outputs.equal == outputs.compared
       ? " All \(FigureText.count(outputs.compared)) pairs of answers are identical."
@@ -130,7 +130,7 @@ struct ServingSections {
     return ReportPage.Section(heading: "Speedup by kind of prompt", blocks: blocks)
   }
 
-  private func intervalChart(_ result: ComparisonResult) -> Chart? {
+  private func intervalChart(_ result: ServingComparisonResult) -> Chart? {
     let entries = ([result.overall] + result.categories).compactMap { category in
       category.outputThroughput.map {
         IntervalChart.Entry(
@@ -146,8 +146,8 @@ struct ServingSections {
     ).chart
   }
 
-  private func speedupTable(_ result: ComparisonResult) -> ReportPage.Table {
-    func cell(_ ratio: ComparisonResult.Ratio?) -> ReportPage.Cell {
+  private func speedupTable(_ result: ServingComparisonResult) -> ReportPage.Table {
+    func cell(_ ratio: ServingComparisonResult.Ratio?) -> ReportPage.Cell {
       ReportPage.Cell(text: ratio.map { FigureText.ratio($0.ratio, $0.lower, $0.upper) } ?? "–", isNumber: true)
     }
     let rows = (result.categories + [result.overall]).map { category in

@@ -12,7 +12,7 @@ struct TuningSections {
     var tiles = [
       ReportPage.Tile(
         label: "Best speedup", value: FigureText.ratio(best.bestSpeedup),
-        detail: "\(best.candidate.title), \(best.concurrency) at a time")
+        detail: "\(title(best.candidate)), \(best.concurrency) at a time")
     ]
     let errors = result.entries.compactMap(\.predictionError).map(abs)
     if let worst = errors.max() {
@@ -37,15 +37,27 @@ struct TuningSections {
     return tiles
   }
 
+  /// A candidate's name; without the draft's where there is but one.
+  private func title(_ candidate: TuningResult.Candidate) -> String {
+    guard result.drafts.count == 1, candidate.draft != nil else { return candidate.title }
+    return TuningResult.Candidate(method: candidate.method, window: candidate.window).title
+  }
+
+  private func familyName(_ candidate: TuningResult.Candidate) -> String {
+    guard result.drafts.count > 1, let draft = candidate.draft else { return candidate.method }
+    return "\(candidate.method), \(draft.split(separator: "/").last.map(String.init) ?? draft)"
+  }
+
   /// Of every concurrency, the entry that the choice stands for.
   private var chosenEntries: [TuningResult.Entry] {
-    result.concurrencies.compactMap { concurrency in
-      let offered = result.entries.filter {
-        $0.concurrency == concurrency && $0.candidate.method == result.choice.method
-          && $0.candidate.draft == result.choice.draft
-      }
-      let measured = offered.filter { $0.measured != nil }
-      return (measured.isEmpty ? offered : measured).max { $0.bestTokensPerSecond < $1.bestTokensPerSecond }
+    let choice = result.choice
+    return result.concurrencies.compactMap { concurrency in
+      guard choice.speculates else { return result.entry(.plain, at: concurrency) }
+      let range = choice.windows.first { ($0.first...max($0.first, $0.last)).contains(concurrency) }
+      let window = range?.window ?? choice.window
+      return window == 0
+        ? result.entry(.plain, at: concurrency)
+        : result.entry(.init(method: choice.method, draft: choice.draft, window: window), at: concurrency)
     }
   }
 
@@ -55,7 +67,7 @@ struct TuningSections {
 
   private var configuration: ReportPage.Section {
     let choice = result.choice
-    var blocks: [ReportPage.Block] = [.paragraph(choice.reason)]
+    var blocks: [ReportPage.Block] = []
     if !choice.flags.isEmpty {
       blocks.append(
         .listing(
@@ -98,7 +110,7 @@ struct TuningSections {
           x: Double(concurrency), y: best.bestSpeedup, lower: best.measuredSpeedup?.lower,
           upper: best.measuredSpeedup?.upper)
       }
-      return LineChart.Series(name: Self.familyName(family), style: Chart.Style.at(index), points: points)
+      return LineChart.Series(name: familyName(family), style: Chart.Style.at(index), points: points)
     }
     let chart =
       ticks.count > 1
@@ -117,7 +129,7 @@ struct TuningSections {
         }.map { LineChart.Point(x: Double($0.candidate.window), y: $0.predictedSpeedup ?? 1) })
     }
     let windowChart = LineChart(
-      title: "Predicted speedup by window\(mainFamily.map { ", " + Self.familyName($0) } ?? "")",
+      title: "Predicted speedup by window\(mainFamily.map { ", " + familyName($0) } ?? "")",
       summary: "Predicted tokens per second over plain decoding for every window, a curve for each concurrency.",
       xTitle: "tokens proposed per verification", yTitle: "× plain decoding", series: Array(windows),
       xBeginsAtZero: false, yBeginsAtZero: false, reference: 1, xIsWhole: true
@@ -147,7 +159,7 @@ struct TuningSections {
     let hasPrice = result.price != nil
     let rows = verified.map { entry in
       var cells = [
-        ReportPage.Cell(text: "\(entry.concurrency)", isNumber: true), ReportPage.Cell(text: entry.candidate.title),
+        ReportPage.Cell(text: "\(entry.concurrency)", isNumber: true), ReportPage.Cell(text: title(entry.candidate)),
         ReportPage.Cell(
           text: entry.predicted.map { FigureText.significant($0.tokensPerSecond) } ?? "–", isNumber: true),
         ReportPage.Cell(text: entry.measured.map { FigureText.significant($0.tokensPerSecond) } ?? "–", isNumber: true),
@@ -189,7 +201,7 @@ struct TuningSections {
           points: one.byPosition.enumerated().map { LineChart.Point(x: Double($0 + 1), y: $1 * 100) })
       }
       return LineChart(
-        title: Self.familyName(candidate),
+        title: familyName(candidate),
         summary: "Probability that the token at each position of the window is accepted, given those before it were.",
         xTitle: "position in the window", yTitle: "% accepted", series: Array(series), xBeginsAtZero: false,
         yLimit: 100,
@@ -199,7 +211,7 @@ struct TuningSections {
     let rows = result.acceptance.map { one in
       ReportPage.Row(
         cells: [
-          ReportPage.Cell(text: Self.familyName(one.candidate)), ReportPage.Cell(text: one.category ?? "all"),
+          ReportPage.Cell(text: familyName(one.candidate)), ReportPage.Cell(text: one.category ?? "all"),
           ReportPage.Cell(text: FigureText.significant(one.meanLength), isNumber: true),
           ReportPage.Cell(
             text: one.byPosition.prefix(10).map { String(format: "%.0f", $0 * 100) }.joined(separator: " "),
@@ -241,7 +253,7 @@ struct TuningSections {
       return [result.entry(.plain, at: concurrency), chosen].compactMap { $0 }.map { entry in
         ReportPage.Row(
           cells: [
-            ReportPage.Cell(text: entry.candidate.title), ReportPage.Cell(text: "\(concurrency) at a time"),
+            ReportPage.Cell(text: title(entry.candidate)), ReportPage.Cell(text: "\(concurrency) at a time"),
             ReportPage.Cell(text: FigureText.significant(entry.bestTokensPerSecond), isNumber: true),
             ReportPage.Cell(
               text: entry.dollarsPerMillionTokens.map { FigureText.dollars($0) } ?? "–", isNumber: true),
@@ -297,11 +309,6 @@ struct TuningSections {
       blocks.append(.listing(ReportPage.Listing(caption: "Command", lines: Self.lines(result.command))))
     }
     return ReportPage.Section(heading: "Tuning: machine, models, assumptions", blocks: blocks)
-  }
-
-  private static func familyName(_ candidate: TuningResult.Candidate) -> String {
-    candidate.draft.map { "\(candidate.method), \($0.split(separator: "/").last.map(String.init) ?? $0)" }
-      ?? candidate.method
   }
 
   private static func lines(_ text: String) -> [String] {

@@ -1,39 +1,39 @@
 internal import Foundation
-public import Tokenization
+internal import Tokenization
 
 /// Finds out for a running server, which cannot be reloaded, whether a smaller window than its own would do better.
 ///
 /// Acceptance by position comes from `/metrics`, TPOT from requests at every concurrency; `WindowExtrapolation` does the
 /// rest. A server that takes a window per request (Foretoken) is measured without speculation too, and the window found
 /// is verified.
-public struct EndpointTuner: Sendable {
+package struct EndpointTuner: Sendable {
   /// What to find out.
-  public struct Plan: Sendable {
+  package struct Plan: Sendable {
     /// Where requests go; its model is known.
-    public var endpoint: ServingEndpoint
+    package var endpoint: ServingEndpoint
     /// What is asked.
-    public var workload: Workload
+    package var workload: Workload
     /// Requests at one time.
-    public var concurrencies: [Int]
+    package var concurrencies: [Int]
     /// The server's window; `nil` to take it from the counters.
-    public var window: Int?
+    package var window: Int?
     /// d over T(1) where plain decoding cannot be measured.
-    public var draftShare = 0.1
+    package var draftShare = 0.1
     /// Rounds.
-    public var repetitions = 2
+    package var repetitions = 2
     /// Limits on latency.
-    public var objectives = TuningResult.Objectives()
+    package var objectives = TuningResult.Objectives()
     /// What the machine costs.
-    public var price: Price?
+    package var price: Price?
     /// Draft and method, for the configuration to write.
-    public var candidate = TuningResult.Candidate(method: "draft_model", draft: nil, window: 0)
+    package var candidate = TuningResult.Candidate(method: "draft_model", draft: nil, window: 0)
     /// How long to wait for the server.
-    public var readyTimeoutSeconds = 60.0
+    package var readyTimeoutSeconds = 60.0
     /// The command line.
-    public var command = ""
+    package var command = ""
 
     /// A plan.
-    public init(endpoint: ServingEndpoint, workload: Workload, concurrencies: [Int]) {
+    package init(endpoint: ServingEndpoint, workload: Workload, concurrencies: [Int]) {
       self.endpoint = endpoint
       self.workload = workload
       self.concurrencies = concurrencies
@@ -53,7 +53,7 @@ public struct EndpointTuner: Sendable {
   private let generator: LoadGenerator
 
   /// - Parameter generator: of `client`.
-  public init(_ plan: Plan, client: ServingClient, generator: LoadGenerator) {
+  package init(_ plan: Plan, client: ServingClient, generator: LoadGenerator) {
     var plan = plan
     plan.concurrencies = Set(plan.concurrencies).sorted()
     self.plan = plan
@@ -64,7 +64,7 @@ public struct EndpointTuner: Sendable {
   /// Measures, works out, verifies where that is possible.
   ///
   /// - Throws: `RequestFailure` if the server does not answer, `TuningFailure` if it does not speculate.
-  public func run(progress: (String, Double) -> Void) async throws -> TuningResult {
+  package func run(progress: (String, Double) -> Void) async throws -> TuningResult {
     let takesWindows = await takesWindows()
     let modes: [Mode] = takesWindows ? [.present, .window(0)] : [.present]
     var measured = try await measure(modes, part: "Measuring", progress: progress)
@@ -309,7 +309,8 @@ public struct EndpointTuner: Sendable {
       "Extrapolated: this server's speed without speculation was not measured, as it takes no window per request.")
     list.append(
       String(
-        format: "A draft step is taken to cost %.0f %% of a plain pass (--draft-cost), a row of the pass what TPOT over concurrency shows.",
+        format:
+          "A draft step is taken to cost %.0f %% of a plain pass (--draft-cost), a row of the pass what TPOT over concurrency shows.",
         plan.draftShare * 100))
     return list
   }

@@ -159,7 +159,7 @@ package struct Tuner: Sendable {
     plan.models.drafts.isEmpty ? [nil] : plan.models.drafts.indices.map { $0 }
   }
 
-    private struct RunKey: Hashable {
+  private struct RunKey: Hashable {
     var candidate: TuningResult.Candidate
     var concurrency: Int
   }

@@ -340,6 +340,45 @@ public struct TuningResult: Sendable, Codable, Equatable {
   public var assumptions: [String]
   /// The configuration that was chosen.
   public var choice: Choice
+
+  /// A result of the current layout.
+  public init(
+    createdAt: String,
+    command: String,
+    source: Source,
+    machine: Machine,
+    target: Model,
+    drafts: [Model],
+    workload: Workload,
+    concurrencies: [Int],
+    objectives: Objectives,
+    passTimes: [PassTimes],
+    acceptance: [Acceptance],
+    entries: [Entry],
+    price: Price? = nil,
+    draftMemory: [DraftMemory],
+    breakEvenConcurrency: Double? = nil,
+    assumptions: [String],
+    choice: Choice
+  ) {
+    self.createdAt = createdAt
+    self.command = command
+    self.source = source
+    self.machine = machine
+    self.target = target
+    self.drafts = drafts
+    self.workload = workload
+    self.concurrencies = concurrencies
+    self.objectives = objectives
+    self.passTimes = passTimes
+    self.acceptance = acceptance
+    self.entries = entries
+    self.price = price
+    self.draftMemory = draftMemory
+    self.breakEvenConcurrency = breakEvenConcurrency
+    self.assumptions = assumptions
+    self.choice = choice
+  }
 }
 
 extension TuningResult {

@@ -1,10 +1,10 @@
 internal import Decoding
 internal import Speculation
 internal import Synchronization
-internal import Tokenization
+package import Tokenization
 
 /// How the requests of the next run are to be speculated for.
-enum RunMode: Sendable, Equatable {
+package enum RunMode: Sendable, Equatable {
   /// No proposals.
   case plain
   /// Always as many proposals as the request's window holds.
@@ -17,7 +17,7 @@ enum RunMode: Sendable, Equatable {
 }
 
 /// Who proposes.
-enum ProposerChoice: Sendable, Hashable {
+package enum ProposerChoice: Sendable, Hashable {
   /// A draft model, by its place in the list.
   case draft(Int)
   case ngram
@@ -25,12 +25,15 @@ enum ProposerChoice: Sendable, Hashable {
 }
 
 /// What is known of one text's proposals: whether the draft's token at each output position was right.
-struct DraftOutcomes: Sendable, Equatable {
+package struct DraftOutcomes: Sendable, Equatable {
   /// By output position; `nil` where nothing was proposed.
-  private(set) var isRight: [Bool?] = []
+  package private(set) var isRight: [Bool?] = []
+
+  /// Nothing known yet.
+  package init() {}
 
   /// Notes a proposal that begins at output position `position` and how the text went on.
-  mutating func record(_ proposed: [TokenID], at position: Int, actual: [TokenID]) {
+  package mutating func record(_ proposed: [TokenID], at position: Int, actual: [TokenID]) {
     for (offset, token) in proposed.enumerated() where offset < actual.count {
       let place = position + offset
       if isRight.count <= place { isRight += Array(repeating: nil, count: place + 1 - isRight.count) }
@@ -41,7 +44,7 @@ struct DraftOutcomes: Sendable, Equatable {
   }
 
   /// Adds what another run of the same text found.
-  mutating func merge(_ other: DraftOutcomes) {
+  package mutating func merge(_ other: DraftOutcomes) {
     for (place, outcome) in other.isRight.enumerated() {
       if place == isRight.count { isRight.append(nil) }
       if let outcome { isRight[place] = outcome }

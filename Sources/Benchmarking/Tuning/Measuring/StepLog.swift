@@ -1,32 +1,52 @@
 internal import Synchronization
 
 /// One pass of a model.
-struct PassSample: Sendable, Equatable {
+package struct PassSample: Sendable, Equatable {
   /// Rows computed.
-  var rows: Int
+  package var rows: Int
   /// Rows that logits were asked for.
-  var logitRows: Int
+  package var logitRows: Int
   /// Sequences with rows in it.
-  var sequences: Int
+  package var sequences: Int
   /// Positions that all rows together look back at.
-  var positions: Double
+  package var positions: Double
   /// Time that it took.
-  var seconds: Double
+  package var seconds: Double
+
+  /// A pass.
+  package init(rows: Int, logitRows: Int, sequences: Int, positions: Double, seconds: Double) {
+    self.rows = rows
+    self.logitRows = logitRows
+    self.sequences = sequences
+    self.positions = positions
+    self.seconds = seconds
+  }
 }
 
 /// One step of the engine: the draft's passes, then the target's, then everything until the next step's first.
-struct StepSample: Sendable, Equatable {
+package struct StepSample: Sendable, Equatable {
   /// The target's pass.
-  var target: PassSample
+  package var target: PassSample
   /// The draft's passes before it.
-  var drafts: [PassSample] = []
+  package var drafts: [PassSample] = []
   /// Texts whose next token was decided.
-  var texts = 0
+  package var texts = 0
   /// Tokens that the texts grew by.
-  var emitted = 0
+  package var emitted = 0
   /// Time between the passes of this step and of the next one: sampling, text, scheduling, streams; `nil` where the
   /// engine had nothing to do next.
-  var otherSeconds: Double?
+  package var otherSeconds: Double?
+
+  /// A step.
+  package init(
+    target: PassSample, drafts: [PassSample] = [], texts: Int = 0, emitted: Int = 0, otherSeconds: Double? = nil
+  ) {
+    self.target = target
+    self.drafts = drafts
+    self.texts = texts
+    self.emitted = emitted
+    self.otherSeconds = otherSeconds
+  }
 }
 
 /// What the engine's passes cost while it serves, step by step.

@@ -1,6 +1,6 @@
-internal import Decoding
+package import Decoding
 internal import ModelFiles
-internal import Speculation
+package import Speculation
 internal import Synchronization
 package import Tensor
 package import Tokenization
@@ -56,28 +56,28 @@ package struct TuningPrompt: Sendable, Equatable {
 }
 
 /// A target with every candidate draft beside it, behind one engine.
-final class TuningEngine: Sendable {
+package final class TuningEngine: Sendable {
   /// One run over the workload.
-  struct Run: Sendable {
-    var seconds = 0.0
-    var outputs: [[TokenID]] = []
-    var firstTokenSeconds: [Double] = []
-    var perTokenSeconds: [Double] = []
-    var speculation = SpeculationCounts()
-    var steps: [StepSample] = []
+  package struct Run: Sendable {
+    package var seconds = 0.0
+    package var outputs: [[TokenID]] = []
+    package var firstTokenSeconds: [Double] = []
+    package var perTokenSeconds: [Double] = []
+    package var speculation = SpeculationCounts()
+    package var steps: [StepSample] = []
     /// By place among the run's requests.
-    var outcomes: [Int: DraftOutcomes] = [:]
-    var tokens: Int { outputs.reduce(0) { $0 + $1.count } }
-    var tokensPerSecond: Double { seconds > 0 ? Double(tokens) / seconds : 0 }
+    package var outcomes: [Int: DraftOutcomes] = [:]
+    package var tokens: Int { outputs.reduce(0) { $0 + $1.count } }
+    package var tokensPerSecond: Double { seconds > 0 ? Double(tokens) / seconds : 0 }
   }
 
-  let target: ModelDirectory
-  let drafts: [ModelDirectory]
+  package let target: ModelDirectory
+  package let drafts: [ModelDirectory]
   /// Packed weights in bytes: the target's, then the drafts'.
-  let weightBytes: [Int]
+  package let weightBytes: [Int]
   let ceilings: MachineCeilings.Sample
-  let limits: ServingSimulation.Limits
-  let kernels: String
+  package let limits: ServingSimulation.Limits
+  package let kernels: String
   private let engine: Engine
   private let log: StepLog
   private let selection: RunSwitch
@@ -86,7 +86,7 @@ final class TuningEngine: Sendable {
   /// Loads the models and starts the engine.
   ///
   /// - Throws: what loading throws, and `VocabularyMismatch` for a draft that does not fit the target.
-  init(
+  package init(
     _ models: TuningModels, concurrency: Int, window: Int, progress: @Sendable (String, Double) -> Void
   ) throws {
     target = try ModelDirectory(models.target)
@@ -125,11 +125,11 @@ final class TuningEngine: Sendable {
       let measured = DraftModelProposer(
         runner: timed, vocabularySize: runner.vocabularySize,
         costs: try PassCosts.measure(draftRunner, rows: concurrency))
-      adaptive.append(AdaptiveProposer(free: [SuffixProposer(settings: Self.suffixSettings)], draft: measured))
+      adaptive.append(AdaptiveProposer(free: [Self.suffix], draft: measured))
     }
-    adaptive.append(AdaptiveProposer(free: [SuffixProposer(settings: Self.suffixSettings)], draft: nil))
+    adaptive.append(AdaptiveProposer(free: [Self.suffix], draft: nil))
     let proposer = CandidateProposer(
-      drafts: proposers, adaptive: adaptive, lookup: Self.lookup, suffix: SuffixProposer(settings: Self.suffixSettings),
+      drafts: proposers, adaptive: adaptive, lookup: Self.lookup, suffix: Self.suffix,
       selection: selection, log: log)
     self.log = log
     self.selection = selection
@@ -141,23 +141,26 @@ final class TuningEngine: Sendable {
   }
 
   /// vLLM's defaults but for past answers: a workload that is run again and again would find its own.
-  static var suffixSettings: SuffixProposer.Settings {
+  package static var suffixSettings: SuffixProposer.Settings {
     var settings = SuffixProposer.Settings()
     settings.cachedRequests = 0
     return settings
   }
 
   /// Prompt lookup as the configuration `{"method": "ngram", "prompt_lookup_min": 2, "prompt_lookup_max": 5}` has it.
-  static let lookupLengths = 2...5
-  static var lookup: NGramProposer { NGramProposer(lengths: lookupLengths) }
+  package static let lookupLengths = 2...5
+  package static var lookup: NGramProposer { NGramProposer(lengths: lookupLengths) }
+
+  /// A suffix index of those settings.
+  package static var suffix: SuffixProposer { SuffixProposer(settings: suffixSettings) }
 
   /// Longest sequence, prompt and output.
-  var maximumLength: Int { engine.maximumLength }
+  package var maximumLength: Int { engine.maximumLength }
 
   /// Serves `count` requests, the prompts in turn, `concurrency` at a time.
   ///
   /// - Throws: `RequestError` for a prompt that does not fit, `TuningFailure` when the engine gives up on one.
-  func run(
+  package func run(
     _ prompts: [TuningPrompt], count: Int, mode: RunMode, window: Int, concurrency: Int, seed: UInt64
   ) async throws -> Run {
     let requests = (0..<count).map { index in

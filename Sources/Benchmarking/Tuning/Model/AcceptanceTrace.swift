@@ -1,18 +1,18 @@
-internal import Decoding
+package import Decoding
 internal import Speculation
-internal import Tokenization
+package import Tokenization
 
 /// What a proposer would offer at every position of one answer, and how much of it would be right.
 ///
 /// Greedy answers, and sampled ones whose noise is keyed by position, are the same however they are speculated for, so
 /// one trace tells the course of every window exactly.
-struct AcceptanceTrace: Sendable, Equatable {
+package struct AcceptanceTrace: Sendable, Equatable {
   /// Tokens on offer, by output position.
-  let offered: [Int]
+  package let offered: [Int]
   /// How many of the first of them are right.
-  let matched: [Int]
+  package let matched: [Int]
 
-  init(offered: [Int], matched: [Int]) {
+  package init(offered: [Int], matched: [Int]) {
     self.offered = offered
     self.matched = matched
   }
@@ -24,7 +24,7 @@ struct AcceptanceTrace: Sendable, Equatable {
   ///   - length: tokens of the answer.
   ///   - window: the largest window.
   ///   - seed: decides on positions that nothing is known of, at the rate of those that follow a right one.
-  init(_ outcomes: DraftOutcomes, length: Int, window: Int, seed: UInt64) {
+  package init(_ outcomes: DraftOutcomes, length: Int, window: Int, seed: UInt64) {
     let known = outcomes.isRight
     // Gaps are mostly the tokens after a window that was accepted in full.
     var (right, all) = (1.0, 1.5)
@@ -39,7 +39,7 @@ struct AcceptanceTrace: Sendable, Equatable {
     }
     var matched = Array(repeating: 0, count: length)
     for place in stride(from: length - 1, through: 0, by: -1) where isRight[place] {
-      matched[place] = min(window, 1 + (place + 1 < length ? matched[place + 1] : window - 1))
+      matched[place] = min(window, 1 + (place + 1 < length ? matched[place + 1] : 0))
     }
     self.init(offered: Array(repeating: window, count: length), matched: matched)
   }
@@ -51,7 +51,9 @@ struct AcceptanceTrace: Sendable, Equatable {
   ///   - output: the answer's.
   ///   - window: the largest window.
   ///   - request: a name that the proposer has not seen.
-  init(asking proposer: some Proposer, prompt: [TokenID], output: [TokenID], window: Int, request: RequestID) throws {
+  package init(
+    asking proposer: some Proposer, prompt: [TokenID], output: [TokenID], window: Int, request: RequestID
+  ) throws {
     var (offered, matched) = ([0], [0])
     let text = prompt + output
     for position in output.indices.dropFirst() {
@@ -69,17 +71,20 @@ struct AcceptanceTrace: Sendable, Equatable {
 }
 
 /// Proposals and acceptances by position of the window, as vLLM counts them.
-struct PositionCounts: Sendable, Equatable {
+package struct PositionCounts: Sendable, Equatable {
+  /// Nothing counted yet.
+  package init() {}
+
   /// Proposals that were verified after all before them had been accepted.
-  private(set) var reached: [Int] = []
+  package private(set) var reached: [Int] = []
   /// Of them, those accepted.
-  private(set) var accepted: [Int] = []
+  package private(set) var accepted: [Int] = []
   /// Verifications with at least one proposal.
-  private(set) var verifications = 0
+  package private(set) var verifications = 0
   private var acceptedTotal = 0
 
   /// One verification of `proposed` tokens.
-  mutating func record(proposed: Int, accepted count: Int) {
+  package mutating func record(proposed: Int, accepted count: Int) {
     guard proposed > 0 else { return }
     verifications += 1
     acceptedTotal += count
@@ -94,7 +99,7 @@ struct PositionCounts: Sendable, Equatable {
   /// The course of an answer with a fixed window.
   ///
   /// - Parameter limit: most tokens that the answer could have had; no proposals are made past them.
-  mutating func replay(_ trace: AcceptanceTrace, limit: Int, window: Int) {
+  package mutating func replay(_ trace: AcceptanceTrace, limit: Int, window: Int) {
     var place = 1
     while place < trace.offered.count {
       let proposed = min(window, trace.offered[place], limit - place - 1)
@@ -105,10 +110,10 @@ struct PositionCounts: Sendable, Equatable {
   }
 
   /// α_i, as far as it was observed.
-  var conditional: [Double] {
+  package var conditional: [Double] {
     zip(accepted, reached).prefix { $0.1 > 0 }.map { Double($0.0) / Double($0.1) }
   }
 
   /// Tokens per verification, the target's own included; 1 without proposals.
-  var meanLength: Double { verifications > 0 ? 1 + Double(acceptedTotal) / Double(verifications) : 1 }
+  package var meanLength: Double { verifications > 0 ? 1 + Double(acceptedTotal) / Double(verifications) : 1 }
 }

@@ -1,10 +1,10 @@
 /// What a step takes besides passes: sampling, text, scheduling, streams.
-struct OverheadModel: Sendable, Equatable {
+package struct OverheadModel: Sendable, Equatable {
   private let fit: RobustFit
   private let scale: Double
 
   /// Learns from steps.
-  init(_ steps: [StepSample]) {
+  package init(_ steps: [StepSample]) {
     let known = zip(steps, steps.dropFirst()).compactMap { step, next in
       step.otherSeconds.map {
         (Self.features(step, drafted: next.drafts.reduce(0) { $0 + $1.logitRows }), max($0, 1e-9))
@@ -18,7 +18,7 @@ struct OverheadModel: Sendable, Equatable {
 
   /// Seconds beside the passes of a step that verified `logitRows` rows and emitted `tokens` tokens, before which
   /// `drafted` tokens were drafted.
-  func seconds(logitRows: Int, tokens: Int, drafted: Int) -> Double {
+  package func seconds(logitRows: Int, tokens: Int, drafted: Int) -> Double {
     fit.value([1, Double(logitRows), Double(tokens), Double(drafted)]) * scale
   }
 

@@ -3,7 +3,7 @@
 /// T = a straight line over rows that bends at a few places + a part for each row with logits + a part for each
 /// position looked back at; then, for row counts that were seen often, the median of what was left. The sum over all
 /// passes is kept: interruptions by the system are part of what serving costs.
-struct PassTimeModel: Sendable, Equatable {
+package struct PassTimeModel: Sendable, Equatable {
   private static let bends = [4.0, 8, 16, 32, 64, 128]
   private let fit: RobustFit
   private let used: [Double]
@@ -11,7 +11,7 @@ struct PassTimeModel: Sendable, Equatable {
   private let scale: Double
 
   /// Learns from at least one pass.
-  init(_ samples: [PassSample]) {
+  package init(_ samples: [PassSample]) {
     let most = Double(samples.map(\.rows).max() ?? 1)
     let least = Double(samples.map(\.rows).min() ?? 1)
     used = Self.bends.filter { bend in
@@ -46,7 +46,7 @@ struct PassTimeModel: Sendable, Equatable {
   ///   - rows: rows computed.
   ///   - logitRows: those with logits.
   ///   - positions: positions that all rows together look back at.
-  func seconds(rows: Int, logitRows: Int, positions: Double) -> Double {
+  package func seconds(rows: Int, logitRows: Int, positions: Double) -> Double {
     guard rows > 0 else { return 0 }
     let sample = PassSample(rows: rows, logitRows: logitRows, sequences: 1, positions: positions, seconds: 0)
     let correction = logitRows == rows ? corrections[rows] ?? 1 : 1

@@ -2,16 +2,16 @@
 ///
 /// Solved by iteratively reweighted least squares (Schlossmacher 1973). Deviations are relative to the measured value,
 /// so that short and long ones count alike.
-struct RobustFit: Sendable, Equatable {
+package struct RobustFit: Sendable, Equatable {
   /// One for every feature.
-  let coefficients: [Double]
+  package let coefficients: [Double]
 
   /// Fits `targets`, all positive, by weighted sums of `features`.
   ///
   /// - Parameters:
   ///   - features: rows of equal length.
   ///   - nonnegative: features whose coefficient cannot be negative; one that comes out so is left out.
-  init(features: [[Double]], targets: [Double], nonnegative: Set<Int> = []) {
+  package init(features: [[Double]], targets: [Double], nonnegative: Set<Int> = []) {
     let width = features.first?.count ?? 0
     var active = Array(0..<width)
     var found: [Double] = []
@@ -30,7 +30,7 @@ struct RobustFit: Sendable, Equatable {
   }
 
   /// The fitted value.
-  func value(_ features: [Double]) -> Double { zip(coefficients, features).reduce(0) { $0 + $1.0 * $1.1 } }
+  package func value(_ features: [Double]) -> Double { zip(coefficients, features).reduce(0) { $0 + $1.0 * $1.1 } }
 
   private static func solve(_ features: [[Double]], _ targets: [Double]) -> [Double] {
     guard let width = features.first?.count, width > 0 else { return [] }

@@ -3,57 +3,82 @@
 /// It keeps to the engine's rules: what a pass may hold, who comes first, when a request asks for proposals, what the
 /// draft has to read. Prompts, batches that drain at the end, and windows cut short by the end of an answer are
 /// therefore part of the prediction. A pure function of its inputs.
-struct ServingSimulation: Sendable {
+package struct ServingSimulation: Sendable {
   /// A request whose answer is known.
-  struct Request: Sendable {
+  package struct Request: Sendable {
     /// Tokens of the prompt.
-    var prompt: Int
+    package var prompt: Int
     /// Tokens of the answer.
-    var length: Int
+    package var length: Int
     /// Most tokens that it could have had.
-    var limit: Int
+    package var limit: Int
     /// What would be proposed; `nil` for plain decoding.
-    var trace: AcceptanceTrace?
+    package var trace: AcceptanceTrace?
+
+    /// A request.
+    package init(prompt: Int, length: Int, limit: Int, trace: AcceptanceTrace? = nil) {
+      self.prompt = prompt
+      self.length = length
+      self.limit = limit
+      self.trace = trace
+    }
   }
 
   /// What things cost.
-  struct Costs: Sendable {
+  package struct Costs: Sendable {
     /// T(n).
-    var target: PassTimeModel
+    package var target: PassTimeModel
     /// d(n); `nil` for a proposer without a model.
-    var draft: PassTimeModel?
+    package var draft: PassTimeModel?
     /// Everything else in a step.
-    var overhead: OverheadModel
+    package var overhead: OverheadModel
     /// Seconds that a proposer without a model takes for one text.
-    var proposing = 0.0
+    package var proposing = 0.0
+
+    /// Costs.
+    package init(target: PassTimeModel, draft: PassTimeModel?, overhead: OverheadModel, proposing: Double = 0) {
+      self.target = target
+      self.draft = draft
+      self.overhead = overhead
+      self.proposing = proposing
+    }
   }
 
   /// Bounds of a pass.
-  struct Limits: Sendable {
+  package struct Limits: Sendable {
     /// Most rows (`max_num_batched_tokens`).
-    var rows: Int
+    package var rows: Int
     /// Most rows with logits.
-    var logitRows: Int
+    package var logitRows: Int
     /// Requests at one time.
-    var concurrency: Int
+    package var concurrency: Int
+
+    /// Bounds.
+    package init(rows: Int, logitRows: Int, concurrency: Int) {
+      self.rows = rows
+      self.logitRows = logitRows
+      self.concurrency = concurrency
+    }
   }
 
   /// What came of it.
-  struct Outcome: Sendable {
+  package struct Outcome: Sendable {
     /// From the first submission to the last token.
-    var seconds = 0.0
+    package var seconds = 0.0
     /// Output tokens.
-    var tokens = 0
+    package var tokens = 0
     /// Of each request.
-    var firstTokenSeconds: [Double] = []
+    package var firstTokenSeconds: [Double] = []
     /// Mean seconds per token after the first, of each request that has one.
-    var perTokenSeconds: [Double] = []
+    package var perTokenSeconds: [Double] = []
     /// Proposals and acceptances.
-    var acceptance = PositionCounts()
+    package var acceptance = PositionCounts()
     /// Seconds by what they went into.
-    var (targetSeconds, draftSeconds, otherSeconds) = (0.0, 0.0, 0.0)
+    package var (targetSeconds, draftSeconds, otherSeconds) = (0.0, 0.0, 0.0)
     /// Steps of the engine.
-    var steps = 0
+    package var steps = 0
+    /// Rows of all passes of the target, and of all passes of the draft.
+    package var (targetRows, draftRows) = (0, 0)
   }
 
   private struct Running {
@@ -82,14 +107,14 @@ struct ServingSimulation: Sendable {
   private let window: Int
 
   /// A simulation of a fixed window; 0 for plain decoding.
-  init(costs: Costs, limits: Limits, window: Int) {
+  package init(costs: Costs, limits: Limits, window: Int) {
     self.costs = costs
     self.limits = limits
     self.window = window
   }
 
   /// Serves the requests in order, `limits.concurrency` at a time.
-  func run(_ requests: [Request]) -> Outcome {
+  package func run(_ requests: [Request]) -> Outcome {
     var outcome = Outcome()
     var running: [Running] = []
     var next = 0
@@ -126,6 +151,8 @@ struct ServingSimulation: Sendable {
       outcome.targetSeconds += target
       outcome.otherSeconds += other
       outcome.steps += 1
+      outcome.targetRows += pass.rows
+      outcome.draftRows += drafting.rows
       outcome.tokens += emitted
       for event in events where event.tokens > 0 && running[event.index].output == event.tokens {
         running[event.index].firstToken = now
@@ -167,7 +194,9 @@ struct ServingSimulation: Sendable {
   }
 
   /// Fills in what is proposed, and returns what that costs.
-  private func propose(_ shares: inout [Share], _ running: inout [Running]) -> (seconds: Double, logitRows: Int) {
+  private func propose(
+    _ shares: inout [Share], _ running: inout [Running]
+  ) -> (seconds: Double, rows: Int, logitRows: Int) {
     var asking: [Int] = []
     for place in shares.indices {
       let entry = running[shares[place].index]
@@ -175,8 +204,10 @@ struct ServingSimulation: Sendable {
       shares[place].proposed = min(shares[place].window, trace.offered[entry.output])
       asking.append(place)
     }
-    guard let draft = costs.draft, !asking.isEmpty else { return (costs.proposing * Double(asking.count), 0) }
-    var (seconds, logits) = (0.0, 0)
+    guard let draft = costs.draft, !asking.isEmpty else {
+      return (costs.proposing * Double(asking.count), 0, 0)
+    }
+    var (seconds, total, logits) = (0.0, 0, 0)
     // What the draft has not read of a text; long gaps are read in passes of their own.
     let room = max(1, limits.rows / asking.count)
     var (rows, positions) = (0, 0.0)
@@ -187,6 +218,7 @@ struct ServingSimulation: Sendable {
         seconds += draft.seconds(
           rows: count, logitRows: 0, positions: Self.positions(rows: count, from: running[index].drafted))
         running[index].drafted += count
+        total += count
       }
       let lag = running[index].known - running[index].drafted
       rows += lag
@@ -199,9 +231,10 @@ struct ServingSimulation: Sendable {
         positions = drafting.reduce(0) { $0 + Double(running[shares[$1].index].known + step) }
       }
       seconds += draft.seconds(rows: rows, logitRows: drafting.count, positions: positions)
+      total += rows
       logits += drafting.count
     }
-    return (seconds, logits)
+    return (seconds, total, logits)
   }
 
   private func targetPass(_ shares: [Share], _ running: [Running]) -> (rows: Int, logitRows: Int, positions: Double) {

@@ -37,7 +37,7 @@ struct Traces: Sendable {
       proposing.append((ContinuousClock.now - started).inSeconds / Double(max(texts, 1)))
     }
     if plan.triesLookup { try ask("ngram", TuningEngine.lookup) }
-    if plan.triesSuffix { try ask("suffix", SuffixProposer(settings: TuningEngine.suffixSettings)) }
+    if plan.triesSuffix { try ask("suffix", TuningEngine.suffix) }
     (self.candidates, self.traces, self.proposing) = (candidates, traces, proposing)
     lengths = outputs.map(\.count)
   }

@@ -2,7 +2,7 @@ internal import Foundation
 internal import Yams
 
 /// Chooses a configuration from what was predicted and measured.
-enum TuningChooser {
+package enum TuningChooser {
   /// A gain below this is not worth a draft's memory.
   static let leastGain = 1.03
   /// `auto` is preferred over fixed windows that are no faster than this.
@@ -22,7 +22,7 @@ enum TuningChooser {
   }
 
   /// The configuration with the largest gain over all concurrencies.
-  static func choice(
+  package static func choice(
     _ entries: [TuningResult.Entry], _ concurrencies: [Int], objectives: TuningResult.Objectives
   ) -> TuningResult.Choice {
     let families = families(entries, concurrencies)
@@ -48,7 +48,7 @@ enum TuningChooser {
   }
 
   /// The largest concurrency up to which the best speculating candidate beats plain decoding.
-  static func breakEvenConcurrency(_ entries: [TuningResult.Entry], _ concurrencies: [Int]) -> Double? {
+  package static func breakEvenConcurrency(_ entries: [TuningResult.Entry], _ concurrencies: [Int]) -> Double? {
     let speedups = concurrencies.map { concurrency in
       entries.filter { $0.concurrency == concurrency && $0.candidate.window > 0 }.map(\.bestSpeedup).max() ?? 1
     }
@@ -112,17 +112,28 @@ enum TuningChooser {
   private static func reason(
     _ family: Family, _ concurrencies: [Int], _ objectives: TuningResult.Objectives
   ) -> String {
-    let gains = zip(concurrencies, family.picks).map { concurrency, pick in
-      String(format: "%.2fx at %d", pick.bestSpeedup, concurrency)
-    }.joined(separator: ", ")
-    let name = TuningResult.Candidate(method: family.method, draft: family.draft, window: 0)
-    let title = name.title.replacing(", window 0", with: "")
+    let draft = family.draft.map { $0.split(separator: "/").last.map(String.init) ?? $0 }
+    let name =
+      switch (family.method, draft) {
+      case ("draft_model", let draft?): "the draft \(draft)"
+      case (let method, let draft?): "the method \(method) and the draft \(draft)"
+      case (let method, nil): "the method \(method)"
+      }
+    let picks = zip(concurrencies, family.picks)
+    let gains = picks.filter { $1.candidate != .plain }.map {
+      String(format: "%.2fx with %d at a time", $1.bestSpeedup, $0)
+    }
+    let plain = picks.filter { $1.candidate == .plain }.map { "\($0.0)" }
     let limits =
       objectives.timeToFirstToken != nil || objectives.timePerOutputToken != nil ? " within the limits on latency" : ""
-    let plain = zip(concurrencies, family.picks).filter { $1.candidate == .plain }.map { "\($0.0)" }
-    let exception =
-      plain.isEmpty ? "" : " It proposes nothing at \(plain.joined(separator: ", ")) at a time, where no window pays."
-    return "\(title) gains most\(limits): \(gains) at a time, over plain decoding.\(exception)"
+    return "Speculate with \(name): the tokens per second of plain decoding\(limits) become \(list(gains))."
+      + (plain.isEmpty ? "" : " With \(list(plain)) at a time no window pays, and nothing is proposed.")
+  }
+
+  /// "a, b and c".
+  private static func list(_ words: [String]) -> String {
+    guard let last = words.last, words.count > 1 else { return words.first ?? "" }
+    return words.dropLast().joined(separator: ", ") + " and " + last
   }
 
   private static func refusal(_ entries: [Entry], _ concurrencies: [Int]) -> TuningResult.Choice {
@@ -213,7 +224,7 @@ struct SpeculationValues: Encodable {
   /// YAML, one top-level key.
   var yaml: String {
     let encoder = YAMLEncoder()
-    encoder.options.sortKeys = false
+    encoder.options.sequenceStyle = .flow
     return (try? encoder.encode(self)) ?? ""
   }
 }

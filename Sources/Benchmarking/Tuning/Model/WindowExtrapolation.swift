@@ -3,13 +3,13 @@
 /// With a window of W, a verification takes C(W) = TPOT · L(W) and yields L(W) = 1 + Σ r_i tokens, where r_i is the share
 /// of verifications whose i-th proposal was accepted. Each proposal less saves the same time c, so
 /// C(w) = C(0) + w · c, and TPOT(w) = C(w) / L(w). Assumed: acceptance at a position does not depend on the window.
-struct WindowExtrapolation: Sendable, Equatable {
+package struct WindowExtrapolation: Sendable, Equatable {
   /// r_i.
-  let rates: [Double]
+  package let rates: [Double]
   /// C(0): seconds of a step without proposals.
-  let plainSeconds: Double
+  package let plainSeconds: Double
   /// c: seconds that one more proposal costs.
-  let proposalSeconds: Double
+  package let proposalSeconds: Double
 
   /// From a measured window and measured plain decoding.
   ///
@@ -17,7 +17,7 @@ struct WindowExtrapolation: Sendable, Equatable {
   ///   - rates: r_i, for every position of the window.
   ///   - secondsPerToken: TPOT with the window.
   ///   - plainSecondsPerToken: TPOT without.
-  init?(rates: [Double], secondsPerToken: Double, plainSecondsPerToken: Double) {
+  package init?(rates: [Double], secondsPerToken: Double, plainSecondsPerToken: Double) {
     guard !rates.isEmpty, secondsPerToken > 0, plainSecondsPerToken > 0 else { return nil }
     self.rates = rates
     plainSeconds = plainSecondsPerToken
@@ -30,7 +30,7 @@ struct WindowExtrapolation: Sendable, Equatable {
   /// - Parameters:
   ///   - draftShare: d over C(0), assumed.
   ///   - rowSeconds: what the rows of one proposal of all texts add to the target's pass.
-  init?(rates: [Double], secondsPerToken: Double, draftShare: Double, rowSeconds: Double) {
+  package init?(rates: [Double], secondsPerToken: Double, draftShare: Double, rowSeconds: Double) {
     guard !rates.isEmpty, secondsPerToken > 0 else { return nil }
     self.rates = rates
     let window = Double(rates.count)
@@ -42,21 +42,21 @@ struct WindowExtrapolation: Sendable, Equatable {
   }
 
   /// L(w).
-  func length(_ window: Int) -> Double { 1 + rates.prefix(window).reduce(0, +) }
+  package func length(_ window: Int) -> Double { 1 + rates.prefix(window).reduce(0, +) }
 
   /// TPOT(w) in seconds.
-  func secondsPerToken(_ window: Int) -> Double {
+  package func secondsPerToken(_ window: Int) -> Double {
     (plainSeconds + Double(window) * proposalSeconds) / length(window)
   }
 
   /// L at which w breaks even.
-  func breakEvenLength(_ window: Int) -> Double { 1 + Double(window) * proposalSeconds / plainSeconds }
+  package func breakEvenLength(_ window: Int) -> Double { 1 + Double(window) * proposalSeconds / plainSeconds }
 
   /// The window from 0 to W with the least time per token.
-  var best: Int { (0...rates.count).min { secondsPerToken($0) < secondsPerToken($1) } ?? 0 }
+  package var best: Int { (0...rates.count).min { secondsPerToken($0) < secondsPerToken($1) } ?? 0 }
 
   /// The slope of y over x by least squares; 0 for fewer than two different x.
-  static func slope(_ points: [(x: Double, y: Double)]) -> Double {
+  package static func slope(_ points: [(x: Double, y: Double)]) -> Double {
     let count = Double(points.count)
     let (meanX, meanY) = (points.reduce(0) { $0 + $1.x } / count, points.reduce(0) { $0 + $1.y } / count)
     let variance = points.reduce(0) { $0 + ($1.x - meanX) * ($1.x - meanX) }
