@@ -4,7 +4,7 @@ FLAGS := -c release
 FORETOKEN := .build/release/foretoken
 PYTHON ?= python3
 
-.PHONY: help setup build demo test client-tests lint golden perplexity clean
+.PHONY: help setup build demo test client-tests accuracy bench-serve lint golden perplexity clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -26,6 +26,13 @@ client-tests: build ## Test the server with the official openai client (needs Py
 	$(PYTHON) -m venv .build/client
 	.build/client/bin/pip install --quiet -r Tests/Client/requirements.txt
 	.build/client/bin/python -m pytest -q Tests/Client
+
+accuracy: build ## Hold the load generator's times against those of a server that notes its own
+	$(SWIFT) build $(FLAGS) --product serving-stub
+	$(PYTHON) Tests/ServingStub/accuracy.py
+
+bench-serve: build ## Load the served pair at 1, 8 and 32 requests at a time, with and without speculation
+	@Scripts/bench-serve
 
 lint: ## Check the formatting
 	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests
