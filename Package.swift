@@ -87,6 +87,7 @@ let package = Package(
     .executableTarget(
       name: "serving-stub",
       dependencies: [
+        "Benchmarking",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"),

@@ -19,7 +19,7 @@ import time
 
 import openai
 
-FORETOKEN = pathlib.Path(__file__).resolve().parents[2] / ".build/release/foretoken"
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 async def independent(options: argparse.Namespace, prompts: list[str]) -> dict[str, float]:
@@ -60,7 +60,7 @@ async def independent(options: argparse.Namespace, prompts: list[str]) -> dict[s
 
 def ours(options: argparse.Namespace, file: pathlib.Path, count: int) -> dict[str, float]:
     found = json.loads(subprocess.run(
-        [FORETOKEN, "bench", "serve", "--base-url", options.url, "--dataset-name", "custom", "--dataset-path", file,
+        [options.foretoken, "bench", "serve", "--base-url", options.url, "--dataset-name", "custom", "--dataset-path", file,
          "--disable-shuffle", "--num-prompts", str(count), "--max-concurrency", str(options.concurrency), "--output-len",
          str(options.output_len), "--ignore-eos", "--json"], stdout=subprocess.PIPE, check=True).stdout)
     if found["failed"]:
@@ -75,6 +75,7 @@ def main() -> None:
     parser.add_argument("--num-prompts", type=int, default=40)
     parser.add_argument("--concurrency", type=int, default=4)
     parser.add_argument("--output-len", type=int, default=128)
+    parser.add_argument("--foretoken", default=ROOT / ".build/release/foretoken", help="the program")
     options = parser.parse_args()
     prompts = [f"Write a short story about day number {number}." for number in range(options.num_prompts)]
     names = ("output_throughput", "mean_ttft_ms", "mean_tpot_ms")

@@ -1,4 +1,6 @@
 import ArgumentParser
+import Benchmarking
+import Foundation
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -26,6 +28,7 @@ struct ServingStub: AsyncParsableCommand {
   var seed: UInt64 = 1
 
   func run() async throws {
+    OpenFiles.raiseLimit()
     let loops = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let truth = Truth()
     let timing = Timing(tokens: tokens, firstMilliseconds: ttftMs, gapMilliseconds: itlMs, seed: seed)
@@ -40,7 +43,8 @@ struct ServingStub: AsyncParsableCommand {
         }
       }
       .bind(host: "127.0.0.1", port: port).get()
-    print(server.localAddress?.port ?? 0)
+    // Not print: a pipe's reader is waiting for it.
+    FileHandle.standardOutput.write(Data("\(server.localAddress?.port ?? 0)\n".utf8))
     try await server.closeFuture.get()
   }
 }

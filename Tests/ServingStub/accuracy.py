@@ -16,7 +16,7 @@ import sys
 import tempfile
 import urllib.request
 
-BUILD = pathlib.Path(__file__).resolve().parents[2] / ".build/release"
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def percentile(values: list[float], percent: float) -> float:
@@ -32,12 +32,13 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=100, help="tokens of an answer")
     parser.add_argument("--ttft-ms", type=float, default=200)
     parser.add_argument("--itl-ms", type=float, default=100)
+    parser.add_argument("--build", type=pathlib.Path, default=ROOT / ".build/release", help="where the programs are")
     parser.add_argument("--bench", nargs=argparse.REMAINDER, default=[], help="further flags for foretoken bench serve")
     options = parser.parse_args()
     length = (options.ttft_ms + (options.tokens - 1) * options.itl_ms) / 1000
     rate = options.streams / length * 1.05
     stub = subprocess.Popen(
-        [BUILD / "serving-stub", "--tokens", str(options.tokens), "--ttft-ms", str(options.ttft_ms), "--itl-ms",
+        [options.build / "serving-stub", "--tokens", str(options.tokens), "--ttft-ms", str(options.ttft_ms), "--itl-ms",
          str(options.itl_ms)], stdout=subprocess.PIPE, text=True)
     try:
         url = f"http://127.0.0.1:{int(stub.stdout.readline())}"
@@ -45,7 +46,7 @@ def main() -> None:
             prompts = pathlib.Path(folder) / "prompts.jsonl"
             prompts.write_text('{"prompt": "Go on."}\n')
             result = json.loads(subprocess.run(
-                [BUILD / "foretoken", "bench", "serve", "--base-url", url, "--dataset-name", "custom", "--dataset-path",
+                [options.build / "foretoken", "bench", "serve", "--base-url", url, "--dataset-name", "custom", "--dataset-path",
                  prompts, "--num-prompts", str(round(rate * options.seconds)), "--request-rate", str(rate),
                  "--ready-check-timeout-sec", "0", "--metric-percentiles", "50,99", "--json", *options.bench],
                 stdout=subprocess.PIPE, check=True).stdout)

@@ -96,6 +96,10 @@ struct BenchServe: AsyncParsableCommand {
   func run() async throws {
     let tokenizer = try workload.loadTokenizer()
     let limit = maxConcurrency ?? (requestRate.isUnlimited ? workload.defaultConcurrency : nil)
+    let sockets = OpenFiles.raiseLimit()
+    if limit ?? 0 + 64 > sockets {
+      note("This process may open \(sockets) files at a time: raise the limit (ulimit -n) for so many requests.")
+    }
     let client = ServingClient(connections: limit ?? 65536, patience: endpoint.patience)
     let generator = LoadGenerator(client: client, tokenizer: tokenizer)
     let interrupt = InterruptWatch()

@@ -84,6 +84,10 @@ struct Compare: AsyncParsableCommand {
 
   func run() async throws {
     let tokenizer = try workload.loadTokenizer()
+    let sockets = OpenFiles.raiseLimit()
+    if maxConcurrency + 64 > sockets {
+      note("This process may open \(sockets) files at a time: raise the limit (ulimit -n) for so many requests.")
+    }
     let client = ServingClient(connections: maxConcurrency, patience: endpoint.patience)
     let generator = LoadGenerator(client: client, tokenizer: tokenizer)
     let interrupt = InterruptWatch()

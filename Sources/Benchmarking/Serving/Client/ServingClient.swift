@@ -32,7 +32,8 @@ package final class ServingClient: Sendable {
     configuration.timeout.connect = .nanoseconds(Int64(patience.connectSeconds * 1e9))
     configuration.timeout.read = .nanoseconds(Int64(patience.stallSeconds * 1e9))
     configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = max(connections, 1)
-    configuration.connectionPool.idleTimeout = .seconds(30)
+    // Shorter than servers keep silent connections (uvicorn: 5 s), so that none is closed as a request leaves on it.
+    configuration.connectionPool.idleTimeout = .seconds(4)
     configuration.connectionPool.retryConnectionEstablishment = false
     client = HTTPClient(eventLoopGroupProvider: .shared(loops), configuration: configuration)
   }

@@ -26,7 +26,7 @@ extension ServingFigures {
       requestGoodput: summing.objectives.isEmpty
         ? nil : perSecond(completed.count { summing.objectives.areMet(by: $0) }),
       outputThroughput: perSecond(output), totalTokenThroughput: perSecond(input + output),
-      maxOutputTokensPerSecond: included.map(Self.mostTokensInASecond).max() ?? 0,
+      maxOutputTokensPerSecond: Self.mostTokensInASecond(records),
       maxConcurrentRequests: included.map(Self.mostAtOneTime).max() ?? 0,
       latencies: Self.latencies(of: completed, summing.percentiles),
       speculation: speculation ?? Self.speculation(in: completed), failures: Self.failures(in: records))
