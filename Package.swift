@@ -29,6 +29,8 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
+    .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
   ],
   targets: [
     // Layers, top to bottom: a target imports only targets above it.
@@ -66,6 +68,9 @@ let package = Package(
       dependencies: [
         "Tensor", "ModelFiles", "Tokenization", "Transformer", "Decoding", "Speculation",
         .product(name: "Mustache", package: "swift-mustache"), .product(name: "Yams", package: "Yams"),
+        .product(name: "AsyncHTTPClient", package: "async-http-client"),
+        .product(name: "Histogram", package: "hdrhistogram-swift"), .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
       ],
       resources: [.embedInCode("Resources")], swiftSettings: strict),
     .executableTarget(
@@ -81,9 +86,23 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["Decoding"], path: "Tests/TestSupport",
       swiftSettings: [.swiftLanguageMode(.v6)]),
+    .executableTarget(
+      name: "serving-stub",
+      dependencies: [
+        "Benchmarking",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+      ],
+      path: "Tests/ServingStub", swiftSettings: [.swiftLanguageMode(.v6)]),
     .testTarget(name: "TensorTests", dependencies: ["TestSupport", "Tensor"], swiftSettings: strict),
     .testTarget(
-      name: "BenchmarkingTests", dependencies: ["TestSupport", "Benchmarking", "ModelFiles", "Tensor"],
+      name: "BenchmarkingTests",
+      dependencies: [
+        "TestSupport", "Benchmarking", "ModelFiles", "Tensor", "Tokenization", "Speculation", "OpenAIServer",
+        .product(name: "Logging", package: "swift-log"), .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "ModelFilesTests",

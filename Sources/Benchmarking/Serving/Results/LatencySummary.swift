@@ -1,29 +1,29 @@
 /// A latency over many requests or tokens, in milliseconds.
-public struct LatencySummary: Sendable, Equatable {
+package struct LatencySummary: Sendable, Equatable {
   /// A share of the values lies at or below `milliseconds`.
-  public struct Percentile: Sendable, Equatable, Codable {
+  package struct Percentile: Sendable, Equatable, Codable {
     /// From 0 to 100.
-    public let percent: Double
-    public let milliseconds: Double
+    package let percent: Double
+    package let milliseconds: Double
 
-    public init(percent: Double, milliseconds: Double) {
+    package init(percent: Double, milliseconds: Double) {
       self.percent = percent
       self.milliseconds = milliseconds
     }
   }
 
   /// Values that it sums up.
-  public let count: Int
-  public let mean: Double
-  public let median: Double
+  package let count: Int
+  package let mean: Double
+  package let median: Double
   /// Standard deviation of the values themselves.
-  public let standardDeviation: Double
+  package let standardDeviation: Double
   /// Those asked for, ascending; 90 and 99 unless others were.
-  public let percentiles: [Percentile]
+  package let percentiles: [Percentile]
   /// The value at every whole percent from 0 to 100: what a plot of the distribution needs. Empty when not kept.
-  public let distribution: [Double]
+  package let distribution: [Double]
 
-  public init(
+  package init(
     count: Int, mean: Double, median: Double, standardDeviation: Double, percentiles: [Percentile],
     distribution: [Double] = []
   ) {
@@ -36,7 +36,7 @@ public struct LatencySummary: Sendable, Equatable {
   }
 
   /// The value at a percentile that was asked for.
-  public func milliseconds(at percent: Double) -> Double? {
+  package func milliseconds(at percent: Double) -> Double? {
     percentiles.first { $0.percent == percent }?.milliseconds
   }
 }

@@ -1,6 +1,6 @@
 /// Why a request failed: its kind, for counting, and what was found.
-public struct RequestFailure: Error, Sendable, Equatable, Codable, CustomStringConvertible {
-  public enum Kind: String, Sendable, Codable, CaseIterable {
+package struct RequestFailure: Error, Sendable, Equatable, Codable, CustomStringConvertible {
+  package enum Kind: String, Sendable, Codable, CaseIterable {
     /// No connection.
     case connect
     /// No answer, or no further token, in time.
@@ -19,12 +19,12 @@ public struct RequestFailure: Error, Sendable, Equatable, Codable, CustomStringC
     case cancelled
   }
 
-  public let kind: Kind
+  package let kind: Kind
   /// The status, if one came.
-  public let status: Int?
-  public let description: String
+  package let status: Int?
+  package let description: String
 
-  public init(_ kind: Kind, status: Int? = nil, _ description: String) {
+  package init(_ kind: Kind, status: Int? = nil, _ description: String) {
     self.kind = kind
     self.status = status
     self.description = description
@@ -32,14 +32,14 @@ public struct RequestFailure: Error, Sendable, Equatable, Codable, CustomStringC
 }
 
 /// How often one kind of failure happened.
-public struct FailureCount: Sendable, Equatable, Codable {
-  public let kind: RequestFailure.Kind
-  public let status: Int?
-  public let count: Int
+package struct FailureCount: Sendable, Equatable, Codable {
+  package let kind: RequestFailure.Kind
+  package let status: Int?
+  package let count: Int
   /// The first one's words.
-  public let example: String
+  package let example: String
 
-  public init(kind: RequestFailure.Kind, status: Int?, count: Int, example: String) {
+  package init(kind: RequestFailure.Kind, status: Int?, count: Int, example: String) {
     self.kind = kind
     self.status = status
     self.count = count

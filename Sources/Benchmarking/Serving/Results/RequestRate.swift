@@ -1,9 +1,9 @@
 /// Requests per second that an open loop sends; infinite for as fast as places allow. In JSON a number or `"inf"`.
-public struct RequestRate: Sendable, Equatable, CustomStringConvertible {
-  public let perSecond: Double
+package struct RequestRate: Sendable, Equatable, CustomStringConvertible {
+  package let perSecond: Double
 
   /// A positive number, or infinity.
-  public init?(_ perSecond: Double) {
+  package init?(_ perSecond: Double) {
     guard perSecond > 0 else { return nil }
     self.perSecond = perSecond
   }
@@ -11,14 +11,14 @@ public struct RequestRate: Sendable, Equatable, CustomStringConvertible {
   private init() { perSecond = .infinity }
 
   /// Everything at once, or as places become free.
-  public static let unlimited = RequestRate()
+  package static let unlimited = RequestRate()
 
-  public var isUnlimited: Bool { perSecond.isInfinite }
-  public var description: String { isUnlimited ? "inf" : "\(perSecond)" }
+  package var isUnlimited: Bool { perSecond.isInfinite }
+  package var description: String { isUnlimited ? "inf" : "\(perSecond)" }
 }
 
 extension RequestRate: Codable {
-  public init(from decoder: any Decoder) throws {
+  package init(from decoder: any Decoder) throws {
     let value = try decoder.singleValueContainer()
     if let text = try? value.decode(String.self) {
       guard text == "inf" else {
@@ -36,7 +36,7 @@ extension RequestRate: Codable {
     }
   }
 
-  public func encode(to encoder: any Encoder) throws {
+  package func encode(to encoder: any Encoder) throws {
     var value = encoder.singleValueContainer()
     if isUnlimited { try value.encode("inf") } else { try value.encode(perSecond) }
   }

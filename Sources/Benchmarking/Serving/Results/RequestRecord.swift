@@ -1,7 +1,7 @@
 /// One request as it was seen at the socket. Times are seconds since the run began.
-public struct RequestRecord: Sendable {
+package struct RequestRecord: Sendable {
   /// How the number of tokens of each event became known.
-  public enum TokenCounts: String, Sendable, Codable {
+  package enum TokenCounts: String, Sendable, Codable {
     /// Each event carried `usage`.
     case continuousUsage = "continuous_usage"
     /// Each event carried as many log-probabilities as tokens.
@@ -17,39 +17,39 @@ public struct RequestRecord: Sendable {
   }
 
   /// An event that carried text.
-  public struct Event: Sendable, Equatable {
-    public let time: Double
+  package struct Event: Sendable, Equatable {
+    package let time: Double
     /// Tokens that it brought; 0 if they were counted with an earlier one.
-    public let tokens: Int
+    package let tokens: Int
 
-    public init(time: Double, tokens: Int) {
+    package init(time: Double, tokens: Int) {
       self.time = time
       self.tokens = tokens
     }
   }
 
   /// Its place among the run's requests.
-  public let index: Int
-  public let category: String
+  package let index: Int
+  package let category: String
   /// When it was due: its arrival in an open loop, its turn in a closed one.
-  public let arrival: Double
+  package let arrival: Double
   /// When it was handed to the connection.
-  public let start: Double
+  package let start: Double
   /// When the answer ended or failed.
-  public let end: Double
+  package let end: Double
   /// Events with text, in order.
-  public let events: [Event]
-  public let text: String
-  public let finishReason: String?
-  public let inputTokens: Int
-  public let outputTokens: Int
-  public let tokenCounts: TokenCounts
+  package let events: [Event]
+  package let text: String
+  package let finishReason: String?
+  package let inputTokens: Int
+  package let outputTokens: Int
+  package let tokenCounts: TokenCounts
   /// The response's own account of speculation, if it has one.
-  public let speculation: SpeculationFigures?
+  package let speculation: SpeculationFigures?
   /// `nil` for a complete answer.
-  public let failure: RequestFailure?
+  package let failure: RequestFailure?
 
-  public init(
+  package init(
     index: Int, category: String, arrival: Double, start: Double, end: Double, events: [Event], text: String,
     finishReason: String?, inputTokens: Int, outputTokens: Int, tokenCounts: TokenCounts,
     speculation: SpeculationFigures?, failure: RequestFailure?
@@ -71,25 +71,25 @@ public struct RequestRecord: Sendable {
 }
 
 extension RequestRecord {
-  public var isComplete: Bool { failure == nil }
+  package var isComplete: Bool { failure == nil }
 
   /// Seconds until the first token; `nil` if there was none.
-  public var timeToFirstToken: Double? { events.first.map { $0.time - start } }
+  package var timeToFirstToken: Double? { events.first.map { $0.time - start } }
 
   /// Seconds until the last token, or until the answer ended if there was none.
-  public var latency: Double { (events.last?.time ?? end) - start }
+  package var latency: Double { (events.last?.time ?? end) - start }
 
   /// Seconds per token after the first; `nil` for fewer than two tokens.
-  public var timePerOutputToken: Double? {
+  package var timePerOutputToken: Double? {
     guard outputTokens > 1, let first = timeToFirstToken else { return nil }
     return (latency - first) / Double(outputTokens - 1)
   }
 
   /// Seconds between events.
-  public var eventGaps: [Double] { zip(events.dropFirst(), events).map { $0.time - $1.time } }
+  package var eventGaps: [Double] { zip(events.dropFirst(), events).map { $0.time - $1.time } }
 
   /// Seconds between tokens: the first of an event waits since the event before, the others not at all.
-  public var tokenGaps: [Double] {
+  package var tokenGaps: [Double] {
     var gaps: [Double] = []
     var previous: Double?
     for event in events where event.tokens > 0 {

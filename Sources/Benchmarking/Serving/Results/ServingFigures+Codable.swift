@@ -1,5 +1,5 @@
 extension ServingFigures: Codable {
-  public init(from decoder: any Decoder) throws {
+  package init(from decoder: any Decoder) throws {
     let values = try decoder.container(keyedBy: FlatKey.self)
     func value<Value: Decodable>(_ name: String, as: Value.Type = Value.self) throws -> Value {
       try values.decode(Value.self, forKey: FlatKey(name))
@@ -24,7 +24,7 @@ extension ServingFigures: Codable {
     speculation = try SpeculationFigures(in: values)
   }
 
-  public func encode(to encoder: any Encoder) throws {
+  package func encode(to encoder: any Encoder) throws {
     var values = encoder.container(keyedBy: FlatKey.self)
     try values.encode(duration, forKey: FlatKey("duration"))
     try values.encode(completed, forKey: FlatKey("completed"))

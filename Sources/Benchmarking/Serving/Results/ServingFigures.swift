@@ -1,31 +1,31 @@
 /// What was measured over a set of requests: all of a run, or one category. Encoded flat, with vLLM's keys.
-public struct ServingFigures: Sendable, Equatable {
+package struct ServingFigures: Sendable, Equatable {
   /// Seconds from the first request until the last answer; the sum over categories if they ran one after another.
-  public var duration: Double
-  public var completed: Int
-  public var failed: Int
-  public var totalInputTokens: Int
-  public var totalOutputTokens: Int
+  package var duration: Double
+  package var completed: Int
+  package var failed: Int
+  package var totalInputTokens: Int
+  package var totalOutputTokens: Int
   /// Completed requests per second.
-  public var requestThroughput: Double
+  package var requestThroughput: Double
   /// Completed requests per second that met every objective; `nil` without objectives.
-  public var requestGoodput: Double?
+  package var requestGoodput: Double?
   /// Output tokens per second.
-  public var outputThroughput: Double
+  package var outputThroughput: Double
   /// Input and output tokens per second.
-  public var totalTokenThroughput: Double
+  package var totalTokenThroughput: Double
   /// Most output tokens that arrived in one second.
-  public var maxOutputTokensPerSecond: Double
+  package var maxOutputTokensPerSecond: Double
   /// Most requests that ran at one time.
-  public var maxConcurrentRequests: Int
+  package var maxConcurrentRequests: Int
   /// Only those that have values.
-  public var latencies: [ServingMetric: LatencySummary]
+  package var latencies: [ServingMetric: LatencySummary]
   /// `nil` if the server does not tell.
-  public var speculation: SpeculationFigures?
+  package var speculation: SpeculationFigures?
   /// By kind and status.
-  public var failures: [FailureCount]
+  package var failures: [FailureCount]
 
-  public init(
+  package init(
     duration: Double, completed: Int, failed: Int, totalInputTokens: Int, totalOutputTokens: Int,
     requestThroughput: Double, requestGoodput: Double?, outputThroughput: Double, totalTokenThroughput: Double,
     maxOutputTokensPerSecond: Double, maxConcurrentRequests: Int, latencies: [ServingMetric: LatencySummary],

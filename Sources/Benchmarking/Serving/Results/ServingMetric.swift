@@ -1,5 +1,5 @@
 /// The latencies that a benchmark of a server reports, by vLLM's names.
-public enum ServingMetric: String, Sendable, CaseIterable, Codable {
+package enum ServingMetric: String, Sendable, CaseIterable, Codable {
   /// Time from handing a request to the connection until its first token arrived.
   case ttft
   /// Time after the first token, over the tokens after the first: one value per request.
@@ -14,7 +14,7 @@ public enum ServingMetric: String, Sendable, CaseIterable, Codable {
   case clientQueueTime = "client_queue_time"
 
   /// For a table.
-  public var title: String {
+  package var title: String {
     switch self {
     case .ttft: "TTFT"
     case .tpot: "TPOT"
@@ -26,7 +26,7 @@ public enum ServingMetric: String, Sendable, CaseIterable, Codable {
   }
 
   /// Over a group of lines, in vLLM's words where vLLM has it.
-  public var heading: String {
+  package var heading: String {
     switch self {
     case .ttft: "Time to First Token"
     case .tpot: "Time per Output Token (excl. 1st token)"

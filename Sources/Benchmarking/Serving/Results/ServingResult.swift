@@ -1,31 +1,31 @@
 /// What `foretoken bench serve` measured: one flat object with the keys of vLLM's `--save-result`, and ours beside
 /// them (`categories`, `*_itl_by_token_ms`, `failures`, `client_*`).
-public struct ServingResult: Sendable, Equatable {
+package struct ServingResult: Sendable, Equatable {
   /// How the run was asked for.
-  public struct Header: Sendable, Equatable, Codable {
+  package struct Header: Sendable, Equatable, Codable {
     /// When it began: `20261121-150405`, UTC.
-    public var date: String
+    package var date: String
     /// `openai` or `openai-chat`.
-    public var backend: String
-    public var label: String?
-    public var modelID: String
-    public var tokenizerID: String?
-    public var baseURL: String
+    package var backend: String
+    package var label: String?
+    package var modelID: String
+    package var tokenizerID: String?
+    package var baseURL: String
     /// What the server says of itself at `/version`.
-    public var serverVersion: String?
+    package var serverVersion: String?
     /// The dataset or workload.
-    public var dataset: String
-    public var numPrompts: Int
-    public var requestRate: RequestRate
-    public var burstiness: Double
-    public var maxConcurrency: Int?
-    public var seed: UInt64
+    package var dataset: String
+    package var numPrompts: Int
+    package var requestRate: RequestRate
+    package var burstiness: Double
+    package var maxConcurrency: Int?
+    package var seed: UInt64
     /// Whether Ctrl-C ended it before all requests were done.
-    public var isPartial: Bool
+    package var isPartial: Bool
     /// What the user noted with `--metadata`.
-    public var metadata: [String: String]
+    package var metadata: [String: String]
 
-    public init(
+    package init(
       date: String, backend: String, label: String? = nil, modelID: String, tokenizerID: String? = nil,
       baseURL: String, serverVersion: String? = nil, dataset: String, numPrompts: Int,
       requestRate: RequestRate = .unlimited, burstiness: Double = 1, maxConcurrency: Int? = nil, seed: UInt64 = 0,
@@ -62,26 +62,26 @@ public struct ServingResult: Sendable, Equatable {
   }
 
   /// A kind of prompt and what was measured over its requests.
-  public struct Category: Sendable, Equatable {
-    public var name: String
-    public var figures: ServingFigures
+  package struct Category: Sendable, Equatable {
+    package var name: String
+    package var figures: ServingFigures
 
-    public init(name: String, figures: ServingFigures) {
+    package init(name: String, figures: ServingFigures) {
       self.name = name
       self.figures = figures
     }
   }
 
   /// What the load generator itself used.
-  public struct Client: Sendable, Equatable, Codable {
+  package struct Client: Sendable, Equatable, Codable {
     /// Processor seconds over seconds passed: 1 is one core.
-    public var cpuUtilization: Double
+    package var cpuUtilization: Double
     /// How late the latest percent of an open loop's requests went out, in milliseconds.
-    public var p99SendLagMilliseconds: Double
+    package var p99SendLagMilliseconds: Double
     /// How the tokens of events were counted; more than one if requests differ.
-    public var tokenCounts: [RequestRecord.TokenCounts]
+    package var tokenCounts: [RequestRecord.TokenCounts]
 
-    public init(
+    package init(
       cpuUtilization: Double, p99SendLagMilliseconds: Double, tokenCounts: [RequestRecord.TokenCounts]
     ) {
       self.cpuUtilization = cpuUtilization
@@ -97,18 +97,18 @@ public struct ServingResult: Sendable, Equatable {
   }
 
   /// Every request's own values, as vLLM's `--save-detailed` keeps them; seconds.
-  public struct Details: Sendable, Equatable, Codable {
-    public var inputLengths: [Int]
-    public var outputLengths: [Int]
-    public var ttfts: [Double]
-    public var itls: [[Double]]
-    public var latencies: [Double]
-    public var startTimes: [Double]
-    public var queueTimes: [Double]
-    public var generatedTexts: [String]
+  package struct Details: Sendable, Equatable, Codable {
+    package var inputLengths: [Int]
+    package var outputLengths: [Int]
+    package var ttfts: [Double]
+    package var itls: [[Double]]
+    package var latencies: [Double]
+    package var startTimes: [Double]
+    package var queueTimes: [Double]
+    package var generatedTexts: [String]
     /// Empty text for a request that completed.
-    public var errors: [String]
-    public var categories: [String]
+    package var errors: [String]
+    package var categories: [String]
 
     private enum CodingKeys: String, CodingKey {
       case ttfts, itls, latencies, errors
@@ -121,15 +121,15 @@ public struct ServingResult: Sendable, Equatable {
     }
   }
 
-  public var header: Header
+  package var header: Header
   /// Over all requests.
-  public var total: ServingFigures
+  package var total: ServingFigures
   /// In the order of the workload.
-  public var categories: [Category]
-  public var client: Client
-  public var details: Details?
+  package var categories: [Category]
+  package var client: Client
+  package var details: Details?
 
-  public init(
+  package init(
     header: Header, total: ServingFigures, categories: [Category], client: Client, details: Details? = nil
   ) {
     self.header = header
@@ -142,7 +142,7 @@ public struct ServingResult: Sendable, Equatable {
 
 extension ServingResult.Details {
   /// The values of `records`, in their order.
-  public init(_ records: [RequestRecord]) {
+  package init(_ records: [RequestRecord]) {
     self.init(
       inputLengths: records.map(\.inputTokens), outputLengths: records.map(\.outputTokens),
       ttfts: records.map { $0.timeToFirstToken ?? 0 }, itls: records.map(\.eventGaps),
@@ -155,7 +155,7 @@ extension ServingResult.Details {
 extension ServingResult: Codable {
   private enum CodingKeys: String, CodingKey { case categories, client }
 
-  public init(from decoder: any Decoder) throws {
+  package init(from decoder: any Decoder) throws {
     let values = try decoder.container(keyedBy: CodingKeys.self)
     self.init(
       header: try Header(from: decoder), total: try ServingFigures(from: decoder),
@@ -163,7 +163,7 @@ extension ServingResult: Codable {
       client: try values.decode(Client.self, forKey: .client), details: try? Details(from: decoder))
   }
 
-  public func encode(to encoder: any Encoder) throws {
+  package func encode(to encoder: any Encoder) throws {
     try header.encode(to: encoder)
     try total.encode(to: encoder)
     try details?.encode(to: encoder)
@@ -176,12 +176,12 @@ extension ServingResult: Codable {
 extension ServingResult.Category: Codable {
   private enum CodingKeys: String, CodingKey { case name = "category" }
 
-  public init(from decoder: any Decoder) throws {
+  package init(from decoder: any Decoder) throws {
     let values = try decoder.container(keyedBy: CodingKeys.self)
     self.init(name: try values.decode(String.self, forKey: .name), figures: try ServingFigures(from: decoder))
   }
 
-  public func encode(to encoder: any Encoder) throws {
+  package func encode(to encoder: any Encoder) throws {
     var values = encoder.container(keyedBy: CodingKeys.self)
     try values.encode(name, forKey: .name)
     try figures.encode(to: encoder)

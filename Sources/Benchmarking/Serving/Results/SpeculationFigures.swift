@@ -1,24 +1,24 @@
 /// What speculation did during a run, from the server's own counters.
-public struct SpeculationFigures: Sendable, Equatable {
+package struct SpeculationFigures: Sendable, Equatable {
   /// Where the counters came from.
-  public enum Source: String, Sendable, Codable {
+  package enum Source: String, Sendable, Codable {
     /// `/metrics`, before and after.
     case metrics
     /// `metrics.speculative_decoding` of the responses.
     case responses
   }
 
-  public var source: Source
+  package var source: Source
   /// Times that proposals were verified.
-  public var drafts: Int
+  package var drafts: Int
   /// Tokens proposed.
-  public var draftTokens: Int
+  package var draftTokens: Int
   /// Proposed tokens that were accepted.
-  public var acceptedTokens: Int
+  package var acceptedTokens: Int
   /// Accepted tokens at each position of the window, from the first; empty if the server does not say.
-  public var acceptedPerPosition: [Int]
+  package var acceptedPerPosition: [Int]
 
-  public init(
+  package init(
     source: Source, drafts: Int = 0, draftTokens: Int = 0, acceptedTokens: Int = 0, acceptedPerPosition: [Int] = []
   ) {
     self.source = source
@@ -29,18 +29,18 @@ public struct SpeculationFigures: Sendable, Equatable {
   }
 
   /// Accepted over proposed, from 0 to 1; `nil` if nothing was proposed.
-  public var acceptanceRate: Double? { draftTokens > 0 ? Double(acceptedTokens) / Double(draftTokens) : nil }
+  package var acceptanceRate: Double? { draftTokens > 0 ? Double(acceptedTokens) / Double(draftTokens) : nil }
 
   /// 1 + accepted over drafts, vLLM's *acceptance length*; `nil` if nothing was proposed.
-  public var acceptanceLength: Double? { drafts > 0 ? 1 + Double(acceptedTokens) / Double(drafts) : nil }
+  package var acceptanceLength: Double? { drafts > 0 ? 1 + Double(acceptedTokens) / Double(drafts) : nil }
 
   /// Share of drafts whose token at each position was accepted (not conditional on the positions before).
-  public var acceptanceRatePerPosition: [Double] {
+  package var acceptanceRatePerPosition: [Double] {
     drafts > 0 ? acceptedPerPosition.map { Double($0) / Double(drafts) } : []
   }
 
   /// Adds another run's counters.
-  public mutating func add(_ other: SpeculationFigures) {
+  package mutating func add(_ other: SpeculationFigures) {
     drafts += other.drafts
     draftTokens += other.draftTokens
     acceptedTokens += other.acceptedTokens

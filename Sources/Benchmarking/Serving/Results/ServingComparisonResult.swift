@@ -1,12 +1,12 @@
 /// What `foretoken compare A B` found: both sides' figures, and their ratios over the same requests.
-public struct ComparisonResult: Sendable, Equatable, Codable {
+package struct ServingComparisonResult: Sendable, Equatable, Codable {
   /// A ratio and the interval that holds it with the result's confidence. Above 1: A is the better one.
-  public struct Ratio: Sendable, Equatable, Codable {
-    public let ratio: Double
-    public let lower: Double
-    public let upper: Double
+  package struct Ratio: Sendable, Equatable, Codable {
+    package let ratio: Double
+    package let lower: Double
+    package let upper: Double
 
-    public init(ratio: Double, lower: Double, upper: Double) {
+    package init(ratio: Double, lower: Double, upper: Double) {
       self.ratio = ratio
       self.lower = lower
       self.upper = upper
@@ -14,18 +14,18 @@ public struct ComparisonResult: Sendable, Equatable, Codable {
   }
 
   /// Where two answers to one prompt part.
-  public struct Difference: Sendable, Equatable, Codable {
+  package struct Difference: Sendable, Equatable, Codable {
     /// Which request.
-    public let request: Int
-    public let category: String
-    public let prompt: String
+    package let request: Int
+    package let category: String
+    package let prompt: String
     /// Characters that are the same.
-    public let position: Int
+    package let position: Int
     /// Text around that place in A's answer and in B's.
-    public let a: String
-    public let b: String
+    package let a: String
+    package let b: String
 
-    public init(request: Int, category: String, prompt: String, position: Int, a: String, b: String) {
+    package init(request: Int, category: String, prompt: String, position: Int, a: String, b: String) {
       self.request = request
       self.category = category
       self.prompt = prompt
@@ -36,12 +36,12 @@ public struct ComparisonResult: Sendable, Equatable, Codable {
   }
 
   /// Answers compared and equal.
-  public struct Outputs: Sendable, Equatable, Codable {
-    public let compared: Int
-    public let equal: Int
-    public let firstDifference: Difference?
+  package struct Outputs: Sendable, Equatable, Codable {
+    package let compared: Int
+    package let equal: Int
+    package let firstDifference: Difference?
 
-    public init(compared: Int, equal: Int, firstDifference: Difference?) {
+    package init(compared: Int, equal: Int, firstDifference: Difference?) {
       self.compared = compared
       self.equal = equal
       self.firstDifference = firstDifference
@@ -54,20 +54,20 @@ public struct ComparisonResult: Sendable, Equatable, Codable {
   }
 
   /// One kind of prompt, or all of them.
-  public struct Category: Sendable, Equatable, Codable {
-    public let name: String
+  package struct Category: Sendable, Equatable, Codable {
+    package let name: String
     /// Pairs of blocks that both sides completed; the unit of resampling.
-    public let pairs: Int
+    package let pairs: Int
     /// A's output tokens per second over B's.
-    public let outputThroughput: Ratio?
+    package let outputThroughput: Ratio?
     /// B's mean latency over A's.
-    public let ttft: Ratio?
-    public let tpot: Ratio?
-    public let e2el: Ratio?
+    package let ttft: Ratio?
+    package let tpot: Ratio?
+    package let e2el: Ratio?
     /// `nil` where answers are not to be compared (sampled ones).
-    public let outputs: Outputs?
+    package let outputs: Outputs?
 
-    public init(
+    package init(
       name: String, pairs: Int, outputThroughput: Ratio?, ttft: Ratio?, tpot: Ratio?, e2el: Ratio?,
       outputs: Outputs?
     ) {
@@ -88,14 +88,14 @@ public struct ComparisonResult: Sendable, Equatable, Codable {
   }
 
   /// Share of such intervals that hold the true ratio.
-  public let confidence: Double
-  public let resamples: Int
-  public let overall: Category
-  public let categories: [Category]
-  public let a: ServingResult
-  public let b: ServingResult
+  package let confidence: Double
+  package let resamples: Int
+  package let overall: Category
+  package let categories: [Category]
+  package let a: ServingResult
+  package let b: ServingResult
 
-  public init(
+  package init(
     confidence: Double, resamples: Int, overall: Category, categories: [Category], a: ServingResult, b: ServingResult
   ) {
     self.confidence = confidence
