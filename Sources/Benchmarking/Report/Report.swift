@@ -98,11 +98,12 @@ struct ReportBuilder {
   }
 
   private func cost(_ serving: ServingSections, _ tunings: [TuningSections]) -> ReportPage.Section? {
-    let price = input.price ?? tunings.compactMap(\.result.price).first
+    let noted = serving.sides.compactMap { Self.price(in: $0.result.header.metadata) }.first
+    let price = input.price ?? noted ?? tunings.compactMap(\.result.price).first
     var blocks: [ReportPage.Block] = []
     if let price {
       let rows =
-        (input.price == nil && serving.sides.isEmpty ? [] : serving.costRows(price)) + tunings.flatMap(\.costRows)
+        serving.costRows(price) + tunings.flatMap(\.costRows)
       let source = price.source.map { " (\($0))" } ?? ""
       blocks.append(
         .paragraph(
@@ -118,6 +119,14 @@ struct ReportBuilder {
     }
     blocks += tunings.flatMap(\.memory).map { .paragraph($0) }
     return blocks.isEmpty ? nil : ReportPage.Section(heading: "Cost and memory", blocks: blocks)
+  }
+
+  /// What `foretoken bench serve --price-per-hour` noted in a result.
+  private static func price(in metadata: [String: String]) -> Price? {
+    guard let dollars = metadata["price_per_hour"].flatMap({ Double($0) }), dollars > 0, dollars.isFinite else {
+      return nil
+    }
+    return Price(dollarsPerHour: dollars, instance: metadata["price_instance"], source: metadata["price_source"])
   }
 
   /// Passes of a model beside the machine's limits, from `foretoken bench forward --json`.

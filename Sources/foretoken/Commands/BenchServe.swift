@@ -79,6 +79,8 @@ struct BenchServe: AsyncParsableCommand {
   @Flag(help: "Exit with 1 if any request failed.")
   var failOnErrors = false
 
+  @OptionGroup(title: "Cost") var price: PriceOptions
+
   func validate() throws {
     guard burstiness > 0 else { throw ValidationError("--burstiness is \(burstiness); expected more than 0.") }
     if let maxConcurrency, !(1...100_000).contains(maxConcurrency) {
@@ -148,6 +150,11 @@ struct BenchServe: AsyncParsableCommand {
     plan.keepsDetails = saveDetailed
     plan.label = label
     plan.metadata = try notes
+    if let price = try price.price() {
+      plan.metadata["price_per_hour"] = "\(price.dollarsPerHour)"
+      plan.metadata["price_instance"] = price.instance
+      plan.metadata["price_source"] = price.source
+    }
     plan.tokenizerID = workload.tokenizer
     plan.seed = workload.seed
     let bar = Mutex(ProgressBar())
@@ -174,6 +181,9 @@ struct BenchServe: AsyncParsableCommand {
       try emitJSON(result)
     } else {
       emit(BenchServeText(result, metrics: percentileMetrics).rendered)
+      if let cost = try price.price()?.perMillionTokens(at: result.total.outputThroughput) {
+        emit(String(format: "Dollars per million output tokens: %.4g\n", cost))
+      }
     }
     try saving.save(result, name: result.header.fileName)
     if result.header.isPartial { throw ExitCode(130) }

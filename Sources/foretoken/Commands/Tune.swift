@@ -191,7 +191,7 @@ struct Tune: AsyncParsableCommand {
 
   private func chat(_ messages: [ChatMessage], _ model: ModelDirectory) throws -> [TokenID] {
     guard model.tokenizer.chatTemplate != nil else {
-      return model.tokenizer.encode(messages.map(\.content).joined(separator: "\n\n"), addsSpecialTokens: true)
+      return model.tokenizer.encode(messages.compactMap(\.content).joined(separator: "\n\n"), addsSpecialTokens: true)
     }
     return try TemplateOptions.parse([]).tokens(for: messages, of: model)
   }
