@@ -4,7 +4,8 @@ FLAGS := -c release
 FORETOKEN := .build/release/foretoken
 PYTHON ?= python3
 
-.PHONY: help setup build demo test client-tests api-fuzz lint golden perplexity deploy-schemas clean
+.PHONY: help setup build demo test client-tests api-fuzz accuracy bench-serve bench tune lint golden perplexity \
+	deploy-schemas clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -32,6 +33,22 @@ api-fuzz: build .build/client/ready ## Make up requests from the API's descripti
 	$(PYTHON) -m venv .build/client
 	.build/client/bin/pip install --quiet -r Tests/Client/requirements.txt
 	touch $@
+
+bench: build ## AWS's prompts with and without speculation on the shipped pair, and a report (some minutes)
+	@Scripts/bench
+
+tune: build ## Choose method and window for the shipped pair, and a report
+	@mkdir -p .build/bench
+	$(FORETOKEN) tune -m Models/foretoken-reference-target --draft-model Models/foretoken-reference-draft \
+	  --ngram --suffix --concurrency 1,4,16 --output .build/bench/tuning.json
+	$(FORETOKEN) report .build/bench/tuning.json --output .build/bench/tuning.html --markdown .build/bench/tuning.md
+
+accuracy: build ## Hold the load generator's times against those of a server that notes its own
+	$(SWIFT) build $(FLAGS) --product serving-stub
+	$(PYTHON) Tests/ServingStub/accuracy.py
+
+bench-serve: build ## Load the served pair at 1, 8 and 32 requests at a time, with and without speculation
+	@Scripts/bench-serve
 
 lint: ## Check the formatting
 	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests

@@ -28,6 +28,9 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
+    .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
   ],
   targets: [
     // Layers, top to bottom: a target imports only targets above it.
@@ -60,9 +63,18 @@ let package = Package(
         .product(name: "Yams", package: "Yams"),
       ],
       resources: [.embedInCode("Resources")], swiftSettings: strict),
-    .target(name: "Benchmarking", dependencies: ["Tensor", "ModelFiles", "Transformer"], swiftSettings: strict),
     .target(
       name: "Deployment", dependencies: ["ModelFiles", .product(name: "Yams", package: "Yams")],
+      resources: [.embedInCode("Resources")], swiftSettings: strict),
+    .target(
+      name: "Benchmarking",
+      dependencies: [
+        "Tensor", "ModelFiles", "Tokenization", "Transformer", "Decoding", "Speculation",
+        .product(name: "Mustache", package: "swift-mustache"), .product(name: "Yams", package: "Yams"),
+        .product(name: "AsyncHTTPClient", package: "async-http-client"),
+        .product(name: "Histogram", package: "hdrhistogram-swift"), .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
+      ],
       resources: [.embedInCode("Resources")], swiftSettings: strict),
     .executableTarget(
       name: "foretoken",
@@ -77,9 +89,23 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["Decoding", "ModelFiles", "Tensor"], path: "Tests/TestSupport",
       swiftSettings: [.swiftLanguageMode(.v6)]),
+    .executableTarget(
+      name: "serving-stub",
+      dependencies: [
+        "Benchmarking",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+      ],
+      path: "Tests/ServingStub", swiftSettings: [.swiftLanguageMode(.v6)]),
     .testTarget(name: "TensorTests", dependencies: ["TestSupport", "Tensor"], swiftSettings: strict),
     .testTarget(
-      name: "BenchmarkingTests", dependencies: ["TestSupport", "Benchmarking", "ModelFiles", "Tensor", "Transformer"],
+      name: "BenchmarkingTests",
+      dependencies: [
+        "TestSupport", "Benchmarking", "ModelFiles", "Tensor", "Tokenization", "Transformer", "Speculation", "OpenAIServer",
+        .product(name: "Logging", package: "swift-log"), .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "ModelFilesTests",

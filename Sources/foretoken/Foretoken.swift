@@ -15,8 +15,8 @@ struct Foretoken: AsyncParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      Generate.self, Chat.self, Serve.self, Batch.self, Demo.self, Bench.self, Tokenize.self, Perplexity.self,
-      Inspect.self, Expand.self, Pull.self, Deploy.self,
+      Generate.self, Chat.self, Serve.self, Batch.self, Demo.self, Bench.self, Compare.self, Tune.self,
+      ReportCommand.self, Tokenize.self, Perplexity.self, Inspect.self, Expand.self, Pull.self, Deploy.self,
     ])
 
   /// Runs the subcommand that the command line names.

@@ -3,5 +3,6 @@ internal import ArgumentParser
 /// `foretoken bench`: measurements, one subcommand each.
 struct Bench: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Measure speed on this machine.", subcommands: [BenchForward.self, BenchSpeculation.self])
+    abstract: "Measure speed: of passes, of ways to speculate, of a server under load.",
+    subcommands: [BenchForward.self, BenchSpeculation.self, BenchServe.self])
 }

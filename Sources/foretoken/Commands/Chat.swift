@@ -2,7 +2,6 @@ internal import ArgumentParser
 internal import Decoding
 internal import Foundation
 internal import Speculation
-internal import Synchronization
 internal import Tokenization
 
 /// `foretoken chat`: a conversation in the terminal.
@@ -75,23 +74,4 @@ struct Chat: AsyncParsableCommand {
     if stats { note(report.statistics(secondsToLoad: 0)) }
     return report.text
   }
-}
-
-/// Turns Ctrl-C into a call while there is something to stop; at the prompt it does nothing.
-private final class InterruptWatch {
-  private let action = Action()
-  private let source: any DispatchSourceSignal
-
-  private final class Action: Sendable {
-    let body = Mutex<(@Sendable () -> Void)?>(nil)
-  }
-
-  init() {
-    signal(SIGINT, SIG_IGN)
-    source = DispatchSource.makeSignalSource(signal: SIGINT, queue: .global())
-    source.setEventHandler { [action] in action.body.withLock { $0 }?() }
-    source.resume()
-  }
-
-  func onInterrupt(_ action: (@Sendable () -> Void)?) { self.action.body.withLock { $0 = action } }
 }

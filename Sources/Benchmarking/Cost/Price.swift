@@ -1,0 +1,22 @@
+/// What an hour of the machine costs.
+public struct Price: Sendable, Codable, Equatable {
+  /// US dollars per hour.
+  public var dollarsPerHour: Double
+  /// The instance's name; `nil` for a price given by hand.
+  public var instance: String?
+  /// Where the figure comes from, and of what day.
+  public var source: String?
+
+  /// A price.
+  public init(dollarsPerHour: Double, instance: String? = nil, source: String? = nil) {
+    self.dollarsPerHour = dollarsPerHour
+    self.instance = instance
+    self.source = source
+  }
+
+  /// Dollars per million output tokens at `tokensPerSecond`; `nil` where nothing is generated.
+  public func perMillionTokens(at tokensPerSecond: Double) -> Double? {
+    guard tokensPerSecond > 0 else { return nil }
+    return dollarsPerHour / 3600 / tokensPerSecond * 1_000_000
+  }
+}

@@ -1,0 +1,56 @@
+public import Foundation
+
+/// The results that a report is made of.
+public struct ReportInput: Sendable {
+  var comparisons: [(name: String, result: ServingComparisonResult)] = []
+  var servings: [(name: String, result: ServingResult)] = []
+  var tunings: [(name: String, result: TuningResult)] = []
+  var forwards: [(name: String, result: ForwardReport)] = []
+  /// What is paid for the machine, for results that do not say.
+  public var price: Price?
+
+  /// No results.
+  public init() {}
+
+  /// Whether there is nothing to report.
+  public var isEmpty: Bool { comparisons.isEmpty && servings.isEmpty && tunings.isEmpty && forwards.isEmpty }
+
+  /// Adds a file of results, whichever of the commands wrote it.
+  ///
+  /// - Throws: `ResultFileError` for a file that none of them wrote.
+  public mutating func add(_ data: Data, name: String) throws(ResultFileError) {
+    let object: [String: Any]
+    do {
+      guard let found = try JSONSerialization.jsonObject(with: data) as? [String: Any] else {
+        throw ResultFileError("'\(name)' holds no JSON object; \(Self.expected)")
+      }
+      object = found
+    } catch let error as ResultFileError {
+      throw error
+    } catch {
+      throw ResultFileError("'\(name)' is not JSON; \(Self.expected)")
+    }
+    if object["schema"] != nil {
+      tunings.append((name, try TuningResult(json: data, name: name)))
+    } else if object["overall"] != nil, object["a"] != nil, object["b"] != nil {
+      comparisons.append((name, try Self.decode(ServingComparisonResult.self, data, name)))
+    } else if object["ceilings"] != nil, object["passes"] != nil {
+      forwards.append((name, try Self.decode(ForwardReport.self, data, name)))
+    } else if object["output_throughput"] != nil {
+      servings.append((name, try Self.decode(ServingResult.self, data, name)))
+    } else {
+      throw ResultFileError("'\(name)' holds another kind of result; \(Self.expected)")
+    }
+  }
+
+  private static let expected =
+    "expected what foretoken bench serve --save-result, compare --output, tune --output or bench forward --json wrote"
+
+  private static func decode<Result: Decodable>(
+    _ type: Result.Type, _ data: Data, _ name: String
+  ) throws(ResultFileError) -> Result {
+    do { return try JSONDecoder().decode(type, from: data) } catch {
+      throw ResultFileError("'\(name)' is damaged: \(ResultFileError.summary(of: error))")
+    }
+  }
+}

@@ -1,0 +1,108 @@
+/// What `foretoken compare A B` found: both sides' figures, and their ratios over the same requests.
+package struct ServingComparisonResult: Sendable, Equatable, Codable {
+  /// A ratio and the interval that holds it with the result's confidence. Above 1: A is the better one.
+  package struct Ratio: Sendable, Equatable, Codable {
+    package let ratio: Double
+    package let lower: Double
+    package let upper: Double
+
+    package init(ratio: Double, lower: Double, upper: Double) {
+      self.ratio = ratio
+      self.lower = lower
+      self.upper = upper
+    }
+  }
+
+  /// Where two answers to one prompt part.
+  package struct Difference: Sendable, Equatable, Codable {
+    /// Which request.
+    package let request: Int
+    package let category: String
+    package let prompt: String
+    /// Characters that are the same.
+    package let position: Int
+    /// Text around that place in A's answer and in B's.
+    package let a: String
+    package let b: String
+
+    package init(request: Int, category: String, prompt: String, position: Int, a: String, b: String) {
+      self.request = request
+      self.category = category
+      self.prompt = prompt
+      self.position = position
+      self.a = a
+      self.b = b
+    }
+  }
+
+  /// Answers compared and equal.
+  package struct Outputs: Sendable, Equatable, Codable {
+    package let compared: Int
+    package let equal: Int
+    package let firstDifference: Difference?
+
+    package init(compared: Int, equal: Int, firstDifference: Difference?) {
+      self.compared = compared
+      self.equal = equal
+      self.firstDifference = firstDifference
+    }
+
+    private enum CodingKeys: String, CodingKey {
+      case compared, equal
+      case firstDifference = "first_difference"
+    }
+  }
+
+  /// One kind of prompt, or all of them.
+  package struct Category: Sendable, Equatable, Codable {
+    package let name: String
+    /// Pairs of blocks that both sides completed; the unit of resampling.
+    package let pairs: Int
+    /// A's output tokens per second over B's.
+    package let outputThroughput: Ratio?
+    /// B's mean latency over A's.
+    package let ttft: Ratio?
+    package let tpot: Ratio?
+    package let e2el: Ratio?
+    /// `nil` where answers are not to be compared (sampled ones).
+    package let outputs: Outputs?
+
+    package init(
+      name: String, pairs: Int, outputThroughput: Ratio?, ttft: Ratio?, tpot: Ratio?, e2el: Ratio?,
+      outputs: Outputs?
+    ) {
+      self.name = name
+      self.pairs = pairs
+      self.outputThroughput = outputThroughput
+      self.ttft = ttft
+      self.tpot = tpot
+      self.e2el = e2el
+      self.outputs = outputs
+    }
+
+    private enum CodingKeys: String, CodingKey {
+      case pairs, ttft, tpot, e2el, outputs
+      case name = "category"
+      case outputThroughput = "output_throughput"
+    }
+  }
+
+  /// Share of such intervals that hold the true ratio.
+  package let confidence: Double
+  package let resamples: Int
+  package let overall: Category
+  package let categories: [Category]
+  package let a: ServingResult
+  package let b: ServingResult
+
+  package init(
+    confidence: Double, resamples: Int, overall: Category, categories: [Category], a: ServingResult, b: ServingResult
+  ) {
+    self.confidence = confidence
+    self.resamples = resamples
+    self.overall = overall
+    self.categories = categories
+    self.a = a
+    self.b = b
+  }
+}

@@ -1,0 +1,49 @@
+/// What was measured over a set of requests: all of a run, or one category. Encoded flat, with vLLM's keys.
+package struct ServingFigures: Sendable, Equatable {
+  /// Seconds from the first request until the last answer; the sum over categories if they ran one after another.
+  package var duration: Double
+  package var completed: Int
+  package var failed: Int
+  package var totalInputTokens: Int
+  package var totalOutputTokens: Int
+  /// Completed requests per second.
+  package var requestThroughput: Double
+  /// Completed requests per second that met every objective; `nil` without objectives.
+  package var requestGoodput: Double?
+  /// Output tokens per second.
+  package var outputThroughput: Double
+  /// Input and output tokens per second.
+  package var totalTokenThroughput: Double
+  /// Most output tokens that arrived in one second.
+  package var maxOutputTokensPerSecond: Double
+  /// Most requests that ran at one time.
+  package var maxConcurrentRequests: Int
+  /// Only those that have values.
+  package var latencies: [ServingMetric: LatencySummary]
+  /// `nil` if the server does not tell.
+  package var speculation: SpeculationFigures?
+  /// By kind and status.
+  package var failures: [FailureCount]
+
+  package init(
+    duration: Double, completed: Int, failed: Int, totalInputTokens: Int, totalOutputTokens: Int,
+    requestThroughput: Double, requestGoodput: Double?, outputThroughput: Double, totalTokenThroughput: Double,
+    maxOutputTokensPerSecond: Double, maxConcurrentRequests: Int, latencies: [ServingMetric: LatencySummary],
+    speculation: SpeculationFigures?, failures: [FailureCount]
+  ) {
+    self.duration = duration
+    self.completed = completed
+    self.failed = failed
+    self.totalInputTokens = totalInputTokens
+    self.totalOutputTokens = totalOutputTokens
+    self.requestThroughput = requestThroughput
+    self.requestGoodput = requestGoodput
+    self.outputThroughput = outputThroughput
+    self.totalTokenThroughput = totalTokenThroughput
+    self.maxOutputTokensPerSecond = maxOutputTokensPerSecond
+    self.maxConcurrentRequests = maxConcurrentRequests
+    self.latencies = latencies
+    self.speculation = speculation
+    self.failures = failures
+  }
+}

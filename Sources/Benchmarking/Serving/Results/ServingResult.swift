@@ -1,0 +1,189 @@
+/// What `foretoken bench serve` measured: one flat object with the keys of vLLM's `--save-result`, and ours beside
+/// them (`categories`, `*_itl_by_token_ms`, `failures`, `client_*`).
+package struct ServingResult: Sendable, Equatable {
+  /// How the run was asked for.
+  package struct Header: Sendable, Equatable, Codable {
+    /// When it began: `20261121-150405`, UTC.
+    package var date: String
+    /// `openai` or `openai-chat`.
+    package var backend: String
+    package var label: String?
+    package var modelID: String
+    package var tokenizerID: String?
+    package var baseURL: String
+    /// What the server says of itself at `/version`.
+    package var serverVersion: String?
+    /// The dataset or workload.
+    package var dataset: String
+    package var numPrompts: Int
+    package var requestRate: RequestRate
+    package var burstiness: Double
+    package var maxConcurrency: Int?
+    package var seed: UInt64
+    /// Whether Ctrl-C ended it before all requests were done.
+    package var isPartial: Bool
+    /// What the user noted with `--metadata`.
+    package var metadata: [String: String]
+
+    package init(
+      date: String, backend: String, label: String? = nil, modelID: String, tokenizerID: String? = nil,
+      baseURL: String, serverVersion: String? = nil, dataset: String, numPrompts: Int,
+      requestRate: RequestRate = .unlimited, burstiness: Double = 1, maxConcurrency: Int? = nil, seed: UInt64 = 0,
+      isPartial: Bool = false, metadata: [String: String] = [:]
+    ) {
+      self.date = date
+      self.backend = backend
+      self.label = label
+      self.modelID = modelID
+      self.tokenizerID = tokenizerID
+      self.baseURL = baseURL
+      self.serverVersion = serverVersion
+      self.dataset = dataset
+      self.numPrompts = numPrompts
+      self.requestRate = requestRate
+      self.burstiness = burstiness
+      self.maxConcurrency = maxConcurrency
+      self.seed = seed
+      self.isPartial = isPartial
+      self.metadata = metadata
+    }
+
+    private enum CodingKeys: String, CodingKey {
+      case date, backend, label, dataset, burstiness, seed, metadata
+      case modelID = "model_id"
+      case tokenizerID = "tokenizer_id"
+      case baseURL = "base_url"
+      case serverVersion = "server_version"
+      case numPrompts = "num_prompts"
+      case requestRate = "request_rate"
+      case maxConcurrency = "max_concurrency"
+      case isPartial = "partial"
+    }
+  }
+
+  /// A kind of prompt and what was measured over its requests.
+  package struct Category: Sendable, Equatable {
+    package var name: String
+    package var figures: ServingFigures
+
+    package init(name: String, figures: ServingFigures) {
+      self.name = name
+      self.figures = figures
+    }
+  }
+
+  /// What the load generator itself used.
+  package struct Client: Sendable, Equatable, Codable {
+    /// Processor seconds over seconds passed: 1 is one core.
+    package var cpuUtilization: Double
+    /// How late the latest percent of an open loop's requests went out, in milliseconds.
+    package var p99SendLagMilliseconds: Double
+    /// How the tokens of events were counted; more than one if requests differ.
+    package var tokenCounts: [RequestRecord.TokenCounts]
+
+    package init(
+      cpuUtilization: Double, p99SendLagMilliseconds: Double, tokenCounts: [RequestRecord.TokenCounts]
+    ) {
+      self.cpuUtilization = cpuUtilization
+      self.p99SendLagMilliseconds = p99SendLagMilliseconds
+      self.tokenCounts = tokenCounts
+    }
+
+    private enum CodingKeys: String, CodingKey {
+      case cpuUtilization = "cpu_utilization"
+      case p99SendLagMilliseconds = "p99_send_lag_ms"
+      case tokenCounts = "token_counts"
+    }
+  }
+
+  /// Every request's own values, as vLLM's `--save-detailed` keeps them; seconds.
+  package struct Details: Sendable, Equatable, Codable {
+    package var inputLengths: [Int]
+    package var outputLengths: [Int]
+    package var ttfts: [Double]
+    package var itls: [[Double]]
+    package var latencies: [Double]
+    package var startTimes: [Double]
+    package var queueTimes: [Double]
+    package var generatedTexts: [String]
+    /// Empty text for a request that completed.
+    package var errors: [String]
+    package var categories: [String]
+
+    private enum CodingKeys: String, CodingKey {
+      case ttfts, itls, latencies, errors
+      case inputLengths = "input_lens"
+      case outputLengths = "output_lens"
+      case startTimes = "start_times"
+      case queueTimes = "queue_times"
+      case generatedTexts = "generated_texts"
+      case categories = "request_categories"
+    }
+  }
+
+  package var header: Header
+  /// Over all requests.
+  package var total: ServingFigures
+  /// In the order of the workload.
+  package var categories: [Category]
+  package var client: Client
+  package var details: Details?
+
+  package init(
+    header: Header, total: ServingFigures, categories: [Category], client: Client, details: Details? = nil
+  ) {
+    self.header = header
+    self.total = total
+    self.categories = categories
+    self.client = client
+    self.details = details
+  }
+}
+
+extension ServingResult.Details {
+  /// The values of `records`, in their order.
+  package init(_ records: [RequestRecord]) {
+    self.init(
+      inputLengths: records.map(\.inputTokens), outputLengths: records.map(\.outputTokens),
+      ttfts: records.map { $0.timeToFirstToken ?? 0 }, itls: records.map(\.eventGaps),
+      latencies: records.map(\.latency), startTimes: records.map(\.start),
+      queueTimes: records.map { $0.start - $0.arrival }, generatedTexts: records.map(\.text),
+      errors: records.map { $0.failure?.description ?? "" }, categories: records.map(\.category))
+  }
+}
+
+extension ServingResult: Codable {
+  private enum CodingKeys: String, CodingKey { case categories, client }
+
+  package init(from decoder: any Decoder) throws {
+    let values = try decoder.container(keyedBy: CodingKeys.self)
+    self.init(
+      header: try Header(from: decoder), total: try ServingFigures(from: decoder),
+      categories: try values.decode([Category].self, forKey: .categories),
+      client: try values.decode(Client.self, forKey: .client), details: try? Details(from: decoder))
+  }
+
+  package func encode(to encoder: any Encoder) throws {
+    try header.encode(to: encoder)
+    try total.encode(to: encoder)
+    try details?.encode(to: encoder)
+    var values = encoder.container(keyedBy: CodingKeys.self)
+    try values.encode(categories, forKey: .categories)
+    try values.encode(client, forKey: .client)
+  }
+}
+
+extension ServingResult.Category: Codable {
+  private enum CodingKeys: String, CodingKey { case name = "category" }
+
+  package init(from decoder: any Decoder) throws {
+    let values = try decoder.container(keyedBy: CodingKeys.self)
+    self.init(name: try values.decode(String.self, forKey: .name), figures: try ServingFigures(from: decoder))
+  }
+
+  package func encode(to encoder: any Encoder) throws {
+    var values = encoder.container(keyedBy: CodingKeys.self)
+    try values.encode(name, forKey: .name)
+    try figures.encode(to: encoder)
+  }
+}

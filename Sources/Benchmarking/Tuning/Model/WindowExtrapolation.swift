@@ -1,0 +1,66 @@
+/// Works out other windows from what was measured with one.
+///
+/// With a window of W, a verification takes C(W) = TPOT · L(W) and yields L(W) = 1 + Σ r_i tokens, where r_i is the share
+/// of verifications whose i-th proposal was accepted. Each proposal less saves the same time c, so
+/// C(w) = C(0) + w · c, and TPOT(w) = C(w) / L(w). Assumed: acceptance at a position does not depend on the window.
+package struct WindowExtrapolation: Sendable, Equatable {
+  /// r_i.
+  package let rates: [Double]
+  /// C(0): seconds of a step without proposals.
+  package let plainSeconds: Double
+  /// c: seconds that one more proposal costs.
+  package let proposalSeconds: Double
+
+  /// From a measured window and measured plain decoding.
+  ///
+  /// - Parameters:
+  ///   - rates: r_i, for every position of the window.
+  ///   - secondsPerToken: TPOT with the window.
+  ///   - plainSecondsPerToken: TPOT without.
+  package init?(rates: [Double], secondsPerToken: Double, plainSecondsPerToken: Double) {
+    guard !rates.isEmpty, secondsPerToken > 0, plainSecondsPerToken > 0 else { return nil }
+    self.rates = rates
+    plainSeconds = plainSecondsPerToken
+    let cycle = secondsPerToken * (1 + rates.reduce(0, +))
+    proposalSeconds = max(0, (cycle - plainSecondsPerToken) / Double(rates.count))
+  }
+
+  /// From a measured window where plain decoding cannot be measured.
+  ///
+  /// - Parameters:
+  ///   - draftShare: d over C(0), assumed.
+  ///   - rowSeconds: what the rows of one proposal of all texts add to the target's pass.
+  package init?(rates: [Double], secondsPerToken: Double, draftShare: Double, rowSeconds: Double) {
+    guard !rates.isEmpty, secondsPerToken > 0 else { return nil }
+    self.rates = rates
+    let window = Double(rates.count)
+    let cycle = secondsPerToken * (1 + rates.reduce(0, +))
+    // Rows cannot have cost more than the whole step.
+    let rows = min(max(rowSeconds, 0), 0.9 * cycle / window)
+    plainSeconds = (cycle - window * rows) / (1 + window * draftShare)
+    proposalSeconds = rows + draftShare * plainSeconds
+  }
+
+  /// L(w).
+  package func length(_ window: Int) -> Double { 1 + rates.prefix(window).reduce(0, +) }
+
+  /// TPOT(w) in seconds.
+  package func secondsPerToken(_ window: Int) -> Double {
+    (plainSeconds + Double(window) * proposalSeconds) / length(window)
+  }
+
+  /// L at which w breaks even.
+  package func breakEvenLength(_ window: Int) -> Double { 1 + Double(window) * proposalSeconds / plainSeconds }
+
+  /// The window from 0 to W with the least time per token.
+  package var best: Int { (0...rates.count).min { secondsPerToken($0) < secondsPerToken($1) } ?? 0 }
+
+  /// The slope of y over x by least squares; 0 for fewer than two different x.
+  package static func slope(_ points: [(x: Double, y: Double)]) -> Double {
+    let count = Double(points.count)
+    let (meanX, meanY) = (points.reduce(0) { $0 + $1.x } / count, points.reduce(0) { $0 + $1.y } / count)
+    let variance = points.reduce(0) { $0 + ($1.x - meanX) * ($1.x - meanX) }
+    guard points.count > 1, variance > 0 else { return 0 }
+    return points.reduce(0) { $0 + ($1.x - meanX) * ($1.y - meanY) } / variance
+  }
+}

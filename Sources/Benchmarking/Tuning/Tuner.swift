@@ -1,0 +1,365 @@
+internal import Decoding
+internal import Foundation
+internal import ModelFiles
+internal import Speculation
+internal import Tensor
+internal import Tokenization
+
+/// Finds out what to speculate with on this machine, by measurement, prediction and verification.
+///
+/// 1. Runs with windows drawn at random in every step (*calibration*) tell what passes cost while serving, and for every
+///    output position whether the draft would have been right.
+/// 2. A simulation of the engine predicts every candidate at every concurrency.
+/// 3. The most promising ones run, in turns with plain decoding and with further calibrations, so that all of them see
+///    the same machine. Predictions are made anew from those calibrations, and compared with the runs.
+package struct Tuner: Sendable {
+  /// What to find out.
+  package struct Plan: Sendable {
+    /// The models.
+    package var models: TuningModels
+    /// The workload's name.
+    package var workload: String
+    /// Prompts, each answered at least once per run.
+    package var prompts: [TuningPrompt]
+    /// Requests at one time.
+    package var concurrencies: [Int]
+    /// Largest window.
+    package var largestWindow: Int
+    /// Whether prompt lookup is a candidate.
+    package var triesLookup = false
+    /// Whether the suffix index is.
+    package var triesSuffix = false
+    /// Rounds of verification.
+    package var repetitions = 3
+    /// Candidates to verify at each concurrency, besides plain decoding and `auto`.
+    package var verified = 2
+    /// Limits on latency.
+    package var objectives = TuningResult.Objectives()
+    /// What the machine costs.
+    package var price: Price?
+    /// Memory for weights and KV cache, in bytes.
+    package var memoryBudget: Int?
+    /// The command line.
+    package var command = ""
+
+    /// A plan.
+    package init(
+      models: TuningModels, workload: String, prompts: [TuningPrompt], concurrencies: [Int], largestWindow: Int
+    ) {
+      self.models = models
+      self.workload = workload
+      self.prompts = prompts
+      self.concurrencies = concurrencies
+      self.largestWindow = largestWindow
+    }
+  }
+
+  private typealias Candidate = TuningResult.Candidate
+  private let plan: Plan
+  private let engine: TuningEngine
+  private let progress: @Sendable (String, Double) -> Void
+
+  /// Loads the models.
+  package init(_ plan: Plan, progress: @escaping @Sendable (String, Double) -> Void) throws {
+    var plan = plan
+    plan.concurrencies = Set(plan.concurrencies).sorted()
+    self.plan = plan
+    self.progress = progress
+    engine = try TuningEngine(
+      plan.models, concurrency: plan.concurrencies.last ?? 1, window: plan.largestWindow, progress: progress)
+  }
+
+  /// Measures, predicts, verifies, chooses.
+  package func run() async throws -> TuningResult {
+    progress("Plain decoding", 0)
+    let outputs = try await referenceOutputs()
+    let first = try await calibrate(outputs, part: "Calibrating", seed: 1)
+    let traces = try Traces(plan, engine, outputs, first.outcomes)
+    let rough = predict(traces, first.costs)
+    let runs = try await verify(shortlist(rough), outputs)
+    let costs = Dictionary(
+      uniqueKeysWithValues: plan.concurrencies.map { ($0, CostsByProposer(runs.calibration[$0] ?? [])) })
+    var entries = predict(traces, costs)
+    for (key, measured) in runs.measured {
+      let place =
+        entries.firstIndex { $0.candidate == key.candidate && $0.concurrency == key.concurrency }
+        ?? {
+          entries.append(TuningResult.Entry(candidate: key.candidate, concurrency: key.concurrency))
+          return entries.count - 1
+        }()
+      let plain = runs.measured[RunKey(candidate: .plain, concurrency: key.concurrency)] ?? []
+      entries[place].add(measured, plain: plain)
+    }
+    for index in entries.indices { entries[index].finish(price: plan.price, objectives: plan.objectives) }
+    entries.sort { ($0.concurrency, $0.candidate.order) < ($1.concurrency, $1.candidate.order) }
+    return result(entries, traces, costs, outputs)
+  }
+
+  // MARK: - Running
+
+  /// Requests of a run: every prompt equally often, and at least two rounds of the concurrency.
+  private func count(_ concurrency: Int) -> Int {
+    let prompts = plan.prompts.count
+    return (max(prompts, 2 * concurrency) + prompts - 1) / prompts * prompts
+  }
+
+  /// The answers, by plain decoding; what the other runs must reproduce.
+  private func referenceOutputs() async throws -> [[TokenID]] {
+    let run = try await engine.run(
+      plan.prompts, count: plan.prompts.count, mode: .plain, window: 0, concurrency: plan.concurrencies.last ?? 1,
+      seed: 0)
+    guard run.outputs.contains(where: { $0.count > 1 }) else {
+      throw TuningFailure(description: "every answer of the workload ended at once; there is nothing to tune for")
+    }
+    return run.outputs
+  }
+
+  private func run(
+    _ mode: RunMode, window: Int, concurrency: Int, seed: UInt64, outputs: [[TokenID]]
+  ) async throws -> TuningEngine.Run {
+    let run = try await engine.run(
+      plan.prompts, count: count(concurrency), mode: mode, window: window, concurrency: concurrency, seed: seed)
+    for (index, output) in run.outputs.enumerated() where output != outputs[index % outputs.count] {
+      throw TuningFailure(
+        description: "speculation changed the answer to prompt \(index % outputs.count + 1), which must never happen")
+    }
+    return run
+  }
+
+  private struct Calibration {
+    var costs: [Int: CostsByProposer] = [:]
+    /// By draft, then by prompt.
+    var outcomes: [[DraftOutcomes]]
+  }
+
+  /// One run per concurrency and draft whose windows are drawn at random.
+  private func calibrate(_ outputs: [[TokenID]], part: String, seed: UInt64) async throws -> Calibration {
+    var calibration = Calibration(
+      outcomes: plan.models.drafts.map { _ in plan.prompts.map { _ in DraftOutcomes() } })
+    let total = Double(plan.concurrencies.count * max(plan.models.drafts.count, 1))
+    for (place, concurrency) in plan.concurrencies.enumerated() {
+      var runs: [CalibrationRun] = []
+      for draft in calibrationDrafts {
+        progress(part, Double(place * calibrationDrafts.count + (draft ?? 0)) / total)
+        let run = try await run(
+          .calibration(draft: draft), window: plan.largestWindow, concurrency: concurrency,
+          seed: seed &+ UInt64(place), outputs: outputs)
+        runs.append(CalibrationRun(draft: draft, steps: run.steps))
+        guard let draft else { continue }
+        for (index, outcomes) in run.outcomes {
+          calibration.outcomes[draft][index % plan.prompts.count].merge(outcomes)
+        }
+      }
+      calibration.costs[concurrency] = CostsByProposer(runs)
+    }
+    return calibration
+  }
+
+  private var calibrationDrafts: [Int?] {
+    plan.models.drafts.isEmpty ? [nil] : plan.models.drafts.indices.map { $0 }
+  }
+
+  private struct RunKey: Hashable {
+    var candidate: TuningResult.Candidate
+    var concurrency: Int
+  }
+
+  private struct VerificationRuns {
+    var measured: [RunKey: [TuningEngine.Run]] = [:]
+    var calibration: [Int: [CalibrationRun]] = [:]
+  }
+
+  /// Runs the shortlisted candidates, in turns with calibrations; in every round the order begins elsewhere.
+  private func verify(_ shortlist: [Int: [Candidate]], _ outputs: [[TokenID]]) async throws -> VerificationRuns {
+    enum Turn {
+      case candidate(TuningResult.Candidate)
+      case calibration(Int?)
+    }
+    var runs = VerificationRuns()
+    var done = 0
+    let total =
+      plan.repetitions * plan.concurrencies.reduce(0) { $0 + (shortlist[$1]?.count ?? 0) + calibrationDrafts.count }
+    for round in 0..<plan.repetitions {
+      for concurrency in plan.concurrencies {
+        let turns =
+          (shortlist[concurrency] ?? []).map { Turn.candidate($0) } + calibrationDrafts.map { Turn.calibration($0) }
+        for place in turns.indices {
+          progress("Verifying, \(concurrency) at a time", Double(done) / Double(total))
+          done += 1
+          switch turns[(place + round) % turns.count] {
+          case .candidate(let candidate):
+            let run = try await run(
+              mode(candidate), window: candidate.window, concurrency: concurrency, seed: 0, outputs: outputs)
+            runs.measured[RunKey(candidate: candidate, concurrency: concurrency), default: []].append(run)
+          case .calibration(let draft):
+            let run = try await run(
+              .calibration(draft: draft), window: plan.largestWindow, concurrency: concurrency,
+              seed: UInt64(1000 + round), outputs: outputs)
+            runs.calibration[concurrency, default: []].append(CalibrationRun(draft: draft, steps: run.steps))
+          }
+        }
+      }
+    }
+    return runs
+  }
+
+  private func mode(_ candidate: Candidate) -> RunMode {
+    switch candidate.method {
+    case "draft_model": .fixed(.draft(draftIndex(candidate) ?? 0))
+    case "ngram": .fixed(.ngram)
+    case "suffix": .fixed(.suffix)
+    case "auto": .automatic(draft: draftIndex(candidate))
+    default: .plain
+    }
+  }
+
+  private func draftIndex(_ candidate: Candidate) -> Int? {
+    candidate.draft.flatMap { plan.models.drafts.firstIndex(of: $0) }
+  }
+
+  // MARK: - Predicting
+
+  private func predict(_ traces: Traces, _ costs: [Int: CostsByProposer]) -> [TuningResult.Entry] {
+    plan.concurrencies.flatMap { concurrency -> [TuningResult.Entry] in
+      guard let costs = costs[concurrency] else { return [] }
+      let predictor = ConcurrencyPredictor(
+        plan: plan, limits: engine.limits, traces: traces, costs: costs, concurrency: concurrency,
+        count: count(concurrency))
+      let plain = predictor.entry(.plain, plain: nil)
+      return [plain]
+        + traces.candidates.flatMap { base in
+          (1...plan.largestWindow).map { window in
+            predictor.entry(Candidate(method: base.method, draft: base.draft, window: window), plain: plain)
+          }
+        }
+    }
+  }
+
+  /// Plain decoding, `auto`, and the candidates that promise most, not two neighbouring windows of one method.
+  private func shortlist(_ entries: [TuningResult.Entry]) -> [Int: [Candidate]] {
+    var shortlist: [Int: [Candidate]] = [:]
+    for concurrency in plan.concurrencies {
+      let ranked = entries.filter { $0.concurrency == concurrency && $0.candidate != .plain }
+        .sorted { $0.bestTokensPerSecond > $1.bestTokensPerSecond }.map(\.candidate)
+      var chosen: [Candidate] = []
+      for candidate in ranked where chosen.count < plan.verified {
+        let isNeighbour = chosen.contains {
+          $0.method == candidate.method && $0.draft == candidate.draft && abs($0.window - candidate.window) < 2
+        }
+        if !isNeighbour { chosen.append(candidate) }
+      }
+      shortlist[concurrency] = [.plain] + chosen + [automatic]
+    }
+    return shortlist
+  }
+
+  /// Foretoken's own method with the first draft, or with the suffix index alone.
+  private var automatic: Candidate {
+    Candidate(method: "auto", draft: plan.models.drafts.first, window: plan.largestWindow)
+  }
+
+  // MARK: - Result
+
+  private func result(
+    _ entries: [TuningResult.Entry], _ traces: Traces, _ costs: [Int: CostsByProposer], _ outputs: [[TokenID]]
+  ) -> TuningResult {
+    let target = engine.target.configuration
+    let quantization = plan.models.format == .bfloat16 ? "none" : plan.models.format.rawValue
+    let promptTokens = plan.prompts.reduce(0) { $0 + $1.tokens.count }
+    let outputTokens = outputs.reduce(0) { $0 + $1.count }
+    let requests = Double(plan.prompts.count)
+    let workload = TuningResult.Workload(
+      name: plan.workload, requests: plan.prompts.count, promptTokens: Double(promptTokens) / requests,
+      outputTokens: Double(outputTokens) / requests)
+    let drafts = zip(plan.models.drafts, zip(engine.drafts, engine.weightBytes.dropFirst())).map { name, draft in
+      TuningResult.Model(
+        name: name, quantization: quantization, weightBytes: draft.1,
+        keyValueBytesPerToken: draft.0.configuration.keyValueBytesPerToken)
+    }
+    let memory = drafts.map { draft in
+      DraftMemory(
+        draft: draft.name, weightBytes: draft.weightBytes ?? 0,
+        keyValueBytesPerToken: draft.keyValueBytesPerToken ?? 0, targetWeightBytes: engine.weightBytes[0],
+        targetKeyValueBytesPerToken: target.keyValueBytesPerToken, budgetBytes: plan.memoryBudget)
+    }
+    return TuningResult(
+      createdAt: Date.now.formatted(.iso8601), command: plan.command, source: .local,
+      machine: TuningResult.Machine(name: Processor.name, threads: plan.models.threads, kernels: engine.kernels),
+      target: TuningResult.Model(
+        name: plan.models.target, quantization: quantization, weightBytes: engine.weightBytes[0],
+        keyValueBytesPerToken: target.keyValueBytesPerToken),
+      drafts: drafts, workload: workload, concurrencies: plan.concurrencies, objectives: plan.objectives,
+      passTimes: passTimes(costs, context: workload.promptTokens + workload.outputTokens / 2),
+      acceptance: traces.acceptance(plan), entries: entries, price: plan.price, draftMemory: memory,
+      breakEvenConcurrency: TuningChooser.breakEvenConcurrency(entries, plan.concurrencies),
+      assumptions: assumptions, choice: TuningChooser.choice(entries, plan.concurrencies, objectives: plan.objectives))
+  }
+
+  private var assumptions: [String] {
+    var list = [
+      "Every run reads its own prompts: the prefix cache is off.",
+      "Requests arrive as soon as a place is free (closed loop).",
+    ]
+    if plan.triesSuffix { list.append("The suffix index does not remember past answers.") }
+    return list
+  }
+
+  /// T(n) and d(n) while decoding at the workload's mean context, with the least that the machine allows.
+  private func passTimes(_ costs: [Int: CostsByProposer], context: Double) -> [TuningResult.PassTimes] {
+    let models = [(plan.models.target, engine.target)] + zip(plan.models.drafts, engine.drafts)
+    return models.enumerated().map { index, model in
+      var points: [Int: TuningResult.PassTime] = [:]
+      for concurrency in plan.concurrencies {
+        guard let costs = costs[concurrency], let times = index == 0 ? costs.target : costs.drafts[index - 1] else {
+          continue
+        }
+        for rows in index == 0 ? (0...plan.largestWindow).map({ concurrency * ($0 + 1) }) : [concurrency] {
+          // Of two concurrencies that reach a row count, the smaller one was measured with larger windows.
+          guard points[rows] == nil else { continue }
+          let floor = PassCost(
+            model.1.configuration, format: plan.models.format, rows: rows, context: Int(context), logitRows: rows
+          ).floor(engine.ceilings, format: plan.models.format)
+          points[rows] = TuningResult.PassTime(
+            rows: rows,
+            seconds: times.seconds(rows: rows, logitRows: rows, positions: Double(rows) * context), floorSeconds: floor)
+        }
+      }
+      return TuningResult.PassTimes(
+        model: model.0, isTarget: index == 0, points: points.values.sorted { $0.rows < $1.rows })
+    }
+  }
+}
+
+/// The steps of one calibration.
+struct CalibrationRun: Sendable {
+  var draft: Int?
+  var steps: [StepSample]
+}
+
+/// What passes cost at one concurrency.
+struct CostsByProposer: Sendable {
+  /// T(n).
+  let target: PassTimeModel
+  /// d(n) by draft.
+  let drafts: [Int: PassTimeModel]
+  /// The rest of a step.
+  let overhead: OverheadModel
+
+  /// From at least one run with at least one step.
+  init(_ runs: [CalibrationRun]) {
+    let steps = runs.flatMap(\.steps)
+    target = PassTimeModel(steps.map(\.target))
+    var drafts: [Int: PassTimeModel] = [:]
+    for (draft, runs) in Dictionary(grouping: runs, by: \.draft) {
+      let passes = runs.flatMap(\.steps).flatMap(\.drafts)
+      if let draft, !passes.isEmpty { drafts[draft] = PassTimeModel(passes) }
+    }
+    self.drafts = drafts
+    overhead = OverheadModel(steps)
+  }
+}
+
+extension ModelConfiguration {
+  /// Keys and values of one position, in half precision.
+  var keyValueBytesPerToken: Int { 2 * 2 * kvHeadCount * headSize * layerCount }
+}

@@ -1,0 +1,147 @@
+import Benchmarking
+import Foundation
+import Testing
+
+@Suite struct ReportTests {
+  private static let hostile = [
+    "<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "' onload='x", "</svg><svg onload=x>", "{{title}}",
+    "{{{summary}}}", "a|b\nc", "# h", "[x](javascript:alert(1))", "&lt;b&gt;", "</pre></style>", "`a` *b* _c_ $d$",
+    "\u{0}\u{1B}[31m", "🧪 ü 漢字", "-->", "",
+  ]
+
+  /// A comparison whose every text is `text`.
+  private static func comparison(_ text: String) -> ServingComparisonResult {
+    func figures(_ factor: Double) -> ServingFigures {
+      let latency = LatencySummary(
+        count: 100, mean: 5 * factor, median: 5 * factor, standardDeviation: 1,
+        percentiles: [.init(percent: 90, milliseconds: 8 * factor), .init(percent: 99, milliseconds: 9 * factor)],
+        distribution: (0...100).map { Double($0) / 10 * factor })
+      return ServingFigures(
+        duration: 10, completed: 100, failed: 0, totalInputTokens: 1000, totalOutputTokens: 5000,
+        requestThroughput: 10, requestGoodput: nil, outputThroughput: 500 / factor, totalTokenThroughput: 600,
+        maxOutputTokensPerSecond: 700, maxConcurrentRequests: 4,
+        latencies: [.ttft: latency, .tpot: latency, .e2el: latency],
+        speculation: SpeculationFigures(
+          source: .metrics, drafts: 100, draftTokens: 400, acceptedTokens: 240, acceptedPerPosition: [90, 70, 50, 30]),
+        failures: [])
+    }
+    func result(_ factor: Double) -> ServingResult {
+      ServingResult(
+        header: .init(
+          date: "20261121-150405", backend: "openai-chat", label: text, modelID: text, baseURL: text,
+          serverVersion: text, dataset: text, numPrompts: 100, maxConcurrency: 4, metadata: ["note": text]),
+        total: figures(factor), categories: [.init(name: text, figures: figures(factor))],
+        client: .init(cpuUtilization: 0.1, p99SendLagMilliseconds: 0, tokenCounts: [.continuousUsage]))
+    }
+    let ratio = ServingComparisonResult.Ratio(ratio: 1.5, lower: 1.4, upper: 1.6)
+    let difference = ServingComparisonResult.Difference(
+      request: 1, category: text, prompt: text, position: 10, a: text, b: text)
+    func category(_ name: String) -> ServingComparisonResult.Category {
+      .init(
+        name: name, pairs: 50, outputThroughput: ratio, ttft: ratio, tpot: ratio, e2el: ratio,
+        outputs: .init(compared: 50, equal: 49, firstDifference: difference))
+    }
+    return ServingComparisonResult(
+      confidence: 0.95, resamples: 2000, overall: category("all"), categories: [category(text)], a: result(1),
+      b: result(1.5))
+  }
+
+  private static func report(_ text: String, title: String? = nil) throws -> Report {
+    var input = ReportInput()
+    try input.add(JSONEncoder().encode(comparison(text)), name: "comparison.json")
+    try input.add(JSONEncoder().encode(comparison(text).a), name: "serving.json")
+    try input.add(TuningFixture.result(text: text).encoded(), name: "tuning.json")
+    input.price = Price(dollarsPerHour: 1, instance: text, source: text)
+    return Report(input, title: title ?? text, createdAt: Date(timeIntervalSince1970: 0))
+  }
+
+  @Test("hostile texts add no markup to the page", arguments: hostile)
+  func escaping(text: String) throws {
+    let benign = try Self.report("benign").html()
+    let html = try Self.report(text).html()
+    // Every '<' and every quote that opens an attribute is the template's own.
+    #expect(html.count { $0 == "<" } == benign.count { $0 == "<" })
+    #expect(html.count { $0 == "\"" } == benign.count { $0 == "\"" })
+    #expect(!html.contains("<script") && !html.contains("onerror=alert(1)>"))
+  }
+
+  @Test("random texts add no markup either")
+  func fuzz() throws {
+    let benign = try Self.report("benign").html().count { $0 == "<" }
+    var random = Random(seed: 9)
+    let alphabet = Array("<>&\"'{}#/^!=|\n\\`[]()-*_~$ab\u{0}\u{202E}é")
+    for _ in 0..<60 {
+      let text = String(
+        (0..<Int.random(in: 1...40, using: &random)).map { _ in alphabet.randomElement(using: &random) ?? "a" })
+      #expect(try Self.report(text).html().count { $0 == "<" } == benign, "\(text.debugDescription)")
+    }
+  }
+
+  @Test("the page loads nothing from elsewhere")
+  func selfContained() throws {
+    let html = try Self.report("text").html()
+    for reference in ["src=", "href=", "url(", "@import", "http-equiv=\"refresh\""] {
+      #expect(!html.contains(reference))
+    }
+    #expect(html.contains("prefers-color-scheme: dark") && html.contains("@media print"))
+    #expect(html.contains("<svg") && html.contains("role=\"img\"") && html.contains("lang=\"en\""))
+  }
+
+  @Test("in Markdown hostile texts neither break a table nor add markup", arguments: hostile)
+  func markdown(text: String) throws {
+    let lines = try Self.report(text, title: "t").markdown().split(separator: "\n", omittingEmptySubsequences: false)
+    func columns(_ line: Substring) -> Int { line.replacing("\\|", with: "").count { $0 == "|" } }
+    var previous: Int?
+    for line in lines {
+      if line.hasPrefix("|") {
+        if let previous { #expect(columns(line) == previous, "\(line)") }
+        previous = columns(line)
+      } else {
+        previous = nil
+      }
+    }
+    let prose = lines.filter { !$0.hasPrefix("    ") }.joined(separator: "\n")
+    #expect(!prose.contains("<script") && !prose.contains("](javascript"))
+  }
+
+  @Test("both forms say what the results say")
+  func contents() throws {
+    let report = try Self.report("side")
+    for text in [try report.html(), try report.markdown()] {
+      for fact in [
+        "1.50×", "49 of 50", "Speedup by kind of prompt", "Latency", "Acceptance by position", "Cost and memory",
+      ] {
+        #expect(text.contains(fact), "\(fact)")
+      }
+    }
+    #expect(try report.html().contains("What a pass costs"))
+  }
+
+  @Test(
+    "files that no command wrote are refused with what was expected",
+    arguments: [
+      "", "[]", "7", "{}", "nonsense", #"{"overall": {}, "a": {}, "b": {}}"#, #"{"schema": 1}"#,
+      #"{"output_throughput": "x"}"#,
+    ])
+  func refusals(json: String) {
+    var input = ReportInput()
+    #expect {
+      try input.add(Data(json.utf8), name: "file.json")
+    } throws: {
+      "\($0)".contains("file.json")
+    }
+    #expect(input.isEmpty)
+  }
+
+  @Test("extreme figures are drawn without leaving the chart", arguments: [0.0, 1e-300, 1e300, -5])
+  func extremes(value: Double) throws {
+    var result = TuningFixture.result()
+    result.passTimes[0].points[0].seconds = value
+    result.acceptance[0].byPosition = [value, value]
+    result.entries[1].measuredSpeedup = .init(estimate: value, lower: value, upper: value)
+    var input = ReportInput()
+    try input.add(result.encoded(), name: "t.json")
+    let html = try Report(input).html()
+    #expect(!html.contains("nan") && !html.contains("inf\""))
+  }
+}

@@ -1,0 +1,168 @@
+import Benchmarking
+import Foundation
+import Speculation
+import Testing
+
+@Suite struct TuningChooserTests {
+  private let fixture = TuningFixture.entry
+
+  private func choice(
+    _ entries: [TuningResult.Entry], _ concurrencies: [Int], _ objectives: TuningResult.Objectives = .init()
+  ) -> TuningResult.Choice {
+    TuningChooser.choice(entries, concurrencies, objectives: objectives)
+  }
+
+  private func object(_ json: String?) throws -> [String: Any] {
+    try #require(try JSONSerialization.jsonObject(with: Data(#require(json).utf8)) as? [String: Any])
+  }
+
+  private func plain(_ concurrencies: [Int]) -> [TuningResult.Entry] {
+    concurrencies.map { TuningFixture.entry("none", 0, at: $0, speedup: 1) }
+  }
+
+  @Test("one window that is best everywhere becomes flags of that window")
+  func one() throws {
+    let entries =
+      plain([1, 4])
+      + [1, 4].map { TuningFixture.entry("draft_model", 5, at: $0, speedup: 1.8, draft: "D") }
+    let choice = choice(entries, [1, 4])
+    #expect(choice.speculates && choice.method == "draft_model" && choice.window == 5)
+    #expect(choice.flags == ["--draft-model", "D", "--num-speculative-tokens", "5"])
+    #expect(choice.windows == [.init(first: 1, last: 4, window: 5)])
+    let config = try object(choice.speculativeConfig)
+    #expect(config["num_speculative_tokens"] as? Int == 5 && config["model"] as? String == "D")
+    #expect(config["num_speculative_tokens_per_batch_size"] == nil)
+    _ = try SpeculativeConfiguration(json: #require(choice.speculativeConfig))
+  }
+
+  @Test("windows that change with concurrency become vLLM's ranges, without gaps from 1 to the last batch size")
+  func ranges() throws {
+    let entries =
+      plain([1, 4, 16])
+      + [
+        TuningFixture.entry("draft_model", 7, at: 1, speedup: 2, draft: "D"),
+        TuningFixture.entry("draft_model", 3, at: 4, speedup: 1.4, draft: "D"),
+        TuningFixture.entry("draft_model", 1, at: 16, speedup: 0.9, draft: "D"),
+      ]
+    let choice = choice(entries, [1, 4, 16])
+    #expect(
+      choice.windows == [
+        .init(first: 1, last: 2, window: 7), .init(first: 3, last: 8, window: 3), .init(first: 9, last: 16, window: 0),
+      ])
+    let config = try object(choice.speculativeConfig)
+    #expect(config["num_speculative_tokens_per_batch_size"] as? [[Int]] == [[1, 2, 7], [3, 8, 3], [9, 16, 0]])
+    #expect(config["num_speculative_tokens"] as? Int == 7)
+    // Foretoken's automatic method is what follows the batch.
+    #expect(choice.flags == ["--draft-model", "D"])
+    #expect(choice.reason.contains("With 16 at a time no window pays"))
+  }
+
+  @Test("the family with the largest gain over all concurrencies wins, free methods too")
+  func families() throws {
+    let entries =
+      plain([1, 8])
+      + [1, 8].flatMap { concurrency in
+        [
+          TuningFixture.entry("draft_model", 4, at: concurrency, speedup: concurrency == 1 ? 1.6 : 0.8, draft: "D"),
+          TuningFixture.entry("ngram", 4, at: concurrency, speedup: 1.4),
+        ]
+      }
+    let choice = choice(entries, [1, 8])
+    #expect(choice.method == "ngram" && choice.draft == nil)
+    let config = try object(choice.speculativeConfig)
+    #expect(config["prompt_lookup_max"] as? Int == 5 && config["model"] == nil)
+    #expect(choice.flags.first == "--speculative-config")
+    _ = try SpeculativeConfiguration(json: choice.flags[1])
+  }
+
+  @Test("a measurement counts for more than a prediction")
+  func measured() {
+    let entries =
+      plain([1])
+      + [
+        TuningFixture.entry("draft_model", 8, at: 1, speedup: 3, isMeasured: false, draft: "D"),
+        TuningFixture.entry("draft_model", 4, at: 1, speedup: 1.5, draft: "D"),
+      ]
+    #expect(choice(entries, [1]).window == 4)
+  }
+
+  @Test("nothing that gains is nothing to use", arguments: [0.7, 1.0, 1.02])
+  func refusal(speedup: Double) {
+    let choice = choice(plain([1]) + [TuningFixture.entry("draft_model", 1, at: 1, speedup: speedup, draft: "D")], [1])
+    #expect(!choice.speculates && choice.flags.isEmpty && choice.speculativeConfig == nil && choice.window == 0)
+    #expect(choice.reason.hasPrefix("Do not speculate"))
+    #expect(choice.values.contains("enabled: false"))
+  }
+
+  @Test("a candidate beyond the limits on latency is not chosen, however fast")
+  func objectives() {
+    let entries =
+      plain([1])
+      + [
+        TuningFixture.entry("draft_model", 8, at: 1, speedup: 2, draft: "D", meets: false),
+        TuningFixture.entry("draft_model", 2, at: 1, speedup: 1.3, draft: "D", meets: true),
+      ]
+    #expect(choice(entries, [1], .init(timePerOutputToken: 0.01)).window == 2)
+  }
+
+  @Test("the automatic method is preferred where it is as good")
+  func automatic() {
+    let entries =
+      plain([1, 4])
+      + [1, 4].flatMap { concurrency in
+        [
+          TuningFixture.entry("draft_model", 5, at: concurrency, speedup: 1.50, draft: "D"),
+          TuningFixture.entry("auto", 10, at: concurrency, speedup: 1.49, draft: "D"),
+        ]
+      }
+    let choice = choice(entries, [1, 4])
+    #expect(choice.method == "auto" && choice.flags == ["--draft-model", "D"])
+    #expect(choice.speculativeConfig?.contains("\"num_speculative_tokens\":5") == true)
+  }
+
+  @Test("the break-even concurrency lies between the last that gains and the first that does not")
+  func border() throws {
+    let entries = [(1, 1.5), (4, 1.2), (16, 0.8)].flatMap { concurrency, speedup in
+      [
+        TuningFixture.entry("none", 0, at: concurrency, speedup: 1),
+        TuningFixture.entry("draft_model", 4, at: concurrency, speedup: speedup, draft: "D"),
+      ]
+    }
+    let border = try #require(TuningChooser.breakEvenConcurrency(entries, [1, 4, 16]))
+    #expect(abs(border - 8) < 1e-9)
+    #expect(TuningChooser.breakEvenConcurrency(entries, [1, 4]) == nil)
+  }
+}
+
+@Suite struct TuningResultTests {
+  @Test("a result comes back from its JSON as it was")
+  func roundTrip() throws {
+    let result = TuningFixture.result()
+    #expect(try TuningResult(json: result.encoded(), name: "r.json") == result)
+    let text = String(decoding: try result.encoded(), as: UTF8.self)
+    #expect(text.contains("\"schema\" : \"foretoken.tuning/1\"") && text.contains("\"tokens_per_second\""))
+  }
+
+  @Test(
+    "other documents are refused with what was found and expected",
+    arguments: [
+      ("{}", "missing"), ("[1]", "missing"), ("nonsense", "missing"),
+      (#"{"schema": "foretoken.tuning/2"}"#, "foretoken.tuning/2"),
+      (#"{"schema": "foretoken.tuning/1"}"#, "created_at"),
+    ])
+  func refusals(json: String, fact: String) {
+    #expect {
+      try TuningResult(json: Data(json.utf8), name: "r.json")
+    } throws: {
+      "\($0)".contains("r.json") && ("\($0)".contains(fact) || "\($0)".contains("createdAt"))
+    }
+  }
+
+  @Test("every truncation of a result is refused, and none of them crashes")
+  func truncations() throws {
+    let data = try TuningFixture.result().encoded()
+    for length in stride(from: 0, to: data.count - 2, by: 97) {
+      #expect(throws: ResultFileError.self) { try TuningResult(json: data.prefix(length), name: "r.json") }
+    }
+  }
+}
