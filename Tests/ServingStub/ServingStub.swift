@@ -18,11 +18,14 @@ struct ServingStub: AsyncParsableCommand {
   @Option(help: "Tokens of every answer, unless the request asks for fewer.")
   var tokens = 100
 
-  @Option(help: "Mean time to the first token; each is drawn from half to one and a half of it.")
+  @Option(help: "Mean time to the first token.")
   var ttftMs = 200.0
 
-  @Option(help: "Mean time between tokens; each is drawn from half to one and a half of it.")
+  @Option(help: "Mean time between tokens.")
   var itlMs = 100.0
+
+  @Option(help: "Share of these by which each may lie below or above; 0 for none.")
+  var spread = 0.5
 
   @Option(help: "Selects the times.")
   var seed: UInt64 = 1
@@ -31,7 +34,7 @@ struct ServingStub: AsyncParsableCommand {
     OpenFiles.raiseLimit()
     let loops = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let truth = Truth()
-    let timing = Timing(tokens: tokens, firstMilliseconds: ttftMs, gapMilliseconds: itlMs, seed: seed)
+    let timing = Timing(tokens: tokens, firstMilliseconds: ttftMs, gapMilliseconds: itlMs, spread: spread, seed: seed)
     let server = try await ServerBootstrap(group: loops)
       .serverChannelOption(.backlog, value: 4096)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)

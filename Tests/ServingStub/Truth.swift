@@ -7,15 +7,17 @@ struct Timing: Sendable {
   let tokens: Int
   let firstMilliseconds: Double
   let gapMilliseconds: Double
+  /// Share of the mean by which a time may lie below or above it.
+  let spread: Double
   let seed: UInt64
 
-  /// A time from half to one and a half of `mean`, for token `index` of answer `answer`.
+  /// A time around `mean`, for token `index` of answer `answer`.
   func delay(_ mean: Double, answer: UInt64, index: Int) -> TimeAmount {
     var mixed = seed &+ answer &* 0x9E37_79B9_7F4A_7C15 &+ UInt64(index) &* 0xD1B5_4A32_D192_ED03
     mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
     mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
     let share = Double((mixed ^ (mixed >> 31)) >> 11) * 0x1p-53
-    return .nanoseconds(Int64(mean * (0.5 + share) * 1e6))
+    return .nanoseconds(Int64(mean * (1 + spread * (2 * share - 1)) * 1e6))
   }
 }
 

@@ -156,7 +156,7 @@ import Tokenization
         nil, "gone"
       ),
       (Script(pieces: [(0, "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nshort")]), .brokenStream, nil, "closed"),
-      (Script(pieces: [(0, "nothing like HTTP\r\n\r\n")]), .brokenStream, nil, ""),
+      (Script(pieces: [(0, "nothing like HTTP\r\n\r\n")]), .brokenStream, nil, "not HTTP"),
       (Script(pieces: []), .brokenStream, nil, "closed"),
     ] as [(ScriptedServer.Script, RequestFailure.Kind, Int?, String)])
   func failures(script: ScriptedServer.Script, kind: RequestFailure.Kind, status: Int?, words: String) async throws {

@@ -109,7 +109,7 @@ import Tokenization
     for dataset in Dataset.allCases {
       do {
         #expect(try !dataset.requests(path: folder.path + "/prompts", tokenizer: nil).isEmpty)
-      } catch let error as DatasetError {
+      } catch {
         #expect(!error.expected.isEmpty)
       }
     }

@@ -130,9 +130,21 @@ package final class ServingClient: Sendable {
       return RequestFailure(.brokenStream, "the server closed the connection" + place)
     default: break
     }
-    if error is NIOConnectionError || (error is IOError && !afterHead) {
-      return RequestFailure(.connect, "no connection: \(error)")
+    if let failure = error as? NIOConnectionError {
+      let cause = failure.connectionErrors.first.map { reason($0.error) } ?? "\(failure.host) is not known"
+      return RequestFailure(.connect, "no connection: \(cause)")
     }
-    return RequestFailure(.brokenStream, "\(error)" + place)
+    if let failure = error as? HTTPParserError {
+      return RequestFailure(
+        .brokenStream,
+        afterHead ? "the server closed the connection" + place : "the answer is not HTTP: \(failure)")
+    }
+    if error is IOError, !afterHead { return RequestFailure(.connect, "no connection: \(reason(error))") }
+    return RequestFailure(.brokenStream, reason(error) + place)
+  }
+
+  /// What the system calls the error, where it is the system's.
+  private static func reason(_ error: any Error) -> String {
+    (error as? IOError).map { unsafe String(cString: strerror($0.errnoCode)) } ?? "\(error)"
   }
 }

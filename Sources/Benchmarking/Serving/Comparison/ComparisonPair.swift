@@ -67,10 +67,15 @@ extension ComparisonPair {
       ratio(pairs.reduce(Side()) { $0 + $1.a }, pairs.reduce(Side()) { $0 + $1.b })
     }
 
-    /// The ratio and its interval; each of `strata` is resampled by itself. `nil` without pairs or tokens.
+    /// The ratio and its interval; each of `strata` is resampled by itself, or all together if one has a single pair,
+    /// which says nothing of its spread. `nil` for fewer than two pairs, or without tokens.
     func estimate(_ strata: [[ComparisonPair]], _ bootstrap: Bootstrap) -> ServingComparisonResult.Ratio? {
-      let value = ratio(over: strata.flatMap { $0 })
-      guard value.isFinite, let interval = bootstrap.interval(strata: strata, ratio(over:)) else { return nil }
+      let pairs = strata.flatMap { $0 }
+      let value = ratio(over: pairs)
+      let drawn = strata.allSatisfy { $0.count > 1 } ? strata : [pairs]
+      guard pairs.count > 1, value.isFinite, let interval = bootstrap.interval(strata: drawn, ratio(over:)) else {
+        return nil
+      }
       return ServingComparisonResult.Ratio(ratio: value, lower: interval.lower, upper: interval.upper)
     }
   }
