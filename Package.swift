@@ -102,7 +102,8 @@ let package = Package(
     .testTarget(
       name: "BenchmarkingTests",
       dependencies: [
-        "TestSupport", "Benchmarking", "ModelFiles", "Tensor", "Tokenization", "Transformer", "Speculation", "OpenAIServer",
+        "TestSupport", "Benchmarking", "ModelFiles", "Tensor", "Tokenization", "Transformer", "Decoding", "Speculation",
+        "OpenAIServer",
         .product(name: "Logging", package: "swift-log"), .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
       ],

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Benchmarking
 internal import Foundation
+internal import ModelFiles
 internal import Speculation
 internal import Synchronization
 internal import Tokenization
@@ -158,7 +159,7 @@ struct Tune: AsyncParsableCommand {
     let directory = try ModelDirectory(model ?? "")
     var models = TuningModels(target: model ?? "", drafts: draftModel)
     let settings = resources.configuration(for: model ?? "")
-    models.format = settings.format
+    models.format = settings.format ?? directory.checkpoint.nearestFormat
     models.maximumLength = settings.maximumLength
     models.rows = settings.rows
     models.threads = settings.threads

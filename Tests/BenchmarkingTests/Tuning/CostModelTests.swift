@@ -1,4 +1,5 @@
 import Benchmarking
+import TestSupport
 import Testing
 
 @Suite struct CostModelTests {
@@ -9,7 +10,7 @@ import Testing
 
   @Test("a fit finds the coefficients although every tenth value is disturbed")
   func robust() {
-    var random = Random(seed: 1)
+    var random = SeededGenerator(seed: 1)
     let features = (0..<400).map { _ in [1, Double.random(in: 0...50, using: &random)] }
     let targets = features.enumerated().map { index, row in (3 + 0.5 * row[1]) * (index % 10 == 0 ? 8 : 1) }
     let fit = RobustFit(features: features, targets: targets)
@@ -25,7 +26,7 @@ import Testing
 
   @Test("pass times are predicted for row counts between and beside those that were seen")
   func passes() {
-    var random = Random(seed: 2)
+    var random = SeededGenerator(seed: 2)
     let samples = (0..<600).map { _ in
       let rows = Int.random(in: 1...60, using: &random)
       let logitRows = Bool.random(using: &random) ? rows : 1
@@ -55,7 +56,7 @@ import Testing
 
   @Test("the rest of a step is split into a fixed part and parts for rows, tokens and drafted tokens")
   func overhead() {
-    var random = Random(seed: 3)
+    var random = SeededGenerator(seed: 3)
     var steps: [StepSample] = []
     func other(_ rows: Int, _ tokens: Int, _ drafted: Int) -> Double {
       1e-4 + 1e-5 * Double(rows) + 2e-5 * Double(tokens) + 5e-6 * Double(drafted)
@@ -112,17 +113,5 @@ import Testing
     let spread = try #require(TuningResult.Interval(ratios: [1, 4]))
     #expect(abs(spread.estimate - 2) < 1e-12 && spread.lower < 0.01 && spread.upper > 100)
     #expect(TuningResult.Interval(ratios: []) == nil && TuningResult.Interval(ratios: [1, .nan]) == nil)
-  }
-}
-
-/// Random numbers that a seed fixes.
-struct Random: RandomNumberGenerator {
-  private var state: UInt64
-  init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 | 1 }
-  mutating func next() -> UInt64 {
-    state ^= state << 13
-    state ^= state >> 7
-    state ^= state << 17
-    return state &* 0x2545_F491_4F6C_DD1D
   }
 }

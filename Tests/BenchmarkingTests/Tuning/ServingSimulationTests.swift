@@ -1,4 +1,6 @@
 import Benchmarking
+import Decoding
+import Speculation
 import TestSupport
 import Testing
 import Tokenization

@@ -56,7 +56,7 @@ extension TuningResult.Entry {
 extension TuningResult.Interval {
   /// The geometric mean of ratios with its 95 % confidence interval, by Student's t over their logarithms; `nil` for
   /// none. A single ratio has an interval without width, which says nothing.
-  init?(ratios: [Double]) {
+  package init?(ratios: [Double]) {
     guard !ratios.isEmpty, ratios.allSatisfy({ $0 > 0 && $0.isFinite }) else { return nil }
     let logarithms = ratios.map { log($0) }
     let count = Double(ratios.count)
