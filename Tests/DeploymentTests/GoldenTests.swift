@@ -44,7 +44,11 @@ struct GoldenTests {
     case .object(let members) where !members.isEmpty:
       members.sorted { $0.key < $1.key }.flatMap { flat($0.value, path.isEmpty ? $0.key : "\(path).\($0.key)") }
     case .array(let values) where !values.isEmpty:
-      values.enumerated().flatMap { flat($0.element, "\(path)[\($0.offset)]") }
+      // By name where elements have one, so that a new element does not move the others.
+      values.enumerated().flatMap { index, element in
+        let isText = element.text != nil
+        return flat(element, "\(path)[\(isText ? "" : element["name"]?.text ?? "\(index)")]")
+      }
     case .string(let text): ["\(path): \(text)"]
     default: ["\(path): \(value.shown)"]
     }

@@ -140,7 +140,7 @@ struct ManifestCheckTests {
   @Test func `no input ends the program`() throws {
     var random = SeededGenerator(seed: 7)
     let text = Array(try stream().utf8)
-    for _ in 0..<200 {
+    for _ in 0..<40 {
       var bytes = text
       for _ in 0..<Int.random(in: 1...20, using: &random) {
         let at = Int.random(in: 0..<bytes.count, using: &random)
@@ -163,28 +163,32 @@ struct ManifestCheckTests {
       "a/eagle3", "dflash",
     ]
     var held = 0
-    for _ in 0..<3000 {
-      var request = DeploymentRequest(engine: any(ServingEngine.allCases), target: any(names))
-      request.draft = any(names.map(Optional.some) + [nil, nil, nil])
-      request.method = any(SpeculativeMethod.allCases.map(Optional.some) + [nil, nil, nil, nil])
-      request.window = any(numbers)
-      request.tensorParallel = any(numbers)
-      request.replicas = any(numbers.compactMap { $0 })
-      request.maximumLength = any(numbers)
-      request.maximumSequences = any(numbers)
-      request.prefillBuckets = any([nil, nil, [], [0], [128, 1024], [.max]])
-      request.sequenceBuckets = any([nil, nil, [], [4], [-1, 4]])
-      request.windowsByBatchSize = any([nil, nil, [], [[1]], [[1, 4, 5]], [[4, 1, .max]]])
-      request.instanceType = any(InstanceType.all.map { Optional.some($0.name) } + [nil, "x", "🙂"])
-      request.storage = any(ModelStorage.allCases.map(Optional.some) + [nil])
-      request.bucket = any([nil, "bucket", "B", "$(id)"])
-      request.allocation = any(DeviceAllocation.allCases.map(Optional.some) + [nil])
-      request.nodes = any(NodeProvisioning.allCases.map(Optional.some) + [nil])
-      request.kubernetes = KubernetesVersion(minor: any([20, 31, 33, 34, 37]))
-      request.namespace = any(["foretoken", "", "A", "a\nb", String(repeating: "a", count: 64)])
-      request.minimumSpeedup = any([1, 0, -1, .nan, .infinity])
-      request.maximumReplicas = any(numbers)
-      request.withBaseline = any([true, false])
+    for round in 0..<400 {
+      // Mostly as a person would ask, with a field or two out of line.
+      let share = round % 4 == 0 ? 1.0 : 0.1
+      func strays() -> Bool { Double.random(in: 0..<1, using: &random) < share }
+      var request = Combination.all[Int.random(in: 0..<Combination.all.count, using: &random)].request
+      if strays() { request.draft = any(names.map(Optional.some) + [nil, nil, nil]) }
+      if strays() { request.method = any(SpeculativeMethod.allCases.map(Optional.some) + [nil, nil, nil, nil]) }
+      if strays() { request.window = any(numbers) }
+      if strays() { request.tensorParallel = any(numbers) }
+      if strays() { request.replicas = any(numbers.compactMap { $0 }) }
+      if strays() { request.maximumLength = any(numbers) }
+      if strays() { request.maximumSequences = any(numbers) }
+      if strays() { request.prefillBuckets = any([nil, nil, [], [0], [128, 1024], [.max]]) }
+      if strays() { request.sequenceBuckets = any([nil, nil, [], [4], [-1, 4]]) }
+      if strays() { request.windowsByBatchSize = any([nil, nil, [], [[1]], [[1, 4, 5]], [[4, 1, .max]]]) }
+      if strays() { request.instanceType = any(InstanceType.all.map { Optional.some($0.name) } + [nil, "x", "🙂"]) }
+      if strays() { request.storage = any(ModelStorage.allCases.map(Optional.some) + [nil]) }
+      if strays() { request.bucket = any([nil, "bucket", "B", "$(id)"]) }
+      if strays() { request.allocation = any(DeviceAllocation.allCases.map(Optional.some) + [nil]) }
+      if strays() { request.nodes = any(NodeProvisioning.allCases.map(Optional.some) + [nil]) }
+      if strays() { request.kubernetes = KubernetesVersion(minor: any([20, 31, 33, 34, 37])) }
+      if strays() { request.namespace = any(["foretoken", "", "A", "a\nb", String(repeating: "a", count: 64)]) }
+      if strays() { request.minimumSpeedup = any([1, 0, -1, .nan, .infinity]) }
+      if strays() { request.maximumReplicas = any(numbers) }
+      if strays() { request.withBaseline = any([true, false]) }
+      if strays() { request.target = any(names) }
       do {
         let plan = try DeploymentPlan(request)
         held += 1

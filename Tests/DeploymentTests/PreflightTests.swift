@@ -111,7 +111,7 @@ struct PreflightTests {
     let memory = try #require(refusal.arithmetic.first { $0.topic == "memory per core" })
     #expect(memory.text.contains("of 21.60 GiB (90 % of 24.00 GiB)"))
     let weights = try #require(refusal.arithmetic.first { $0.topic == "weights" })
-    #expect(weights.text.contains("= 21") && weights.text.contains("GB"), "\(weights.text)")
+    #expect(weights.text.contains("= 204.6 GB"), "\(weights.text)")
   }
 
   @Test(arguments: [0, -3, 33])
