@@ -56,7 +56,7 @@ import Testing
     return Report(input, title: title ?? text, createdAt: Date(timeIntervalSince1970: 0))
   }
 
-  @Test("hostile texts add no markup to the page", arguments: hostile)
+  @Test("hostile texts add no markup to the page", arguments: hostile.filter { !$0.isEmpty })
   func escaping(text: String) throws {
     let benign = try Self.report("benign").html()
     let html = try Self.report(text).html()
@@ -102,7 +102,7 @@ import Testing
       }
     }
     let prose = lines.filter { !$0.hasPrefix("    ") }.joined(separator: "\n")
-    #expect(!prose.contains("<script") && !prose.contains("](javascript"))
+    #expect(!prose.contains("<script") && !prose.replacing("\\]", with: "").contains("](javascript"))
   }
 
   @Test("both forms say what the results say")

@@ -89,16 +89,20 @@ import Tokenization
       TuningModels(target: Places.target, drafts: [Places.draft]), concurrency: 1, window: 5
     ) { _, _ in }
     let prompts = ["List the planets.", "Write a JSON record for a person: Clara Weber, 34 years old."].map {
-      TuningPrompt(category: "c", tokens: engine.target.tokenizer.encode($0), outputTokens: 40)
+      TuningPrompt(
+        category: "c",
+        tokens: engine.target.tokenizer.encode("<|im_start|>user\n\($0)<|im_end|>\n<|im_start|>assistant\n"),
+        outputTokens: 40)
     }
-    func run(_ mode: RunMode, window: Int) async throws -> TuningEngine.Run {
-      try await engine.run(prompts, count: 2, mode: mode, window: window, concurrency: 1, seed: 7)
+    func run(_ mode: RunMode, window: Int, seed: UInt64 = 7) async throws -> TuningEngine.Run {
+      try await engine.run(prompts, count: 2, mode: mode, window: window, concurrency: 1, seed: seed)
     }
     let reference = try await run(.plain, window: 0)
     // Windows drawn at random, several times, tell what the draft would say at every position.
     var outcomes = [DraftOutcomes(), DraftOutcomes()]
-    for _ in 0..<6 {
-      for (index, found) in try await run(.calibration(draft: 0), window: 5).outcomes { outcomes[index].merge(found) }
+    for round in 0..<24 {
+      let found = try await run(.calibration(draft: 0), window: 5, seed: UInt64(round)).outcomes
+      for (index, outcome) in found { outcomes[index].merge(outcome) }
     }
     let real = try await run(mode, window: mode == .plain ? 0 : 5)
     #expect(real.outputs == reference.outputs)

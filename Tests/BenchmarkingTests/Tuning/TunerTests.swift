@@ -9,7 +9,10 @@ import Tokenization
     let models = TuningModels(target: Places.target, drafts: [Places.draft])
     let tokenizer = try Tokenizer(directory: Places.target)
     let prompts = ["List the planets.", "Write a Python function that returns the sum of m and z."].map {
-      TuningPrompt(category: String($0.prefix(4)), tokens: tokenizer.encode($0), outputTokens: 24)
+      TuningPrompt(
+        category: String($0.prefix(4)),
+        tokens: tokenizer.encode("<|im_start|>user\n\($0)<|im_end|>\n<|im_start|>assistant\n"),
+        outputTokens: 24)
     }
     var plan = Tuner.Plan(
       models: models, workload: "two prompts", prompts: prompts, concurrencies: [2, 1], largestWindow: 3)

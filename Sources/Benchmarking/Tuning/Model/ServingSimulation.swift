@@ -164,8 +164,9 @@ package struct ServingSimulation: Sendable {
           outcome.perTokenSeconds.append((now - done.firstToken) / Double(done.output - 1))
         }
       }
-      admit(running.isEmpty ? arriving + ended : arriving)
-      arriving = running.isEmpty ? 0 : ended
+      let isEmpty = running.isEmpty
+      admit(isEmpty ? arriving + ended : arriving)
+      arriving = isEmpty ? 0 : ended
     }
     outcome.seconds = now
     return outcome
