@@ -34,7 +34,7 @@ api-fuzz: build .build/client/ready ## Make up requests from the API's descripti
 	.build/client/bin/pip install --quiet -r Tests/Client/requirements.txt
 	touch $@
 
-bench: build ## AWS's prompts with and without speculation on the shipped pair, and a report (some minutes)
+bench: build ## AWS's prompts with and without speculation on the shipped pair, and a report (half a minute)
 	@Scripts/bench
 
 tune: build ## Choose method and window for the shipped pair, and a report

@@ -124,6 +124,7 @@ struct Compare: AsyncParsableCommand {
     plan.readyTimeoutSeconds = endpoint.readyCheckTimeoutSec
     plan.bootstrap = Bootstrap(confidence: confidence, resamples: resamples, seed: workload.seed)
     plan.comparesOutputs = endpoint.temperature == 0
+    if withoutSpeculation { plan.labels = ("Speculation", "plain decoding") }
     let bar = Mutex(ProgressBar())
     defer { bar.withLock { $0.clear() } }
     return try await ServingComparison(plan, client: client, generator: generator).run { category, fraction in
