@@ -130,8 +130,11 @@ def test_side_by_side_both_say_the_same(page):
     assert first == second != ""
     plain = page.locator(".answer").nth(1)
     assert plain.locator(".token:not(.o-target)").count() == 0 and plain.locator(".token").count() > 20
-    # What came of it is in sight.
-    assert -1 <= page.locator(".verdict").bounding_box()["y"] < page.viewport_size["height"]
+    # What came of it is in sight, below the header.
+    page.wait_for_function(
+        """() => { const top = document.querySelector(".verdict").getBoundingClientRect().top;
+        return top >= document.querySelector("header").getBoundingClientRect().bottom && top < innerHeight }""",
+        timeout=5_000)
     boxes = [answer.bounding_box() for answer in page.locator(".answer").all()]
     narrow = page.viewport_size["width"] < 760
     assert (boxes[1]["y"] > boxes[0]["y"]) == narrow and (boxes[1]["x"] > boxes[0]["x"]) == (not narrow)
