@@ -21,7 +21,7 @@ demo: build ## See speculation at work on the shipped pair
 
 test: setup ## Build and run every test
 	$(SWIFT) build $(FLAGS) --build-tests
-	$(SWIFT) test $(FLAGS) --skip-build
+	$(SWIFT) test $(FLAGS) --skip-build --no-parallel
 
 client-tests: build .build/client/ready ## Test the server with the official openai client (needs PyPI)
 	PATH="$(CURDIR)/.build/client/bin:$$PATH" .build/client/bin/python -m pytest -q Tests/Client

@@ -162,7 +162,7 @@ import Tokenization
       #expect(try await LoopbackServer.response(on: socket).status == 200)
     }
     try await withServer { server in
-      let socket = try await server.send("GET /health HTTP/1.0\r\n\r\n")
+      let socket = try await server.send("GET /health HTTP/1.0\r\nConnection: close\r\n\r\n")
       #expect(try await LoopbackServer.response(on: socket).status == 200)
     }
   }
