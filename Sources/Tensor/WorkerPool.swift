@@ -44,13 +44,10 @@ public final class WorkerPool: Sendable {
       state.round.add(1, ordering: .sequentiallyConsistent)
       for (index, wakeUp) in wakeUps.enumerated() where state.isAsleep(index + 1) { wakeUp.signal() }
       body(0)
-      var spins = 0
+      var patience = Patience()
       var fetch = state.fetch(by: 0)
       while state.unfinished.load(ordering: .acquiring) > 0 {
-        if !fetch.step() { ft_pause() }
-        spins += 1
-        // More threads than free cores: let the others run.
-        if spins % 4096 == 0 { sched_yield() }
+        if !fetch.step() { patience.pause() }
       }
       state.job.withLock { $0 = nil }
     }
@@ -149,6 +146,21 @@ extension WorkerPool {
   }
 }
 
+/// Waiting without sleep: at first for this thread's own use of the core, then for whoever else wants it, as the
+/// thread that is waited for may.
+private struct Patience {
+  private var pauses = 0
+  private static let pausesAlone = 1_000
+  private static let mostPauses = 20_000
+
+  var isSpent: Bool { pauses == Self.mostPauses }
+
+  mutating func pause() {
+    pauses += 1
+    if pauses > Self.pausesAlone, pauses % 32 == 0 { sched_yield() } else { ft_pause() }
+  }
+}
+
 /// What the workers share.
 private final class WorkerState: Sendable {
   /// Counts jobs; a worker that sees a new number takes the job.
@@ -168,7 +180,6 @@ private final class WorkerState: Sendable {
   private static let mostBytesFetched = 192 << 10
   /// Bit `i` is set while worker `i` sleeps or is about to.
   private let sleepers = Atomic<UInt64>(0)
-  private let spinLimit = 20_000
 
   /// Whether the caller is the one to do the part.
   func claimFirstPart(_ index: Int) -> Bool {
@@ -214,12 +225,11 @@ private final class WorkerState: Sendable {
     var seen = 0
     var fetch = Fetch(next: 0, end: 0)
     while true {
-      var spins = 0
+      var patience = Patience()
       while round.load(ordering: .acquiring) == seen {
         if fetch.step() { continue }
-        ft_pause()
-        spins += 1
-        if spins == spinLimit { sleep(as: worker, seen: seen, wakeUp: wakeUp) }
+        patience.pause()
+        if patience.isSpent { sleep(as: worker, seen: seen, wakeUp: wakeUp) }
       }
       seen += 1
       if isClosed.load(ordering: .acquiring) { return }

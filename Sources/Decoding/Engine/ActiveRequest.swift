@@ -1,8 +1,8 @@
 internal import Tensor
 internal import Tokenization
 
-/// A request on its way: its text so far and what watches over its end. A value; the loop owns it.
-struct ActiveRequest {
+/// A request on its way: its text so far and what watches over its end. The loop owns it.
+final class ActiveRequest {
   let id: RequestID
   let request: GenerationRequest
   let sampler: Sampler
@@ -27,7 +27,7 @@ struct ActiveRequest {
     sampler = Sampler(
       request.sampling, withholding: request.stopping.endTokens, before: request.stopping.minimumTokens)
     tokens = request.prompt
-    counts = TokenCounts(prompt: request.prompt)
+    counts = TokenCounts(prompt: request.prompt, isKept: request.sampling.hasPenalties)
     constraint = request.constraint
     text = AnswerText(tokenizer: tokenizer, stops: request.stopping.strings)
     maximumOutput = min(request.stopping.maximumTokens, maximumLength - request.prompt.count)
@@ -43,7 +43,7 @@ struct ActiveRequest {
   }
 
   /// Marks the first pass that works on the request.
-  mutating func start() {
+  func start() {
     guard !hasStarted else { return }
     hasStarted = true
     timing.queueSeconds = secondsSinceSubmission
@@ -54,7 +54,7 @@ struct ActiveRequest {
   /// - Parameters:
   ///   - positions: prompt positions that were computed; after a preemption some of them again.
   ///   - logits: row `firstRow + i` belongs to the `i`-th of `positions` and tells about the token after it.
-  mutating func scorePrompt(_ positions: Range<Int>, logits: Activations, firstRow: Int) {
+  func scorePrompt(_ positions: Range<Int>, logits: Activations, firstRow: Int) {
     guard let count = request.promptLogprobCount else { return }
     for position in positions where position == promptLogprobs.count && position + 1 < request.prompt.count {
       promptLogprobs.append(
@@ -70,7 +70,7 @@ struct ActiveRequest {
   ///   - proposal: what was checked.
   ///   - logits: row `firstRow + i` decided on `verified[i]`.
   /// - Returns: the events to emit, and the reason when the answer has ended.
-  mutating func append(
+  func append(
     _ verified: [TokenID], proposal: Proposal, logits: Activations, firstRow: Int
   ) -> (events: [GenerationEvent], end: FinishReason?) {
     let accepted = verified.count - 1
@@ -100,7 +100,7 @@ struct ActiveRequest {
   }
 
   /// Adds this request's part of a step.
-  mutating func spend(_ step: StepTimes, plainSeconds: Double) {
+  func spend(_ step: StepTimes, plainSeconds: Double) {
     timing.passes += 1
     timing.proposingSeconds += step.proposing
     timing.verifyingSeconds += step.verifying
@@ -109,7 +109,7 @@ struct ActiveRequest {
   }
 
   /// The last event.
-  mutating func finish(_ reason: FinishReason) -> GenerationEvent {
+  func finish(_ reason: FinishReason) -> GenerationEvent {
     timing.totalSeconds = secondsSinceSubmission
     var (remaining, reason) = ("", reason)
     if case .stopString = reason {

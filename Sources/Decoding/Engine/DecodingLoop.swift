@@ -208,8 +208,7 @@ public final class DecodingLoop {
       scheduler.commit(share, tokens: requests[share.request]?.tokens ?? [])
       return []
     }
-    guard var active = requests[share.request] else { return [] }
-    requests[share.request] = nil
+    guard let active = requests[share.request] else { return [] }
     if active.outputCount == 0 { totals.promptTokens += active.request.prompt.count }
     var (events, ending) = active.append(
       verified, proposal: proposal, logits: logits, firstRow: rows.upperBound - proposal.tokens.count - 1)
@@ -220,7 +219,6 @@ public final class DecodingLoop {
       first.decision = proposer.explanation(for: share.request)
       events[0] = .token(first)
     }
-    requests[share.request] = active
     // Of tokens past the end of the answer nothing is kept.
     scheduler.commit(share, accepted: kept - 1, appended: kept, tokens: active.tokens)
     if let ending, let last = end(share.request, ending) { events.append(last) }
@@ -228,7 +226,7 @@ public final class DecodingLoop {
   }
 
   private func end(_ id: RequestID, _ reason: FinishReason) -> GenerationEvent? {
-    guard var active = requests.removeValue(forKey: id) else { return nil }
+    guard let active = requests.removeValue(forKey: id) else { return nil }
     scheduler.remove(id)
     proposer.forget(id)
     return active.finish(reason)

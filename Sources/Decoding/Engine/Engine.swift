@@ -55,11 +55,17 @@ public final class Engine: Sendable {
   }
 
   private static func run(_ loop: DecodingLoop, _ mailbox: Mailbox, _ auditor: Auditor) {
-    var clients: [RequestID: AsyncStream<GenerationEvent>.Continuation] = [:]
-    func emit(_ event: GenerationEvent, to id: RequestID) {
-      if auditor.sees(event, of: id) { return }
-      clients[id]?.yield(event)
-      if case .finished = event { clients.removeValue(forKey: id)?.finish() }
+    var clients: [RequestID: Delivery.Client] = [:]
+    let delivery = Delivery()
+    defer { delivery.close() }
+    func emit(_ events: [(request: RequestID, event: GenerationEvent)]) {
+      var due: [(client: Delivery.Client, event: GenerationEvent)] = []
+      for (id, event) in events where !auditor.sees(event, of: id) {
+        guard let client = clients[id] else { continue }
+        due.append((client, event))
+        if case .finished = event { clients[id] = nil }
+      }
+      delivery.post(due)
     }
     var meter = StepMeter()
     while true {
@@ -75,18 +81,16 @@ public final class Engine: Sendable {
             clients[id] = nil
           }
         case .cancel(let id):
-          if let last = loop.cancel(id) { emit(last, to: id) }
+          if let last = loop.cancel(id) { emit([(id, last)]) }
         case .shutDown:
-          for id in clients.keys.sorted() {
-            if let last = loop.cancel(id) { emit(last, to: id) }
-          }
+          emit(clients.keys.sorted().compactMap { id in loop.cancel(id).map { (id, $0) } })
           return
         }
       }
       if loop.isIdle { auditor.begin(in: loop) }
       var statistics = loop.statistics
       if !loop.isIdle {
-        for (id, event) in loop.step() { emit(event, to: id) }
+        emit(loop.step())
         statistics = loop.statistics
         meter.finish(loop)
       }

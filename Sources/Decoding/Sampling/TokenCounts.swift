@@ -7,13 +7,18 @@ public struct TokenCounts: Sendable, Equatable {
   /// Occurrences in the output.
   public private(set) var output: [TokenID: Int] = [:]
 
+  private let isKept: Bool
+
   /// Counts for a request that has not produced anything yet.
-  public init(prompt: some Sequence<TokenID>) {
-    self.prompt = Set(prompt)
+  ///
+  /// - Parameter isKept: whether anything depends on them; otherwise they stay empty.
+  public init(prompt: some Sequence<TokenID>, isKept: Bool = true) {
+    self.prompt = isKept ? Set(prompt) : []
+    self.isKept = isKept
   }
 
   /// Adds a token of the output.
   public mutating func append(_ token: TokenID) {
-    output[token, default: 0] += 1
+    if isKept { output[token, default: 0] += 1 }
   }
 }

@@ -16,11 +16,6 @@ package struct SuffixIndex {
     var likeliest: Int32 = 0
   }
 
-  private struct Edge: Hashable {
-    let parent: Int32
-    let token: TokenID
-  }
-
   /// The runs of an index that a text ends with: element `i` is the node of its last `i + 1` tokens.
   ///
   /// Every end of a run that occurred has occurred as well, so there are no gaps.
@@ -36,7 +31,7 @@ package struct SuffixIndex {
 
   package let depth: Int
   private var nodes = [Node(token: -1)]
-  private var children: [Edge: Int32] = [:]
+  private var children = EdgeTable()
 
   /// An index of runs of up to `depth` tokens.
   package init(depth: Int) { self.depth = depth }
@@ -56,9 +51,14 @@ package struct SuffixIndex {
   /// Moves `cursor` past the next token of a text that is not being added.
   package func follow(_ token: TokenID, with cursor: inout Cursor) {
     var reached: [Int32] = []
-    for parent in [0] + cursor.nodes.prefix(depth - 1) {
-      guard let next = children[Edge(parent: parent, token: token)] else { break }
+    var (parent, matched) = (Int32(0), 0)
+    while matched < depth {
+      let next = children.child(of: parent, by: token)
+      guard next != 0 else { break }
       reached.append(next)
+      guard matched < cursor.nodes.count else { break }
+      parent = cursor.nodes[matched]
+      matched += 1
     }
     cursor.nodes = reached
   }
@@ -103,15 +103,9 @@ package struct SuffixIndex {
   }
 
   private mutating func count(_ token: TokenID, after parent: Int32) -> Int32 {
-    let edge = Edge(parent: parent, token: token)
-    let child: Int32
-    if let known = children[edge] {
-      child = known
-    } else {
-      child = Int32(nodes.count)
-      nodes.append(Node(token: token))
-      children[edge] = child
-    }
+    let next = Int32(nodes.count)
+    let child = children.child(of: parent, by: token, orAdd: next)
+    if child == next { nodes.append(Node(token: token)) }
     nodes[Int(child)].count += 1
     nodes[Int(parent)].followed += 1
     let best = nodes[Int(parent)].likeliest
