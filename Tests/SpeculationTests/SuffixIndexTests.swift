@@ -36,6 +36,64 @@ import Tokenization
     }
   }
 
+  @Test("continuations are those of a trie that keeps every run", arguments: 1...20 as ClosedRange<UInt64>)
+  func agreesWithWholeTrie(seed: UInt64) {
+    var generator = SeededGenerator(seed: seed)
+    var (index, whole) = (SuffixIndex(depth: 7), WholeTrie(depth: 7))
+    for _ in 0..<6 {
+      var (cursor, ends) = (SuffixIndex.Cursor(), [[TokenID]]())
+      let letters: TokenID = seed.isMultiple(of: 2) ? 3 : 12
+      for _ in 0..<40 {
+        let token = TokenID.random(in: 0..<letters, using: &generator)
+        index.append(token, at: &cursor)
+        whole.append(token, &ends)
+        let found = index.continuation(at: cursor, limit: 4, factor: 1.5, leastProbability: 0.1)
+        let expected = whole.continuation(ends, limit: 4, factor: 1.5, leastProbability: 0.1)
+        #expect(found.tokens == expected.tokens && abs(found.score - expected.score) < 1e-12)
+      }
+      index.endText()
+    }
+  }
+
+  /// The same counts, kept by run in a dictionary.
+  struct WholeTrie {
+    let depth: Int
+    var counts: [[TokenID]: Int] = [:]
+    var likeliest: [[TokenID]: TokenID] = [:]
+    var followed: [[TokenID]: Int] = [:]
+
+    init(depth: Int) { self.depth = depth }
+
+    mutating func append(_ token: TokenID, _ ends: inout [[TokenID]]) {
+      let runs = [[]] + ends.filter { $0.count < depth }
+      ends = runs.map { $0 + [token] }
+      for (run, longer) in zip(runs, ends) {
+        counts[longer, default: 0] += 1
+        followed[run, default: 0] += 1
+        let best = likeliest[run].map { counts[run + [$0], default: 0] } ?? 0
+        if counts[longer, default: 0] >= best { likeliest[run] = token }
+      }
+    }
+
+    func continuation(
+      _ ends: [[TokenID]], limit: Int, factor: Double, leastProbability: Double
+    ) -> (tokens: [TokenID], score: Double) {
+      var best: (tokens: [TokenID], score: Double) = ([], 0)
+      for end in ends.reversed() {
+        var (run, tokens, survival, score) = (end, [TokenID](), 1.0, 0.0)
+        while tokens.count < min(limit, Int(Double(end.count) * factor)), let token = likeliest[run] {
+          survival *= Double(counts[run + [token], default: 0]) / Double(followed[run, default: 1])
+          guard survival >= leastProbability else { break }
+          tokens.append(token)
+          score += survival
+          run += [token]
+        }
+        if score > best.score { best = (tokens, score) }
+      }
+      return best
+    }
+  }
+
   @Test("a cursor that only follows finds the same runs as one that adds")
   func following() {
     var generator = SeededGenerator(seed: 3)

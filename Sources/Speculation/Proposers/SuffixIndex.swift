@@ -3,35 +3,47 @@ package import Tokenization
 /// Counts what followed every run of up to `depth` tokens in the texts it has seen.
 ///
 /// A trie of all their substrings of that length. A node knows which token followed its run most often, so that
-/// reading off the likeliest continuation costs one step per token.
+/// reading off the likeliest continuation costs one step per token. What follows a run that occurred once is not in the
+/// trie but where it occurred, so that a new token costs as many steps as the text's end has been seen before.
 package struct SuffixIndex {
   private struct Node {
     /// The token that leads here from the parent.
     let token: TokenID
     /// Occurrences of the run.
-    var count: Int32 = 0
-    /// Occurrences that a token followed.
+    var count: Int32 = 1
+    /// Occurrences that a token followed, as far as they are in the trie.
     var followed: Int32 = 0
     /// The child seen most often; of equals, the one that got there last. 0 for none.
     var likeliest: Int32 = 0
+    /// Where in `tokens` the run's only occurrence went on; negative when the children know.
+    var rest: Int32
   }
 
-  /// The runs of an index that a text ends with: element `i` is the node of its last `i + 1` tokens.
+  /// A run of the index: a node's, or one that goes on from it in `tokens` up to `rest`.
+  fileprivate struct Place {
+    var node: Int32
+    var rest: Int32
+  }
+
+  /// The runs of an index that a text ends with and that something may follow: element `i` is its last `i + 1` tokens.
   ///
   /// Every end of a run that occurred has occurred as well, so there are no gaps.
   package struct Cursor {
-    fileprivate var nodes: [Int32] = []
+    fileprivate var places: [Place] = []
 
     /// The start of a text.
     package init() {}
 
     /// Length of the longest run of the index that the text ends with.
-    package var matched: Int { nodes.count }
+    package var matched: Int { places.count }
   }
 
   package let depth: Int
-  private var nodes = [Node(token: -1)]
+  /// All texts, one after another.
+  package private(set) var tokens: [TokenID] = []
+  private var nodes = [Node(token: -1, count: 0, rest: -1)]
   private var children = EdgeTable()
+  private static let endOfText: TokenID = -1
 
   /// An index of runs of up to `depth` tokens.
   package init(depth: Int) { self.depth = depth }
@@ -41,26 +53,28 @@ package struct SuffixIndex {
 
   /// Adds the next token of a text that `cursor` stands at the end of.
   package mutating func append(_ token: TokenID, at cursor: inout Cursor) {
-    var reached: [Int32] = []
-    reached.reserveCapacity(depth)
-    reached.append(count(token, after: 0))
-    for node in cursor.nodes.prefix(depth - 1) { reached.append(count(token, after: node)) }
-    cursor.nodes = reached
+    tokens.append(token)
+    var reached: [Place] = []
+    if let place = count(token, after: 0, length: 1) { reached.append(place) }
+    for (index, place) in cursor.places.prefix(depth - 1).enumerated() {
+      if let place = count(token, after: place.node, length: index + 2) { reached.append(place) }
+    }
+    cursor.places = reached
   }
+
+  /// Ends a text: the next one does not follow it.
+  package mutating func endText() { tokens.append(Self.endOfText) }
 
   /// Moves `cursor` past the next token of a text that is not being added.
   package func follow(_ token: TokenID, with cursor: inout Cursor) {
-    var reached: [Int32] = []
-    var (parent, matched) = (Int32(0), 0)
-    while matched < depth {
-      let next = children.child(of: parent, by: token)
-      guard next != 0 else { break }
+    var reached: [Place] = []
+    var place = Place(node: 0, rest: -1)
+    while let next = self.place(after: place, token) {
       reached.append(next)
-      guard matched < cursor.nodes.count else { break }
-      parent = cursor.nodes[matched]
-      matched += 1
+      guard reached.count < depth, reached.count <= cursor.places.count else { break }
+      place = cursor.places[reached.count - 1]
     }
-    cursor.nodes = reached
+    cursor.places = reached
   }
 
   /// The likeliest continuation of a text.
@@ -83,33 +97,71 @@ package struct SuffixIndex {
   ///     (`suffix_decoding_min_token_prob`).
   package func continuation(at cursor: Cursor, limit: Int, factor: Double, leastProbability: Double) -> Continuation {
     var best = Continuation()
-    for (index, start) in cursor.nodes.enumerated().reversed() {
+    for (index, start) in cursor.places.enumerated().reversed() {
       var found = Continuation(matched: index + 1)
       var (place, survival) = (start, 1.0)
-      let most = min(limit, Int(Double(found.matched) * factor))
-      while found.tokens.count < most, nodes[Int(place)].likeliest != 0 {
-        let next = nodes[Int(nodes[Int(place)].likeliest)]
-        let share = Double(next.count) / Double(nodes[Int(place)].followed)
-        survival *= share
+      let most = min(limit, Int(Double(found.matched) * factor), depth - found.matched)
+      guard Double(most) > best.score else { continue }
+      while found.tokens.count < most, let next = likeliest(after: place) {
+        survival *= next.share
         guard survival >= leastProbability else { break }
         found.tokens.append(next.token)
-        found.shares.append(share)
+        found.shares.append(next.share)
         found.score += survival
-        place = nodes[Int(place)].likeliest
+        place = next.place
       }
       if found.score > best.score { best = found }
     }
     return best
   }
 
-  private mutating func count(_ token: TokenID, after parent: Int32) -> Int32 {
+  private func place(after place: Place, _ token: TokenID) -> Place? {
+    if place.rest >= 0 {
+      guard place.rest < tokens.count, tokens[Int(place.rest)] == token else { return nil }
+      return Place(node: place.node, rest: place.rest + 1)
+    }
+    let child = children.child(of: place.node, by: token)
+    return child == 0 ? nil : Place(node: child, rest: nodes[Int(child)].rest)
+  }
+
+  private func likeliest(after place: Place) -> (token: TokenID, share: Double, place: Place)? {
+    if place.rest >= 0 {
+      guard place.rest < tokens.count, tokens[Int(place.rest)] != Self.endOfText else { return nil }
+      return (tokens[Int(place.rest)], 1, Place(node: place.node, rest: place.rest + 1))
+    }
+    let node = nodes[Int(place.node)]
+    guard node.likeliest != 0 else { return nil }
+    let next = nodes[Int(node.likeliest)]
+    return (next.token, Double(next.count) / Double(node.followed), Place(node: node.likeliest, rest: next.rest))
+  }
+
+  /// Counts an occurrence of the run of `length` tokens that the last of `tokens` makes of `parent`'s.
+  ///
+  /// - Returns: its place, if it has occurred before; otherwise nothing can follow it yet.
+  private mutating func count(_ token: TokenID, after parent: Int32, length: Int) -> Place? {
     let next = Int32(nodes.count)
     let child = children.child(of: parent, by: token, orAdd: next)
-    if child == next { nodes.append(Node(token: token)) }
-    nodes[Int(child)].count += 1
+    if child == next {
+      nodes.append(Node(token: token, rest: Int32(tokens.count)))
+    } else {
+      if nodes[Int(child)].rest >= 0 { expand(child, length: length) }
+      nodes[Int(child)].count += 1
+    }
     nodes[Int(parent)].followed += 1
     let best = nodes[Int(parent)].likeliest
     if best == 0 || nodes[Int(child)].count >= nodes[Int(best)].count { nodes[Int(parent)].likeliest = child }
-    return child
+    return child == next ? nil : Place(node: child, rest: -1)
+  }
+
+  /// Gives a run that has occurred once, and is about to occur again, a child for what followed it.
+  private mutating func expand(_ node: Int32, length: Int) {
+    let rest = Int(nodes[Int(node)].rest)
+    nodes[Int(node)].rest = -1
+    guard length < depth, tokens[rest] != Self.endOfText else { return }
+    let child = Int32(nodes.count)
+    _ = children.child(of: node, by: tokens[rest], orAdd: child)
+    nodes.append(Node(token: tokens[rest], rest: Int32(rest + 1)))
+    nodes[Int(node)].followed = 1
+    nodes[Int(node)].likeliest = child
   }
 }

@@ -30,7 +30,6 @@ public final class SuffixProposer: Proposer {
     /// Where the text stands in the past answers: the older, then the younger.
     var past = [SuffixIndex.Cursor(), SuffixIndex.Cursor()]
     var generation: Int
-    var tokens: [TokenID] = []
     var promptCount: Int
   }
 
@@ -72,7 +71,8 @@ public final class SuffixProposer: Proposer {
   public func forget(_ request: RequestID) {
     guard let text = texts.removeValue(forKey: request), settings.cachedRequests > 0 else { return }
     var cursor = SuffixIndex.Cursor()
-    for token in text.tokens[min(text.promptCount, text.tokens.count)...] { past[1].append(token, at: &cursor) }
+    for token in text.index.tokens.dropFirst(text.promptCount) { past[1].append(token, at: &cursor) }
+    past[1].endText()
     youngerCount += 1
     if youngerCount * 2 >= settings.cachedRequests || past[1].nodeCount >= Self.mostNodes {
       past = [past[1], SuffixIndex(depth: settings.depth)]
@@ -96,12 +96,11 @@ public final class SuffixProposer: Proposer {
     if text.generation != generation {
       text.past = [SuffixIndex.Cursor(), SuffixIndex.Cursor()]
       text.generation = generation
-      for token in text.tokens.suffix(settings.depth) { follow(token, &text) }
+      for token in text.index.tokens.suffix(settings.depth) { follow(token, &text) }
     }
-    for token in context.tokens.dropLast(context.foreseenCount).dropFirst(text.tokens.count) {
+    for token in context.tokens.dropLast(context.foreseenCount).dropFirst(text.index.tokens.count) {
       text.index.append(token, at: &text.cursor)
       follow(token, &text)
-      text.tokens.append(token)
     }
     texts[context.request] = text
     return text
