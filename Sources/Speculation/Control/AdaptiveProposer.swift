@@ -22,7 +22,7 @@ public final class AdaptiveProposer: Proposer {
   private struct Rest {
     /// Steps in a row without a proposal.
     var idle = 0
-    /// Texts in the last of them.
+    /// Texts when they began.
     var texts = 0
 
     private static let patience = 8
@@ -30,7 +30,8 @@ public final class AdaptiveProposer: Proposer {
 
     /// Whether to leave the next step of `texts` texts alone. One text is always asked for: that costs next to nothing.
     mutating func isDue(for texts: Int) -> Bool {
-      if texts != self.texts { self = Rest(idle: 0, texts: texts) }
+      // With other numbers of texts something else may pay.
+      if !(self.texts * 3 / 4...self.texts * 5 / 4).contains(texts) { self = Rest(idle: 0, texts: texts) }
       guard texts > 1, idle >= Self.patience else { return false }
       idle += 1
       return idle % (Self.longest + 1) != 0

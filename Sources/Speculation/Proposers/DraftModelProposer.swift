@@ -29,9 +29,11 @@ public final class DraftModelProposer: Proposer {
   public private(set) var passSeconds = 0.0
 
   /// What the draft has computed of a request.
-  private struct Cache {
+  private final class Cache {
     /// Tokens whose keys and values are in the cache, by position.
     var computed: [TokenID] = []
+    /// How many of them are the text's for good.
+    var settled = 0
     var table = BlockTable()
   }
 
@@ -63,7 +65,7 @@ public final class DraftModelProposer: Proposer {
 
   /// Frees the request's KV blocks.
   public func forget(_ request: RequestID) {
-    guard var cache = caches.removeValue(forKey: request) else { return }
+    guard let cache = caches.removeValue(forKey: request) else { return }
     pool.truncate(&cache.table, to: 0)
   }
 
@@ -105,15 +107,13 @@ public final class DraftModelProposer: Proposer {
   /// Makes room for the request's tokens and the window, and reads all but the last `rows` known tokens; `false` when
   /// there is no room.
   private func prepare(_ context: ProposalContext, rows: Int) throws -> Bool {
-    var cache = caches[context.request] ?? Cache()
-    defer { caches[context.request] = cache }
+    let cache = cache(of: context.request)
     let last = context.tokens.count - 1
-    var common = min(cache.computed.count, last)
-    while common > 0, !cache.computed[..<common].elementsEqual(context.tokens[..<common]) {
-      // Only what was proposed last time can differ, so this ends after a few steps.
-      common -= 1
-    }
+    // Only what was proposed last time can differ.
+    var common = min(cache.settled, last)
+    while common < min(cache.computed.count, last), cache.computed[common] == context.tokens[common] { common += 1 }
     cache.computed.removeLast(cache.computed.count - common)
+    cache.settled = min(common, context.tokens.count - context.foreseenCount)
     pool.truncate(&cache.table, to: common)
     guard context.tokens.count + context.window <= runner.capacity.positions,
       pool.reserve(context.tokens.count + context.window, in: &cache.table),
@@ -132,6 +132,13 @@ public final class DraftModelProposer: Proposer {
     return true
   }
 
+  private func cache(of request: RequestID) -> Cache {
+    if let cache = caches[request] { return cache }
+    let cache = Cache()
+    caches[request] = cache
+    return cache
+  }
+
   /// One pass that adds a token to each draft, and on the way reads what it has not read yet.
   ///
   /// - Parameter pace: what passes take at present, over what they took when costs were measured.
@@ -139,13 +146,12 @@ public final class DraftModelProposer: Proposer {
     var batch = Batch()
     var rows: [Int] = []
     for draft in drafts {
-      guard var cache = caches.removeValue(forKey: draft.context.request) else { continue }
+      let cache = cache(of: draft.context.request)
       let known = draft.context.tokens
       let next = draft.proposal.tokens.last.map { [$0] } ?? Array(known[cache.computed.count...])
       let row = batch.append(next, at: cache.computed.count, blocks: cache.table.blocks, logitCount: 1)
       rows.append(row.lowerBound)
       cache.computed += next
-      caches[draft.context.request] = cache
     }
     let started = ContinuousClock.now
     let logits = try runner.forward(batch)

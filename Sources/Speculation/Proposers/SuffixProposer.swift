@@ -24,13 +24,19 @@ public final class SuffixProposer: Proposer {
   }
 
   /// One request's text, indexed.
-  private struct Text {
+  private final class Text {
     var index: SuffixIndex
     var cursor = SuffixIndex.Cursor()
     /// Where the text stands in the past answers: the older, then the younger.
     var past = [SuffixIndex.Cursor(), SuffixIndex.Cursor()]
     var generation: Int
-    var promptCount: Int
+    let promptCount: Int
+
+    init(depth: Int, generation: Int, promptCount: Int) {
+      index = SuffixIndex(depth: depth)
+      self.generation = generation
+      self.promptCount = promptCount
+    }
   }
 
   private let settings: Settings
@@ -51,19 +57,22 @@ public final class SuffixProposer: Proposer {
   /// What most often followed the texts' last tokens.
   public func propose(for contexts: [ProposalContext], in pass: PassOutline) -> [Proposal] {
     contexts.map { context in
-      var text = read(context)
+      let text = text(of: context)
       // What is foreseen may turn out otherwise: the cursors look ahead, and the index learns nothing of it.
+      var (own, others) = (text.cursor, text.past)
       for token in context.tokens.suffix(context.foreseenCount) {
-        text.index.follow(token, with: &text.cursor)
-        follow(token, &text)
+        text.index.follow(token, with: &own)
+        follow(token, &others)
       }
       // The text itself speaks first: a past answer must promise more to be believed.
-      var best = continuation(text.index, text.cursor, limit: context.window)
-      for (index, cursor) in zip(past, text.past) {
+      var best = continuation(text.index, own, limit: context.window)
+      for (index, cursor) in zip(past, others) {
         let found = continuation(index, cursor, limit: context.window)
         if found.score > best.score { best = found }
       }
-      return Proposal(tokens: best.tokens, origin: .suffix, confidences: best.shares)
+      // What followed two equal words once is weak evidence; what followed twelve is not.
+      let confidences = best.shares.enumerated().map { $1 * Double(best.matched + $0) / Double(best.matched + $0 + 1) }
+      return Proposal(tokens: best.tokens, origin: .suffix, confidences: confidences)
     }
   }
 
@@ -88,25 +97,25 @@ public final class SuffixProposer: Proposer {
       at: cursor, limit: limit, factor: settings.speculationFactor, leastProbability: settings.leastProbability)
   }
 
-  /// Takes in what a text has grown by.
-  private func read(_ context: ProposalContext) -> Text {
-    var text =
-      texts.removeValue(forKey: context.request)
-      ?? Text(index: SuffixIndex(depth: settings.depth), generation: generation, promptCount: context.promptCount)
+  /// A request's text, with what it has grown by taken in.
+  private func text(of context: ProposalContext) -> Text {
+    let text =
+      texts[context.request]
+      ?? Text(depth: settings.depth, generation: generation, promptCount: context.promptCount)
+    texts[context.request] = text
     if text.generation != generation {
       text.past = [SuffixIndex.Cursor(), SuffixIndex.Cursor()]
       text.generation = generation
-      for token in text.index.tokens.suffix(settings.depth) { follow(token, &text) }
+      for token in text.index.tokens.suffix(settings.depth) { follow(token, &text.past) }
     }
     for token in context.tokens.dropLast(context.foreseenCount).dropFirst(text.index.tokens.count) {
       text.index.append(token, at: &text.cursor)
-      follow(token, &text)
+      follow(token, &text.past)
     }
-    texts[context.request] = text
     return text
   }
 
-  private func follow(_ token: TokenID, _ text: inout Text) {
-    for place in past.indices { past[place].follow(token, with: &text.past[place]) }
+  private func follow(_ token: TokenID, _ cursors: inout [SuffixIndex.Cursor]) {
+    for place in past.indices { past[place].follow(token, with: &cursors[place]) }
   }
 }
