@@ -46,6 +46,10 @@ void ft_rms_norm(ft_instruction_set set, const float *x, size_t columns, const f
   ft_kernels_of(set)->rms_norm(x, columns, weight, epsilon, output);
 }
 size_t ft_argmax(ft_instruction_set set, const float *values, size_t count) { return ft_kernels_of(set)->argmax(values, count); }
+size_t ft_draw_candidates(ft_instruction_set set, const float *logits, size_t first, size_t count, uint64_t key,
+                          uint64_t position, float scale, float limit, uint32_t *candidates) {
+  return ft_kernels_of(set)->draw_candidates(logits, first, count, key, position, scale, limit, candidates);
+}
 float ft_sum_exp(ft_instruction_set set, const float *values, size_t count, float peak, float scale) {
   return ft_kernels_of(set)->sum_exp(values, count, peak, scale);
 }

@@ -26,13 +26,14 @@ typedef struct {
   uint64_t (*multiply_floats)(size_t, uint32_t *);
   void (*pack_int4)(const float *, size_t, const uint8_t *const *, size_t, uint8_t *);
   void (*store_key_value)(uint16_t *, uint16_t *, size_t, const float *, const float *, size_t);
+  size_t (*draw_candidates)(const float *, size_t, size_t, uint64_t, uint64_t, float, float, uint32_t *);
 } ft_kernels;
 
 #define FT_KERNELS \
   { \
     FT_NAME(prepare_rows), FT_NAME(linear), FT_NAME(rms_norm), FT_NAME(argmax), FT_NAME(sum_exp), \
       FT_NAME(norm_rotate), FT_NAME(attention), FT_NAME(read_memory), FT_NAME(multiply_bytes), FT_NAME(multiply_floats), \
-      FT_NAME(pack_int4), FT_NAME(store_key_value) \
+      FT_NAME(pack_int4), FT_NAME(store_key_value), FT_NAME(draw_candidates) \
   }
 
 /// The kernels of an instruction set that this machine has.

@@ -12,6 +12,7 @@
 #include "packing.inc"
 #include "roofline.inc"
 #include "rows.inc"
+#include "sampling.inc"
 
 const ft_kernels ft_kernels_avx2 = FT_KERNELS;
 #pragma clang attribute pop

@@ -9,5 +9,6 @@
 #include "packing.inc"
 #include "roofline.inc"
 #include "rows.inc"
+#include "sampling.inc"
 
 const ft_kernels ft_kernels_portable = FT_KERNELS;

@@ -3,6 +3,7 @@ import Foundation
 import Tensor
 import TestSupport
 import Testing
+import Tokenization
 
 @Suite struct PhiloxTests {
   @Test("matches the published test vectors of Philox4x32-10")
@@ -51,6 +52,45 @@ import Testing
     (1, 1, 0, 0), (0.6, 1, 0, 0), (1.7, 1, 0, 0), (1, 0.9, 0, 0), (0.8, 0.5, 0, 0), (1.3, 0.95, 10, 0), (1, 1, 5, 0),
     (1, 1, 0, 0.1),
   ]
+
+  @Test("most of the noise is left out, and the token is that of a draw with all of it", arguments: 0..<60)
+  func fastDraw(seed: UInt64) throws {
+    var generator = SeededGenerator(seed: seed)
+    let scale = [0.01, 1, 5, 60][Int(seed % 4)] as Float
+    // Not a multiple of what a kernel works on at a time; with equal values, and values that are no numbers.
+    var values = (0..<2_500 + Int(seed)).map { _ in scale * generator.normal() }
+    for index in values.indices where index % 7 == 3 { values[index] = values[(index * 5) % values.count] }
+    if seed % 5 == 4 { (values[0], values[9], values[17]) = (.nan, -.infinity, .nan) }
+    if seed % 20 == 19 { values[11] = .infinity }
+    let logits = try Self.logits(values)
+    var parameters = SamplingParameters()
+    parameters.temperature = [1, 0.3, 1.9, 1e-3, 1e-30, 40][Int(seed % 6)]
+    let all = TokenMask(words: Array(repeating: .max, count: (values.count + 63) / 64))
+    for position in 0..<40 {
+      parameters.seed = seed << 32 + UInt64(position)
+      let sampler = Sampler(parameters)
+      // A mask of all tokens takes the way of masks.
+      let slow = sampler.sample(
+        logits, row: 0, counts: TokenCounts(prompt: []), position: position, mask: all)
+      #expect(sampler.sample(logits, row: 0, counts: TokenCounts(prompt: []), position: position) == slow)
+    }
+  }
+
+  @Test("filters over many tokens keep what sorting all of them would keep", arguments: 0..<40)
+  func filters(seed: UInt64) throws {
+    var generator = SeededGenerator(seed: seed)
+    let values = (0..<1_500).map { _ in 3 * generator.normal() }
+    var parameters = SamplingParameters()
+    parameters.temperature = [1, 0.5, 2, 0.05][Int(seed % 4)]
+    parameters.topK = [0, 1, 20, 700, 5_000][Int(seed % 5)]
+    parameters.topP = [0.95, 0.3, 1, 0.999_999][Int(seed / 2 % 4)]
+    let expected = Self.expected(values, parameters)
+    let found = Sampler(parameters).distribution(
+      try Self.logits(values), row: 0, counts: TokenCounts(prompt: []), position: 0)
+    for (token, probability) in expected.enumerated() where probability > 1e-9 {
+      #expect(abs(found.probability(of: TokenID(token)) - probability) < 1e-9 + 1e-6 * probability)
+    }
+  }
 
   @Test("draws follow the target's distribution (chi-square, 100,000 draws)", arguments: cases)
   func distribution(temperature: Double, topP: Double, topK: Int, minP: Double) throws {

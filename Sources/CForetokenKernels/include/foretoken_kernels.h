@@ -114,6 +114,12 @@ void ft_linear(ft_instruction_set set, const ft_linear_task *task, size_t first,
 void ft_rms_norm(ft_instruction_set set, const float *x, size_t columns, const float *weight, float epsilon, float *output);
 /// Index of the largest value, the lowest one of several; NaN never wins.
 size_t ft_argmax(ft_instruction_set set, const float *values, size_t count);
+/// Tokens from `first`, a multiple of 4, on for `count` that may reach a value of log(2) * `limit` with their noise: those
+/// whose `logits[token] * scale + log2(1 / (1 - u))`, rounded up to the next whole logarithm, is `limit` or more. u is the
+/// token's uniform number, word `token % 4` of Philox4x32-10 under `key` at the counter (token / 4, position, 0).
+/// Ascending, into `candidates`, which has room for `count`; returns their number.
+size_t ft_draw_candidates(ft_instruction_set set, const float *logits, size_t first, size_t count, uint64_t key,
+                          uint64_t position, float scale, float limit, uint32_t *candidates);
 /// Sum of e^((values[i] - peak) * scale).
 float ft_sum_exp(ft_instruction_set set, const float *values, size_t count, float peak, float scale);
 

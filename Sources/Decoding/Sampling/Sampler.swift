@@ -35,7 +35,10 @@ public struct Sampler: Sendable {
   ) -> TokenID {
     let mask = restricted(mask, at: position, of: logits)
     if parameters.takesRawArgmax, mask == nil { return TokenID(logits.argmax(row: row)) }
-    return withAdjusted(logits, row: row, counts: counts) { draw($0, position: position, mask: mask) }
+    return withAdjusted(logits, row: row, counts: counts) { logits in
+      if mask == nil, let token = drawUnfiltered(logits, position: position) { return token }
+      return draw(logits, position: position, mask: mask)
+    }
   }
 
   /// The probabilities that `sample` draws with, for verification by rejection.
@@ -91,6 +94,32 @@ public struct Sampler: Sendable {
     }
   }
 
+  /// The same as `draw` where nothing is filtered: most tokens' noise need not be computed.
+  ///
+  /// - Returns: `nil` where something is, or the numbers are out of the ordinary.
+  private func drawUnfiltered(_ logits: Span<Float>, position: Int) -> TokenID? {
+    let temperature = parameters.temperature
+    guard temperature > 0, parameters.minP == 0, parameters.topP == 1,
+      !(1..<logits.count).contains(parameters.topK)
+    else { return nil }
+    var noise = GumbelNoise(seed: parameters.seed, position: position)
+    var winner = DrawCandidates.argmax(logits)
+    var highest = Double(logits[winner]) / temperature + noise.value(of: winner)
+    guard highest.isFinite else { return nil }
+    var scratch = Array(repeating: UInt32(0), count: DrawCandidates.blockSize)
+    for block in 0..<(logits.count + DrawCandidates.blockSize - 1) / DrawCandidates.blockSize {
+      let isOrdinary = DrawCandidates.visit(
+        logits, block: block, key: parameters.seed, position: position, temperature: temperature, least: highest,
+        scratch: &scratch
+      ) { token in
+        let value = Double(logits[token]) / temperature + noise.value(of: token)
+        if value > highest || (value == highest && token < winner) { (winner, highest) = (token, value) }
+      }
+      guard isOrdinary else { return nil }
+    }
+    return TokenID(winner)
+  }
+
   /// Draws from the softmax of `logits / temperature` over what the filters leave.
   private func draw(_ logits: Span<Float>, position: Int, mask: TokenMask?) -> TokenID {
     var noise = GumbelNoise(seed: parameters.seed, position: position)
@@ -138,11 +167,14 @@ public struct Sampler: Sendable {
     }
     let limitsCount = parameters.topK > 0 && parameters.topK < candidates.count
     guard limitsCount || parameters.topP < 1 else { return }
+    let total = limitsCount ? nil : candidates.reduce(0.0) { $0 + exp($1.scaled - top) }
+    keepMostLikely(
+      &candidates, top: top, count: limitsCount ? parameters.topK : nil, weight: total.map { $0 * parameters.topP })
     candidates.sort { $0.scaled > $1.scaled || ($0.scaled == $1.scaled && $0.token < $1.token) }
     if limitsCount { candidates.removeLast(candidates.count - parameters.topK) }
     if parameters.topP < 1 {
       let weights = candidates.map { exp($0.scaled - top) }
-      let wanted = parameters.topP * weights.reduce(0, +)
+      let wanted = parameters.topP * (total ?? weights.reduce(0, +))
       var (sum, kept) = (0.0, 0)
       while kept < candidates.count, kept == 0 || sum < wanted {
         sum += weights[kept]
@@ -151,6 +183,31 @@ public struct Sampler: Sendable {
       candidates.removeLast(candidates.count - kept)
     }
     candidates.sort { $0.token < $1.token }
+  }
+
+  /// Leaves out most of what top-k or top-p would leave out after sorting, so that little is left to sort: whole bins of
+  /// candidates, by their distance from the top, past the one that completes `count` candidates or `weight`.
+  private func keepMostLikely(_ candidates: inout [Candidate], top: Double, count: Int?, weight: Double?) {
+    let binsPerUnit = 8.0
+    func bin(_ candidate: Candidate) -> Int {
+      let distance = (top - candidate.scaled) * binsPerUnit
+      return distance.isFinite ? Int(min(distance, 1023)) : 0
+    }
+    var counts = Array(repeating: 0, count: 1024)
+    var weights = Array(repeating: 0.0, count: weight == nil ? 0 : 1024)
+    for candidate in candidates {
+      let bin = bin(candidate)
+      counts[bin] += 1
+      if weight != nil { weights[bin] += exp(candidate.scaled - top) }
+    }
+    var (last, number, sum) = (0, counts[0], weights.first ?? 0)
+    // A little more weight than wanted: sums in another order differ in their last digits.
+    while last < 1023, number < count ?? 0 || sum < (weight ?? 0) * (1 + 1e-9) {
+      last += 1
+      number += counts[last]
+      if weight != nil { sum += weights[last] }
+    }
+    candidates.removeAll { bin($0) > last }
   }
 
   private struct Candidate {

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Benchmarking
 internal import Decoding
 internal import Foundation
 internal import Speculation
@@ -30,6 +31,9 @@ struct BenchSpeculation: AsyncParsableCommand {
   @Option(help: "Most tokens per answer.")
   var maxTokens = 128
 
+  @Option(help: "Prompts per round, evenly from the workload's categories; never fewer than run at one time.")
+  var prompts = 8
+
   @Option(help: "Rounds.")
   var repetitions = 5
 
@@ -39,7 +43,9 @@ struct BenchSpeculation: AsyncParsableCommand {
   var json = false
 
   func validate() throws {
-    guard repetitions >= 1 else { throw ValidationError("--repetitions is \(repetitions); expected 1 or more.") }
+    for (flag, number) in [("--repetitions", repetitions), ("--prompts", prompts), ("--max-tokens", maxTokens)] {
+      guard number >= 1 else { throw ValidationError("\(flag) is \(number); expected 1 or more.") }
+    }
     guard !concurrency.isEmpty, concurrency.allSatisfy({ (1...256).contains($0) }) else {
       throw ValidationError("--concurrency takes numbers from 1 to 256.")
     }
@@ -48,24 +54,7 @@ struct BenchSpeculation: AsyncParsableCommand {
     }
   }
 
-  /// Prompts by kind; each run answers all of one kind, repeated up to the concurrency.
-  static let workloads: [(name: String, prompts: [String])] = [
-    (
-      "structured",
-      [
-        "Write a JSON record for a person: Clara Weber, 34 years old, designer from Vienna.",
-        "Write a Python function that returns all orders with price above 50.", "List the planets.",
-        "Write an email from Anna to Felix to set up a meeting about the annual report on Tuesday at 10:30.",
-      ]
-    ),
-    (
-      "open-ended",
-      [
-        "Write a story that begins at the old harbour with a stranger.", "What do you think about winter?",
-        "Tell me a story about the captain and a broken clock.", "Write a few lines about old houses.",
-      ]
-    ),
-  ]
+  private static let workloads = [BuiltInWorkload.structured, .openEnded]
 
   private enum Method: Equatable {
     case plain
@@ -114,13 +103,14 @@ struct BenchSpeculation: AsyncParsableCommand {
     var done = 0.0
     for workload in Self.workloads {
       for count in concurrency {
+        let texts = Self.prompts(of: workload, count: max(count, prompts))
         var runs: [[Run]] = methods.map { _ in [] }
         for round in 0..<repetitions {
           for place in methods.indices {
             let index = (place + round) % methods.count
-            runs[index].append(try await answer(workload.prompts, methods[index], count, engine))
+            runs[index].append(try await answer(texts, methods[index], count, engine))
             done += 1
-            bar.update("\(workload.name), \(count) at a time, \(methods[index].name)", fraction: done / total)
+            bar.update("\(workload.rawValue), \(count) at a time, \(methods[index].name)", fraction: done / total)
           }
         }
         for (index, method) in methods.enumerated() {
@@ -130,7 +120,7 @@ struct BenchSpeculation: AsyncParsableCommand {
           for run in runs[index] { counts.add(run.speculation) }
           results.append(
             Result(
-              workload: workload.name, method: method.name, concurrency: count,
+              workload: workload.rawValue, method: method.name, concurrency: count,
               tokens_per_second: Self.quantile(runs[index].map(\.tokensPerSecond), 0.5),
               speedup: Self.quantile(ratios, 0.5),
               speedup_spread: (Self.quantile(ratios, 0.75) - Self.quantile(ratios, 0.25)) / 2,
@@ -146,14 +136,20 @@ struct BenchSpeculation: AsyncParsableCommand {
     }
   }
 
+  private static func prompts(of workload: BuiltInWorkload, count: Int) -> [String] {
+    workload.workload(count: count).requests.compactMap { request in
+      guard case .text(let text) = request.prompt else { return nil }
+      return text
+    }
+  }
+
   /// Answers the prompts, `concurrency` at a time.
   private func answer(
     _ prompts: [String], _ method: Method, _ concurrency: Int, _ engine: SpeculativeEngine
   ) async throws -> Run {
-    let count = max(concurrency, prompts.count)
     var requests: [GenerationRequest] = []
-    for index in 0..<count {
-      let message = ChatMessage(role: "user", content: prompts[index % prompts.count])
+    for prompt in prompts {
+      let message = ChatMessage(role: "user", content: prompt)
       var request = GenerationRequest(prompt: try TemplateOptions.parse([]).tokens(for: [message], of: engine.target))
       request.stopping.maximumTokens = maxTokens
       request.stopping.endOfTextTokens = engine.target.endOfTextTokens
@@ -166,7 +162,7 @@ struct BenchSpeculation: AsyncParsableCommand {
     }
     let started = ContinuousClock.now
     var run = Run()
-    run.outputs = Array(repeating: [], count: count)
+    run.outputs = Array(repeating: [], count: requests.count)
     try await withThrowingTaskGroup(of: (Int, [TokenID], SpeculationCounts).self) { group in
       var next = 0
       func submit() throws {
@@ -201,8 +197,8 @@ struct BenchSpeculation: AsyncParsableCommand {
     let style = TextStyle(for: .standardOutput)
     for workload in Self.workloads {
       for count in concurrency {
-        let rows = results.filter { $0.workload == workload.name && $0.concurrency == count }
-        emit("\n" + style.bold("\(workload.name), \(count) at a time") + "\n")
+        let rows = results.filter { $0.workload == workload.rawValue && $0.concurrency == count }
+        emit("\n" + style.bold("\(workload.rawValue), \(count) at a time") + "\n")
         var table = Table([
           ("method", .left), ("tokens/s", .right), ("speedup", .right), ("spread", .right), ("acceptance", .right),
           ("mean length", .right),
