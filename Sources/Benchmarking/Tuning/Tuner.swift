@@ -77,9 +77,11 @@ package struct Tuner: Sendable {
     let traces = try Traces(plan, engine, outputs, first.outcomes)
     let rough = predict(traces, first.costs)
     let runs = try await verify(shortlist(rough), outputs)
-    let costs = Dictionary(
-      uniqueKeysWithValues: plan.concurrencies.map { ($0, CostsByProposer(runs.calibration[$0] ?? [])) })
-    var entries = predict(traces, costs)
+    var costs: [Int: CostsByProposer] = [:]
+    for concurrency in plan.concurrencies {
+      costs[concurrency] = CostsByProposer(runs.calibrations.flatMap { $0[concurrency] ?? [] })
+    }
+    var entries = Self.medians(runs.calibrations.map { predict(traces, $0.mapValues { CostsByProposer($0) }) })
     for (key, measured) in runs.measured {
       let place =
         entries.firstIndex { $0.candidate == key.candidate && $0.concurrency == key.concurrency }
@@ -139,6 +141,7 @@ package struct Tuner: Sendable {
     let total = Double(plan.concurrencies.count * max(plan.models.drafts.count, 1))
     for (place, concurrency) in plan.concurrencies.enumerated() {
       var runs: [CalibrationRun] = []
+      runs.append(try await plainCalibration(concurrency, outputs))
       for draft in calibrationDrafts {
         progress(part, Double(place * calibrationDrafts.count + (draft ?? 0)) / total)
         let run = try await run(
@@ -155,6 +158,11 @@ package struct Tuner: Sendable {
     return calibration
   }
 
+  private func plainCalibration(_ concurrency: Int, _ outputs: [[TokenID]]) async throws -> CalibrationRun {
+    let run = try await run(.plain, window: 0, concurrency: concurrency, seed: 0, outputs: outputs)
+    return CalibrationRun(isPlain: true, steps: run.steps)
+  }
+
   private var calibrationDrafts: [Int?] {
     plan.models.drafts.isEmpty ? [nil] : plan.models.drafts.indices.map { $0 }
   }
@@ -166,7 +174,8 @@ package struct Tuner: Sendable {
 
   private struct VerificationRuns {
     var measured: [RunKey: [TuningEngine.Run]] = [:]
-    var calibration: [Int: [CalibrationRun]] = [:]
+    /// Of each round, by concurrency.
+    var calibrations: [[Int: [CalibrationRun]]] = []
   }
 
   /// Runs the shortlisted candidates, in turns with calibrations; in every round the order begins elsewhere.
@@ -174,15 +183,18 @@ package struct Tuner: Sendable {
     enum Turn {
       case candidate(TuningResult.Candidate)
       case calibration(Int?)
+      case plainCalibration
     }
     var runs = VerificationRuns()
     var done = 0
     let total =
-      plan.repetitions * plan.concurrencies.reduce(0) { $0 + (shortlist[$1]?.count ?? 0) + calibrationDrafts.count }
+      plan.repetitions * plan.concurrencies.reduce(0) { $0 + (shortlist[$1]?.count ?? 0) + calibrationDrafts.count + 1 }
     for round in 0..<plan.repetitions {
+      runs.calibrations.append([:])
       for concurrency in plan.concurrencies {
         let turns =
           (shortlist[concurrency] ?? []).map { Turn.candidate($0) } + calibrationDrafts.map { Turn.calibration($0) }
+          + [.plainCalibration]
         for place in turns.indices {
           progress("Verifying, \(concurrency) at a time", Double(done) / Double(total))
           done += 1
@@ -191,11 +203,13 @@ package struct Tuner: Sendable {
             let run = try await run(
               mode(candidate), window: candidate.window, concurrency: concurrency, seed: 0, outputs: outputs)
             runs.measured[RunKey(candidate: candidate, concurrency: concurrency), default: []].append(run)
+          case .plainCalibration:
+            runs.calibrations[round][concurrency, default: []].append(try await plainCalibration(concurrency, outputs))
           case .calibration(let draft):
             let run = try await run(
               .calibration(draft: draft), window: plan.largestWindow, concurrency: concurrency,
               seed: UInt64(1000 + round), outputs: outputs)
-            runs.calibration[concurrency, default: []].append(CalibrationRun(draft: draft, steps: run.steps))
+            runs.calibrations[round][concurrency, default: []].append(CalibrationRun(draft: draft, steps: run.steps))
           }
         }
       }
@@ -232,6 +246,15 @@ package struct Tuner: Sendable {
             predictor.entry(Candidate(method: base.method, draft: base.draft, window: window), plain: plain)
           }
         }
+    }
+  }
+
+  /// Of every candidate the prediction in the middle of those of all rounds: measurements are medians over rounds too.
+  private static func medians(_ rounds: [[TuningResult.Entry]]) -> [TuningResult.Entry] {
+    guard let first = rounds.first else { return [] }
+    return first.indices.map { index in
+      let entries = rounds.map { $0[index] }.sorted { $0.bestTokensPerSecond < $1.bestTokensPerSecond }
+      return entries[entries.count / 2]
     }
   }
 
@@ -333,6 +356,8 @@ package struct Tuner: Sendable {
 /// The steps of one calibration.
 struct CalibrationRun: Sendable {
   var draft: Int?
+  /// Whether nothing was proposed. A target that has the caches to itself is faster.
+  var isPlain = false
   var steps: [StepSample]
 }
 
@@ -344,9 +369,14 @@ struct CostsByProposer: Sendable {
   let drafts: [Int: PassTimeModel]
   /// The rest of a step.
   let overhead: OverheadModel
+  /// T(n) and the rest of a step where nothing is proposed.
+  let plain: (target: PassTimeModel, overhead: OverheadModel)
 
-  /// From at least one run with at least one step.
-  init(_ runs: [CalibrationRun]) {
+  /// From at least one run with proposals and one without, with at least one step each.
+  init(_ all: [CalibrationRun]) {
+    let alone = all.filter(\.isPlain).flatMap(\.steps)
+    plain = (PassTimeModel(alone.map(\.target)), OverheadModel(alone))
+    let runs = all.filter { !$0.isPlain }
     let steps = runs.flatMap(\.steps)
     target = PassTimeModel(steps.map(\.target))
     var drafts: [Int: PassTimeModel] = [:]

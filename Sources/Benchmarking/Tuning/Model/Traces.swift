@@ -89,9 +89,10 @@ struct ConcurrencyPredictor: Sendable {
     let draft = candidate.draft.flatMap { plan.models.drafts.firstIndex(of: $0) }
     var limits = limits
     limits.concurrency = concurrency
+    let shared = candidate.window == 0 ? costs.plain : (target: costs.target, overhead: costs.overhead)
     let simulation = ServingSimulation(
       costs: ServingSimulation.Costs(
-        target: costs.target, draft: draft.flatMap { costs.drafts[$0] }, overhead: costs.overhead,
+        target: shared.target, draft: draft.flatMap { costs.drafts[$0] }, overhead: shared.overhead,
         proposing: index.map { traces.proposing[$0] } ?? 0),
       limits: limits, window: candidate.window)
     let outcome = simulation.run(traces.requests(plan, candidate: index, count: count))
