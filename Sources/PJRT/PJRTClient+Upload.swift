@@ -51,6 +51,17 @@ extension PJRTClient {
     try unsafe upload(floats.span.bytes, .float32, shape: shape, split: split)
   }
 
+  /// Copies brain floats, given by their bits, to the devices.
+  public func upload(bfloat16 bits: [UInt16], shape: [Int], split: Int? = nil) throws(PJRTError) -> PJRTBuffers {
+    try unsafe upload(bits.span.bytes, .bfloat16, shape: shape, split: split)
+  }
+
+  /// Memory of zeros on the devices.
+  public func zeros(_ type: PJRTElementType, shape: [Int], split: Int? = nil) throws(PJRTError) -> PJRTBuffers {
+    let bytes = [UInt8](repeating: 0, count: shape.reduce(type.byteCount, *))
+    return try unsafe upload(bytes.span.bytes, type, shape: shape, split: split)
+  }
+
   /// Copies whole numbers to the devices.
   public func upload(_ integers: [Int32], shape: [Int]) throws(PJRTError) -> PJRTBuffers {
     try unsafe upload(integers.span.bytes, .int32, shape: shape)

@@ -75,6 +75,11 @@ public final class PJRTModelRunner: ModelRunner {
     memory = RunnerMemory(
       packedWeights: matrices,
       keyValueCache: program.cacheType.count * session.element.byteCount * 2 * configuration.layerCount)
+    // What every request needs first; longer reaches are compiled when a text gets there.
+    for size in planner.sizes.prefix(options.rowBuckets.count) {
+      _ = try body(size)
+      _ = try head(size.rows)
+    }
   }
 
   private static func check(
@@ -91,14 +96,12 @@ public final class PJRTModelRunner: ModelRunner {
   private static func emptyCaches(
     _ program: DecoderProgram, _ session: PJRTSession
   ) throws(PJRTError) -> PJRTBuffers {
-    let type = program.cacheType
-    let zeros = [UInt8](repeating: 0, count: type.count * session.element.byteCount)
+    let type: PJRTElementType = session.element == .float32 ? .float32 : .bfloat16
     var caches = PJRTBuffers(session.client)
     for _ in 0..<2 * program.configuration.layerCount {
       caches.append(
-        try session.client.upload(
-          unsafe zeros.span.bytes, session.element == .float32 ? .float32 : .bfloat16, shape: type.shape,
-          split: program.partitionCount > 1 ? DecoderProgram.cacheSplit : nil))
+        try session.client.zeros(
+          type, shape: program.cacheType.shape, split: program.partitionCount > 1 ? DecoderProgram.cacheSplit : nil))
     }
     return caches
   }

@@ -44,7 +44,7 @@ struct WeightUpload {
         if let direct { return direct.take() }
       }
       let rounded = view.floats().map(Self.bfloat16)
-      return try unsafe client.upload(rounded.span.bytes, .bfloat16, shape: parameter.shape, split: split)
+      return try client.upload(bfloat16: rounded, shape: parameter.shape, split: split)
     }
   }
 

@@ -58,6 +58,31 @@ enum CPUPlugin {
     #expect(worst < Self.tolerance, "largest difference \(worst)")
   }
 
+  @Test("models shared by 2 and 4 devices give the logits of one device", arguments: [2, 4])
+  func tensorParallel(partitionCount: Int) throws {
+    let directory = try TemporaryDirectory()
+    var model = RandomModel(seed: 5)
+    (model.headCount, model.kvHeadCount) = (8, 4)
+    try model.write(to: directory)
+    func logits(_ partitionCount: Int) throws -> [[Float]] {
+      var options = try CPUPlugin.options()
+      options.partitionCount = partitionCount
+      let runner = try PJRTModelRunner(
+        session: try PJRTSession(options), checkpoint: try Checkpoint(directory: directory.path),
+        configuration: try ModelConfiguration(directory: directory.path),
+        limits: RunnerLimits(rows: 32, logitRows: 32, positions: 64))
+      var batch = Batch()
+      batch.append((0..<30).map { $0 * 6 }, at: 0, blocks: [3, 1, 0, 2], logitCount: 30)
+      let found = try runner.forward(batch)
+      return (0..<30).map { found.row($0) }
+    }
+    let (one, several) = (try logits(1), try logits(partitionCount))
+    var worst: Float = 0
+    for (left, right) in zip(one, several) { for (a, b) in zip(left, right) { worst = max(worst, abs(a - b)) } }
+    #expect(worst < 1e-3, "largest difference \(worst)")
+    #expect(one[29].contains { abs($0) > 0.1 })
+  }
+
   @Test("a row's logits are the same bits alone, in chunks and beside other sequences")
   func rowsAreInvariant() throws {
     let checkpoint = try Checkpoint(directory: Places.target)
