@@ -21,6 +21,7 @@ internal import Darwin
   public init(_ location: PJRTPluginLocation) throws(PJRTError) {
     path = location.path
     Self.prepareEnvironment(for: location)
+    try LibraryFile(path: path).check()
     // A name without a slash would be looked for among the system's libraries.
     guard let library = unsafe dlopen(path.contains("/") ? path : "./" + path, RTLD_NOW | RTLD_LOCAL) else {
       let reason = unsafe dlerror().map { unsafe String(cString: $0) } ?? "for no reason that the system names"
