@@ -5,7 +5,7 @@ FORETOKEN := .build/release/foretoken
 PYTHON ?= python3
 
 .PHONY: help setup build demo test client-tests api-fuzz accuracy bench-serve bench tune lint golden perplexity \
-	deploy-schemas clean
+	deploy-schemas pjrt-plugin clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -68,6 +68,9 @@ deploy-schemas: ## Fetch Kubernetes' JSON schemas for foretoken deploy --check (
 	mkdir -p .build/kubernetes-schemas
 	mv .build/kubernetes-validate/kubernetes_validate/kubernetes-json-schema/*-local-strict .build/kubernetes-schemas
 	rm -rf .build/kubernetes-validate
+
+pjrt-plugin: ## Fetch XLA's plugin for CPU devices, on which --backend pjrt is tested (x86-64 Linux; needs PyPI)
+	@Scripts/pjrt-plugin
 
 clean: ## Remove what was built
 	rm -rf .build

@@ -35,6 +35,7 @@ let package = Package(
   targets: [
     // Layers, top to bottom: a target imports only targets above it.
     .target(name: "CForetokenKernels"),
+    .target(name: "CPJRT"),
     .systemLibrary(
       name: "CForetokenPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"]), .brew(["pcre2"])]),
     .systemLibrary(
@@ -43,11 +44,19 @@ let package = Package(
     .target(
       name: "ModelFiles",
       dependencies: ["Tensor", .product(name: "Crypto", package: "swift-crypto")], swiftSettings: strict),
+    .target(name: "PJRT", dependencies: ["CPJRT"], swiftSettings: strict),
     .target(name: "Tokenization", dependencies: ["CForetokenPCRE2"], swiftSettings: strict),
     .target(name: "Transformer", dependencies: ["Tensor", "ModelFiles"], swiftSettings: strict),
+    .target(name: "StableHLO", swiftSettings: strict),
+    .target(
+      name: "PJRTTransformer", dependencies: ["PJRT", "StableHLO", "Tensor", "ModelFiles", "Transformer"],
+      swiftSettings: strict),
     .target(name: "Decoding", dependencies: ["Tensor", "Transformer", "Tokenization"], swiftSettings: strict),
     .target(
-      name: "Speculation", dependencies: ["Tensor", "ModelFiles", "Tokenization", "Transformer", "Decoding"],
+      name: "Speculation",
+      dependencies: [
+        "PJRT", "PJRTTransformer", "Tensor", "ModelFiles", "Tokenization", "Transformer", "Decoding",
+      ],
       swiftSettings: strict),
     .target(name: "StructuredOutput", dependencies: ["Tokenization", "Decoding"], swiftSettings: strict),
     .target(
@@ -79,7 +88,8 @@ let package = Package(
     .executableTarget(
       name: "foretoken",
       dependencies: [
-        "CForetokenEditline", "Tensor", "ModelFiles", "Tokenization", "Transformer", "Decoding", "Speculation",
+        "CForetokenEditline", "PJRT", "PJRTTransformer", "Tensor", "ModelFiles", "Tokenization", "Transformer",
+        "Decoding", "Speculation",
         "Benchmarking", "OpenAIServer", "StructuredOutput", "Deployment",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),
@@ -126,6 +136,13 @@ let package = Package(
     .testTarget(
       name: "SpeculationTests",
       dependencies: ["TestSupport", "Speculation", "Decoding", "Transformer", "Tokenization", "ModelFiles", "Tensor"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "PJRTTests",
+      dependencies: [
+        "TestSupport", "PJRT", "PJRTTransformer", "StableHLO", "Speculation", "Decoding", "Transformer",
+        "Tokenization", "ModelFiles", "Tensor",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "StructuredOutputTests",

@@ -37,6 +37,15 @@ internal import CForetokenKernels
     unsafe pointer(row: row).update(from: values, count: columns)
   }
 
+  /// Overwrites one row.
+  public func setRow(_ row: Int, to values: ArraySlice<Float>) {
+    precondition(values.count == columns)
+    unsafe values.withUnsafeBufferPointer { values in
+      guard let first = values.baseAddress else { return }
+      unsafe pointer(row: row).update(from: first, count: columns)
+    }
+  }
+
   /// Column of the largest value of a row; the lowest of several, and never a NaN's.
   public func argmax(row: Int) -> Int {
     unsafe ft_argmax(InstructionSet.best.kernelValue, pointer(row: row), columns)

@@ -80,7 +80,7 @@ public final class CPUModelRunner: ModelRunner {
   }
 
   /// The weights' name in the cache they were loaded through; equal contents in one format have one name.
-  package var cacheKey: String? { weights.cacheKey }
+  public var cacheKey: String? { weights.cacheKey }
 
   /// Hears how long each kind of operation takes; `nil` outside of benchmarks.
   package var stopwatch: PassStopwatch?
@@ -184,14 +184,6 @@ public struct RunnerLimits: Sendable, Equatable {
     self.sequences = sequences
     self.positions = positions
   }
-}
-
-/// Memory that a runner holds, in bytes.
-public struct RunnerMemory: Sendable, Equatable {
-  /// Matrices in their packed layout.
-  public let packedWeights: Int
-  /// K/V memory at full use; blocks never touched are not resident.
-  public let keyValueCache: Int
 }
 
 /// Activations of one pass, reused by every pass.

@@ -9,6 +9,10 @@ public protocol ModelRunner: AnyObject {
   var vocabularySize: Int { get }
   /// What one pass and the K/V memory can hold.
   var capacity: RunnerCapacity { get }
+  /// Memory by owner.
+  var memory: RunnerMemory { get }
+  /// A name of the weights in their format by which to remember what their passes cost; `nil` where there is none.
+  var cacheKey: String? { get }
   /// Runs the model over the rows of `batch`, writing their keys and values into the sequences' blocks.
   ///
   /// Row `i` of the result belongs to `batch.logitRows[i]`. The logits are the runner's own memory and hold until the
@@ -30,12 +34,37 @@ public struct RunnerCapacity: Sendable, Equatable {
   public var blockSize: Int
   /// Longest sequence, in positions.
   public var positions: Int
+
+  /// Bounds by name.
+  public init(rows: Int, logitRows: Int, blockCount: Int, blockSize: Int, positions: Int) {
+    self.rows = rows
+    self.logitRows = logitRows
+    self.blockCount = blockCount
+    self.blockSize = blockSize
+    self.positions = positions
+  }
 }
 
 /// A batch that a runner cannot run.
 public struct RunnerError: Error, Sendable, CustomStringConvertible {
   /// One sentence: what was asked, and what the limit is.
   public let description: String
+
+  /// An error with its sentence.
+  public init(description: String) { self.description = description }
+}
+
+/// Memory that a runner holds, in bytes.
+public struct RunnerMemory: Sendable, Equatable {
+  /// The weights.
+  public let packedWeights: Int
+  /// K/V memory at full use; on a CPU, blocks never touched are not resident.
+  public let keyValueCache: Int
+
+  /// Memory by owner.
+  public init(packedWeights: Int, keyValueCache: Int) {
+    (self.packedWeights, self.keyValueCache) = (packedWeights, keyValueCache)
+  }
 }
 
 extension Batch {

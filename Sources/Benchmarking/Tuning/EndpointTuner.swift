@@ -302,6 +302,9 @@ package struct EndpointTuner: Sendable {
       "Windows larger than the server's own are not looked at: nothing is known of acceptance past its last position.",
       "Acceptance at a position is taken not to depend on the window, and every proposal to cost the same time.",
     ]
+    if plan.candidate.method == "draft_model", plan.candidate.draft == nil {
+      list.append("A server does not say which draft it has: --draft-model names it, so that the configuration does.")
+    }
     guard !takesWindows else {
       return list + ["Plain decoding and the window found were measured: the server takes a window per request."]
     }

@@ -43,7 +43,7 @@ package struct WindowPlanner {
   }
 
   /// What a plan must promise over plain decoding, before it is believed: costs and acceptance are estimates.
-  private static let leastGain = 1.04
+  private static let leastGain = 1.03
 
   /// T(n): the target's passes.
   let target: PassCosts

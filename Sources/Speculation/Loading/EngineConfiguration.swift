@@ -1,3 +1,4 @@
+public import PJRTTransformer
 public import Tensor
 public import Transformer
 
@@ -33,6 +34,17 @@ public struct EngineConfiguration: Sendable {
   /// The context length when none is asked for.
   public static let defaultMaximumLength = 4096
 
+  /// What computes.
+  public var backend = Backend.cpu
+
+  /// What a model can run on.
+  public enum Backend: Sendable, Equatable {
+    /// This machine's processor.
+    case cpu
+    /// The devices of a PJRT plugin; format, threads, instruction set and the cache of packed weights say nothing there.
+    case pjrt(PJRTOptions)
+  }
+
   /// Plain decoding with `model`.
   public init(model: String) { self.model = model }
 
@@ -43,6 +55,11 @@ public struct EngineConfiguration: Sendable {
     try Self.check("--max-num-seqs", sequences, in: 1...256)
     try Self.check("--max-num-batched-tokens", rows, in: 1...8192)
     try Self.check("--threads", threads, in: 1...256)
+    if case .pjrt = backend, let format, format != .bfloat16 {
+      throw EngineConfigurationError(
+        description:
+          "--quantization \(format.rawValue) is for --backend cpu; on a PJRT plugin weights have --pjrt-dtype")
+    }
     guard (0...1).contains(auditShare) else {
       throw EngineConfigurationError(description: "--speculation-audit is \(auditShare); expected 0 to 1")
     }

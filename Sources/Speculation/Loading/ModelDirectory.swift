@@ -1,4 +1,5 @@
 public import ModelFiles
+internal import PJRTTransformer
 internal import Tensor
 public import Tokenization
 internal import Transformer
@@ -76,6 +77,16 @@ public struct ModelDirectory: Sendable {
     if let token = tokenizer.beginOfTextToken { context["bos_token"] = .string(token) }
     if let token = tokenizer.endOfTextToken { context["eos_token"] = .string(token) }
     return context
+  }
+
+  /// Puts the model onto the devices of `session`, or without one onto the processor.
+  func loadRunner(
+    _ options: EngineConfiguration, limits: RunnerLimits, pool: WorkerPool, session: PJRTSession?,
+    progress: (Double) -> Void
+  ) throws -> any ModelRunner {
+    guard let session else { return try load(options, limits: limits, pool: pool, progress: progress) }
+    return try PJRTModelRunner(
+      session: session, checkpoint: checkpoint, configuration: configuration, limits: limits, progress: progress)
   }
 
   /// Packs the weights.

@@ -1,5 +1,6 @@
 public import Decoding
 internal import ModelFiles
+internal import PJRTTransformer
 internal import Tensor
 public import Transformer
 
@@ -41,7 +42,7 @@ package struct LoopParts {
   /// Rows of logits that there is room for at least, so that prompts are scored in reasonable pieces.
   private static let scoringRows = 32
   private let configuration: EngineConfiguration
-  private let runner: CPUModelRunner
+  private let runner: any ModelRunner
   private let proposer: any Proposer
   private let verifier: any Verifier
   private var costs = PassCosts()
@@ -60,6 +61,8 @@ package struct LoopParts {
     if let draft { try VocabularyAgreement.check(target: target.tokenizer, draft: draft.tokenizer) }
 
     let pool = WorkerPool(threadCount: configuration.threads)
+    var session: PJRTSession?
+    if case .pjrt(let options) = configuration.backend { session = try PJRTSession(options) }
     let decodingRows = configuration.sequences * (1 + window)
     var limits = RunnerLimits(
       rows: max(configuration.rows, decodingRows), logitRows: max(decodingRows, Self.scoringRows),
@@ -68,12 +71,15 @@ package struct LoopParts {
     let shape = target.configuration
     blocks = try configuration.blocks(
       ofBytes: shape.layerCount * shape.kvHeadCount * shape.headSize * KVStorage.blockSize * 2
-        * MemoryLayout<UInt16>.size, size: KVStorage.blockSize, positions: limits.positions)
+        * (session?.element.byteCount ?? MemoryLayout<UInt16>.size), size: KVStorage.blockSize,
+      positions: limits.positions)
     if let blocks {
       let each = (limits.positions + KVStorage.blockSize - 1) / KVStorage.blockSize
       limits.sequences = min(limits.sequences, (blocks + each - 1) / each)
     }
-    runner = try target.load(configuration, limits: limits, pool: pool) { progress("target", $0) }
+    runner = try target.loadRunner(configuration, limits: limits, pool: pool, session: session) {
+      progress("target", $0)
+    }
     let speculation = configuration.speculation
     let isAutomatic = if case .automatic = speculation?.method { true } else { false }
     let isStandard = speculation?.verification == .standard
@@ -83,7 +89,9 @@ package struct LoopParts {
     if let draft {
       (limits.logitRows, limits.sequences) = (configuration.sequences, configuration.sequences)
       limits.positions = min(limits.positions, draft.configuration.maximumPosition)
-      let draftRunner = try draft.load(configuration, limits: limits, pool: pool) { progress("draft", $0) }
+      let draftRunner = try draft.loadRunner(configuration, limits: limits, pool: pool, session: session) {
+        progress("draft", $0)
+      }
       draftProposer = DraftModelProposer(
         runner: draftRunner, vocabularySize: runner.vocabularySize, sampling: isStandard ? .independent : .coupled,
         costs: isAutomatic ? try Self.costs(of: draftRunner, rows: configuration.sequences, configuration) : PassCosts()
@@ -111,7 +119,7 @@ package struct LoopParts {
 
   /// What passes cost, measured here and now, unless an earlier start on such a machine found out.
   private static func costs(
-    of runner: CPUModelRunner, rows: Int, _ configuration: EngineConfiguration
+    of runner: any ModelRunner, rows: Int, _ configuration: EngineConfiguration
   ) throws -> PassCosts {
     guard let cache = configuration.weightCache, let key = runner.cacheKey else {
       return try PassCosts.measure(runner, rows: rows)

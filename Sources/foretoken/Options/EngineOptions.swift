@@ -93,6 +93,8 @@ struct ResourceOptions: ParsableArguments {
     help: "Whether packed weights are kept for the next start, in FORETOKEN_CACHE (default: ~/.cache/foretoken).")
   var weightCache = true
 
+  @OptionGroup(title: "Accelerators") var accelerator: AcceleratorOptions
+
   func configuration(for model: String) -> EngineConfiguration {
     var configuration = EngineConfiguration(model: model)
     if weightCache { configuration.weightCache = WeightCache(folder: WeightCache.defaultFolder) { note($0) } }
@@ -103,6 +105,7 @@ struct ResourceOptions: ParsableArguments {
     configuration.sharesPrefixes = enablePrefixCaching
     if let threads { configuration.threads = threads }
     configuration.instructionSet = kernels?.instructionSet
+    configuration.backend = accelerator.backendChoice
     return configuration
   }
 

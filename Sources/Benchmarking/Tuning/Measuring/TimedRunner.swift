@@ -16,6 +16,8 @@ final class TimedRunner: ModelRunner {
 
   var vocabularySize: Int { runner.vocabularySize }
   var capacity: RunnerCapacity { runner.capacity }
+  var memory: RunnerMemory { runner.memory }
+  var cacheKey: String? { runner.cacheKey }
 
   func forward(_ batch: Batch) throws(RunnerError) -> Activations {
     let start = ContinuousClock.now

@@ -1,0 +1,56 @@
+internal import ModelFiles
+internal import StableHLO
+
+/// Sizes of one program: its rows, and how far back they can look.
+struct ProgramSize: Hashable {
+  /// Sequences, or pieces of sequences.
+  var lanes: Int
+  /// Consecutive positions of each.
+  var rowsPerLane: Int
+  /// Positions of the KV cache that rows can attend to, a multiple of the block size.
+  var context: Int
+
+  /// Rows in all.
+  var rows: Int { lanes * rowsPerLane }
+}
+
+/// Writes the programs of a decoder-only transformer: Qwen3, Qwen2.5 and Llama, as `ModelConfiguration` describes them.
+///
+/// The *body* turns tokens into the residual stream `[rows, hidden]` and adds their keys and values to the KV cache; the
+/// *head* turns that into logits. Two programs, so that rows which only read a prompt cost no logits and are computed by
+/// the very same operations as those which do want them.
+struct DecoderProgram {
+  let configuration: ModelConfiguration
+  let parameters: DecoderParameters
+  /// Format of matrices and of the KV cache; everything else is single precision.
+  let element: ScalarType
+  let partitionCount: Int
+  let blockCount: Int
+  let blockSize: Int
+
+  /// Keys or values of one layer: `[blocks, block size, KV heads, head size]`.
+  var cacheType: TensorType {
+    TensorType([blockCount, blockSize, configuration.kvHeadCount, configuration.headSize], element)
+  }
+  /// The dimension of `cacheType` that devices share.
+  static let cacheSplit = 2
+
+  /// The type of a parameter in programs.
+  func type(of parameter: DecoderParameters.Parameter) -> TensorType {
+    TensorType(parameter.shape, parameter.source == .matrix ? element : .float32)
+  }
+
+  /// Takes the body's weights, keys and values of every layer, then tokens `[rows]`, positions `[rows]`, slots `[rows]`
+  /// (where in the cache each row's keys and values go: block · block size + place) and tables
+  /// `[lanes, context / block size]` (the blocks of each lane). Gives the caches and the residual stream.
+  func body(_ size: ProgramSize) -> Program {
+    var graph = DecoderGraph(self, size, name: "body")
+    return graph.body()
+  }
+
+  /// Takes the head's weights and the residual stream `[rows, hidden]`; gives logits `[rows, vocabulary]`.
+  func head(rows: Int) -> Program {
+    var graph = DecoderGraph(self, ProgramSize(lanes: 1, rowsPerLane: rows, context: blockSize), name: "head")
+    return graph.head()
+  }
+}

@@ -1,0 +1,133 @@
+internal import Transformer
+
+/// One run of a program: the arguments that a batch's rows become.
+struct StaticPass: Equatable {
+  let size: ProgramSize
+  /// `[rows]`; rows without a token are zeros that write to the spare block.
+  var tokens, positions, slots: [Int32]
+  /// `[lanes, context / block size]`.
+  var tables: [Int32]
+  /// Rows whose logits are wanted, and where they go.
+  var wanted: [Wanted] = []
+
+  struct Wanted: Equatable {
+    let row, logit: Int
+  }
+}
+
+/// Cuts a batch into passes of fixed sizes. Pure: it knows neither weights nor devices.
+///
+/// How far back a row's program looks depends on the row's position alone, so that a row is computed alike whatever it
+/// shares a batch with; rows of different reach run one after the other.
+struct PassPlanner {
+  /// Program sizes, but for the context, ascending by rows.
+  let buckets: [(lanes: Int, rowsPerLane: Int)]
+  /// Reaches, ascending; the last is that of the longest sequence.
+  let contexts: [Int]
+  let blockSize: Int
+  /// The block after the last, for rows that are not there.
+  let spareBlock: Int32
+
+  /// Reaches below this one are not worth programs of their own, in positions.
+  static let shortestContext = 256
+
+  /// - Parameters:
+  ///   - rowBuckets: rows of programs, ascending.
+  ///   - sequences: sequences that decode at a time; as many lanes are made, rounded up to a power of two.
+  ///   - positions: length of the longest sequence.
+  init(rowBuckets: [Int], sequences: Int, positions: Int, blockSize: Int, blockCount: Int) {
+    var lanes = 1
+    while lanes < sequences { lanes *= 2 }
+    buckets = rowBuckets.map { rows in
+      // Lanes divide the rows.
+      var fitting = min(lanes, rows)
+      while rows % fitting != 0 { fitting -= 1 }
+      return (fitting, rows / fitting)
+    }
+    let longest = (positions + blockSize - 1) / blockSize * blockSize
+    var contexts: [Int] = []
+    var next = Self.shortestContext
+    while next < longest {
+      contexts.append(next)
+      next *= 2
+    }
+    self.contexts = contexts + [longest]
+    self.blockSize = blockSize
+    spareBlock = Int32(blockCount)
+  }
+
+  /// All sizes that passes can have.
+  var sizes: [ProgramSize] {
+    contexts.flatMap { context in
+      buckets.map { ProgramSize(lanes: $0.lanes, rowsPerLane: $0.rowsPerLane, context: context) }
+    }
+  }
+
+  /// Rows of one sequence that share a reach.
+  private struct Run {
+    let slice: SequenceSlice
+    var rows: Range<Int>
+  }
+
+  /// The passes, in the order in which they must run.
+  func passes(for batch: Batch) -> [StaticPass] {
+    var logits: [Int: Int] = [:]
+    for (index, row) in batch.logitRows.enumerated() { logits[row] = index }
+    var passes: [StaticPass] = []
+    var first = 0
+    for context in contexts {
+      var runs = batch.slices.compactMap { slice -> Run? in
+        let positions = slice.firstPosition..<slice.firstPosition + slice.rowCount
+        let within = positions.clamped(to: first..<context)
+        guard !within.isEmpty else { return nil }
+        let offset = slice.firstRow - slice.firstPosition
+        return Run(slice: slice, rows: within.lowerBound + offset..<within.upperBound + offset)
+      }
+      while !runs.isEmpty { passes.append(takePass(&runs, context: context, batch, logits)) }
+      first = context
+    }
+    return passes
+  }
+
+  /// Fills a program of the smallest size that takes all of `runs`, or else of the largest.
+  private func takePass(_ runs: inout [Run], context: Int, _ batch: Batch, _ logits: [Int: Int]) -> StaticPass {
+    let pending = runs
+    let fitting = buckets.first { bucket in
+      pending.reduce(0) { $0 + ($1.rows.count + bucket.rowsPerLane - 1) / bucket.rowsPerLane } <= bucket.lanes
+    }
+    let bucket = fitting ?? buckets[buckets.count - 1]
+    let size = ProgramSize(lanes: bucket.lanes, rowsPerLane: bucket.rowsPerLane, context: context)
+    let zeros = [Int32](repeating: 0, count: size.rows)
+    let spareSlots = (0..<size.rows).map { spareBlock * Int32(blockSize) + Int32($0 % blockSize) }
+    var pass = StaticPass(
+      size: size, tokens: zeros, positions: zeros, slots: spareSlots,
+      tables: [Int32](repeating: spareBlock, count: size.lanes * context / blockSize))
+    for lane in 0..<size.lanes {
+      guard let run = runs.first else { break }
+      let taken = run.rows.prefix(size.rowsPerLane)
+      fill(&pass, lane: lane, run.slice, taken, batch, logits)
+      if taken.count == run.rows.count {
+        runs.removeFirst()
+      } else {
+        runs[0].rows = taken.upperBound..<run.rows.upperBound
+      }
+    }
+    return pass
+  }
+
+  private func fill(
+    _ pass: inout StaticPass, lane: Int, _ slice: SequenceSlice, _ rows: Range<Int>, _ batch: Batch,
+    _ logits: [Int: Int]
+  ) {
+    let width = pass.size.context / blockSize
+    for (index, block) in slice.blocks.prefix(width).enumerated() { pass.tables[lane * width + index] = block }
+    for (index, row) in rows.enumerated() {
+      let place = lane * pass.size.rowsPerLane + index
+      let position = slice.firstPosition + row - slice.firstRow
+      pass.tokens[place] = batch.tokens[row]
+      pass.positions[place] = Int32(position)
+      pass.slots[place] = slice.blocks[position / blockSize] * Int32(blockSize) + Int32(position % blockSize)
+      if let logit = logits[row] { pass.wanted.append(StaticPass.Wanted(row: place, logit: logit)) }
+    }
+  }
+}

@@ -1,0 +1,72 @@
+internal import Foundation
+internal import ModelFiles
+internal import PJRT
+internal import Tensor
+
+/// Copies a checkpoint's weights to the devices, once.
+struct WeightUpload {
+  let client: PJRTClient
+  let checkpoint: Checkpoint
+  let configuration: ModelConfiguration
+  let element: PJRTOptions.Element
+  /// Devices that share the weights.
+  let partitionCount: Int
+
+  /// The buffers, in the order of `parameters`.
+  ///
+  /// - Parameter progress: called with the share that is done, 0 to 1.
+  /// - Throws: `ModelFileError` for tensors that are missing or have another shape, `PJRTError` when memory runs out.
+  func buffers(of parameters: DecoderParameters, progress: (Double) -> Void) throws -> PJRTBuffers {
+    var buffers = PJRTBuffers(client)
+    for (index, parameter) in parameters.all.enumerated() {
+      buffers.append(try buffer(of: parameter))
+      progress(Double(index + 1) / Double(parameters.all.count))
+    }
+    return buffers
+  }
+
+  private func buffer(of parameter: DecoderParameters.Parameter) throws -> PJRTBuffers {
+    let split = partitionCount > 1 ? parameter.split : nil
+    switch parameter.source {
+    case .cosines: return try client.upload(angles(parameter.shape, cosf), shape: parameter.shape)
+    case .sines: return try client.upload(angles(parameter.shape, sinf), shape: parameter.shape)
+    case .vector:
+      let view = try checkpoint.tensor(parameter.name, shape: parameter.shape)
+      return try client.upload(view.floats(), shape: parameter.shape, split: split)
+    case .matrix:
+      let view = try checkpoint.tensor(parameter.name, shape: parameter.shape)
+      guard element == .bfloat16 else { return try client.upload(view.floats(), shape: parameter.shape, split: split) }
+      if view.elementType == .bfloat16, view.rowOrder == .natural {
+        // As they lie in the mapped file.
+        let direct = try view.file.withBytes(in: view.byteRange) { bytes in
+          PJRTBufferBox(try client.upload(bytes, .bfloat16, shape: parameter.shape, split: split))
+        }
+        if let direct { return direct.take() }
+      }
+      let rounded = view.floats().map(Self.bfloat16)
+      return try client.upload(bfloat16: rounded, shape: parameter.shape, split: split)
+    }
+  }
+
+  /// Cosines or sines of every position's angles: `[positions, head size / 2]`.
+  private func angles(_ shape: [Int], _ function: (Float) -> Float) -> [Float] {
+    let (frequencies, scale) = configuration.rotaryFrequencies()
+    return (0..<shape[0]).flatMap { position in frequencies.map { scale * function(Float(position) * $0) } }
+  }
+
+  /// The nearest brain float; of two as near the even one.
+  private static func bfloat16(_ value: Float) -> UInt16 {
+    let bits = value.bitPattern
+    guard !value.isNaN else { return UInt16(bits >> 16) | 0x40 }
+    return UInt16(truncatingIfNeeded: (bits &+ 0x7FFF &+ (bits >> 16 & 1)) >> 16)
+  }
+}
+
+/// Carries buffers out of a closure whose result must be copyable.
+private final class PJRTBufferBox {
+  private var buffers: PJRTBuffers
+
+  init(_ buffers: consuming PJRTBuffers) { self.buffers = buffers }
+
+  func take() -> PJRTBuffers { buffers.removeFirst(buffers.count) }
+}
