@@ -115,6 +115,22 @@ import Testing
     #expect(Self.text(pass) == "A:decode 5 +2, B:prefill 5..<10")
   }
 
+  @Test("a prompt does not wait for the windows of those that decode")
+  func promptsBeforeWindows() {
+    var scheduler = Self.scheduler(rows: 16, sequences: 3, blocks: 32)
+    for id in 0..<2 { scheduler.add(RequestID(id), known: 3, remaining: 40) }
+    var pass = scheduler.schedule { _ in 10 }
+    for share in pass { scheduler.commit(share, appended: 1) }
+    scheduler.add(RequestID(2), known: 8, remaining: 10)
+    pass = scheduler.schedule { _ in 10 }
+    #expect(Self.text(pass) == "A:decode 3 +6, B:decode 3, C:prefill 0..<8 end")
+    for share in pass { scheduler.commit(share, appended: 1) }
+    scheduler.add(RequestID(3), known: 40, remaining: 10)
+    scheduler.remove(RequestID(2))
+    pass = scheduler.schedule { _ in 10 }
+    #expect(Self.text(pass) == "A:decode 4 +4, B:decode 4, D:prefill 0..<10")
+  }
+
   @Test("a window ends where the answer or the context must")
   func windowsAreBounded() {
     var scheduler = Self.scheduler(rows: 64, sequences: 1, blocks: 16)

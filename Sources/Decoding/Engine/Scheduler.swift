@@ -123,7 +123,8 @@ public struct Scheduler: Sendable {
 
   /// The shares of the next pass, with KV blocks reserved for each, window included.
   ///
-  /// Requests that decode come before those that prefill, both in order of admission. When blocks run out, windows
+  /// Requests that decode come before those that prefill, both in order of admission. Windows get the rows that prompts
+  /// leave, a quarter of the pass at least: a first token is not to wait for guesses. When blocks run out, windows
   /// shrink to nothing first; then the request admitted last gives up its blocks and starts over later.
   ///
   /// - Parameters:
@@ -132,7 +133,7 @@ public struct Scheduler: Sendable {
   public mutating func schedule(
     window: (RequestID) -> Int, tokens: (RequestID) -> [TokenID] = { _ in [] }
   ) -> [Share] {
-    var pass = Pass(rows: limits.rows, logitRows: limits.logitRows)
+    var pass = Pass(rows: limits.rows, logitRows: limits.logitRows, windowRows: rowsForWindows)
     let order = running.filter { $0.pending == 1 } + running.filter { $0.pending != 1 }
     for entry in order {
       // An earlier request of this pass may have taken its blocks.
@@ -183,7 +184,16 @@ public struct Scheduler: Sendable {
   private struct Pass {
     var rows: Int
     var logitRows: Int
+    /// Rows that windows may still take.
+    var windowRows: Int
     var shares: [Share] = []
+  }
+
+  /// Rows that known tokens leave in the next pass, those of requests to be admitted included.
+  private var rowsForWindows: Int {
+    let admitted = waiting.prefix(max(0, limits.sequences - running.count))
+    let known = running.reduce(0) { $0 + $1.pending } + admitted.reduce(0) { $0 + $1.known }
+    return max(limits.rows / 4, limits.rows - known)
   }
 
   /// Adds the share of `running[index]` to `pass`; returns whether there was room for it.
@@ -199,7 +209,8 @@ public struct Scheduler: Sendable {
     var window = 0
     if reachesEnd {
       let room = min(
-        pass.rows - rows, pass.logitRows - logitCount, limits.positions - 1 - entry.known, entry.remaining - 1)
+        pass.rows - rows, pass.windowRows, pass.logitRows - logitCount, limits.positions - 1 - entry.known,
+        entry.remaining - 1)
       window = max(0, min(wish, room))
     }
     if !pool.reserve(end + window, in: &running[index].table) {
@@ -212,6 +223,7 @@ public struct Scheduler: Sendable {
       }
     }
     pass.rows -= rows + window
+    pass.windowRows -= window
     pass.logitRows -= logitCount + window
     pass.shares.append(
       Share(
@@ -228,6 +240,7 @@ public struct Scheduler: Sendable {
     if let taken = pass.shares.firstIndex(where: { $0.request == victim }) {
       let share = pass.shares.remove(at: taken)
       pass.rows += share.positions.count + share.window
+      pass.windowRows += share.window
       pass.logitRows += share.logitCount + share.window
     }
     preempt(at: last)
