@@ -166,7 +166,8 @@ def rehearse(tmp_path):
         rehearsal.end()
 
 
-# vLLM's place is taken by Foretoken's server, which gets every rendered argument that it knows. What it compiled is
+# vLLM's place is taken by Foretoken's server, which gets every rendered argument that it knows but the number of
+# accelerators. What it compiled is
 # written where vLLM on Neuron writes it, so that keeping and restoring are rehearsed too.
 VLLM = r"""#!{python}
 import json, os, pathlib, re, sys
@@ -184,7 +185,7 @@ while rest:
                              "num_speculative_tokens": config["num_speculative_tokens"]}})
     elif part.endswith("-config"):
         json.loads(value)
-    if part[2:] in known:
+    if part[2:] in known and part != "--tensor-parallel-size":
         arguments += [part] if value is None else [part, value]
 compiled = pathlib.Path(os.environ["NEURON_COMPILED_ARTIFACTS"])
 if not (compiled / "model.neff").exists():
