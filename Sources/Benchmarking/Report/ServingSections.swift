@@ -23,7 +23,7 @@ struct ServingSections {
   private static func setting(_ result: ServingResult) -> String {
     let load =
       result.header.maxConcurrency.map { "\($0) at a time" }
-      ?? (result.header.requestRate.isUnlimited ? "all at once" : "\(result.header.requestRate) requests/s")
+      ?? result.header.configuredRate.map { "\($0) requests/s" } ?? "all at once"
     return "\(result.header.dataset), \(load)"
   }
 

@@ -126,7 +126,7 @@ package struct ServingBenchmark: Sendable {
   ) -> ServingResult {
     let records = runs.flatMap(\.records)
     var lag = LatencyHistogram()
-    if !plan.arrivals.rate.isUnlimited, plan.maximumConcurrency == nil {
+    if plan.arrivals.isOpen, plan.maximumConcurrency == nil {
       for record in records { lag.add(record.start - record.arrival) }
     }
     let cpu = runs.reduce(0) { $0 + $1.cpuSeconds }
@@ -135,8 +135,8 @@ package struct ServingBenchmark: Sendable {
       header: .init(
         date: date, backend: endpoint.backend.rawValue, label: plan.label, modelID: endpoint.model,
         tokenizerID: plan.tokenizerID, baseURL: endpoint.baseURL, serverVersion: version, dataset: plan.workload.name,
-        numPrompts: plan.workload.requests.count, requestRate: plan.arrivals.rate,
-        burstiness: plan.arrivals.burstiness, maxConcurrency: plan.maximumConcurrency, seed: plan.seed,
+        numPrompts: plan.workload.requests.count, arrivals: plan.arrivals, maxConcurrency: plan.maximumConcurrency,
+        seed: plan.seed,
         isPartial: runs.contains { $0.unfinished > 0 }, metadata: plan.metadata),
       total: total, categories: categories,
       client: .init(

@@ -4,6 +4,8 @@ internal import Foundation
 internal import Synchronization
 internal import Tokenization
 
+extension RampUp.Strategy: ExpressibleByArgument {}
+
 /// `foretoken bench serve`: load on a server, and what it makes of it.
 struct BenchServe: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -35,6 +37,16 @@ struct BenchServe: AsyncParsableCommand {
     help: ArgumentHelp("Requests per second, or inf for as fast as places allow.", valueName: "rate"),
     transform: Self.rate)
   var requestRate = RequestRate.unlimited
+
+  @Option(help: "Let the rate rise from the first request to the last.")
+  var rampUpStrategy: RampUp.Strategy?
+
+  @Option(
+    help: ArgumentHelp("Requests per second at the first request.", valueName: "rate"), transform: Self.rate)
+  var rampUpStartRps: RequestRate?
+
+  @Option(help: ArgumentHelp("Requests per second at the last request.", valueName: "rate"), transform: Self.rate)
+  var rampUpEndRps: RequestRate?
 
   @Option(help: "1 for Poisson arrivals; below 1 in bursts, above 1 more even, inf at equal distances.")
   var burstiness = 1.0
@@ -92,34 +104,17 @@ struct BenchServe: AsyncParsableCommand {
     guard (1...65535).contains(port) else { throw ValidationError("--port is \(port); expected 1 to 65535.") }
     _ = try objectives
     _ = try notes
+    _ = try rampUp
     _ = try endpoint.endpoint(at: address, fallback: .openaiChat)
   }
 
   func run() async throws {
     let tokenizer = try workload.loadTokenizer()
-    let limit = maxConcurrency ?? (requestRate.isUnlimited ? workload.defaultConcurrency : nil)
-    let sockets = OpenFiles.raiseLimit()
-    if limit ?? 0 + 64 > sockets {
-      note("This process may open \(sockets) files at a time: raise the limit (ulimit -n) for so many requests.")
-    }
-    let client = ServingClient(connections: limit ?? 65536, patience: endpoint.patience)
-    let generator = LoadGenerator(client: client, tokenizer: tokenizer)
-    let interrupt = InterruptWatch()
-    let work = Task { try await measure(client, generator, tokenizer, limit) }
-    interrupt.onFirstInterrupt {
-      if generator.hasBegun { generator.stop() } else { work.cancel() }
-    }
-    let outcome = await work.result
-    interrupt.onInterrupt(nil)
-    await client.shutDown()
-    switch outcome {
-    case .success(let result): try finish(result)
-    case .failure(let failure as RequestFailure):
-      note("foretoken: \(address): \(failure)")
-      throw ExitCode.failure
-    case .failure(is CancellationError): throw ExitCode(130)
-    case .failure(let error): throw error
-    }
+    let fallback = try arrivals.isOpen ? nil : workload.defaultConcurrency
+    let limit = maxConcurrency ?? fallback
+    let run = ServingRun(
+      concurrency: limit, endpoint: endpoint, tokenizer: tokenizer, servers: address)
+    try finish(await run.result { try await measure($0, $1, tokenizer, limit) })
   }
 
   private var address: String { baseUrl ?? "http://\(host.contains(":") ? "[\(host)]" : host):\(port)" }
@@ -140,7 +135,7 @@ struct BenchServe: AsyncParsableCommand {
     }
     var plan = ServingBenchmark.Plan(
       endpoint: target, workload: try await workload.load(for: target, client: client, tokenizer: tokenizer))
-    plan.arrivals = ArrivalSchedule(rate: requestRate, burstiness: burstiness, seed: workload.seed)
+    plan.arrivals = try arrivals
     plan.maximumConcurrency = limit
     plan.warmups = numWarmups
     plan.readyTimeoutSeconds = endpoint.readyCheckTimeoutSec
@@ -220,6 +215,30 @@ extension BenchServe {
     }
   }
 
+  private var arrivals: ArrivalSchedule {
+    get throws {
+      ArrivalSchedule(rate: requestRate, rampUp: try rampUp, burstiness: burstiness, seed: workload.seed)
+    }
+  }
+
+  private var rampUp: RampUp? {
+    get throws {
+      guard let rampUpStrategy else {
+        guard rampUpStartRps == nil, rampUpEndRps == nil else {
+          throw ValidationError("--ramp-up-start-rps and --ramp-up-end-rps need --ramp-up-strategy.")
+        }
+        return nil
+      }
+      guard let start = rampUpStartRps, let end = rampUpEndRps, !start.isUnlimited, !end.isUnlimited else {
+        throw ValidationError("--ramp-up-strategy needs --ramp-up-start-rps and --ramp-up-end-rps, both finite.")
+      }
+      guard requestRate.isUnlimited else {
+        throw ValidationError("Name either --request-rate or a ramp: the ramp has rates of its own.")
+      }
+      return RampUp(rampUpStrategy, from: start, to: end)
+    }
+  }
+
   private var objectives: ServingObjectives {
     get throws {
       var objectives = ServingObjectives()
@@ -258,6 +277,10 @@ extension ServingResult.Header {
   var fileName: String {
     let place = maxConcurrency.map { "-concurrency\($0)" } ?? ""
     let model = modelID.split(separator: "/").last.map(String.init) ?? "model"
-    return "\(label ?? backend)-\(requestRate)qps\(place)-\(model)-\(date).json"
+    let rate =
+      if let rampUpStrategy, let rampUpStartRPS, let rampUpEndRPS {
+        "ramp-up-\(rampUpStrategy)-\(rampUpStartRPS)qps-\(rampUpEndRPS)qps"
+      } else { "\(requestRate)qps" }
+    return "\(label ?? backend)-\(rate)\(place)-\(model)-\(date).json"
   }
 }

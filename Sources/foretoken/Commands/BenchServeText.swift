@@ -44,9 +44,7 @@ struct BenchServeText {
         "  \(failure.kind.rawValue)\(failure.status.map { " (\($0))" } ?? ""):", "\(failure.count)  \(failure.example)")
     }
     if let limit = header.maxConcurrency { lines.append(Self.line("Maximum request concurrency:", "\(limit)")) }
-    if !header.requestRate.isUnlimited {
-      lines.append(Self.line("Request rate configured (RPS):", header.requestRate.perSecond))
-    }
+    if let rate = header.configuredRate { lines.append(Self.line("Request rate configured (RPS):", rate)) }
     lines += [
       Self.line("Benchmark duration (s):", total.duration),
       Self.line("Total input tokens:", "\(total.totalInputTokens)"),
@@ -135,7 +133,7 @@ struct BenchServeText {
       notes.append("Some events held several tokens, shared out by length of text: name --tokenizer to count them.")
     }
     var client = String(format: "The load generator used %.0f %% of a core", result.client.cpuUtilization * 100)
-    if !result.header.requestRate.isUnlimited, result.header.maxConcurrency == nil {
+    if result.header.configuredRate != nil, result.header.maxConcurrency == nil {
       client += String(
         format: "; the latest percent of requests left %.2f ms late", result.client.p99SendLagMilliseconds)
     }

@@ -84,28 +84,10 @@ struct Compare: AsyncParsableCommand {
 
   func run() async throws {
     let tokenizer = try workload.loadTokenizer()
-    let sockets = OpenFiles.raiseLimit()
-    if maxConcurrency + 64 > sockets {
-      note("This process may open \(sockets) files at a time: raise the limit (ulimit -n) for so many requests.")
-    }
-    let client = ServingClient(connections: maxConcurrency, patience: endpoint.patience)
-    let generator = LoadGenerator(client: client, tokenizer: tokenizer)
-    let interrupt = InterruptWatch()
-    let work = Task { try await measure(client, generator, tokenizer) }
-    interrupt.onFirstInterrupt {
-      if generator.hasBegun { generator.stop() } else { work.cancel() }
-    }
-    let outcome = await work.result
-    interrupt.onInterrupt(nil)
-    await client.shutDown()
-    switch outcome {
-    case .success(let result): try finish(result)
-    case .failure(let failure as RequestFailure):
-      note("foretoken: \(failure)")
-      throw ExitCode.failure
-    case .failure(is CancellationError): throw ExitCode(130)
-    case .failure(let error): throw error
-    }
+    let run = ServingRun(
+      concurrency: maxConcurrency, endpoint: endpoint, tokenizer: tokenizer,
+      servers: servers.joined(separator: ", "))
+    try finish(await run.result { try await measure($0, $1, tokenizer) })
   }
 
   private func measure(

@@ -50,6 +50,9 @@ struct ServingEndpointOptions: ParsableArguments {
   @Option(help: "Above 1: discourage tokens seen in prompt or answer.")
   var repetitionPenalty: Double?
 
+  @Flag(help: "Take any certificate of a server of HTTPS.")
+  var insecure = false
+
   @Option(help: "Seconds without a byte after which an answer counts as timed out.")
   var stallTimeoutSec = 300.0
 

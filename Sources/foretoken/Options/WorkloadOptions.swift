@@ -65,6 +65,12 @@ struct WorkloadOptions: ParsableArguments {
   @Option(help: "Tokens of the answer to a random prompt.")
   var randomOutputLen = 128
 
+  @Option(help: "Draw both lengths from 1 - ratio to 1 + ratio times these; below 1.")
+  var randomRangeRatio = 0.0
+
+  @Option(help: "Tokens that all random prompts begin with, before their own.")
+  var randomPrefixLen = 0
+
   func validate() throws {
     guard workload.isEmpty || (datasetName == nil && datasetPath == nil) else {
       throw ValidationError("Name either --workload or a dataset.")
@@ -85,6 +91,12 @@ struct WorkloadOptions: ParsableArguments {
       if let value, !(1...10_000_000).contains(value) {
         throw ValidationError("\(flag) is \(value); expected 1 to 10000000.")
       }
+    }
+    guard (0..<1).contains(randomRangeRatio) else {
+      throw ValidationError("--random-range-ratio is \(randomRangeRatio); expected 0 to below 1.")
+    }
+    guard (0...10_000_000).contains(randomPrefixLen) else {
+      throw ValidationError("--random-prefix-len is \(randomPrefixLen); expected 0 to 10000000.")
     }
   }
 
@@ -113,9 +125,7 @@ struct WorkloadOptions: ParsableArguments {
       return try await loadBuiltIn(endpoint, client, tokenizer)
     case .random:
       guard let tokenizer else { throw ValidationError("--dataset-name random needs --tokenizer.") }
-      let workload = Workload.random(
-        count: numPrompts ?? 1000, inputTokens: randomInputLen, outputTokens: outputLen ?? randomOutputLen, seed: seed,
-        tokenizer: tokenizer)
+      let workload = Workload.random(randomPrompts, count: numPrompts ?? 1000, seed: seed, tokenizer: tokenizer)
       return endpoint.backend == .openai ? workload : workload.withTexts(from: tokenizer)
     case .sharegpt: return try sample(.sharegpt, tokenizer)
     case .specBench: return try sample(.specBench, tokenizer)
@@ -128,13 +138,17 @@ struct WorkloadOptions: ParsableArguments {
     switch datasetName {
     case nil: return try await unfilled(perCategory: 2).filled(by: TokenMeasure(tokenizer))
     case .random:
-      return Workload.random(
-        count: numPrompts ?? 16, inputTokens: randomInputLen, outputTokens: outputLen ?? randomOutputLen, seed: seed,
-        tokenizer: tokenizer)
+      return Workload.random(randomPrompts, count: numPrompts ?? 16, seed: seed, tokenizer: tokenizer)
     case .sharegpt: return try sample(.sharegpt, tokenizer)
     case .specBench: return try sample(.specBench, tokenizer)
     case .custom: return try sample(.custom, tokenizer)
     }
+  }
+
+  private var randomPrompts: RandomPrompts {
+    RandomPrompts(
+      inputTokens: randomInputLen, outputTokens: outputLen ?? randomOutputLen, rangeRatio: randomRangeRatio,
+      prefixTokens: randomPrefixLen)
   }
 
   private func sample(_ dataset: Dataset, _ tokenizer: Tokenizer?) throws -> Workload {

@@ -153,8 +153,12 @@ import Tokenization
   @Test("random prompts have their length, and a seed fixes them")
   func random() throws {
     let tokenizer = try Tokenizer(directory: Places.target)
-    let found = Workload.random(count: 3, inputTokens: 20, outputTokens: 4, seed: 1, tokenizer: tokenizer)
-    #expect(found == Workload.random(count: 3, inputTokens: 20, outputTokens: 4, seed: 1, tokenizer: tokenizer))
+    let found = Workload.random(
+      RandomPrompts(inputTokens: 20, outputTokens: 4), count: 3, seed: 1, tokenizer: tokenizer)
+    #expect(
+      found
+        == Workload.random(
+          RandomPrompts(inputTokens: 20, outputTokens: 4), count: 3, seed: 1, tokenizer: tokenizer))
     for request in found.requests {
       guard case .tokens(let tokens) = request.prompt else {
         Issue.record("not tokens")
@@ -162,6 +166,15 @@ import Tokenization
       }
       #expect(tokens.count == 20 && !tokens.contains { tokenizer.isSpecial($0) })
     }
+    let varied = Workload.random(
+      RandomPrompts(inputTokens: 20, outputTokens: 8, rangeRatio: 0.5, prefixTokens: 3), count: 200, seed: 1,
+      tokenizer: tokenizer)
+    let prompts = varied.requests.map { request -> [TokenID] in
+      if case .tokens(let tokens) = request.prompt { tokens } else { [] }
+    }
+    #expect(Set(prompts.map { Array($0.prefix(3)) }).count == 1)
+    #expect(Set(prompts.map(\.count)) == Set(13...33))
+    #expect(Set(varied.requests.map(\.outputTokens)) == Set(4...12))
     #expect(found.withTexts(from: tokenizer).requests.allSatisfy { !$0.text.isEmpty })
   }
 }

@@ -59,6 +59,17 @@ import Testing
     #expect(abs(variance / (mean * mean) - expected) < max(0.12 * expected, 1e-9))
   }
 
+  @Test("a ramp's rate goes from the first request's to the last one's", arguments: RampUp.Strategy.allCases)
+  func rampUp(strategy: RampUp.Strategy) throws {
+    let ramp = RampUp(strategy, from: try #require(RequestRate(10)), to: try #require(RequestRate(40)))
+    let times = ArrivalSchedule(rampUp: ramp, burstiness: .infinity).times(10_001)
+    let gaps = zip(times.dropFirst(), times).map { $0 - $1 }
+    let halfway = strategy == .linear ? 25.0 : 20
+    for (place, rate) in [(0, 10), (4999, halfway), (9999, 40)] { #expect(abs(gaps[place] * rate - 1) < 1e-3) }
+    let drawn = ArrivalSchedule(rampUp: ramp, seed: 3).times(10_001)
+    #expect(abs(drawn[10_000] - times[10_000]) < 1e-6 && drawn != times)
+  }
+
   @Test("without a rate, everything is due at once")
   func closedLoop() {
     #expect(ArrivalSchedule().times(3) == [0, 0, 0])

@@ -3,6 +3,7 @@ internal import Foundation
 internal import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
+internal import NIOSSL
 internal import Synchronization
 internal import Tokenization
 
@@ -21,11 +22,14 @@ package final class ServingClient: Sendable {
   let client: HTTPClient
   let loops: MultiThreadedEventLoopGroup
 
-  /// - Parameter connections: most connections that are open at one time.
-  package init(connections: Int, patience: Patience = Patience()) {
+  /// - Parameters:
+  ///   - connections: most connections that are open at one time.
+  ///   - verifiesCertificates: off for servers of HTTPS whose certificate nobody vouches for.
+  package init(connections: Int, patience: Patience = Patience(), verifiesCertificates: Bool = true) {
     // Few loops: each handles thousands of streams, and cores are better left to a server on the same machine.
     loops = MultiThreadedEventLoopGroup(numberOfThreads: max(1, min(4, System.coreCount / 2)))
     var configuration = HTTPClient.Configuration()
+    if !verifiesCertificates { configuration.tlsConfiguration = Self.anyCertificate }
     configuration.redirectConfiguration = .disallow
     configuration.decompression = .disabled
     configuration.httpVersion = .http1Only
@@ -36,6 +40,12 @@ package final class ServingClient: Sendable {
     configuration.connectionPool.idleTimeout = .seconds(4)
     configuration.connectionPool.retryConnectionEstablishment = false
     client = HTTPClient(eventLoopGroupProvider: .shared(loops), configuration: configuration)
+  }
+
+  private static var anyCertificate: TLSConfiguration {
+    var configuration = TLSConfiguration.makeClientConfiguration()
+    configuration.certificateVerification = .none
+    return configuration
   }
 
   /// Closes every connection. Call it once, last.
@@ -138,6 +148,13 @@ package final class ServingClient: Sendable {
       return RequestFailure(
         .brokenStream,
         afterHead ? "the server closed the connection" + place : "the answer is not HTTP: \(failure)")
+    }
+    if case .handshakeFailed(let cause)? = error as? NIOSSLError {
+      return RequestFailure(
+        .connect,
+        "\(cause)".contains("CERTIFICATE_VERIFY_FAILED")
+          ? "no connection: its certificate is not trusted (--insecure takes any)"
+          : "no connection: the TLS handshake failed")
     }
     if error is IOError, !afterHead { return RequestFailure(.connect, "no connection: \(reason(error))") }
     return RequestFailure(.brokenStream, reason(error) + place)

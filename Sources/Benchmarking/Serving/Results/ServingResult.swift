@@ -17,6 +17,9 @@ package struct ServingResult: Sendable, Equatable {
     package var dataset: String
     package var numPrompts: Int
     package var requestRate: RequestRate
+    package var rampUpStrategy: String?
+    package var rampUpStartRPS: Double?
+    package var rampUpEndRPS: Double?
     package var burstiness: Double
     package var maxConcurrency: Int?
     package var seed: UInt64
@@ -28,7 +31,7 @@ package struct ServingResult: Sendable, Equatable {
     package init(
       date: String, backend: String, label: String? = nil, modelID: String, tokenizerID: String? = nil,
       baseURL: String, serverVersion: String? = nil, dataset: String, numPrompts: Int,
-      requestRate: RequestRate = .unlimited, burstiness: Double = 1, maxConcurrency: Int? = nil, seed: UInt64 = 0,
+      arrivals: ArrivalSchedule = ArrivalSchedule(), maxConcurrency: Int? = nil, seed: UInt64 = 0,
       isPartial: Bool = false, metadata: [String: String] = [:]
     ) {
       self.date = date
@@ -40,8 +43,11 @@ package struct ServingResult: Sendable, Equatable {
       self.serverVersion = serverVersion
       self.dataset = dataset
       self.numPrompts = numPrompts
-      self.requestRate = requestRate
-      self.burstiness = burstiness
+      requestRate = arrivals.rate
+      rampUpStrategy = arrivals.rampUp?.strategy.rawValue
+      rampUpStartRPS = arrivals.rampUp?.start.perSecond
+      rampUpEndRPS = arrivals.rampUp?.end.perSecond
+      burstiness = arrivals.burstiness
       self.maxConcurrency = maxConcurrency
       self.seed = seed
       self.isPartial = isPartial
@@ -56,6 +62,9 @@ package struct ServingResult: Sendable, Equatable {
       case serverVersion = "server_version"
       case numPrompts = "num_prompts"
       case requestRate = "request_rate"
+      case rampUpStrategy = "ramp_up_strategy"
+      case rampUpStartRPS = "ramp_up_start_rps"
+      case rampUpEndRPS = "ramp_up_end_rps"
       case maxConcurrency = "max_concurrency"
       case isPartial = "partial"
     }
@@ -137,6 +146,16 @@ package struct ServingResult: Sendable, Equatable {
     self.categories = categories
     self.client = client
     self.details = details
+  }
+}
+
+extension ServingResult.Header {
+  /// Requests per second as asked for; `nil` in a closed loop.
+  package var configuredRate: String? {
+    if let rampUpStrategy, let rampUpStartRPS, let rampUpEndRPS {
+      return "\(rampUpStartRPS) to \(rampUpEndRPS), \(rampUpStrategy)"
+    }
+    return requestRate.isUnlimited ? nil : requestRate.description
   }
 }
 

@@ -29,19 +29,24 @@ extension Workload {
     self.init(name: name, requests: chosen)
   }
 
-  /// Prompts of `inputTokens` random ordinary tokens each, whose answers have `outputTokens`.
+  /// Prompts of random ordinary tokens.
   package static func random(
-    count: Int, inputTokens: Int, outputTokens: Int, seed: UInt64, tokenizer: Tokenizer
+    _ prompts: RandomPrompts, count: Int, seed: UInt64, tokenizer: Tokenizer
   ) -> Workload {
     var random = SeededRandom(seed: seed)
     let ordinary = (0..<TokenID(tokenizer.vocabularySize)).filter {
       !tokenizer.isSpecial($0) && tokenizer.bytes(of: $0)?.isEmpty == false
     }
-    let requests = (0..<(ordinary.isEmpty ? 0 : count)).map { _ in
-      WorkloadRequest(
-        category: "random",
-        prompt: .tokens((0..<inputTokens).map { _ in ordinary[Int.random(in: ordinary.indices, using: &random)] }),
-        outputTokens: outputTokens, inputTokens: inputTokens)
+    guard !ordinary.isEmpty else { return Workload(name: "random", requests: []) }
+    func tokens(_ count: Int) -> [TokenID] {
+      (0..<count).map { _ in ordinary[Int.random(in: ordinary.indices, using: &random)] }
+    }
+    let prefix = tokens(prompts.prefixTokens)
+    let requests = (0..<count).map { _ in
+      let prompt = prefix + tokens(prompts.length(about: prompts.inputTokens, using: &random))
+      return WorkloadRequest(
+        category: "random", prompt: .tokens(prompt),
+        outputTokens: prompts.length(about: prompts.outputTokens, using: &random), inputTokens: prompt.count)
     }
     return Workload(name: "random", requests: requests)
   }
