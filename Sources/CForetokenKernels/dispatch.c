@@ -5,6 +5,7 @@ bool ft_is_available(ft_instruction_set set) {
   switch (set) {
   case FT_PORTABLE: return true;
   case FT_AVX2: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+  case FT_AVX_VNNI: return ft_is_available(FT_AVX2) && __builtin_cpu_supports("avxvnni");
   case FT_AVX512:
     return ft_is_available(FT_AVX2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni");
@@ -18,6 +19,7 @@ bool ft_is_available(ft_instruction_set set) {
 const ft_kernels *ft_kernels_of(ft_instruction_set set) {
 #if defined(__x86_64__)
   if (set == FT_AVX512) return &ft_kernels_avx512;
+  if (set == FT_AVX_VNNI) return &ft_kernels_avxvnni;
   if (set == FT_AVX2) return &ft_kernels_avx2;
 #endif
   return &ft_kernels_portable;

@@ -50,5 +50,6 @@ void ft_decode_blocks(ft_element element, const void *source, size_t count, floa
 extern const ft_kernels ft_kernels_portable;
 #if defined(__x86_64__)
 extern const ft_kernels ft_kernels_avx2;
+extern const ft_kernels ft_kernels_avxvnni;
 extern const ft_kernels ft_kernels_avx512;
 #endif

@@ -1,6 +1,7 @@
 #include "kernels.h"
 
 #define FT_SET 1
+#define FT_VNNI 0
 #define FT_NAME(name) ft_avx2_##name
 #if defined(__x86_64__)
 #include <immintrin.h>

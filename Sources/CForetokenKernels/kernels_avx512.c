@@ -1,6 +1,7 @@
 #include "kernels.h"
 
 #define FT_SET 2
+#define FT_VNNI 1
 #define FT_NAME(name) ft_avx512_##name
 #if defined(__x86_64__)
 #include <immintrin.h>

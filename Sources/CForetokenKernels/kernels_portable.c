@@ -1,6 +1,7 @@
 #include "kernels.h"
 
 #define FT_SET 0
+#define FT_VNNI 0
 #define FT_NAME(name) ft_portable_##name
 #include "vectors.h"
 

@@ -1,7 +1,8 @@
 // Vector types and elementary functions. Included once per instruction set, inside that set's target attribute, so
 // that one text serves all and all give the same bits.
 //
-// FT_NAME(x) names a function of the set. FT_SET is the set's number.
+// FT_NAME(x) names a function of the set. FT_SET says how wide vectors are: 0 as plain C has it, 1 for 256 bits, 2 for 512.
+// FT_VNNI says whether four products of bytes are added by one instruction.
 
 // All of these are inlined; none crosses a boundary where the wide types would change how arguments are passed.
 #pragma clang diagnostic ignored "-Wpsabi"

@@ -6,6 +6,8 @@ public enum InstructionSet: String, Sendable, CaseIterable {
   case portable
   /// 256-bit vectors with fused multiply-add.
   case avx2
+  /// The same with byte dot products (VNNI).
+  case avxVNNI = "avx_vnni"
   /// 512-bit vectors with byte dot products (VNNI).
   case avx512
 
@@ -19,6 +21,7 @@ public enum InstructionSet: String, Sendable, CaseIterable {
     switch self {
     case .portable: FT_PORTABLE
     case .avx2: FT_AVX2
+    case .avxVNNI: FT_AVX_VNNI
     case .avx512: FT_AVX512
     }
   }

@@ -160,6 +160,58 @@ import Tokenization
     #expect(widths[3] == 0)
   }
 
+  /// Guesses the next token of every text, rightly or wrongly, and takes its time.
+  final class Lookup: Proposer {
+    var isRight = false
+    private(set) var asked = 0
+    private(set) var seconds = 0.0
+
+    func forget(_ request: RequestID) {}
+
+    func propose(for contexts: [ProposalContext], in pass: PassOutline) -> [Proposal] {
+      asked += 1
+      seconds += 0.05
+      return contexts.map { context in
+        let right = AdaptiveProposerTests.token(context.tokens.count)
+        return Proposal(tokens: [isRight ? right : right + 1], origin: .suffix, confidences: [0.9])
+      }
+    }
+  }
+
+  @Test("several texts are seldom asked where asking costs more than it finds, and again when it does not")
+  func rests() throws {
+    let lookup = Lookup()
+    let proposer = AdaptiveProposer(free: [lookup], source: nil, now: { lookup.seconds })
+    var texts = (0..<4).map { _ in [Self.token(0)] }
+    func steps(_ count: Int) throws -> Int {
+      let before = lookup.asked
+      for _ in 0..<count {
+        let contexts = texts.enumerated().map { index, tokens in
+          ProposalContext(
+            request: RequestID(index), tokens: tokens, promptCount: 0, window: 10,
+            sampler: Sampler(SamplingParameters()), counts: TokenCounts(prompt: []))
+        }
+        let costs = Self.costs(slope: 0.02)
+        let proposals = try proposer.propose(for: contexts, in: PassOutline(rows: 4, costs: costs))
+        let verdicts = texts.indices.map { index in
+          let right = Self.token(texts[index].count)
+          let isAccepted = proposals[index].tokens == [right]
+          return Verdict(
+            request: RequestID(index),
+            tokens: isAccepted ? [right, Self.token(texts[index].count + 1)] : [right])
+        }
+        proposer.observe(verdicts)
+        for (index, verdict) in verdicts.enumerated() { texts[index] += verdict.tokens }
+      }
+      return lookup.asked - before
+    }
+    _ = try steps(100)
+    #expect(try steps(330) == 10)
+    lookup.isRight = true
+    _ = try steps(100)
+    #expect(try steps(90) == 90)
+  }
+
   @Test("free proposals are taken before the draft's, unless they are less sure")
   func sources() {
     let planner = WindowPlanner(

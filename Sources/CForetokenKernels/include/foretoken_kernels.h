@@ -14,7 +14,7 @@
 /// Positions in a KV block.
 #define FT_BLOCK 16
 
-typedef enum { FT_PORTABLE = 0, FT_AVX2 = 1, FT_AVX512 = 2 } ft_instruction_set;
+typedef enum { FT_PORTABLE = 0, FT_AVX2 = 1, FT_AVX_VNNI = 2, FT_AVX512 = 3 } ft_instruction_set;
 /// Formats of weights in files. Those with a Q are ggml's block formats.
 typedef enum {
   FT_FLOAT32 = 0,

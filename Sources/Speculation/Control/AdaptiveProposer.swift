@@ -13,31 +13,20 @@ public final class AdaptiveProposer: Proposer {
   private var freeEstimators: [TokenOrigin: AcceptanceEstimator] = [:]
   private var draftEstimator = AcceptanceEstimator(prior: 0.7)
   private var decisions: [RequestID: SpeculationDecision] = [:]
-  private var rest = Rest()
+  private var rest = AskingRest()
+  /// The last step that asked, until its verdicts come.
+  private var step: Step?
+  private let now: () -> Double
   /// What was on offer in the last step, whether it was used or not.
   private var offers: [RequestID: Offer] = [:]
 
-  /// Steps in which nobody is asked, because nothing was worth proposing for a while: asking many texts costs more than
-  /// it finds then.
-  private struct Rest {
-    /// Steps in a row without a proposal.
-    var idle = 0
-    /// Texts when they began.
-    var texts = 0
-
-    private static let patience = 8
-    private static let longest = 8
-
-    /// Whether to leave the next step of `texts` texts alone. One text is always asked for: that costs next to nothing.
-    mutating func isDue(for texts: Int) -> Bool {
-      // With other numbers of texts something else may pay.
-      if !(self.texts * 3 / 4...self.texts * 5 / 4).contains(texts) { self = Rest(idle: 0, texts: texts) }
-      guard texts > 1, idle >= Self.patience else { return false }
-      idle += 1
-      return idle % (Self.longest + 1) != 0
-    }
-
-    mutating func record(isIdle: Bool) { idle = isIdle ? idle + 1 : 0 }
+  /// What a step that asked was to cost, in seconds.
+  private struct Step {
+    /// Proposing without the draft's passes.
+    var asking: Double
+    /// The draft's passes and the target's.
+    var passes: Double
+    var plain: Double
   }
 
   private struct Offer {
@@ -61,18 +50,28 @@ public final class AdaptiveProposer: Proposer {
     self.init(free: free, source: draft, lookup: lookup)
   }
 
-  package init(free: [any Proposer], source: (any DraftSource)?, lookup: NGramProposer = NGramProposer(lengths: 2...5))
-  {
+  /// - Parameter now: seconds of a clock that never goes back.
+  package init(
+    free: [any Proposer], source: (any DraftSource)?, lookup: NGramProposer = NGramProposer(lengths: 2...5),
+    now: @escaping () -> Double = AdaptiveProposer.uptime
+  ) {
     self.free = free
     self.lookup = lookup
+    self.now = now
     draft = source
   }
+
+  private static let start = ContinuousClock.now
+
+  /// Seconds since the first call.
+  package static func uptime() -> Double { (ContinuousClock.now - start) / .seconds(1) }
 
   /// The proposals that are expected to give the batch the most tokens per second.
   public func propose(for contexts: [ProposalContext], in pass: PassOutline) throws -> [Proposal] {
     let asked = contexts.indices.filter { contexts[$0].method != nil }
     guard asked.isEmpty else { return try propose(for: contexts, asked: asked, in: pass) }
     guard !rest.isDue(for: contexts.count) else { return contexts.map { _ in Proposal(origin: .target) } }
+    let (began, drafted) = (now(), passSeconds)
     let offered = try freeOffers(for: contexts, in: pass)
     let planner = WindowPlanner(
       target: pass.costs, draft: (draft?.costs ?? PassCosts()).scaled(by: pass.costs.drift), rows: pass.rows,
@@ -81,7 +80,7 @@ public final class AdaptiveProposer: Proposer {
     var plan = planner.plan(options)
     probe(contexts, &plan, planner)
     var proposals = contexts.map { _ in Proposal(origin: .target) }
-    var drafting: [Int] = []
+    var writing: [Int] = []
     for (index, choice) in plan.choices.enumerated() {
       offers[contexts[index].request] = Offer(free: offered[index])
       switch choice {
@@ -89,20 +88,24 @@ public final class AdaptiveProposer: Proposer {
       case .free(let count):
         proposals[index] = offered[index]
         proposals[index].truncate(to: count)
-      case .draft: drafting.append(index)
+      case .draft: writing.append(index)
       }
     }
-    if let draft, !drafting.isEmpty {
-      let written = try draft.propose(for: drafting.map { contexts[$0] }, in: pass) { place, proposal in
-        self.continues(proposal, for: contexts[drafting[place]].request, planner, plan)
+    if let draft, !writing.isEmpty {
+      let written = try draft.propose(for: writing.map { contexts[$0] }, in: pass) { place, proposal in
+        self.continues(proposal, for: contexts[writing[place]].request, planner, plan)
       }
-      for (index, proposal) in zip(drafting, written) {
+      for (index, proposal) in zip(writing, written) {
         let request = contexts[index].request
         offers[request]?.drafted = proposal
         proposals[index] = trimmed(proposal, for: request, planner, plan)
       }
     }
-    rest.record(isIdle: proposals.allSatisfy(\.tokens.isEmpty))
+    let drafting = passSeconds - drafted
+    step = Step(
+      asking: now() - began - drafting,
+      passes: planner.seconds(with: proposals.reduce(0) { $0 + $1.tokens.count }) + drafting,
+      plain: planner.seconds(with: 0))
     for (index, context) in contexts.enumerated() {
       decisions[context.request] = decision(proposals[index], options[index], planner, plan)
     }
@@ -137,11 +140,19 @@ public final class AdaptiveProposer: Proposer {
   /// Learns from how the texts went on, from offers that were not used too.
   public func observe(_ verdicts: [Verdict]) {
     for proposer in free { proposer.observe(verdicts) }
+    var (texts, tokens) = (0, 0)
     for verdict in verdicts {
       guard let offer = offers.removeValue(forKey: verdict.request) else { continue }
+      texts += 1
+      tokens += verdict.tokens.count
       Self.learn(offer.free, verdict, &freeEstimators[offer.free.origin, default: Self.freeEstimator])
       Self.learn(offer.drafted ?? Proposal(origin: .draftModel), verdict, &draftEstimator)
     }
+    if let step, texts > 0 {
+      let speedup = Double(tokens) / Double(texts) * step.plain / step.passes
+      rest.record(cost: step.asking / step.plain, gain: speedup - 1)
+    }
+    step = nil
   }
 
   /// Frees what is kept for a request.

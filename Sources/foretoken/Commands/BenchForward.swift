@@ -48,7 +48,7 @@ struct BenchForward: ParsableCommand {
   var threads: Int?
 
   @Option(help: "Kernels to compute with (default: the fastest that this machine has).")
-  var kernels: Kernels?
+  var kernels: InstructionSet?
 
   @Flag(help: "Print JSON.")
   var json = false
@@ -78,7 +78,7 @@ struct BenchForward: ParsableCommand {
     if let threads, !(1...64).contains(threads) {
       throw ValidationError("--threads is \(threads); expected 1 to 64.")
     }
-    if let kernels, !InstructionSet.available.contains(kernels.instructionSet) {
+    if let kernels, !InstructionSet.available.contains(kernels) {
       throw ValidationError("This machine cannot run \(kernels.rawValue) kernels.")
     }
   }
@@ -90,7 +90,7 @@ struct BenchForward: ParsableCommand {
       plan: ForwardBenchmark.Plan(
         rows: rows, prefills: prefill.filter { $0 > 0 }, contexts: context, repetitions: repetitions,
         chunk: maxNumBatchedTokens),
-      threads: threads ?? WorkerPool.defaultThreadCount, instructionSet: kernels?.instructionSet)
+      threads: threads ?? WorkerPool.defaultThreadCount, instructionSet: kernels)
     let bar = Mutex(ProgressBar())
     let report: ForwardReport
     do {

@@ -86,7 +86,7 @@ struct ResourceOptions: ParsableArguments {
   var threads: Int?
 
   @Option(help: "Kernels to compute with; all give the same bits (default: the fastest that this machine has).")
-  var kernels: Kernels?
+  var kernels: InstructionSet?
 
   @Flag(
     inversion: .prefixedNo,
@@ -104,13 +104,13 @@ struct ResourceOptions: ParsableArguments {
     configuration.cacheBytes = kvCacheMemoryBytes
     configuration.sharesPrefixes = enablePrefixCaching
     if let threads { configuration.threads = threads }
-    configuration.instructionSet = kernels?.instructionSet
+    configuration.instructionSet = kernels
     configuration.backend = accelerator.backendChoice
     return configuration
   }
 
   func validate() throws {
-    if let kernels, !InstructionSet.available.contains(kernels.instructionSet) {
+    if let kernels, !InstructionSet.available.contains(kernels) {
       throw ValidationError(
         "This machine cannot run \(kernels.rawValue) kernels; it has \(InstructionSet.available.map(\.rawValue).joined(separator: ", "))."
       )
