@@ -43,17 +43,19 @@ public struct ForwardBenchmark: Sendable {
   private let plan: Plan
   private let threads: Int
   private let instructionSet: InstructionSet
+  private let cacheFormat: KVCacheFormat
 
   /// A benchmark of `source` in `format`.
   public init(
     _ source: Source, format: WeightFormat, plan: Plan, threads: Int = WorkerPool.defaultThreadCount,
-    instructionSet: InstructionSet? = nil
+    instructionSet: InstructionSet? = nil, cacheFormat: KVCacheFormat = .float16
   ) {
     self.source = source
     self.format = format
     self.plan = plan
     self.threads = threads
     self.instructionSet = instructionSet ?? .best
+    self.cacheFormat = cacheFormat
   }
 
   /// Loads the weights and measures.
@@ -112,12 +114,12 @@ public struct ForwardBenchmark: Sendable {
     case .checkpoint(let checkpoint, let configuration, let name):
       let runner = try CPUModelRunner(
         checkpoint: checkpoint, configuration: configuration, format: format, limits: limits, pool: pool,
-        instructionSet: instructionSet, progress: progress)
+        instructionSet: instructionSet, cacheFormat: cacheFormat, progress: progress)
       return (runner, name)
     case .shape(let shape):
       let runner = try CPUModelRunner(
         randomWeightsFor: shape.configuration(), format: format, limits: limits, pool: pool,
-        instructionSet: instructionSet, progress: progress)
+        instructionSet: instructionSet, cacheFormat: cacheFormat, progress: progress)
       return (runner, shape.rawValue)
     }
   }
@@ -131,7 +133,8 @@ public struct ForwardBenchmark: Sendable {
       floatOperations: ceilings.floatOperations.median)
     let costs = pass.chunks(of: plan.chunk).map { chunk in
       PassCost(
-        configuration, format: format, rows: chunk.rows, context: chunk.context, logitRows: chunk.logitRows)
+        configuration, format: format, cacheFormat: cacheFormat, rows: chunk.rows, context: chunk.context,
+        logitRows: chunk.logitRows)
     }
     let floor = costs.reduce(0) { $0 + $1.floor(limits, format: format) }
     let arithmetic = costs.reduce(0) { $0 + $1.arithmeticSeconds(limits, format: format) }

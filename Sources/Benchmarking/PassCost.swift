@@ -13,7 +13,10 @@ struct PassCost: Sendable {
   let attentionOperations: Double
 
   /// A pass over `rows` rows that begin at position `context`, of which `logitRows` want logits.
-  init(_ configuration: ModelConfiguration, format: WeightFormat, rows: Int, context: Int, logitRows: Int) {
+  init(
+    _ configuration: ModelConfiguration, format: WeightFormat, cacheFormat: KVCacheFormat = .float16, rows: Int,
+    context: Int, logitRows: Int
+  ) {
     let (hidden, headSize) = (configuration.hiddenSize, configuration.headSize)
     let queries = configuration.headCount * headSize
     let keys = configuration.kvHeadCount * headSize
@@ -30,9 +33,13 @@ struct PassCost: Sendable {
     }
     let headBytes =
       logitRows > 0 ? format.headFormat.packedByteCount(rows: configuration.vocabularySize, columns: hidden) : 0
-    // Keys and values of every position seen, in half precision, read once; those of the rows written once.
-    let cacheBytes = 2 * 2 * keys * (context + 2 * rows)
-    bytes = layers * Double(weightBytes + cacheBytes) + Double(headBytes)
+    // Keys and values of every position seen, read once; those of the rows written once.
+    let positionBytes =
+      Double(
+        KVStorage.blockByteCount(kvHeadCount: configuration.kvHeadCount, headSize: headSize, format: cacheFormat))
+      / Double(KVStorage.blockSize)
+    let cacheBytes = positionBytes * Double(context + 2 * rows)
+    bytes = layers * (Double(weightBytes) + cacheBytes) + Double(headBytes)
     layerOperations = 2 * layers * Double(weights) * Double(rows)
     headOperations = 2 * Double(logitRows) * Double(configuration.vocabularySize) * Double(hidden)
     // Each row sees everything up to itself, once for the scores and once for the values.

@@ -71,7 +71,11 @@ uint64_t ft_multiply(ft_instruction_set set, ft_arithmetic arithmetic, size_t it
   return arithmetic == FT_BYTES ? ft_kernels_of(set)->multiply_bytes(iterations, result)
                                 : ft_kernels_of(set)->multiply_floats(iterations, result);
 }
-void ft_store_key_value(ft_instruction_set set, uint16_t *key_block, uint16_t *value_block, size_t slot, const float *key,
-                        const float *value, size_t head_size) {
-  ft_kernels_of(set)->store_key_value(key_block, value_block, slot, key, value, head_size);
+size_t ft_cache_block_bytes(ft_cache_format format, size_t head_size) {
+  size_t elements = head_size * FT_BLOCK;
+  return format == FT_CACHE_INT8 ? elements + FT_BLOCK * sizeof(float) : elements * sizeof(uint16_t);
+}
+void ft_store_key_value(ft_instruction_set set, ft_cache_format format, uint8_t *key_block, uint8_t *value_block,
+                        size_t slot, const float *key, const float *value, size_t head_size) {
+  ft_kernels_of(set)->store_key_value(format, key_block, value_block, slot, key, value, head_size);
 }

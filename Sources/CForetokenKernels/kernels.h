@@ -25,7 +25,7 @@ typedef struct {
   uint64_t (*multiply_bytes)(size_t, uint32_t *);
   uint64_t (*multiply_floats)(size_t, uint32_t *);
   void (*pack_int4)(const float *, size_t, const uint8_t *const *, size_t, uint8_t *);
-  void (*store_key_value)(uint16_t *, uint16_t *, size_t, const float *, const float *, size_t);
+  void (*store_key_value)(ft_cache_format, uint8_t *, uint8_t *, size_t, const float *, const float *, size_t);
   size_t (*draw_candidates)(const float *, size_t, size_t, uint64_t, uint64_t, float, float, uint32_t *);
 } ft_kernels;
 

@@ -1,6 +1,16 @@
 internal import CForetokenKernels
 
-/// Keys and values of all layers, in blocks of 16 positions, in half precision.
+/// How keys and values are kept between passes.
+public enum KVCacheFormat: String, Sendable, CaseIterable {
+  /// Half precision.
+  case float16
+  /// Bytes, with a scale for each head of each position.
+  case int8
+
+  var kernelValue: ft_cache_format { self == .int8 ? FT_CACHE_INT8 : FT_CACHE_HALF }
+}
+
+/// Keys and values of all layers, in blocks of 16 positions.
 ///
 /// Memory of blocks that were never written is not resident. Keys of a block lie channel by channel, values position by
 /// position: the order in which attention reads each.
@@ -10,19 +20,30 @@ internal import CForetokenKernels
   /// Number of blocks; each holds its positions for every layer and KV head.
   public let blockCount: Int
   let layerCount, kvHeadCount, headSize: Int
+  let format: KVCacheFormat
   private let memory: AlignedMemory
 
   /// Reserves the memory.
   ///
   /// - Throws: `MemoryError` when there is not enough of it.
-  public init(layerCount: Int, blockCount: Int, kvHeadCount: Int, headSize: Int) throws(MemoryError) {
+  public init(
+    layerCount: Int, blockCount: Int, kvHeadCount: Int, headSize: Int, format: KVCacheFormat = .float16
+  ) throws(MemoryError) {
+    precondition(headSize <= Int(FT_LARGEST_HEAD))
     self.layerCount = layerCount
     self.blockCount = blockCount
     self.kvHeadCount = kvHeadCount
     self.headSize = headSize
+    self.format = format
     memory = try AlignedMemory(
-      byteCount: layerCount * blockCount * kvHeadCount * headSize * Self.blockSize * 2 * MemoryLayout<UInt16>.size,
+      byteCount: layerCount * blockCount
+        * Self.blockByteCount(kvHeadCount: kvHeadCount, headSize: headSize, format: format),
       for: "the KV cache")
+  }
+
+  /// Bytes of one block in one layer.
+  public static func blockByteCount(kvHeadCount: Int, headSize: Int, format: KVCacheFormat) -> Int {
+    2 * kvHeadCount * ft_cache_block_bytes(format.kernelValue, headSize)
   }
 
   /// Fills everything with random values, so that a benchmark's reads touch real memory.
@@ -34,16 +55,15 @@ internal import CForetokenKernels
   /// Memory at full use.
   public var byteCount: Int { memory.byteCount }
 
-  /// Elements of one head's keys, or values, in one block.
-  var headElements: Int { headSize * Self.blockSize }
-  /// Elements from one block to the next within a layer.
-  var blockStride: Int { 2 * kvHeadCount * headElements }
+  /// Bytes of one head's keys, or values, in one block.
+  var headBytes: Int { ft_cache_block_bytes(format.kernelValue, headSize) }
+  /// Bytes from one block to the next within a layer.
+  var blockStride: Int { 2 * kvHeadCount * headBytes }
 
-  /// First element of a layer's keys or values of one KV head in block 0.
-  @unsafe func start(layer: Int, kvHead: Int, isValue: Bool) -> UnsafeMutablePointer<UInt16> {
-    precondition(layer >= 0 && layer < layerCount && kvHead >= 0 && kvHead < kvHeadCount)
-    let offset = layer * blockCount * blockStride + (2 * kvHead + (isValue ? 1 : 0)) * headElements
-    return unsafe memory.pointer.assumingMemoryBound(to: UInt16.self) + offset
+  /// A layer's keys of the first KV head in block 0; its values come after them, then the next head's.
+  @unsafe func start(layer: Int) -> UnsafeMutableRawPointer {
+    precondition(layer >= 0 && layer < layerCount)
+    return unsafe memory.pointer + layer * blockCount * blockStride
   }
 }
 

@@ -12,7 +12,7 @@ public final class TensorOperations {
   private let attentionScratch: AlignedMemory
   /// Queries that one worker takes through the keys and values together.
   private static let queriesTogether = 24
-  private static let largestHeadSize = 1024
+  private static let largestHeadSize = Int(FT_LARGEST_HEAD)
   private static let scratchFloats = queriesTogether * (largestHeadSize + 16)
 
   /// Operations on the threads of `pool`.
@@ -174,7 +174,7 @@ public final class TensorOperations {
   ) {
     precondition(qkv.columns == (headCount + 2 * kvHeadCount) * headSize && storage.headSize == headSize)
     precondition(cosines.columns == headSize / 2 && sines.columns == headSize / 2)
-    // Where each row's keys and values go: the block's first element, and the position in it.
+    // Where each row's keys and values go: the block's first byte, and the position in it.
     var found: [(start: Int, slot: Int)] = []
     for slice in slices {
       precondition(slice.firstRow == found.count)
@@ -185,11 +185,11 @@ public final class TensorOperations {
     }
     let places = found
     precondition(places.count == rowCount)
-    let (set, stride, angleStride, headElements) = (set, qkv.stride, cosines.stride, storage.headElements)
+    let (set, stride, angleStride, headBytes) = (set, qkv.stride, cosines.stride, storage.headBytes)
+    let format = storage.format.kernelValue
     let rows = unsafe qkv.shared(rows: rowCount)
     let (cosines, sines) = unsafe (cosines.shared(rows: rowCount), sines.shared(rows: rowCount))
-    let cache = unsafe SharedAddress(
-      UnsafeMutableRawPointer(storage.start(layer: layer, kvHead: 0, isValue: false)))
+    let cache = unsafe SharedAddress(storage.start(layer: layer))
     forRows(rowCount, columns: (headCount + kvHeadCount) * headSize) { share in
       for row in share {
         let heads = unsafe rows.pointer.assumingMemoryBound(to: Float.self) + row * stride
@@ -204,9 +204,9 @@ public final class TensorOperations {
           for head in 0..<kvHeadCount {
             let key = unsafe heads + (headCount + head) * headSize
             unsafe ft_norm_rotate(set, key, headSize, norm, epsilon, cosineRow, sineRow)
-            let keys = unsafe cache.pointer.assumingMemoryBound(to: UInt16.self) + places[row].start
+            let keys = unsafe cache.pointer.assumingMemoryBound(to: UInt8.self) + places[row].start
             unsafe ft_store_key_value(
-              set, keys + 2 * head * headElements, keys + (2 * head + 1) * headElements, places[row].slot, key,
+              set, format, keys + 2 * head * headBytes, keys + (2 * head + 1) * headBytes, places[row].slot, key,
               key + kvHeadCount * headSize, headSize)
           }
         }
@@ -224,9 +224,10 @@ public final class TensorOperations {
     let queries = unsafe qkv.shared(rows: rowCount)
     let results = unsafe output.shared(rows: rowCount)
     let scratch = unsafe SharedAddress(attentionScratch.pointer)
-    let cache = unsafe SharedAddress(
-      UnsafeMutableRawPointer(storage.start(layer: layer, kvHead: 0, isValue: false)))
-    let (set, blockStride, headElements) = (set, storage.blockStride, storage.headElements)
+    let cache = unsafe SharedAddress(storage.start(layer: layer))
+    let (set, format, blockStride, headBytes) = (
+      set, storage.format.kernelValue, storage.blockStride, storage.headBytes
+    )
     let (queryStride, resultStride) = (qkv.stride, output.stride)
     for slice in slices {
       for block in 0..<(slice.firstPosition + slice.rowCount + KVStorage.blockSize - 1) / KVStorage.blockSize {
@@ -241,7 +242,7 @@ public final class TensorOperations {
       let unit = units[index]
       let slice = slices[unit.slice]
       let own = unsafe scratch.pointer.assumingMemoryBound(to: Float.self) + worker * Self.scratchFloats
-      let keys = unsafe cache.pointer.assumingMemoryBound(to: UInt16.self) + 2 * unit.kvHead * headElements
+      let keys = unsafe cache.pointer.assumingMemoryBound(to: UInt8.self) + 2 * unit.kvHead * headBytes
       unsafe withUnsafeTemporaryAllocation(of: ft_attention_query.self, capacity: unit.queries.count) { list in
         for (place, query) in unit.queries.enumerated() {
           let (row, head) = (query / group, unit.kvHead * group + query % group)
@@ -255,8 +256,8 @@ public final class TensorOperations {
         }
         unsafe slice.blocks.withUnsafeBufferPointer { blocks in
           var task = unsafe ft_attention_task(
-            keys: keys, values: keys + headElements, block_stride: blockStride, blocks: blocks.baseAddress,
-            head_size: headSize, scale: scale)
+            format: format, keys: keys, values: keys + headBytes, block_stride: blockStride,
+            blocks: blocks.baseAddress, head_size: headSize, scale: scale)
           unsafe ft_attention(set, &task, list.baseAddress, list.count, own)
         }
       }

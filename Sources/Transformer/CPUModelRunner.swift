@@ -27,33 +27,36 @@ public final class CPUModelRunner: ModelRunner {
   ///   - limits: sizes of one pass and of the K/V memory.
   ///   - pool: the threads to compute on.
   ///   - instructionSet: which kernels to use; the best that the machine has when `nil`.
+  ///   - cacheFormat: how keys and values are kept.
   ///   - cache: where packed weights are kept from start to start.
   ///   - progress: called with the packed share of the weights, from 0 to 1.
   /// - Throws: `ModelFileError` for tensors that are missing or have another shape than the configuration says.
   public convenience init(
     checkpoint: Checkpoint, configuration: ModelConfiguration, format: WeightFormat = .bfloat16, limits: RunnerLimits,
-    pool: WorkerPool, instructionSet: InstructionSet? = nil, cache: WeightCache? = nil,
-    progress: (Double) -> Void = { _ in }
+    pool: WorkerPool, instructionSet: InstructionSet? = nil, cacheFormat: KVCacheFormat = .float16,
+    cache: WeightCache? = nil, progress: (Double) -> Void = { _ in }
   ) throws {
     let weights = try DecoderWeights(
       checkpoint, configuration: configuration, format: format, pool: pool, cache: cache, progress: progress)
     try self.init(
-      weights, configuration: configuration, format: format, limits: limits, pool: pool, instructionSet: instructionSet)
+      weights, configuration: configuration, format: format, limits: limits, pool: pool, instructionSet: instructionSet,
+      cacheFormat: cacheFormat)
   }
 
   /// A model of the given shape with random weights and a KV cache full of random values, to measure what it costs.
   package convenience init(
     randomWeightsFor configuration: ModelConfiguration, format: WeightFormat, limits: RunnerLimits, pool: WorkerPool,
-    instructionSet: InstructionSet? = nil, progress: (Double) -> Void = { _ in }
+    instructionSet: InstructionSet? = nil, cacheFormat: KVCacheFormat = .float16, progress: (Double) -> Void = { _ in }
   ) throws {
     let weights = try DecoderWeights(randomFor: configuration, format: format, pool: pool, progress: progress)
     try self.init(
-      weights, configuration: configuration, format: format, limits: limits, pool: pool, instructionSet: instructionSet)
+      weights, configuration: configuration, format: format, limits: limits, pool: pool, instructionSet: instructionSet,
+      cacheFormat: cacheFormat)
   }
 
   private init(
     _ weights: DecoderWeights, configuration: ModelConfiguration, format: WeightFormat, limits: RunnerLimits,
-    pool: WorkerPool, instructionSet: InstructionSet?
+    pool: WorkerPool, instructionSet: InstructionSet?, cacheFormat: KVCacheFormat
   ) throws {
     self.configuration = configuration
     self.format = format
@@ -65,7 +68,7 @@ public final class CPUModelRunner: ModelRunner {
       positions: limits.positions)
     storage = try KVStorage(
       layerCount: configuration.layerCount, blockCount: blockCount, kvHeadCount: configuration.kvHeadCount,
-      headSize: configuration.headSize)
+      headSize: configuration.headSize, format: cacheFormat)
     operations = try TensorOperations(
       pool: pool, instructionSet: instructionSet, rowCapacity: max(limits.rows, limits.logitRows),
       columnCapacity: max(

@@ -41,7 +41,8 @@ import Transformer
 
     func loop(
       _ format: WeightFormat, proposer kind: ProposerKind, threads: Int = 2, rows: Int = 64, sequences: Int = 1,
-      blocksFor: Int? = nil, instructionSet: InstructionSet? = nil, sharesPrefixes: Bool = false
+      blocksFor: Int? = nil, instructionSet: InstructionSet? = nil, sharesPrefixes: Bool = false,
+      cacheFormat: KVCacheFormat = .float16
     ) throws -> DecodingLoop {
       let pool = WorkerPool(threadCount: threads)
       let logitRows = sequences * (kind.window + 1)
@@ -50,7 +51,7 @@ import Transformer
       func runner(_ model: (checkpoint: Checkpoint, configuration: ModelConfiguration)) throws -> CPUModelRunner {
         try CPUModelRunner(
           checkpoint: model.checkpoint, configuration: model.configuration, format: format, limits: limits, pool: pool,
-          instructionSet: instructionSet)
+          instructionSet: instructionSet, cacheFormat: cacheFormat)
       }
       let target = try runner(self.target)
       let proposer: any Proposer =
@@ -252,31 +253,47 @@ import Transformer
     }
   }
 
-  @Test("requests that are called off half-way leave the others' tokens alone", arguments: [1, 2, 3])
-  func cancellationIsInvisible(seed: Int) throws {
-    let pair = try Pair.random()
-    let requests = Self.requests(vocabularySize: 193, tokens: 60)
-    let plain = try requests.map { try pair.loop(.bfloat16, proposer: .none).outcome(of: $0) }
-    for kind in [ProposerKind.draft(window: 3), .automatic(window: 6)] {
-      var generator = SeededGenerator(seed: UInt64(seed))
-      let loop = try pair.loop(.bfloat16, proposer: kind, rows: 24, sequences: 4, blocksFor: 2)
-      var tokens: [RequestID: [Int32]] = [:]
-      var called: Set<RequestID> = []
-      for (index, request) in requests.enumerated() { try loop.submit(request, as: RequestID(index)) }
-      while !loop.isIdle {
-        if called.count < 3, Int.random(in: 0..<12, using: &generator) == 0 {
-          let victim = RequestID(Int.random(in: requests.indices, using: &generator))
-          if loop.cancel(victim) != nil { called.insert(victim) }
-        }
-        for (id, event) in loop.step() {
-          if case .token(let token) = event { tokens[id, default: []].append(token.id) }
-        }
+  @Test(
+    "requests of mixed methods that come at any time, are preempted, and are called off leave one another's tokens alone",
+    arguments: 1...8)
+  func mixedTrafficIsInvisible(seed: UInt64) throws {
+    let pair = try seed % 2 == 0 ? Pair.reference() : Pair.random()
+    var generator = SeededGenerator(seed: seed)
+    var requests =
+      seed % 2 == 0
+      ? Self.chatRequests(pair.tokenizer, tokens: 60) : Self.requests(vocabularySize: 193, tokens: 60)
+    // Bytes round keys and values, but the same whatever the traffic.
+    let cacheFormat: KVCacheFormat = seed > 4 ? .int8 : .float16
+    let plain = try requests.map {
+      try pair.loop(.bfloat16, proposer: .none, cacheFormat: cacheFormat).outcome(of: $0)
+    }
+    for index in requests.indices {
+      requests[index].method = [nil, .draftModel, .ngram, .suffix].randomElement(using: &generator) ?? nil
+      requests[index].window = [nil, 0, 1, 5].randomElement(using: &generator) ?? nil
+      requests[index].priority = Int.random(in: 0...1, using: &generator)
+    }
+    let loop = try pair.loop(
+      .bfloat16, proposer: .automatic(window: 6), rows: 30, sequences: 4, blocksFor: 2, sharesPrefixes: seed % 4 < 2,
+      cacheFormat: cacheFormat)
+    var waiting = Array(requests.indices).shuffled(using: &generator)
+    var tokens: [RequestID: [Int32]] = [:]
+    var called: Set<RequestID> = []
+    while !loop.isIdle || !waiting.isEmpty {
+      if loop.isIdle || Int.random(in: 0..<6, using: &generator) == 0, let next = waiting.popLast() {
+        try loop.submit(requests[next], as: RequestID(next))
       }
-      for (index, outcome) in plain.enumerated() {
-        let written = tokens[RequestID(index)] ?? []
-        #expect(outcome.tokens.starts(with: written), "\(kind), request \(index)")
-        #expect(called.contains(RequestID(index)) || outcome.tokens == written, "\(kind), request \(index)")
+      if called.count < 2, Int.random(in: 0..<20, using: &generator) == 0 {
+        let victim = RequestID(Int.random(in: requests.indices, using: &generator))
+        if loop.cancel(victim) != nil { called.insert(victim) }
       }
+      for (id, event) in loop.step() {
+        if case .token(let token) = event { tokens[id, default: []].append(token.id) }
+      }
+    }
+    for (index, outcome) in plain.enumerated() {
+      let written = tokens[RequestID(index)] ?? []
+      #expect(outcome.tokens.starts(with: written), "request \(index)")
+      #expect(called.contains(RequestID(index)) || outcome.tokens == written, "request \(index)")
     }
   }
 

@@ -3,7 +3,7 @@ import Tensor
 import TestSupport
 import Testing
 
-/// A matrix of random floats in a file, as checkpoints have them.
+/// A matrix of floats, random unless they are given, in a file, as checkpoints have them.
 struct RandomTensor {
   let view: TensorView
   let values: [Float]
@@ -11,9 +11,14 @@ struct RandomTensor {
 
   init(_ shape: [Int], type: ElementType = .bfloat16, seed: UInt64) throws {
     var generator = SeededGenerator(seed: seed)
-    let count = shape.reduce(1, *)
     // Values that every format of checkpoints can hold.
-    let values = (0..<count).map { _ in Float(bitPattern: (generator.normal() * 0.5).bitPattern & 0xFFFF_0000) }
+    let values = (0..<shape.reduce(1, *)).map { _ in
+      Float(bitPattern: (generator.normal() * 0.5).bitPattern & 0xFFFF_0000)
+    }
+    try self.init(shape, values: values, type: type)
+  }
+
+  init(_ shape: [Int], values: [Float], type: ElementType = .bfloat16) throws {
     var data = Data()
     for value in values {
       let bits: UInt32 =
@@ -28,7 +33,7 @@ struct RandomTensor {
     try directory.write(data, to: "tensor")
     let file = try MappedFile(path: directory.path + "/tensor")
     view = try #require(
-      TensorView(name: "t\(seed)", elementType: type, shape: shape, byteRange: 0..<data.count, file: file))
+      TensorView(name: "weight", elementType: type, shape: shape, byteRange: 0..<data.count, file: file))
     self.values = view.floats()
   }
 }
@@ -103,6 +108,32 @@ func products(_ first: ArraySlice<Float>, _ second: [Float]) -> [Double] {
             operations.linear(x, rowCount: rows, weight: matrix, into: output)
             for row in 0..<rows { #expect(output.row(row) == expected[row], "\(set) \(threads) \(rows)") }
           }
+        }
+      }
+    }
+  }
+
+  @Test(
+    "sums have room for the largest weights and inputs, and for every mix of their signs",
+    arguments: WeightFormat.allCases)
+  func extremes(format: WeightFormat) throws {
+    // Rows of weights, and of inputs, whose signs change after 1, 2, 4, … columns, and one without a change.
+    let periods = [1, 2, 4, 8, 16, 1000]
+    let patterns: [[Float]] = periods.flatMap { period in
+      [1, -1].map { (sign: Float) in (0..<64).map { $0 / period % 2 == 0 ? sign : -sign } }
+    }
+    let tensor = try RandomTensor([patterns.count, 64], values: Array(patterns.joined()))
+    let matrix = try PackedMatrix(stacking: [tensor.view], format: format, pool: WorkerPool(threadCount: 1))
+    let x = try Activations(rowCapacity: patterns.count, columns: 64)
+    for (row, pattern) in patterns.enumerated() { x.setRow(row, to: pattern) }
+    let output = try Activations(rowCapacity: patterns.count, columns: patterns.count)
+    for set in InstructionSet.available {
+      try operations(set).linear(x, rowCount: patterns.count, weight: matrix, into: output)
+      for (row, input) in patterns.enumerated() {
+        for (column, weight) in patterns.enumerated() {
+          let exact = zip(input, weight).map(*).reduce(0, +)
+          // Four bits have 15 steps of which one is zero: -8 or 8 is off by up to an eighth.
+          #expect(abs(output.row(row)[column] - exact) <= (format == .int4 ? 8 : 1e-3), "\(set) \(row) \(column)")
         }
       }
     }

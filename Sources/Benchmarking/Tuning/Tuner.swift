@@ -340,7 +340,8 @@ package struct Tuner: Sendable {
           // Of two concurrencies that reach a row count, the smaller one was measured with larger windows.
           guard points[rows] == nil else { continue }
           let floor = PassCost(
-            model.1.configuration, format: plan.models.format, rows: rows, context: Int(context), logitRows: rows
+            model.1.configuration, format: plan.models.format, cacheFormat: plan.models.cacheFormat, rows: rows,
+            context: Int(context), logitRows: rows
           ).floor(engine.ceilings, format: plan.models.format)
           points[rows] = TuningResult.PassTime(
             rows: rows,

@@ -128,16 +128,24 @@ float ft_sum_exp(ft_instruction_set set, const float *values, size_t count, floa
 /// Rotates (after normalising, when `norm` is not NULL) one head in place. Channel i pairs with i + head_size / 2.
 void ft_norm_rotate(ft_instruction_set set, float *head, size_t head_size, const float *norm, float epsilon,
                     const float *cosines, const float *sines);
-/// Writes one position's key and value of one KV head. A key block is [head_size, FT_BLOCK], a value block
-/// [FT_BLOCK, head_size], both in half precision, saturated.
-void ft_store_key_value(ft_instruction_set set, uint16_t *key_block, uint16_t *value_block, size_t slot, const float *key,
-                        const float *value, size_t head_size);
+/// How keys and values are kept: halves, saturated; or bytes, each head of each position with a scale of its own.
+typedef enum { FT_CACHE_HALF = 0, FT_CACHE_INT8 = 1 } ft_cache_format;
+
+/// Bytes of one head's keys, or values, in one block. A key block is [head_size, FT_BLOCK], a value block
+/// [FT_BLOCK, head_size]; after bytes come the positions' FT_BLOCK scales, as floats.
+size_t ft_cache_block_bytes(ft_cache_format format, size_t head_size);
+
+/// Writes one position's key and value of one KV head, of at most FT_LARGEST_HEAD channels.
+void ft_store_key_value(ft_instruction_set set, ft_cache_format format, uint8_t *key_block, uint8_t *value_block,
+                        size_t slot, const float *key, const float *value, size_t head_size);
+#define FT_LARGEST_HEAD 1024
 
 typedef struct {
-  const uint16_t *keys;   ///< first key block of this layer and KV head
-  const uint16_t *values; ///< first value block of this layer and KV head
-  size_t block_stride;    ///< elements from a block to the next block number
-  const int32_t *blocks;  ///< the sequence's blocks
+  ft_cache_format format;
+  const uint8_t *keys;   ///< first key block of this layer and KV head
+  const uint8_t *values; ///< first value block of this layer and KV head
+  size_t block_stride;   ///< bytes from a block to the next block number
+  const int32_t *blocks; ///< the sequence's blocks
   size_t head_size;
   float scale;
 } ft_attention_task;

@@ -20,6 +20,8 @@ public struct EngineConfiguration: Sendable {
   public var rows = 256
   /// Most bytes of the target's K/V memory (`kv_cache_memory_bytes`); room for `sequences` of full length when `nil`.
   public var cacheBytes: Int?
+  /// How keys and values are kept, the draft's too (`kv_cache_dtype`).
+  public var cacheFormat = KVCacheFormat.float16
   /// Whether requests that begin alike share KV blocks (`enable_prefix_caching`).
   public var sharesPrefixes = true
   /// Share of the answers, 0 to 1, to decode again without speculation in idle moments.
@@ -59,6 +61,12 @@ public struct EngineConfiguration: Sendable {
       throw EngineConfigurationError(
         description:
           "--quantization \(format.rawValue) is for --backend cpu; on a PJRT plugin weights have --pjrt-dtype")
+    }
+    if case .pjrt = backend, cacheFormat != .float16 {
+      throw EngineConfigurationError(
+        description:
+          "--kv-cache-dtype \(cacheFormat.rawValue) is for --backend cpu; on a PJRT plugin the KV cache has --pjrt-dtype"
+      )
     }
     guard (0...1).contains(auditShare) else {
       throw EngineConfigurationError(description: "--speculation-audit is \(auditShare); expected 0 to 1")

@@ -95,7 +95,8 @@ public struct ModelDirectory: Sendable {
   ) throws -> CPUModelRunner {
     try CPUModelRunner(
       checkpoint: checkpoint, configuration: configuration, format: options.format ?? checkpoint.nearestFormat,
-      limits: limits, pool: pool, instructionSet: options.instructionSet, cache: options.weightCache, progress: progress
+      limits: limits, pool: pool, instructionSet: options.instructionSet, cacheFormat: options.cacheFormat,
+      cache: options.weightCache, progress: progress
     )
   }
 }

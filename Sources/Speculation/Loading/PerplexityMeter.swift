@@ -24,10 +24,15 @@ public struct PerplexityMeter {
 
   /// A meter that packs the model's weights in `format`.
   ///
-  /// - Parameter window: tokens that are read in one piece; the first of each is not predicted.
-  public init(_ model: ModelDirectory, format: WeightFormat, threads: Int, window: Int) throws {
+  /// - Parameters:
+  ///   - cacheFormat: how keys and values are kept.
+  ///   - window: tokens that are read in one piece; the first of each is not predicted.
+  public init(
+    _ model: ModelDirectory, format: WeightFormat, cacheFormat: KVCacheFormat = .float16, threads: Int, window: Int
+  ) throws {
     var configuration = EngineConfiguration(model: model.path)
     configuration.format = format
+    configuration.cacheFormat = cacheFormat
     configuration.threads = threads
     configuration.maximumLength = window
     try configuration.validate()

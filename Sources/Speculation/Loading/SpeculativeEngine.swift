@@ -70,9 +70,11 @@ package struct LoopParts {
       positions: try configuration.positions(modelLimit: target.configuration.maximumPosition))
     let shape = target.configuration
     blocks = try configuration.blocks(
-      ofBytes: shape.layerCount * shape.kvHeadCount * shape.headSize * KVStorage.blockSize * 2
-        * (session?.element.byteCount ?? MemoryLayout<UInt16>.size), size: KVStorage.blockSize,
-      positions: limits.positions)
+      ofBytes: shape.layerCount
+        * (session.map { 2 * shape.kvHeadCount * shape.headSize * KVStorage.blockSize * $0.element.byteCount }
+          ?? KVStorage.blockByteCount(
+            kvHeadCount: shape.kvHeadCount, headSize: shape.headSize, format: configuration.cacheFormat)),
+      size: KVStorage.blockSize, positions: limits.positions)
     if let blocks {
       let each = (limits.positions + KVStorage.blockSize - 1) / KVStorage.blockSize
       limits.sequences = min(limits.sequences, (blocks + each - 1) / each)
@@ -126,7 +128,8 @@ package struct LoopParts {
     }
     let set = configuration.instructionSet ?? .best
     let machine = Processor.name.filter { $0.isASCII && ($0.isLetter || $0.isNumber) }
-    let name = "costs-\(machine)-\(configuration.threads)-\(set.rawValue)-\(rows)"
+    let kind = "\(set.rawValue)-\(configuration.cacheFormat.rawValue)"
+    let name = "costs-\(machine)-\(configuration.threads)-\(kind)-\(rows)"
     let known = cache.note(name, of: key, as: PassCosts.self)
     let costs = try PassCosts.measure(runner, rows: rows, known: known ?? PassCosts())
     if costs != known { cache.keep(costs, as: name, of: key) }

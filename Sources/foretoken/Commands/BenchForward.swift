@@ -47,6 +47,9 @@ struct BenchForward: ParsableCommand {
   @Option(help: "Threads to compute on (default: one per physical core).")
   var threads: Int?
 
+  @Option(help: "Keys and values in memory: auto (half precision), float16 or int8.")
+  var kvCacheDtype = KVCacheType.auto
+
   @Option(help: "Kernels to compute with (default: the fastest that this machine has).")
   var kernels: InstructionSet?
 
@@ -90,7 +93,8 @@ struct BenchForward: ParsableCommand {
       plan: ForwardBenchmark.Plan(
         rows: rows, prefills: prefill.filter { $0 > 0 }, contexts: context, repetitions: repetitions,
         chunk: maxNumBatchedTokens),
-      threads: threads ?? WorkerPool.defaultThreadCount, instructionSet: kernels)
+      threads: threads ?? WorkerPool.defaultThreadCount, instructionSet: kernels,
+      cacheFormat: kvCacheDtype.format)
     let bar = Mutex(ProgressBar())
     let report: ForwardReport
     do {

@@ -4,13 +4,13 @@ internal import Speculation
 internal import Tensor
 internal import Tokenization
 
-/// `foretoken perplexity`: what a weight format costs in quality.
+/// `foretoken perplexity`: what formats of weights and KV cache cost in quality.
 struct Perplexity: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Measure a model's perplexity on a text, in each weight format.",
+    abstract: "Measure a model's perplexity on a text, in each format of weights and KV cache.",
     discussion: """
       The text is cut into windows; every token but a window's first is predicted. Lower is better; the last column is \
-      the loss against bf16.
+      the loss against bf16 weights and a KV cache in half precision.
       """)
 
   @Option(name: [.short, .long], help: "A model directory, a GGUF file, or ORG/NAME in the Hugging Face cache.")
@@ -21,6 +21,10 @@ struct Perplexity: ParsableCommand {
 
   @Option(parsing: .upToNextOption, help: "Formats to compare: none (bf16), int8, int4.")
   var quantization: [Quantization] = Quantization.allCases
+
+  @Option(
+    parsing: .upToNextOption, help: "Formats of keys and values to compare: auto (half precision), float16, int8.")
+  var kvCacheDtype: [KVCacheType] = [.auto]
 
   @Option(help: "Tokens per window.")
   var window = 512
@@ -41,6 +45,7 @@ struct Perplexity: ParsableCommand {
 
   private struct Row: Encodable {
     let quantization: String
+    let kv_cache_dtype: String
     let perplexity: Double
     let loss_percent: Double?
     let tokens: Int
@@ -59,24 +64,31 @@ struct Perplexity: ParsableCommand {
     var rows: [Row] = []
     var bar = ProgressBar()
     for format in quantization {
-      let measured = try PerplexityMeter(
-        directory, format: format.format, threads: threads ?? WorkerPool.defaultThreadCount, window: window
-      ).measure(tokens) { bar.update("\(format.rawValue)", fraction: $0) }
-      let reference = rows.first { $0.quantization == Quantization.none.rawValue }?.perplexity
-      rows.append(
-        Row(
-          quantization: format.rawValue, perplexity: measured.perplexity,
-          loss_percent: reference.map { (measured.perplexity / $0 - 1) * 100 }, tokens: measured.tokens,
-          packed_weights_bytes: measured.packedBytes))
+      for cacheFormat in Set(kvCacheDtype.map(\.format)).sorted(by: { $0.rawValue < $1.rawValue }) {
+        let measured = try PerplexityMeter(
+          directory, format: format.format, cacheFormat: cacheFormat,
+          threads: threads ?? WorkerPool.defaultThreadCount, window: window
+        ).measure(tokens) { bar.update("\(format.rawValue), KV cache \(cacheFormat.rawValue)", fraction: $0) }
+        let reference = rows.first {
+          $0.quantization == Quantization.none.rawValue && $0.kv_cache_dtype == KVCacheFormat.float16.rawValue
+        }
+        rows.append(
+          Row(
+            quantization: format.rawValue, kv_cache_dtype: cacheFormat.rawValue, perplexity: measured.perplexity,
+            loss_percent: reference.map { (measured.perplexity / $0.perplexity - 1) * 100 }, tokens: measured.tokens,
+            packed_weights_bytes: measured.packedBytes))
+      }
     }
     bar.clear()
     if json { return try emitJSON(rows) }
     var table = Table([
-      ("weights", .left), ("perplexity", .right), ("loss", .right), ("tokens", .right), ("memory", .right),
+      ("weights", .left), ("KV cache", .left), ("perplexity", .right), ("loss", .right), ("tokens", .right),
+      ("memory", .right),
     ])
     for row in rows {
       table.append([
-        row.quantization, String(format: "%.4f", row.perplexity), row.loss_percent.formatted(digits: 2, suffix: " %"),
+        row.quantization, row.kv_cache_dtype, String(format: "%.4f", row.perplexity),
+        row.loss_percent.formatted(digits: 2, suffix: " %"),
         "\(row.tokens)", readable(bytes: row.packed_weights_bytes),
       ])
     }

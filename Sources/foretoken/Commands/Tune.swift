@@ -164,6 +164,7 @@ struct Tune: AsyncParsableCommand {
     models.rows = settings.rows
     models.threads = settings.threads
     models.instructionSet = settings.instructionSet
+    models.cacheFormat = settings.cacheFormat
     let workload = try await workload.load(measuring: directory.tokenizer)
     var plan = Tuner.Plan(
       models: models, workload: workload.name, prompts: try workload.requests.map { try prompt($0, directory) },

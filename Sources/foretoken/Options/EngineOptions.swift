@@ -82,6 +82,13 @@ struct ResourceOptions: ParsableArguments {
   @Option(help: "Most bytes for keys and values of the target (default: room for every sequence at full length).")
   var kvCacheMemoryBytes: Int?
 
+  @Option(
+    help: """
+      Keys and values in memory: auto (half precision), float16, or int8, which holds nearly twice the positions and \
+      rounds them.
+      """)
+  var kvCacheDtype = KVCacheType.auto
+
   @Option(help: "Threads to compute on (default: one per physical core).")
   var threads: Int?
 
@@ -102,6 +109,7 @@ struct ResourceOptions: ParsableArguments {
     configuration.maximumLength = maxModelLen
     configuration.rows = maxNumBatchedTokens
     configuration.cacheBytes = kvCacheMemoryBytes
+    configuration.cacheFormat = kvCacheDtype.format
     configuration.sharesPrefixes = enablePrefixCaching
     if let threads { configuration.threads = threads }
     configuration.instructionSet = kernels

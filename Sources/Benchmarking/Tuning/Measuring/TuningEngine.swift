@@ -22,6 +22,8 @@ package struct TuningModels: Sendable {
   package var threads = WorkerPool.defaultThreadCount
   /// Kernels; the best that the machine has when `nil`.
   package var instructionSet: InstructionSet?
+  /// How keys and values are kept.
+  package var cacheFormat = KVCacheFormat.float16
 
   /// A target and its candidates.
   package init(target: String, drafts: [String]) {
@@ -104,7 +106,7 @@ package final class TuningEngine: Sendable {
     func load(_ model: ModelDirectory, _ name: String) throws -> CPUModelRunner {
       try CPUModelRunner(
         checkpoint: model.checkpoint, configuration: model.configuration, format: models.format, limits: bounds,
-        pool: pool, instructionSet: instructionSet
+        pool: pool, instructionSet: instructionSet, cacheFormat: models.cacheFormat
       ) { progress("Loading \(name)", $0) }
     }
     ceilings = try Self.ceilings(pool: pool, instructionSet: instructionSet)
