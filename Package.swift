@@ -16,7 +16,9 @@ let package = Package(
   name: "foretoken",
   platforms: [.macOS(.v15)],
   products: [
-    .executable(name: "foretoken", targets: ["foretoken"])
+    .executable(name: "foretoken", targets: ["foretoken"]),
+    // For tests: loaded by its path, as plugins are.
+    .library(name: "FaultPlugin", type: .dynamic, targets: ["FaultPlugin"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -79,7 +81,7 @@ let package = Package(
     .target(
       name: "Benchmarking",
       dependencies: [
-        "Tensor", "ModelFiles", "Tokenization", "Transformer", "Decoding", "Speculation",
+        "PJRT", "PJRTTransformer", "Tensor", "ModelFiles", "Tokenization", "Transformer", "Decoding", "Speculation",
         .product(name: "Mustache", package: "swift-mustache"), .product(name: "Yams", package: "Yams"),
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "Histogram", package: "hdrhistogram-swift"), .product(name: "NIOCore", package: "swift-nio"),
@@ -101,6 +103,7 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["Decoding", "ModelFiles", "Tensor"], path: "Tests/TestSupport",
       swiftSettings: [.swiftLanguageMode(.v6)]),
+    .target(name: "FaultPlugin", path: "Tests/FaultPlugin"),
     .executableTarget(
       name: "serving-stub",
       dependencies: [

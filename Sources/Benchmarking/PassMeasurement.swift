@@ -31,7 +31,7 @@ struct PassMeasurement: Sendable {
   }
 
   /// Runs it once and returns the seconds that it took.
-  func time(on runner: CPUModelRunner, chunk: Int) throws(RunnerError) -> Double {
+  func time(on runner: any ModelRunner, chunk: Int) throws(RunnerError) -> Double {
     var batches: [Batch] = []
     for part in chunks(of: chunk) {
       let blockCount = (part.context + part.rows + runner.capacity.blockSize - 1) / runner.capacity.blockSize

@@ -46,6 +46,35 @@ ft_pjrt_error *ft_pjrt_count_results(const ft_pjrt_api *api, ft_pjrt_loaded_exec
   return error;
 }
 
+ft_pjrt_error *ft_pjrt_serialize(const ft_pjrt_api *api, ft_pjrt_loaded_executable *executable, ft_pjrt_bytes *bytes) {
+  *bytes = (ft_pjrt_bytes){0};
+  ft_pjrt_executable *unloaded;
+  ft_pjrt_error *error = open_executable(api, executable, &unloaded);
+  if (error != NULL) return error;
+  FT_PJRT_NEW(ft_pjrt_executable_serialize, arguments);
+  arguments.executable = unloaded;
+  error = ft_pjrt_call(api, FT_PJRT_EXECUTABLE_SERIALIZE, &arguments);
+  close_executable(api, unloaded);
+  if (error != NULL) return error;
+  *bytes = (ft_pjrt_bytes){arguments.bytes, arguments.size, arguments.owner, arguments.deleter};
+  return NULL;
+}
+
+void ft_pjrt_free_bytes(ft_pjrt_bytes bytes) {
+  if (bytes.deleter != NULL) bytes.deleter(bytes.owner);
+}
+
+ft_pjrt_error *ft_pjrt_deserialize(const ft_pjrt_api *api, ft_pjrt_client *client, const void *bytes, size_t size,
+                                   ft_pjrt_loaded_executable **executable) {
+  FT_PJRT_NEW(ft_pjrt_executable_deserialize, arguments);
+  arguments.client = client;
+  arguments.bytes = bytes;
+  arguments.size = size;
+  ft_pjrt_error *error = ft_pjrt_call(api, FT_PJRT_EXECUTABLE_DESERIALIZE, &arguments);
+  *executable = arguments.executable;
+  return error;
+}
+
 void ft_pjrt_free_executable(const ft_pjrt_api *api, ft_pjrt_loaded_executable *executable) {
   FT_PJRT_NEW(ft_pjrt_loaded_destroy, arguments);
   arguments.executable = executable;

@@ -38,9 +38,11 @@ typedef enum {
   FT_PJRT_DEVICE_MEMORY_STATS = 34,
   FT_PJRT_EXECUTABLE_DESTROY = 40,
   FT_PJRT_EXECUTABLE_OUTPUT_COUNT = 44,
+  FT_PJRT_EXECUTABLE_SERIALIZE = 49,
   FT_PJRT_LOADED_DESTROY = 50,
   FT_PJRT_LOADED_GET_EXECUTABLE = 51,
   FT_PJRT_LOADED_EXECUTE = 55,
+  FT_PJRT_EXECUTABLE_DESERIALIZE = 56,
   FT_PJRT_BUFFER_DESTROY = 58,
   FT_PJRT_BUFFER_TO_HOST = 70,
 } ft_pjrt_function;
@@ -124,6 +126,10 @@ FT_PJRT_STRUCT(ft_pjrt_memory_stats, has_peak_pool_bytes, ft_pjrt_device *device
 
 FT_PJRT_STRUCT(ft_pjrt_executable_destroy, executable, ft_pjrt_executable *executable;);
 FT_PJRT_STRUCT(ft_pjrt_executable_output_count, count, ft_pjrt_executable *executable; size_t count;);
+FT_PJRT_STRUCT(ft_pjrt_executable_serialize, deleter, const ft_pjrt_executable *executable; const char *bytes;
+               size_t size; void *owner; void (*deleter)(void *owner););
+FT_PJRT_STRUCT(ft_pjrt_executable_deserialize, options_size, ft_pjrt_client *client; const char *bytes; size_t size;
+               ft_pjrt_loaded_executable *executable; const char *options; size_t options_size;);
 FT_PJRT_STRUCT(ft_pjrt_loaded_destroy, executable, ft_pjrt_loaded_executable *executable;);
 FT_PJRT_STRUCT(ft_pjrt_loaded_get_executable, executable, ft_pjrt_loaded_executable *loaded;
                ft_pjrt_executable *executable;);

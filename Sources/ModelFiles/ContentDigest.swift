@@ -30,6 +30,11 @@ public struct ContentDigest {
     return whole.finalize().map { String(format: "%02x", $0) }.joined()
   }
 
+  /// The digest of bytes in memory.
+  package static func digest(of bytes: [UInt8]) -> String {
+    SHA256.hash(data: bytes).map { String(format: "%02x", $0) }.joined()
+  }
+
   private func digest(of path: String) throws(ModelFileError) -> String {
     let path = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
     var identity = try Self.identity(of: path)

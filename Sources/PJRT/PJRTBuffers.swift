@@ -41,6 +41,11 @@ internal import CPJRT
     return taken
   }
 
+  /// The handles of some buffers, by device; they are still these buffers' to free.
+  borrowing func handles(at places: [Int]) -> [[PJRTHandle]] {
+    handles.map { device in places.map { device[$0] } }
+  }
+
   /// Gives the handles away: whoever takes them frees them.
   private mutating func release() -> [[PJRTHandle]] {
     let released = handles

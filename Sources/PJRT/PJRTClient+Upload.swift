@@ -56,15 +56,19 @@ extension PJRTClient {
     try unsafe upload(bits.span.bytes, .bfloat16, shape: shape, split: split)
   }
 
-  /// Memory of zeros on the devices.
-  public func zeros(_ type: PJRTElementType, shape: [Int], split: Int? = nil) throws(PJRTError) -> PJRTBuffers {
-    let bytes = [UInt8](repeating: 0, count: shape.reduce(type.byteCount, *))
-    return try unsafe upload(bytes.span.bytes, type, shape: shape, split: split)
-  }
-
   /// Copies whole numbers to the devices.
   public func upload(_ integers: [Int32], shape: [Int]) throws(PJRTError) -> PJRTBuffers {
     try unsafe upload(integers.span.bytes, .int32, shape: shape)
+  }
+
+  /// Copies unsigned numbers to the devices.
+  public func upload(_ words: [UInt32], shape: [Int]) throws(PJRTError) -> PJRTBuffers {
+    try unsafe upload(words.span.bytes, .uint32, shape: shape)
+  }
+
+  /// Copies numbers of double precision to the devices.
+  public func upload(_ doubles: [Double], shape: [Int]) throws(PJRTError) -> PJRTBuffers {
+    try unsafe upload(doubles.span.bytes, .float64, shape: shape)
   }
 
   @unsafe private func upload(

@@ -10,7 +10,7 @@ public struct PJRTCompileOptions: Sendable, Equatable {
   ///
   /// `executable_build_options` (3) { `device_ordinal` (1) = -1, `num_replicas` (4) = 1, `num_partitions` (5),
   /// and for several `use_spmd_partitioning` (6), `use_shardy_partitioner` (19) }.
-  var serialized: [UInt8] {
+  public var serialized: [UInt8] {
     var build = Self.field(1, UInt64.max) + Self.field(4, 1) + Self.field(5, UInt64(partitionCount))
     if partitionCount > 1 { build += Self.field(6, 1) + Self.field(19, 1) }
     return Self.number(3 << 3 | 2) + Self.number(UInt64(build.count)) + build

@@ -3,76 +3,69 @@ internal import StableHLO
 
 /// The forward pass as a graph, top to bottom as the papers describe it.
 struct DecoderGraph {
-  private var builder: ProgramBuilder
   private let program: DecoderProgram
   private let configuration: ModelConfiguration
-  private let size: ProgramSize
   private var weights: [String: Value] = [:]
+  /// Before the names of arguments.
+  private let prefix: String
 
-  init(_ program: DecoderProgram, _ size: ProgramSize, name: String) {
-    (self.program, configuration, self.size) = (program, program.configuration, size)
-    builder = ProgramBuilder(name, partitionCount: program.partitionCount)
-  }
-
-  /// What rows share with their lane, and where their keys and values go.
-  private struct Rows {
-    /// `[lanes, rows per lane]`.
-    let positions: Value
-    /// `[rows]`.
-    let slots: Value
-    /// `[lanes, context / block size]`.
-    let tables: Value
-    /// `[rows, head size / 2]`.
-    let cosines, sines: Value
-  }
-
-  mutating func head() -> Program {
-    addWeights(program.parameters.head)
-    let hidden = builder.argument("residual", TensorType([size.rows, configuration.hiddenSize], .float32))
-    let normal = norm(hidden, DecoderParameters.finalNorm)
-    let matrix = configuration.tiesWordEmbeddings ? DecoderParameters.embedding : DecoderParameters.output
-    let logits = linear(normal, matrix)
-    return builder.program(returning: [(logits, nil)])
-  }
-
-  mutating func body() -> Program {
-    addWeights(program.parameters.body)
-    let layers = 0..<configuration.layerCount
-    var caches = layers.flatMap { layer in cacheArguments(layer) }
-    let rowType = TensorType([size.rows], .int32)
-    let tokens = builder.argument("tokens", rowType)
-    let positions = builder.argument("positions", rowType)
-    let slots = builder.argument("slots", rowType)
-    let tables = builder.argument("tables", TensorType([size.lanes, size.context / program.blockSize], .int32))
-    let rows = Rows(
-      positions: builder.reshape(positions, [size.lanes, size.rowsPerLane]), slots: slots, tables: tables,
-      cosines: builder.gather(weight(DecoderParameters.cosines), positions),
-      sines: builder.gather(weight(DecoderParameters.sines), positions))
-    let embedded = builder.gather(weight(DecoderParameters.embedding), tokens)
-    var residual = builder.convert(embedded, to: .float32)
-    for layer in layers {
-      builder.comment("layer \(layer)")
-      attend(layer, rows, &residual, &caches)
-      feedForward(layer, &residual)
-    }
-    let split: Int? = DecoderProgram.cacheSplit
-    return builder.program(returning: caches.map { ($0, split) } + [(residual, nil)])
-  }
-
-  private mutating func addWeights(_ places: [Int]) {
+  /// A graph whose first arguments are the weights at `places`.
+  init(_ program: DecoderProgram, weights places: [Int], prefix: String = "", _ builder: inout ProgramBuilder) {
+    (self.program, configuration, self.prefix) = (program, program.configuration, prefix)
     for place in places {
       let parameter = program.parameters.all[place]
-      weights[parameter.name] = builder.argument(parameter.name, program.type(of: parameter), split: parameter.split)
+      weights[parameter.name] = builder.argument(
+        prefix + parameter.name, program.type(of: parameter), split: parameter.split)
     }
   }
 
-  /// Keys and values of a layer, whose memory the results take.
-  private mutating func cacheArguments(_ layer: Int) -> [Value] {
-    ["keys", "values"].enumerated().map { place, name in
+  /// What a pass computes.
+  struct Rows {
+    let size: ProgramSize
+    /// `[rows]`; a slot is where in the cache a row's keys and values go.
+    let tokens, positions, slots: Value
+    /// `[lanes, context / block size]`.
+    let tables: Value
+  }
+
+  /// What follows from rows' positions.
+  private struct Places {
+    /// `[rows, head size / 2]`.
+    let cosines, sines: Value
+    /// The last position that each row attends to, `[lanes, rows per lane]`.
+    let ends: Value
+  }
+
+  /// Keys and values of every layer as arguments, whose memory the results from `firstResult` on take.
+  func caches(firstResult: Int = 0, _ builder: inout ProgramBuilder) -> [Value] {
+    (0..<2 * configuration.layerCount).map { place in
       builder.argument(
-        "cache.\(layer).\(name)", program.cacheType, aliasedResult: 2 * layer + place,
-        split: DecoderProgram.cacheSplit)
+        "\(prefix)cache.\(place / 2).\(place % 2 == 0 ? "keys" : "values")", program.cacheType,
+        aliasedResult: firstResult + place, split: DecoderProgram.cacheSplit)
     }
+  }
+
+  /// The residual stream after the last layer, `[rows, hidden]`; keys and values are added to `caches`.
+  func residual(_ rows: Rows, _ caches: inout [Value], _ builder: inout ProgramBuilder) -> Value {
+    let places = Places(
+      cosines: builder.gather(weight(DecoderParameters.cosines), rows.positions),
+      sines: builder.gather(weight(DecoderParameters.sines), rows.positions),
+      ends: builder.reshape(rows.positions, [rows.size.lanes, rows.size.rowsPerLane]))
+    let embedded = builder.gather(weight(DecoderParameters.embedding), rows.tokens)
+    var residual = builder.convert(embedded, to: .float32)
+    for layer in 0..<configuration.layerCount {
+      builder.comment("\(prefix)layer \(layer)")
+      attend(layer, rows, places, &residual, &caches, &builder)
+      feedForward(layer, &residual, &builder)
+    }
+    return residual
+  }
+
+  /// Logits of the residual stream, `[rows, vocabulary]`.
+  func logits(_ residual: Value, _ builder: inout ProgramBuilder) -> Value {
+    let normal = norm(residual, DecoderParameters.finalNorm, &builder)
+    return linear(
+      normal, configuration.tiesWordEmbeddings ? DecoderParameters.embedding : DecoderParameters.output, &builder)
   }
 
   private func weight(_ name: String) -> Value {
@@ -81,43 +74,46 @@ struct DecoderGraph {
   }
 
   /// residual += output(attention(norm(residual)))
-  private mutating func attend(_ layer: Int, _ rows: Rows, _ residual: inout Value, _ caches: inout [Value]) {
-    let prefix = "model.layers.\(layer)."
+  private func attend(
+    _ layer: Int, _ rows: Rows, _ places: Places, _ residual: inout Value, _ caches: inout [Value],
+    _ builder: inout ProgramBuilder
+  ) {
+    let name = "model.layers.\(layer)."
     let (heads, kvHeads, headSize) = (configuration.headCount, configuration.kvHeadCount, configuration.headSize)
-    let normal = norm(residual, prefix + "input_layernorm.weight")
-    var query = linear(normal, prefix + "self_attn.q_proj.weight")
-    var key = linear(normal, prefix + "self_attn.k_proj.weight")
-    var value = linear(normal, prefix + "self_attn.v_proj.weight")
-    query = builder.reshape(query, [size.rows, heads, headSize])
-    key = builder.reshape(key, [size.rows, kvHeads, headSize])
-    value = builder.reshape(value, [size.rows, kvHeads, headSize])
+    let normal = norm(residual, name + "input_layernorm.weight", &builder)
+    var query = linear(normal, name + "self_attn.q_proj.weight", &builder)
+    var key = linear(normal, name + "self_attn.k_proj.weight", &builder)
+    var value = linear(normal, name + "self_attn.v_proj.weight", &builder)
+    query = builder.reshape(query, [rows.size.rows, heads, headSize])
+    key = builder.reshape(key, [rows.size.rows, kvHeads, headSize])
+    value = builder.reshape(value, [rows.size.rows, kvHeads, headSize])
     if configuration.hasQueryKeyNorm {
-      query = norm(query, prefix + "self_attn.q_norm.weight")
-      key = norm(key, prefix + "self_attn.k_norm.weight")
+      query = norm(query, name + "self_attn.q_norm.weight", &builder)
+      key = norm(key, name + "self_attn.k_norm.weight", &builder)
     }
-    query = rotate(query, rows)
-    key = rotate(key, rows)
-    let keys = store(key, in: caches[2 * layer], rows)
-    let values = store(value, in: caches[2 * layer + 1], rows)
+    query = rotate(query, places, &builder)
+    key = rotate(key, places, &builder)
+    let keys = store(key, in: caches[2 * layer], rows, &builder)
+    let values = store(value, in: caches[2 * layer + 1], rows, &builder)
     (caches[2 * layer], caches[2 * layer + 1]) = (keys, values)
-    let mixed = attention(query, keys, values, rows)
-    let output = linear(mixed, prefix + "self_attn.o_proj.weight")
+    let mixed = attention(query, keys, values, rows, ends: places.ends, &builder)
+    let output = linear(mixed, name + "self_attn.o_proj.weight", &builder)
     residual = builder.apply(.add, residual, output)
   }
 
   /// residual += down(silu(gate(norm(residual))) · up(norm(residual)))
-  private mutating func feedForward(_ layer: Int, _ residual: inout Value) {
-    let prefix = "model.layers.\(layer)."
-    let normal = norm(residual, prefix + "post_attention_layernorm.weight")
-    let gate = linear(normal, prefix + "mlp.gate_proj.weight")
-    let up = linear(normal, prefix + "mlp.up_proj.weight")
+  private func feedForward(_ layer: Int, _ residual: inout Value, _ builder: inout ProgramBuilder) {
+    let name = "model.layers.\(layer)."
+    let normal = norm(residual, name + "post_attention_layernorm.weight", &builder)
+    let gate = linear(normal, name + "mlp.gate_proj.weight", &builder)
+    let up = linear(normal, name + "mlp.up_proj.weight", &builder)
     let open = builder.apply(.multiply, gate, builder.apply(.logistic, gate))
     let inner = builder.apply(.multiply, open, up)
-    residual = builder.apply(.add, residual, linear(inner, prefix + "mlp.down_proj.weight"))
+    residual = builder.apply(.add, residual, linear(inner, name + "mlp.down_proj.weight", &builder))
   }
 
   /// `x · Wᵀ + b`, with the bias where the model has one: `[rows, outputs]` in single precision.
-  private mutating func linear(_ input: Value, _ name: String) -> Value {
+  private func linear(_ input: Value, _ name: String, _ builder: inout ProgramBuilder) -> Value {
     let narrow = builder.convert(input, to: program.element)
     let product = builder.dot(narrow, weight(name), contracting: ([1], [1]), result: .float32)
     guard let bias = weights[name.replacingSuffix("weight", by: "bias")] else { return product }
@@ -125,7 +121,7 @@ struct DecoderGraph {
   }
 
   /// RMS norm over the innermost dimension.
-  private mutating func norm(_ input: Value, _ name: String) -> Value {
+  private func norm(_ input: Value, _ name: String, _ builder: inout ProgramBuilder) -> Value {
     let last = input.shape.count - 1
     let squares = builder.reduce(builder.apply(.multiply, input, input), .add, dimension: last)
     let mean = builder.apply(.divide, squares, Float(input.shape[last]))
@@ -136,13 +132,13 @@ struct DecoderGraph {
   }
 
   /// RoPE: channel `i` of a head turns with channel `i + head size / 2` by its position's angle.
-  private mutating func rotate(_ heads: Value, _ rows: Rows) -> Value {
+  private func rotate(_ heads: Value, _ places: Places, _ builder: inout ProgramBuilder) -> Value {
     let (count, headCount, headSize) = (heads.shape[0], heads.shape[1], heads.shape[2])
     let half = headSize / 2
     let first = builder.slice(heads, [0..<count, 0..<headCount, 0..<half])
     let second = builder.slice(heads, [0..<count, 0..<headCount, half..<headSize])
-    let cosines = builder.broadcast(rows.cosines, first.shape, dimensions: [0, 2])
-    let sines = builder.broadcast(rows.sines, first.shape, dimensions: [0, 2])
+    let cosines = builder.broadcast(places.cosines, first.shape, dimensions: [0, 2])
+    let sines = builder.broadcast(places.sines, first.shape, dimensions: [0, 2])
     let left = builder.apply(
       .subtract, builder.apply(.multiply, first, cosines), builder.apply(.multiply, second, sines))
     let right = builder.apply(
@@ -151,14 +147,17 @@ struct DecoderGraph {
   }
 
   /// The cache with each row's keys or values in its slot.
-  private mutating func store(_ rowValues: Value, in cache: Value, _ rows: Rows) -> Value {
+  private func store(_ rowValues: Value, in cache: Value, _ rows: Rows, _ builder: inout ProgramBuilder) -> Value {
     let flat = builder.reshape(cache, [cache.shape[0] * cache.shape[1]] + cache.shape[2...])
     let stored = builder.scatter(flat, rows.slots, builder.convert(rowValues, to: program.element))
     return builder.reshape(stored, cache.shape)
   }
 
   /// Attention of each row to the positions of its lane up to its own: `[rows, heads · head size]`.
-  private mutating func attention(_ query: Value, _ keys: Value, _ values: Value, _ rows: Rows) -> Value {
+  private func attention(
+    _ query: Value, _ keys: Value, _ values: Value, _ rows: Rows, ends: Value, _ builder: inout ProgramBuilder
+  ) -> Value {
+    let size = rows.size
     let (kvHeads, headSize) = (configuration.kvHeadCount, configuration.headSize)
     let group = configuration.headCount / kvHeads
     let context = [size.lanes, size.context, kvHeads, headSize]
@@ -171,10 +170,10 @@ struct DecoderGraph {
       queries, laneKeys, batching: ([0, 2], [0, 2]), contracting: ([4], [3]), result: .float32)
     // Scores are [lanes, KV heads, rows per lane, group, context].
     let places = builder.iota(TensorType(scores.shape, .int32), dimension: 4)
-    let ends = builder.broadcast(rows.positions, scores.shape, dimensions: [0, 2])
-    let isPast = builder.compare(.lessOrEqual, places, ends)
+    let limits = builder.broadcast(ends, scores.shape, dimensions: [0, 2])
+    let isPast = builder.compare(.lessOrEqual, places, limits)
     let masked = builder.select(isPast, scores, builder.splat(-1e30, scores.type))
-    let shares = softmax(masked)
+    let shares = softmax(masked, &builder)
     let mixed = builder.dot(
       builder.convert(shares, to: program.element), laneValues, batching: ([0, 1], [0, 2]), contracting: ([4], [1]),
       result: .float32)
@@ -183,7 +182,7 @@ struct DecoderGraph {
   }
 
   /// Softmax over the innermost dimension.
-  private mutating func softmax(_ scores: Value) -> Value {
+  private func softmax(_ scores: Value, _ builder: inout ProgramBuilder) -> Value {
     let last = scores.shape.count - 1
     let others = Array(0..<last)
     let peaks = builder.reduce(scores, .maximum, dimension: last)

@@ -2,16 +2,16 @@ internal import ModelFiles
 internal import StableHLO
 
 /// Sizes of one program: its rows, and how far back they can look.
-struct ProgramSize: Hashable {
+package struct ProgramSize: Hashable {
   /// Sequences, or pieces of sequences.
-  var lanes: Int
+  package var lanes: Int
   /// Consecutive positions of each.
-  var rowsPerLane: Int
+  package var rowsPerLane: Int
   /// Positions of the KV cache that rows can attend to, a multiple of the block size.
-  var context: Int
+  package var context: Int
 
   /// Rows in all.
-  var rows: Int { lanes * rowsPerLane }
+  package var rows: Int { lanes * rowsPerLane }
 }
 
 /// Writes the programs of a decoder-only transformer: Qwen3, Qwen2.5 and Llama, as `ModelConfiguration` describes them.
@@ -44,13 +44,32 @@ struct DecoderProgram {
   /// (where in the cache each row's keys and values go: block · block size + place) and tables
   /// `[lanes, context / block size]` (the blocks of each lane). Gives the caches and the residual stream.
   func body(_ size: ProgramSize) -> Program {
-    var graph = DecoderGraph(self, size, name: "body")
-    return graph.body()
+    var builder = ProgramBuilder("body", partitionCount: partitionCount)
+    let graph = DecoderGraph(self, weights: parameters.body, &builder)
+    var caches = graph.caches(&builder)
+    let rowType = TensorType([size.rows], .int32)
+    let rows = DecoderGraph.Rows(
+      size: size, tokens: builder.argument("tokens", rowType), positions: builder.argument("positions", rowType),
+      slots: builder.argument("slots", rowType),
+      tables: builder.argument("tables", TensorType([size.lanes, size.context / blockSize], .int32)))
+    let residual = graph.residual(rows, &caches, &builder)
+    return builder.program(returning: caches.map { ($0, Self.cacheSplit) } + [(residual, nil)])
   }
 
   /// Takes the head's weights and the residual stream `[rows, hidden]`; gives logits `[rows, vocabulary]`.
   func head(rows: Int) -> Program {
-    var graph = DecoderGraph(self, ProgramSize(lanes: 1, rowsPerLane: rows, context: blockSize), name: "head")
-    return graph.head()
+    var builder = ProgramBuilder("head", partitionCount: partitionCount)
+    let graph = DecoderGraph(self, weights: parameters.head, &builder)
+    let residual = builder.argument("residual", TensorType([rows, configuration.hiddenSize], .float32))
+    let logits = graph.logits(residual, &builder)
+    return builder.program(returning: [(logits, nil)])
+  }
+
+  /// Gives keys or values of one layer, all zeros.
+  var emptyCache: Program {
+    var builder = ProgramBuilder("cache", partitionCount: partitionCount)
+    let zero = builder.splat(Float(0), TensorType([], element))
+    let zeros = builder.broadcast(zero, cacheType.shape, dimensions: [])
+    return builder.program(returning: [(zeros, Self.cacheSplit)])
   }
 }

@@ -21,12 +21,12 @@ public final class PJRTModelRunner: ModelRunner {
   /// Passes are timed anew at every start: devices differ.
   public var cacheKey: String? { nil }
 
-  private let session: PJRTSession
-  private let program: DecoderProgram
-  private let planner: PassPlanner
-  private let weights: PJRTBuffers
+  let session: PJRTSession
+  let program: DecoderProgram
+  let planner: PassPlanner
+  let weights: PJRTBuffers
   /// Keys and values, layer by layer; `nil` after a pass that failed on the device and took them along.
-  private var caches: PJRTBuffers?
+  var caches: PJRTBuffers?
   private var bodies: [ProgramSize: LoadedProgram] = [:]
   private var heads: [Int: LoadedProgram] = [:]
   private let logits: Activations
@@ -46,26 +46,15 @@ public final class PJRTModelRunner: ModelRunner {
     session: PJRTSession, checkpoint: Checkpoint, configuration: ModelConfiguration, limits: RunnerLimits,
     progress: (Double) -> Void = { _ in }
   ) throws {
-    let (options, blockSize) = (session.options, KVStorage.blockSize)
-    try Self.check(configuration, isSharedBy: options.partitionCount)
-    let blockCount = (limits.positions + blockSize - 1) / blockSize * limits.sequences
+    let plan = try DecoderPlan(configuration, limits: limits, options: session.options, element: session.element)
     self.session = session
     self.configuration = configuration
     vocabularySize = configuration.vocabularySize
-    capacity = RunnerCapacity(
-      rows: limits.rows, logitRows: limits.logitRows, blockCount: blockCount, blockSize: blockSize,
-      positions: limits.positions)
-    let parameters = DecoderParameters(configuration, positions: limits.positions)
-    program = DecoderProgram(
-      configuration: configuration, parameters: parameters,
-      element: session.element == .float32 ? .float32 : .bfloat16, partitionCount: options.partitionCount,
-      blockCount: blockCount + 1, blockSize: blockSize)
-    planner = PassPlanner(
-      rowBuckets: options.rowBuckets, sequences: limits.sequences, positions: limits.positions, blockSize: blockSize,
-      blockCount: blockCount)
+    (capacity, program, planner) = (plan.capacity, plan.program, plan.planner)
+    let parameters = program.parameters
     let upload = WeightUpload(
       client: session.client, checkpoint: checkpoint, configuration: configuration, element: session.element,
-      partitionCount: options.partitionCount)
+      partitionCount: program.partitionCount)
     weights = try upload.buffers(of: parameters, progress: progress)
     caches = try Self.emptyCaches(program, session)
     logits = try Activations(rowCapacity: limits.logitRows, columns: configuration.vocabularySize)
@@ -76,32 +65,20 @@ public final class PJRTModelRunner: ModelRunner {
       packedWeights: matrices,
       keyValueCache: program.cacheType.count * session.element.byteCount * 2 * configuration.layerCount)
     // What every request needs first; longer reaches are compiled when a text gets there.
-    for size in planner.sizes.prefix(options.rowBuckets.count) {
+    for size in planner.sizes.prefix(session.options.rowBuckets.count) {
       _ = try body(size)
       _ = try head(size.rows)
     }
   }
 
-  private static func check(
-    _ configuration: ModelConfiguration, isSharedBy partitionCount: Int
-  ) throws(RunnerError) {
-    for (name, count) in [
-      ("num_key_value_heads", configuration.kvHeadCount), ("intermediate_size", configuration.intermediateSize),
-    ] where count % partitionCount != 0 {
-      throw RunnerError(description: "\(name) is \(count), which \(partitionCount) devices cannot share evenly")
-    }
-  }
-
-  /// K/V memory of zeros.
+  /// K/V memory of zeros, made on the devices: the host may have no room for it.
   private static func emptyCaches(
     _ program: DecoderProgram, _ session: PJRTSession
   ) throws(PJRTError) -> PJRTBuffers {
-    let type: PJRTElementType = session.element == .float32 ? .float32 : .bfloat16
+    let zeros = try session.load(program.emptyCache)
     var caches = PJRTBuffers(session.client)
     for _ in 0..<2 * program.configuration.layerCount {
-      caches.append(
-        try session.client.zeros(
-          type, shape: program.cacheType.shape, split: program.partitionCount > 1 ? DecoderProgram.cacheSplit : nil))
+      caches.append(try zeros.executable.run(PJRTBuffers(session.client)))
     }
     return caches
   }
@@ -126,9 +103,7 @@ public final class PJRTModelRunner: ModelRunner {
     inputs.append(try client.upload(pass.slots, shape: rowShape))
     inputs.append(
       try client.upload(pass.tables, shape: [pass.size.lanes, pass.tables.count / pass.size.lanes]))
-    guard var arguments = caches.take() else {
-      throw .reported(operation: "run a program", message: "the K/V memory went with a pass that failed; start anew")
-    }
+    var arguments = try takeCaches()
     arguments.append(inputs)
     var results = try body.executable.run(weights, at: program.parameters.body, arguments)
     caches = results.removeFirst(2 * configuration.layerCount)
@@ -140,6 +115,14 @@ public final class PJRTModelRunner: ModelRunner {
     for wanted in pass.wanted {
       logits.setRow(wanted.logit, to: hostLogits[wanted.row * vocabularySize..<(wanted.row + 1) * vocabularySize])
     }
+  }
+
+  /// Hands the K/V memory to a program; whoever runs it puts it back.
+  func takeCaches() throws(PJRTError) -> PJRTBuffers {
+    guard let taken = caches.take() else {
+      throw .reported(operation: "run a program", message: "the K/V memory went with a pass that failed; start anew")
+    }
+    return taken
   }
 
   private func body(_ size: ProgramSize) throws(PJRTError) -> LoadedProgram {

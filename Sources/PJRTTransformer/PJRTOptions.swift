@@ -20,6 +20,8 @@ public struct PJRTOptions: Sendable, Equatable {
   /// tokens holds. With several, small passes are cheaper and prompts are read faster, and where the plugin's arithmetic
   /// differs between shapes, tokens that are nearly as good as one another may change places.
   public var rowBuckets = [8]
+  /// Whether a draft of fixed windows runs in one program with the target (`PJRTSpeculator`), where requests allow it.
+  public var fusesSpeculation = false
   /// One device of a plugin.
   public init(plugin: String = "cpu") { self.plugin = plugin }
 }

@@ -9,27 +9,47 @@ public final class PJRTSession {
   public let options: PJRTOptions
   /// Format of matrices and of the KV cache.
   public let element: PJRTOptions.Element
+  private let cache: ProgramCache?
+  /// Whether programs can be saved, as far as is known: a plugin that cannot, and a full disk, are reported once.
+  private var savesPrograms = true
 
   /// Loads the plugin and opens its devices.
   ///
+  /// - Parameter cache: where compiled programs are kept; `nil` to compile them at every start.
   /// - Throws: `PJRTError` when there is no such plugin, or it finds too few devices.
-  public init(_ options: PJRTOptions) throws(PJRTError) {
+  public init(_ options: PJRTOptions, cache: ProgramCache? = nil) throws(PJRTError) {
     let plugin = try PJRTPlugin(try PJRTPluginLocation(options.plugin))
     client = try PJRTClient(plugin, deviceCount: options.partitionCount)
     self.options = options
+    self.cache = cache
     element = options.element ?? (client.platform == "cpu" ? .float32 : .bfloat16)
   }
 
-  /// Compiles a program.
+  /// Puts a program onto the devices, compiled now or at an earlier start.
   func load(_ program: Program) throws(PJRTError) -> LoadedProgram {
     let options = PJRTCompileOptions(partitionCount: program.partitionCount)
-    return LoadedProgram(try PJRTExecutable(client, stableHLO: program.text, options: options))
+    let devices = try client.devices()
+    let entry = cache?.entry(for: program, options: options, client: client, devices: devices)
+    if let entry, let known = cache?.open(entry, client: client) { return known }
+    let compiled = LoadedProgram(try PJRTExecutable(client, stableHLO: program.text, options: options))
+    if savesPrograms, let entry, let cache {
+      compiled.isKept = cache.save(compiled, as: entry)
+      savesPrograms = compiled.isKept
+    }
+    return compiled
   }
 }
 
 /// A program on the devices, to be kept among others.
 final class LoadedProgram {
   let executable: PJRTExecutable
+  /// Whether it was compiled at an earlier start.
+  let isFromCache: Bool
+  /// Whether later starts will find it.
+  fileprivate(set) var isKept: Bool
 
-  init(_ executable: consuming PJRTExecutable) { self.executable = executable }
+  init(_ executable: consuming PJRTExecutable, isFromCache: Bool = false) {
+    self.executable = executable
+    (self.isFromCache, isKept) = (isFromCache, isFromCache)
+  }
 }

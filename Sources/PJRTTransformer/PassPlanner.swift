@@ -1,17 +1,17 @@
-internal import Transformer
+package import Transformer
 
 /// One run of a program: the arguments that a batch's rows become.
-struct StaticPass: Equatable {
-  let size: ProgramSize
+package struct StaticPass: Equatable {
+  package let size: ProgramSize
   /// `[rows]`; rows without a token are zeros that write to the spare block.
-  var tokens, positions, slots: [Int32]
+  package var tokens, positions, slots: [Int32]
   /// `[lanes, context / block size]`.
-  var tables: [Int32]
+  package var tables: [Int32]
   /// Rows whose logits are wanted, and where they go.
-  var wanted: [Wanted] = []
+  package var wanted: [Wanted] = []
 
-  struct Wanted: Equatable {
-    let row, logit: Int
+  package struct Wanted: Equatable {
+    package let row, logit: Int
   }
 }
 
@@ -19,11 +19,11 @@ struct StaticPass: Equatable {
 ///
 /// How far back a row's program looks depends on the row's position alone, so that a row is computed alike whatever it
 /// shares a batch with; rows of different reach run one after the other.
-struct PassPlanner {
+package struct PassPlanner {
   /// Program sizes, but for the context, ascending by rows.
-  let buckets: [(lanes: Int, rowsPerLane: Int)]
+  package let buckets: [(lanes: Int, rowsPerLane: Int)]
   /// Reaches, ascending; the last is that of the longest sequence.
-  let contexts: [Int]
+  package let contexts: [Int]
   let blockSize: Int
   /// The block after the last, for rows that are not there.
   let spareBlock: Int32
@@ -31,11 +31,13 @@ struct PassPlanner {
   /// Reaches below this one are not worth programs of their own, in positions.
   static let shortestContext = 256
 
+  /// A planner.
+  ///
   /// - Parameters:
   ///   - rowBuckets: rows of programs, ascending.
   ///   - sequences: sequences that decode at a time; as many lanes are made, rounded up to a power of two.
   ///   - positions: length of the longest sequence.
-  init(rowBuckets: [Int], sequences: Int, positions: Int, blockSize: Int, blockCount: Int) {
+  package init(rowBuckets: [Int], sequences: Int, positions: Int, blockSize: Int, blockCount: Int) {
     var lanes = 1
     while lanes < sequences { lanes *= 2 }
     buckets = rowBuckets.map { rows in
@@ -57,7 +59,7 @@ struct PassPlanner {
   }
 
   /// All sizes that passes can have.
-  var sizes: [ProgramSize] {
+  package var sizes: [ProgramSize] {
     contexts.flatMap { context in
       buckets.map { ProgramSize(lanes: $0.lanes, rowsPerLane: $0.rowsPerLane, context: context) }
     }
@@ -70,7 +72,7 @@ struct PassPlanner {
   }
 
   /// The passes, in the order in which they must run.
-  func passes(for batch: Batch) -> [StaticPass] {
+  package func passes(for batch: Batch) -> [StaticPass] {
     var logits: [Int: Int] = [:]
     for (index, row) in batch.logitRows.enumerated() { logits[row] = index }
     var passes: [StaticPass] = []
@@ -98,7 +100,7 @@ struct PassPlanner {
     let bucket = fitting ?? buckets[buckets.count - 1]
     let size = ProgramSize(lanes: bucket.lanes, rowsPerLane: bucket.rowsPerLane, context: context)
     let zeros = [Int32](repeating: 0, count: size.rows)
-    let spareSlots = (0..<size.rows).map { spareBlock * Int32(blockSize) + Int32($0 % blockSize) }
+    let spareSlots = (0..<size.rows).map(spareSlot)
     var pass = StaticPass(
       size: size, tokens: zeros, positions: zeros, slots: spareSlots,
       tables: [Int32](repeating: spareBlock, count: size.lanes * context / blockSize))
@@ -115,18 +117,31 @@ struct PassPlanner {
     return pass
   }
 
+  /// Where the keys and values of a position go.
+  func slot(of position: Int, in blocks: [Int32]) -> Int32 {
+    blocks[position / blockSize] * Int32(blockSize) + Int32(position % blockSize)
+  }
+
+  /// Where those of a row go that is not there.
+  func spareSlot(row: Int) -> Int32 { spareBlock * Int32(blockSize) + Int32(row % blockSize) }
+
+  /// Writes a lane's blocks into tables of `context` positions.
+  func fill(_ tables: inout [Int32], lane: Int, context: Int, _ blocks: [Int32]) {
+    let width = context / blockSize
+    for (index, block) in blocks.prefix(width).enumerated() { tables[lane * width + index] = block }
+  }
+
   private func fill(
     _ pass: inout StaticPass, lane: Int, _ slice: SequenceSlice, _ rows: Range<Int>, _ batch: Batch,
     _ logits: [Int: Int]
   ) {
-    let width = pass.size.context / blockSize
-    for (index, block) in slice.blocks.prefix(width).enumerated() { pass.tables[lane * width + index] = block }
+    fill(&pass.tables, lane: lane, context: pass.size.context, slice.blocks)
     for (index, row) in rows.enumerated() {
       let place = lane * pass.size.rowsPerLane + index
       let position = slice.firstPosition + row - slice.firstRow
       pass.tokens[place] = batch.tokens[row]
       pass.positions[place] = Int32(position)
-      pass.slots[place] = slice.blocks[position / blockSize] * Int32(blockSize) + Int32(position % blockSize)
+      pass.slots[place] = slot(of: position, in: slice.blocks)
       if let logit = logits[row] { pass.wanted.append(StaticPass.Wanted(row: place, logit: logit)) }
     }
   }

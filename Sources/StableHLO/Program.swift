@@ -64,13 +64,31 @@ public struct ProgramBuilder {
   }
 
   /// Adds a remark to the text.
-  public mutating func comment(_ text: String) { lines.append(indentation + "// " + text) }
+  public mutating func comment(_ text: String) { line("// " + text) }
+
+  /// Adds a line of text.
+  mutating func line(_ text: String) { lines.append(indentation + text) }
+
+  /// A name for a value with several results, without the percent sign.
+  mutating func unusedName() -> String {
+    valueCount += 1
+    return "v\(valueCount - 1)"
+  }
+
+  /// Adds a region after the line `opening`; constants that are first used in it are its own.
+  mutating func block(opening: String, _ body: (inout ProgramBuilder) -> Void) {
+    line(opening)
+    let (known, outer) = (constants, indentation)
+    indentation += "  "
+    body(&self)
+    (constants, indentation) = (known, outer)
+  }
 
   /// Adds an operation with one result.
   mutating func emit(_ operation: String, _ type: TensorType) -> Value {
     let value = Value(name: "%\(valueCount)", type: type)
     valueCount += 1
-    lines.append(indentation + "\(value.name) = \(operation)")
+    line("\(value.name) = \(operation)")
     return value
   }
 

@@ -23,7 +23,7 @@ extension ProgramBuilder {
   /// A tensor that has `value` everywhere.
   public mutating func splat(_ value: Float, _ type: TensorType) -> Value {
     precondition(type.element.isFloat)
-    return constant("stablehlo.constant dense<\(Self.literal(value))> : \(type)", type)
+    return constant("stablehlo.constant dense<\(Self.literal(value, type.element))> : \(type)", type)
   }
 
   /// A tensor of whole numbers that has `value` everywhere.
@@ -80,9 +80,13 @@ extension ProgramBuilder {
   }
 
   /// Floats as MLIR takes them without loss: the bits of the number.
-  private static func literal(_ value: Float) -> String {
+  private static func literal(_ value: Float, _ element: ScalarType) -> String {
     if let whole = Int32(exactly: value) { return "\(whole).0" }
-    return "0x" + String(value.bitPattern, radix: 16, uppercase: true).leftPadded(to: 8)
+    func bits(_ pattern: some BinaryInteger, digits: Int) -> String {
+      "0x" + String(pattern, radix: 16, uppercase: true).leftPadded(to: digits)
+    }
+    return element == .float64
+      ? bits(Double(value).bitPattern, digits: 16) : bits(value.bitPattern, digits: 8)
   }
 }
 

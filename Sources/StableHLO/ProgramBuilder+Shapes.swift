@@ -45,6 +45,11 @@ extension ProgramBuilder {
       type)
   }
 
+  /// The same value, which the compiler must finish before it begins with what uses it.
+  public mutating func barrier(_ value: Value) -> Value {
+    emit("stablehlo.optimization_barrier \(value.name) : \(value.type)", value.type)
+  }
+
   /// Slices of the outermost dimension of `table`, named by `indices`: `[indices…, table.shape[1…]]`.
   public mutating func gather(_ table: Value, _ indices: Value) -> Value {
     precondition(indices.type.element == .int32)

@@ -2,6 +2,8 @@
 public enum ScalarType: String, Sendable, CaseIterable {
   /// IEEE single precision.
   case float32 = "f32"
+  /// IEEE double precision.
+  case float64 = "f64"
   /// Brain float.
   case bfloat16 = "bf16"
   /// Signed, 32 bits.
@@ -14,7 +16,7 @@ public enum ScalarType: String, Sendable, CaseIterable {
   case boolean = "i1"
 
   /// Whether it has a fraction.
-  public var isFloat: Bool { self == .float32 || self == .bfloat16 }
+  public var isFloat: Bool { [.float32, .float64, .bfloat16].contains(self) }
 }
 
 /// A static shape with its number format, in StableHLO's spelling `tensor<8x64xf32>`.

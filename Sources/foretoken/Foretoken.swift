@@ -17,7 +17,7 @@ struct Foretoken: AsyncParsableCommand {
     subcommands: [
       Generate.self, Chat.self, Serve.self, Batch.self, Demo.self, Bench.self, Compare.self, Tune.self,
       ReportCommand.self, Tokenize.self, Perplexity.self, Inspect.self, Expand.self, Pull.self, Deploy.self,
-      Devices.self,
+      Devices.self, Compile.self,
     ])
 
   /// Runs the subcommand that the command line names.

@@ -87,4 +87,12 @@ struct GoldenTests {
     let there = Set(b.map(object))
     return a.filter { there.contains(object($0)) }
   }
+
+  @Test(arguments: [("g6e.12xlarge", "cuda"), ("trn2.3xlarge", "neuron")])
+  func `foretoken on accelerators is as it was read`(instance: String, plugin: String) throws {
+    var request = DeploymentRequest(engine: .foretoken, target: "Qwen/Qwen3-8B")
+    (request.draft, request.instanceType, request.storage) = ("Qwen/Qwen3-0.6B", instance, .pvc)
+    let kept = try ManifestBuilder(try DeploymentPlan(request)).manifests().filter { $0.object.kind != "ConfigMap" }
+    try expect(try Bundle.stream(kept), equals: "foretoken-\(plugin).yaml")
+  }
 }

@@ -225,4 +225,26 @@ struct PreflightTests {
       json: Data(text.replacing("\"speculates\": true", with: "\"speculates\": false").utf8), name: "result.json")
     #expect(plain.method == nil)
   }
+
+  @Test func `foretoken takes the plugin of the machine's accelerators, and as many as divide both models' heads`()
+    throws
+  {
+    func plan(_ instance: String, parallel: Int? = nil) throws -> DeploymentPlan {
+      try DeploymentPlan(
+        request(.foretoken, "Qwen/Qwen3-8B", draft: "Qwen/Qwen3-0.6B") {
+          ($0.instanceType, $0.tensorParallel) = (instance, parallel)
+        })
+    }
+    #expect(try plan("r7i.4xlarge").stack == .foretoken)
+    let gpu = try plan("g6e.12xlarge", parallel: 2)
+    #expect(gpu.stack.plugin == "cuda" && gpu.image == "foretoken:0.1.0-cuda" && gpu.devices == 2)
+    let neuron = try plan("trn2.3xlarge")
+    #expect(neuron.stack.plugin == "neuron" && neuron.tensorParallel == 4 && neuron.devices == 1)
+    let refusal = try refusal(
+      request(.foretoken, "Qwen/Qwen3-8B", draft: "Qwen/Qwen3-0.6B") {
+        ($0.instanceType, $0.tensorParallel) = ("g6e.12xlarge", 3)
+      })
+    #expect(refusal.problems.contains { $0.contains("1, 2, 4, 8") })
+    #expect(throws: DeploymentError.self) { try plan("inf2.24xlarge") }
+  }
 }

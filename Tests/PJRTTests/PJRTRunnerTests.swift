@@ -24,14 +24,43 @@ enum CPUPlugin {
 }
 
 @Suite(.enabled(if: CPUPlugin.location != nil)) struct PJRTRunnerTests {
-  static let models: [String] =
-    [
-      "llama-3-rope", "llama-biases", "llama-linear-half", "llama-many-heads", "llama-single", "qwen2-eight-heads",
-      "qwen2-plain", "qwen3-bias-sharded", "qwen3-grouped", "qwen3-tied-odd", "qwen3-wide-heads", "qwen3-yarn",
-    ].map { Places.golden.appendingPathComponent("forward/\($0)").path } + [Places.target, Places.draft]
+  static let models = (ForwardCase.random + ForwardCase.pair).map(\.directory)
 
   /// Largest difference from the CPU engine, which rounds keys, values and activations to bf16.
   static let tolerance: Float = 4e-2
+
+  /// Largest difference from `transformers`, which computes in single precision.
+  static func tolerance(_ element: PJRTOptions.Element) -> Float { element == .float32 ? 2e-4 : 6e-2 }
+
+  @Test(
+    "logits and greedy continuations are those of transformers", arguments: ForwardCase.random + ForwardCase.pair,
+    [PJRTOptions.Element.float32, .bfloat16])
+  func transformers(example: ForwardCase, element: PJRTOptions.Element) throws {
+    let expected = try ForwardReference(example.expected)
+    let checkpoint = try Checkpoint(directory: example.directory)
+    var options = try CPUPlugin.options()
+    (options.element, options.rowBuckets) = (element, [64])
+    let runner = try PJRTModelRunner(
+      session: try PJRTSession(options), checkpoint: checkpoint,
+      configuration: try ModelConfiguration(directory: example.directory),
+      limits: RunnerLimits(rows: 400, logitRows: 400, positions: 400))
+    let blocks = Array(0..<Int32(runner.capacity.blockCount))
+    // The prompt and how it goes on, all at once: each position tells about the next.
+    let text = expected.prompt + expected.continuation
+    var batch = Batch()
+    batch.append(text, at: 0, blocks: blocks, logitCount: text.count)
+    let found = try runner.forward(batch)
+    var worst: Float = 0
+    for (position, logits) in zip(expected.positions, expected.logits) {
+      for (value, wanted) in zip(found.row(position), logits) { worst = max(worst, abs(value - wanted)) }
+    }
+    let tolerance = Self.tolerance(element)
+    #expect(worst < tolerance, "largest difference \(worst)")
+    for (index, (next, margin)) in zip(expected.continuation, expected.margins).enumerated()
+    where margin > 2 * tolerance {
+      #expect(found.argmax(row: expected.prompt.count + index - 1) == Int(next), "token \(index)")
+    }
+  }
 
   @Test("logits are those of the CPU engine, and so is the likeliest token where it is clear", arguments: models)
   func logits(directory: String) throws {

@@ -5,44 +5,6 @@ import TestSupport
 import Testing
 import Transformer
 
-/// Values that `Tests/Golden/forward.py` computed with `transformers` in single precision.
-struct ForwardReference: Decodable {
-  let prompt: [Int32]
-  let positions: [Int]
-  let logits: [[Float]]
-  let argmax: [Int]
-  let continuation: [Int32]
-  let margins: [Float]
-  let inverse_frequencies: [Float]
-  let attention_scaling: Float
-
-  init(_ path: URL) throws {
-    self = try JSONDecoder().decode(ForwardReference.self, from: try Data(contentsOf: path))
-  }
-
-  static let folder = Places.golden.appendingPathComponent("forward")
-}
-
-/// What to compare: a model directory and its reference values.
-struct ForwardCase: Sendable, CustomTestStringConvertible {
-  let name: String
-  let directory: String
-  let expected: URL
-  var testDescription: String { name }
-
-  static let random: [ForwardCase] = [
-    "llama-3-rope", "llama-biases", "llama-linear-half", "llama-many-heads", "llama-single", "qwen2-eight-heads",
-    "qwen2-plain", "qwen3-bias-sharded", "qwen3-grouped", "qwen3-tied-odd", "qwen3-wide-heads", "qwen3-yarn",
-  ].map { name in
-    let folder = ForwardReference.folder.appendingPathComponent(name)
-    return ForwardCase(name: name, directory: folder.path, expected: folder.appendingPathComponent("expected.json"))
-  }
-  static let pair: [ForwardCase] = [("target", Places.target), ("draft", Places.draft)].map { part, directory in
-    let file = ForwardReference.folder.appendingPathComponent("reference-\(part).json")
-    return ForwardCase(name: "reference \(part)", directory: directory, expected: file)
-  }
-}
-
 @Suite struct ReferenceTests {
   /// Largest difference of a logit that the promise allows.
   static let tolerance: Float = 2e-2

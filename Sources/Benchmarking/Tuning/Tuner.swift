@@ -287,7 +287,7 @@ package struct Tuner: Sendable {
     _ entries: [TuningResult.Entry], _ traces: Traces, _ costs: [Int: CostsByProposer], _ outputs: [[TokenID]]
   ) -> TuningResult {
     let target = engine.target.configuration
-    let quantization = plan.models.format == .bfloat16 ? "none" : plan.models.format.rawValue
+    let quantization = engine.quantization
     let promptTokens = plan.prompts.reduce(0) { $0 + $1.tokens.count }
     let outputTokens = outputs.reduce(0) { $0 + $1.count }
     let requests = Double(plan.prompts.count)
@@ -339,10 +339,12 @@ package struct Tuner: Sendable {
         for rows in index == 0 ? (0...plan.largestWindow).map({ concurrency * ($0 + 1) }) : [concurrency] {
           // Of two concurrencies that reach a row count, the smaller one was measured with larger windows.
           guard points[rows] == nil else { continue }
-          let floor = PassCost(
-            model.1.configuration, format: plan.models.format, cacheFormat: plan.models.cacheFormat, rows: rows,
-            context: Int(context), logitRows: rows
-          ).floor(engine.ceilings, format: plan.models.format)
+          let floor = engine.ceilings.map {
+            PassCost(
+              model.1.configuration, format: plan.models.format, cacheFormat: plan.models.cacheFormat, rows: rows,
+              context: Int(context), logitRows: rows
+            ).floor($0, format: plan.models.format)
+          }
           points[rows] = TuningResult.PassTime(
             rows: rows,
             seconds: times.seconds(rows: rows, logitRows: rows, positions: Double(rows) * context), floorSeconds: floor)

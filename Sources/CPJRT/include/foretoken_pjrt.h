@@ -28,6 +28,7 @@ enum {
   FT_PJRT_INT64 = 5,
   FT_PJRT_UINT32 = 8,
   FT_PJRT_FLOAT32 = 11,
+  FT_PJRT_FLOAT64 = 12,
   FT_PJRT_BFLOAT16 = 13,
 };
 
@@ -36,6 +37,14 @@ typedef struct {
   const char *start;
   size_t size;
 } ft_pjrt_text;
+
+// Bytes that belong to the plugin until ft_pjrt_free_bytes.
+typedef struct {
+  const char *start;
+  size_t size;
+  void *owner;
+  void (*deleter)(void *owner);
+} ft_pjrt_bytes;
 
 // What a plugin tells about itself: a number where text.start is null.
 typedef struct {
@@ -77,6 +86,11 @@ ft_pjrt_error *ft_pjrt_describe(const ft_pjrt_api *api, ft_pjrt_device *device, 
 ft_pjrt_error *ft_pjrt_compile(const ft_pjrt_api *api, ft_pjrt_client *client, const char *code, size_t code_size,
                                const uint8_t *options, size_t options_size, ft_pjrt_loaded_executable **executable);
 ft_pjrt_error *ft_pjrt_count_results(const ft_pjrt_api *api, ft_pjrt_loaded_executable *executable, size_t *count);
+// A compiled program as bytes that the same plugin, on the same kind of device, can load again.
+ft_pjrt_error *ft_pjrt_serialize(const ft_pjrt_api *api, ft_pjrt_loaded_executable *executable, ft_pjrt_bytes *bytes);
+void ft_pjrt_free_bytes(ft_pjrt_bytes bytes);
+ft_pjrt_error *ft_pjrt_deserialize(const ft_pjrt_api *api, ft_pjrt_client *client, const void *bytes, size_t size,
+                                   ft_pjrt_loaded_executable **executable);
 void ft_pjrt_free_executable(const ft_pjrt_api *api, ft_pjrt_loaded_executable *executable);
 
 // Runs a program. Arguments and results lie device by device; there is one event per device, null or to be awaited.

@@ -68,10 +68,10 @@ final class ActiveRequest {
   /// - Parameters:
   ///   - verified: accepted proposals, then the target's token.
   ///   - proposal: what was checked.
-  ///   - logits: row `firstRow + i` decided on `verified[i]`.
+  ///   - logits: row `firstRow + i` decided on `verified[i]`; needed where log-probabilities are wanted.
   /// - Returns: the events to emit, and the reason when the answer has ended.
   func append(
-    _ verified: [TokenID], proposal: Proposal, logits: Activations, firstRow: Int
+    _ verified: [TokenID], proposal: Proposal, decidedBy logits: (rows: Activations, firstRow: Int)?
   ) -> (events: [GenerationEvent], end: FinishReason?) {
     let accepted = verified.count - 1
     speculation.record(proposed: proposal.tokens.count, accepted: accepted)
@@ -85,8 +85,9 @@ final class ActiveRequest {
       counts.append(token)
       constraint?.advance(by: token)
       let (piece, stop) = text.append(token, honoursStops: outputCount > request.stopping.minimumTokens)
-      let logprobs = request.logprobCount.map {
-        TokenLogprobs(logits, row: firstRow + index, token: token, count: $0)
+      var logprobs: TokenLogprobs?
+      if let count = request.logprobCount, let logits {
+        logprobs = TokenLogprobs(logits.rows, row: logits.firstRow + index, token: token, count: count)
       }
       var generated = GeneratedToken(
         id: token, text: piece, origin: index < accepted ? proposal.origin(of: index) : .target, logprobs: logprobs)

@@ -16,6 +16,7 @@ public final class DecodingLoop {
   private let runner: any ModelRunner
   private let proposer: any Proposer
   private let verifier: any Verifier
+  private let fused: (any FusedSpeculator)?
   private let window: Int
   private var costs: PassCosts
   private var scheduler: Scheduler
@@ -33,6 +34,7 @@ public final class DecodingLoop {
   ///   - runner: the target.
   ///   - proposer: guesses; `NoProposer` for plain decoding.
   ///   - verifier: decides on the guesses.
+  ///   - fused: does the work of both in steps that it can do.
   ///   - window: most proposals per verification (`num_speculative_tokens`).
   ///   - costs: what passes of the runner cost.
   ///   - sequences: most requests in one pass.
@@ -40,7 +42,8 @@ public final class DecodingLoop {
   ///   - sharesPrefixes: whether requests that begin alike share KV blocks.
   ///   - blocks: KV blocks to use; all that the runner has when `nil`.
   public init(
-    runner: any ModelRunner, tokenizer: Tokenizer, proposer: any Proposer, verifier: any Verifier, window: Int,
+    runner: any ModelRunner, tokenizer: Tokenizer, proposer: any Proposer, verifier: any Verifier,
+    fused: (any FusedSpeculator)? = nil, window: Int,
     costs: PassCosts = PassCosts(), sequences: Int = 1, rows: Int = .max, sharesPrefixes: Bool = false,
     blocks: Int? = nil
   ) {
@@ -48,6 +51,7 @@ public final class DecodingLoop {
     self.tokenizer = tokenizer
     self.proposer = proposer
     self.verifier = verifier
+    self.fused = fused
     self.window = window
     self.costs = costs
     let capacity = runner.capacity
@@ -102,34 +106,72 @@ public final class DecodingLoop {
     guard !shares.isEmpty else { return [] }
     do {
       for share in shares { requests[share.request]?.start() }
-      let scheduled = ContinuousClock.now
-      let proposals = try propose(for: shares)
-      let (batch, logitRows) = assemble(shares, proposals)
-      let proposed = ContinuousClock.now
-      let logits = try runner.forward(batch)
-      let computed = ContinuousClock.now
-      targetSeconds += (computed - proposed) / .seconds(1)
-      let verified = shares.indices.map { verify(shares[$0], proposals[$0], logits, rows: logitRows[$0]) }
-      // Rows that only read a prompt cost less: they want no logits, and nothing is chosen from them.
-      if batch.logitRows.count == batch.rowCount {
-        costs.observe(rows: batch.rowCount, seconds: (ContinuousClock.now - proposed) / .seconds(1))
-      }
-      proposer.observe(verdicts(shares, proposals, verified))
+      let outcome = try fusedOutcome(of: shares) ?? unfusedOutcome(of: shares)
+      targetSeconds += outcome.passSeconds
+      let ended = ContinuousClock.now
       let times = StepTimes(
-        proposing: (proposed - scheduled) / .seconds(1), verifying: (computed - proposed) / .seconds(1),
-        other: (scheduled - started + (ContinuousClock.now - computed)) / .seconds(1))
+        proposing: outcome.proposingSeconds, verifying: outcome.passSeconds,
+        other: (ended - started) / .seconds(1) - outcome.proposingSeconds - outcome.passSeconds)
       var events: [(RequestID, GenerationEvent)] = []
       for (index, share) in shares.enumerated() {
         requests[share.request]?.spend(
-          times.divided(by: shares.count), plainSeconds: plainSeconds(verified[index].count, of: shares.count))
-        events += commit(share, verified[index], proposal: proposals[index], logits, rows: logitRows[index])
-          .map { (share.request, $0) }
+          times.divided(by: shares.count),
+          plainSeconds: plainSeconds(outcome.verified[index].count, of: shares.count))
+        events += commit(share, index, of: outcome).map { (share.request, $0) }
       }
       return events
     } catch {
       // A pass that fails would fail again: everyone in it is told, and the rest goes on.
       return shares.compactMap { share in end(share.request, .failed("\(error)")).map { (share.request, $0) } }
     }
+  }
+
+  /// What a step computed and decided, share by share.
+  private struct StepOutcome {
+    var proposals: [Proposal]
+    var verified: [[TokenID]]
+    /// The target's logits, and which rows are whose; none where they stayed on the device.
+    var logits: (rows: Activations, of: [Range<Int>])?
+    /// Seconds that drafting took, and the target's pass.
+    var proposingSeconds, passSeconds: Double
+  }
+
+  /// Proposals, one pass of the target over everything, and its verdict.
+  private func unfusedOutcome(of shares: [Scheduler.Share]) throws -> StepOutcome {
+    let started = ContinuousClock.now
+    let proposals = try propose(for: shares)
+    let (batch, logitRows) = assemble(shares, proposals)
+    let proposed = ContinuousClock.now
+    let logits = try runner.forward(batch)
+    let computed = ContinuousClock.now
+    let verified = shares.indices.map { verify(shares[$0], proposals[$0], logits, rows: logitRows[$0]) }
+    // Rows that only read a prompt cost less: they want no logits, and nothing is chosen from them.
+    if batch.logitRows.count == batch.rowCount {
+      costs.observe(rows: batch.rowCount, seconds: (ContinuousClock.now - proposed) / .seconds(1))
+    }
+    proposer.observe(verdicts(shares, proposals, verified))
+    return StepOutcome(
+      proposals: proposals, verified: verified, logits: (logits, logitRows),
+      proposingSeconds: (proposed - started) / .seconds(1), passSeconds: (computed - proposed) / .seconds(1))
+  }
+
+  /// The same in one go, where every share is a text that goes on and wants nothing but tokens.
+  private func fusedOutcome(of shares: [Scheduler.Share]) throws -> StepOutcome? {
+    guard let fused, shares.contains(where: { $0.window > 0 }) else { return nil }
+    var texts: [(ProposalContext, [Int32])] = []
+    for share in shares {
+      guard let active = requests[share.request], active.outputCount > 0, active.request.logprobCount == nil,
+        share.reachesEnd, share.positions.count == 1
+      else { return nil }
+      texts.append((active.proposalContext(window: share.window), scheduler.blocks(of: share.request)))
+    }
+    let (started, drafting) = (ContinuousClock.now, proposer.passSeconds)
+    guard let outcomes = try fused.advance(texts) else { return nil }
+    // What the draft had yet to read it read in passes of its own.
+    let proposing = proposer.passSeconds - drafting
+    return StepOutcome(
+      proposals: outcomes.map(\.proposal), verified: outcomes.map(\.verified), proposingSeconds: proposing,
+      passSeconds: (ContinuousClock.now - started) / .seconds(1) - proposing)
   }
 
   /// Whether a share's proposals are asked for: not in the prompt's own pass, whose first token they would delay.
@@ -198,11 +240,11 @@ public final class DecodingLoop {
   }
 
   /// Adds verified tokens to the text, and takes back the cache positions of rejected proposals.
-  private func commit(
-    _ share: Scheduler.Share, _ verified: [TokenID], proposal: Proposal, _ logits: Activations, rows: Range<Int>
-  ) -> [GenerationEvent] {
-    if share.logitCount > 1 || !share.reachesEnd {
-      requests[share.request]?.scorePrompt(share.positions, logits: logits, firstRow: rows.lowerBound)
+  private func commit(_ share: Scheduler.Share, _ index: Int, of outcome: StepOutcome) -> [GenerationEvent] {
+    let (verified, proposal) = (outcome.verified[index], outcome.proposals[index])
+    let rows = outcome.logits.map { (logits: $0.rows, rows: $0.of[index]) }
+    if let rows, share.logitCount > 1 || !share.reachesEnd {
+      requests[share.request]?.scorePrompt(share.positions, logits: rows.logits, firstRow: rows.rows.lowerBound)
     }
     guard !verified.isEmpty else {
       scheduler.commit(share, tokens: requests[share.request]?.tokens ?? [])
@@ -211,7 +253,8 @@ public final class DecodingLoop {
     guard let active = requests[share.request] else { return [] }
     if active.outputCount == 0 { totals.promptTokens += active.request.prompt.count }
     var (events, ending) = active.append(
-      verified, proposal: proposal, logits: logits, firstRow: rows.upperBound - proposal.tokens.count - 1)
+      verified, proposal: proposal,
+      decidedBy: rows.map { ($0.logits, firstRow: $0.rows.upperBound - proposal.tokens.count - 1) })
     let kept = events.count
     totals.outputTokens += kept
     totals.speculation.record(proposed: proposal.tokens.count, accepted: verified.count - 1)

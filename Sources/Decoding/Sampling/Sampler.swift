@@ -53,6 +53,14 @@ public struct Sampler: Sendable {
     }
   }
 
+  /// Whether the token at `position` and those after it are the ones of largest logit, or of largest sum of scaled logit
+  /// and noise, among all tokens.
+  package func isUnrestricted(from position: Int, vocabularySize: Int) -> Bool {
+    guard position >= opening, !parameters.hasPenalties, parameters.logitBias.isEmpty else { return false }
+    return parameters.temperature == 0
+      || (parameters.minP == 0 && parameters.topP == 1 && !(1..<vocabularySize).contains(parameters.topK))
+  }
+
   /// `mask` without the tokens that are withheld at `position`; `mask` itself where they are all that it has.
   private func restricted(_ mask: TokenMask?, at position: Int, of logits: Activations) -> TokenMask? {
     guard position < opening else { return mask }

@@ -62,6 +62,9 @@ extension Preflight {
   mutating func settleTensorParallel(
     _ target: ServedModel, _ draft: ServedModel?, _ instance: InstanceType, length: Int, sequences: Int
   ) -> Int {
+    if request.engine == .foretoken, instance.devices > 0 {
+      return settlePartitions(target, draft, instance, length: length, sequences: sequences)
+    }
     if request.engine == .foretoken {
       if let given = request.tensorParallel, given != 1 {
         refuse("--tensor-parallel-size is \(given); Foretoken runs in one process, expected 1")
@@ -85,6 +88,35 @@ extension Preflight {
         ).fits
     }
     return fitting.first ?? candidates.last ?? 1
+  }
+
+  /// Devices that Foretoken shares a model among: they divide the heads of both models, and none is repeated.
+  private mutating func settlePartitions(
+    _ target: ServedModel, _ draft: ServedModel?, _ instance: InstanceType, length: Int, sequences: Int
+  ) -> Int {
+    func divides(_ size: Int) -> Bool {
+      [target, draft].compactMap { $0 }.allSatisfy {
+        $0.keyValueHeads % size == 0 && $0.intermediateSize % size == 0
+      }
+    }
+    if let given = request.tensorParallel {
+      if !(1...64).contains(given) || !divides(given) {
+        refuse(
+          "--tensor-parallel-size is \(given); Foretoken takes 1 to 64, and numbers that divide the key/value heads and feed-forward channels of both models: \(list((1...64).filter(divides)))"
+        )
+      }
+      return min(max(1, given), 64)
+    }
+    // On Neuron the cores of a device at least: the others would idle.
+    let least = instance.isNeuron ? instance.logicalCoresPerDevice : 1
+    let candidates = [1, 2, 4, 8, 16, 32, 64].filter { $0 <= instance.logicalCores && divides($0) }
+    let fitting = candidates.filter { size in
+      MemoryBudget(
+        target: target, draft: draft, headBytes: 0, instance: instance, tensorParallel: size, maximumLength: length,
+        maximumSequences: sequences
+      ).fits
+    }
+    return fitting.first { $0 >= least } ?? fitting.last ?? candidates.last ?? 1
   }
 
   mutating func settleAllocation(_ instance: InstanceType) -> DeviceAllocation {

@@ -27,6 +27,9 @@ struct Preflight {
     let instance = try settleInstance()
     let stack = try settleStack(method, instance)
     let window = checkWindow(method, stack)
+    if let plugin = stack.plugin {
+      note("\(stack.description): models were never run on the plugin '\(plugin)'; docs/accelerators.md says what was")
+    }
     if stack.dialect == .neuronPlugin, !(target.tokenizer ?? "").hasPrefix("Llama") {
       note(
         "Neuron's recipes for the plugin (SDK 2.32) cover Llama 3, gpt-oss and Qwen3-VL; there is none for \(target.name)"
@@ -152,7 +155,7 @@ extension Preflight {
       switch request.engine {
       case .vllmNeuron: instance.isNeuron
       case .vllmCUDA: instance.accelerator == .nvidia
-      case .foretoken: instance.accelerator == .none
+      case .foretoken: EngineStack.foretoken(on: instance.accelerator) != nil
       }
     guard fits else {
       throw DeploymentError(
@@ -179,9 +182,11 @@ extension Preflight {
       } else if !runnable.contains(stack), able.contains(stack) {
         refuse("\(stack.description) runs on Trainium2 and later, not on \(instance.name); take \(others(than: stack))")
       }
-      return stack
+      return stack.dialect == .foretoken ? EngineStack.foretoken(on: instance.accelerator) ?? stack : stack
     }
-    if let stack = runnable.first { return stack }
+    if let stack = runnable.first {
+      return stack.dialect == .foretoken ? EngineStack.foretoken(on: instance.accelerator) ?? stack : stack
+    }
     guard let fallback = all.first else { throw DeploymentError("no version of \(request.engine.rawValue) is known") }
     if let method {
       if let stack = able.first {

@@ -4,7 +4,7 @@ package enum ServingEngine: String, Sendable, CaseIterable, Codable {
   case vllmNeuron = "vllm-neuron"
   /// vLLM on NVIDIA GPUs.
   case vllmCUDA = "vllm-cuda"
-  /// Foretoken on CPUs.
+  /// Foretoken on CPUs, or through PJRT on GPUs and Trainium2.
   case foretoken
 }
 
@@ -42,6 +42,8 @@ package struct EngineStack: Sendable, Equatable {
   package let methods: [SpeculativeMethod]
   /// In a sentence.
   package let description: String
+  /// The PJRT plugin that Foretoken computes with; `nil` for its own kernels.
+  package var plugin: String?
 
   /// The NxD Inference stack: the last that fuses a draft model with the target.
   ///
@@ -66,6 +68,21 @@ package struct EngineStack: Sendable, Equatable {
   package static let foretoken = EngineStack(
     engine: .foretoken, version: "0.1.0", image: "foretoken:0.1.0", dialect: .foretoken,
     methods: [.auto, .draftModel, .ngram, .suffix], description: "Foretoken 0.1.0 on CPUs")
+
+  /// Foretoken for a machine's accelerators: the Dockerfile's stages of those names; `nil` where it has no plugin for them.
+  package static func foretoken(on accelerator: InstanceType.Accelerator) -> EngineStack? {
+    let (plugin, devices): (String, String)
+    switch accelerator {
+    case .none: return foretoken
+    case .nvidia: (plugin, devices) = ("cuda", "NVIDIA GPUs")
+    case .trainium2: (plugin, devices) = ("neuron", "Trainium2")
+    case .trainium1, .inferentia2: return nil
+    }
+    return EngineStack(
+      engine: .foretoken, version: foretoken.version, image: "\(foretoken.image)-\(plugin)", dialect: .foretoken,
+      methods: foretoken.methods, description: "Foretoken \(foretoken.version) on \(devices), through PJRT",
+      plugin: plugin)
+  }
 
   /// All, the one to prefer first.
   package static let all = [neuronPlugin, neuronInference, cuda, foretoken]

@@ -42,7 +42,15 @@ package struct ServerCommand: Sendable, Equatable {
     case .cuda:
       flag("gpu-memory-utilization", MemoryBudget.deviceShare)
       flag("dtype", "bfloat16")
-    case .foretoken: flag("log-format", "json")
+    case .foretoken:
+      flag("log-format", "json")
+      if let plugin = plan.stack.plugin {
+        flag("backend", "pjrt")
+        flag("pjrt-plugin", plugin)
+        flag("tensor-parallel-size", plan.tensorParallel)
+        // Programs of one size: a window of 15 for every request, or as many rows of a prompt.
+        flag("pjrt-rows", 16 * plan.maximumSequences)
+      }
     }
     if let speculation { flag("speculative-config", try Self.json(Self.speculativeConfiguration(plan, speculation))) }
     self.arguments = arguments
@@ -154,17 +162,22 @@ package struct ServerCommand: Sendable, Equatable {
         EnvironmentVariable("VLLM_NO_USAGE_STATS", "1"),
       ]
     }
+    if plan.stack.plugin != nil { environment.append(EnvironmentVariable("FORETOKEN_CACHE", Place.compiled)) }
     guard plan.instance.isNeuron else { return environment }
-    environment.append(EnvironmentVariable("NEURON_COMPILED_ARTIFACTS", Place.compiled))
+    if plan.stack.dialect != .foretoken {
+      environment.append(EnvironmentVariable("NEURON_COMPILED_ARTIFACTS", Place.compiled))
+    }
     if plan.instance.logicalCoreSize > 1, plan.allocation == .devicePlugin {
       environment.append(EnvironmentVariable("NEURON_LOGICAL_NC_CONFIG", "\(plan.instance.logicalCoreSize)"))
     }
-    if plan.stack.dialect == .neuronInference {
+    switch plan.stack.dialect {
+    case .foretoken, .cuda: break
+    case .neuronInference:
       environment += [
         EnvironmentVariable("VLLM_NEURON_FRAMEWORK", "neuronx-distributed-inference"),
         EnvironmentVariable("VLLM_USE_V1", "0"),
       ]
-    } else {
+    case .neuronPlugin:
       environment += [
         EnvironmentVariable("VLLM_NEURON_COMPILATION_TIMEOUT", "3600"),
         EnvironmentVariable("VLLM_EXECUTE_MODEL_TIMEOUT_SECONDS", "3600"),

@@ -60,7 +60,7 @@ extension ManifestBuilder {
     switch plan.stack.dialect {
     case .neuronInference, .neuronPlugin: 7200
     case .cuda: 1800
-    case .foretoken: 900
+    case .foretoken: plan.stack.plugin == nil ? 900 : plan.instance.isNeuron ? 7200 : 1800
     }
   }
 

@@ -68,6 +68,14 @@ public struct EngineConfiguration: Sendable {
           "--kv-cache-dtype \(cacheFormat.rawValue) is for --backend cpu; on a PJRT plugin the KV cache has --pjrt-dtype"
       )
     }
+    if case .pjrt(let options) = backend, options.fusesSpeculation {
+      guard case .draftModel = speculation?.method, speculation?.verification == .coupled else {
+        throw EngineConfigurationError(
+          description:
+            "--pjrt-fused-speculation is for a draft with a fixed window (--draft-model with --num-speculative-tokens) and coupled verification"
+        )
+      }
+    }
     guard (0...1).contains(auditShare) else {
       throw EngineConfigurationError(description: "--speculation-audit is \(auditShare); expected 0 to 1")
     }

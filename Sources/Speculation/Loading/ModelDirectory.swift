@@ -1,8 +1,8 @@
 public import ModelFiles
-internal import PJRTTransformer
-internal import Tensor
+package import PJRTTransformer
+package import Tensor
 public import Tokenization
-internal import Transformer
+package import Transformer
 
 /// A Hugging Face model directory or a GGUF file, opened: everything but the weights' values.
 public struct ModelDirectory: Sendable {
@@ -80,7 +80,7 @@ public struct ModelDirectory: Sendable {
   }
 
   /// Puts the model onto the devices of `session`, or without one onto the processor.
-  func loadRunner(
+  package func loadRunner(
     _ options: EngineConfiguration, limits: RunnerLimits, pool: WorkerPool, session: PJRTSession?,
     progress: (Double) -> Void
   ) throws -> any ModelRunner {

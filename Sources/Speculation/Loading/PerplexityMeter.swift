@@ -1,7 +1,8 @@
 internal import Decoding
 internal import Foundation
 internal import ModelFiles
-public import Tensor
+internal import PJRTTransformer
+internal import Tensor
 public import Tokenization
 internal import Transformer
 
@@ -13,33 +14,31 @@ public struct PerplexityMeter {
     public let perplexity: Double
     /// Number of predicted tokens.
     public let tokens: Int
-    /// Memory of the packed weights.
+    /// Memory of the weights.
     public let packedBytes: Int
+    /// Their format.
+    public let format: String
   }
 
-  private let runner: CPUModelRunner
+  private let runner: any ModelRunner
+  private let format: String
   private let window: Int
   private let blocks: [Int32]
   private static let rowsPerPass = 64
 
-  /// A meter that packs the model's weights in `format`.
+  /// A meter of the model that `configuration` names, loaded as it says.
   ///
-  /// - Parameters:
-  ///   - cacheFormat: how keys and values are kept.
-  ///   - window: tokens that are read in one piece; the first of each is not predicted.
-  public init(
-    _ model: ModelDirectory, format: WeightFormat, cacheFormat: KVCacheFormat = .float16, threads: Int, window: Int
-  ) throws {
-    var configuration = EngineConfiguration(model: model.path)
-    configuration.format = format
-    configuration.cacheFormat = cacheFormat
-    configuration.threads = threads
+  /// - Parameter window: tokens that are read in one piece; the first of each is not predicted.
+  public init(_ model: ModelDirectory, _ configuration: EngineConfiguration, window: Int) throws {
+    var configuration = configuration
     configuration.maximumLength = window
     try configuration.validate()
     let positions = try configuration.positions(modelLimit: model.configuration.maximumPosition)
-    runner = try model.load(
+    let session = try configuration.session()
+    format = session?.element.rawValue ?? (configuration.format ?? model.checkpoint.nearestFormat).rawValue
+    runner = try model.loadRunner(
       configuration, limits: RunnerLimits(rows: Self.rowsPerPass, logitRows: Self.rowsPerPass, positions: positions),
-      pool: WorkerPool(threadCount: threads), progress: { _ in })
+      pool: WorkerPool(threadCount: configuration.threads), session: session, progress: { _ in })
     blocks = (0..<Int32(runner.capacity.blockCount)).map { $0 }
     self.window = window
   }
@@ -63,6 +62,6 @@ public struct PerplexityMeter {
     }
     return Result(
       perplexity: exp(total / Double(max(count, 1))), tokens: count,
-      packedBytes: runner.memory.packedWeights)
+      packedBytes: runner.memory.packedWeights, format: format)
   }
 }

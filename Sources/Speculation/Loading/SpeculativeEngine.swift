@@ -39,12 +39,11 @@ package struct LoopParts {
   package let draft: ModelDirectory?
   package let memory: [RunnerMemory]
   package let window: Int
-  /// Rows of logits that there is room for at least, so that prompts are scored in reasonable pieces.
-  private static let scoringRows = 32
   private let configuration: EngineConfiguration
   private let runner: any ModelRunner
   private let proposer: any Proposer
   private let verifier: any Verifier
+  private let fused: (any FusedSpeculator)?
   private var costs = PassCosts()
   /// KV blocks that the target may use.
   private let blocks: Int?
@@ -61,46 +60,40 @@ package struct LoopParts {
     if let draft { try VocabularyAgreement.check(target: target.tokenizer, draft: draft.tokenizer) }
 
     let pool = WorkerPool(threadCount: configuration.threads)
-    var session: PJRTSession?
-    if case .pjrt(let options) = configuration.backend { session = try PJRTSession(options) }
-    let decodingRows = configuration.sequences * (1 + window)
-    var limits = RunnerLimits(
-      rows: max(configuration.rows, decodingRows), logitRows: max(decodingRows, Self.scoringRows),
-      sequences: configuration.sequences,
-      positions: try configuration.positions(modelLimit: target.configuration.maximumPosition))
-    let shape = target.configuration
-    blocks = try configuration.blocks(
-      ofBytes: shape.layerCount
-        * (session.map { 2 * shape.kvHeadCount * shape.headSize * KVStorage.blockSize * $0.element.byteCount }
-          ?? KVStorage.blockByteCount(
-            kvHeadCount: shape.kvHeadCount, headSize: shape.headSize, format: configuration.cacheFormat)),
-      size: KVStorage.blockSize, positions: limits.positions)
-    if let blocks {
-      let each = (limits.positions + KVStorage.blockSize - 1) / KVStorage.blockSize
-      limits.sequences = min(limits.sequences, (blocks + each - 1) / each)
-    }
-    runner = try target.loadRunner(configuration, limits: limits, pool: pool, session: session) {
+    let session = try configuration.session()
+    let sizes = try configuration.sizes(
+      target: target.configuration, draft: draft?.configuration, element: session?.element)
+    blocks = sizes.blocks
+    runner = try target.loadRunner(configuration, limits: sizes.target, pool: pool, session: session) {
       progress("target", $0)
     }
     let speculation = configuration.speculation
     let isAutomatic = if case .automatic = speculation?.method { true } else { false }
     let isStandard = speculation?.verification == .standard
-    if speculation != nil { costs = try Self.costs(of: runner, rows: decodingRows, configuration) }
+    if speculation != nil { costs = try Self.costs(of: runner, rows: sizes.decodingRows, configuration) }
     var draftProposer: DraftModelProposer?
+    var fused: (any FusedSpeculator)?
     var memory = [runner.memory]
-    if let draft {
-      (limits.logitRows, limits.sequences) = (configuration.sequences, configuration.sequences)
-      limits.positions = min(limits.positions, draft.configuration.maximumPosition)
+    if let draft, let limits = sizes.draft {
       let draftRunner = try draft.loadRunner(configuration, limits: limits, pool: pool, session: session) {
         progress("draft", $0)
       }
-      draftProposer = DraftModelProposer(
+      let proposer = DraftModelProposer(
         runner: draftRunner, vocabularySize: runner.vocabularySize, sampling: isStandard ? .independent : .coupled,
         costs: isAutomatic ? try Self.costs(of: draftRunner, rows: configuration.sequences, configuration) : PassCosts()
       )
+      if session?.options.fusesSpeculation == true, let target = runner as? PJRTModelRunner,
+        let draft = draftRunner as? PJRTModelRunner
+      {
+        fused = FusedDraftModel(
+          try PJRTSpeculator(target: target, draft: draft, window: window), proposer: proposer,
+          vocabularySize: target.vocabularySize)
+      }
+      draftProposer = proposer
       memory.append(draftRunner.memory)
     }
     self.memory = memory
+    self.fused = fused
     proposer =
       switch speculation?.method {
       case nil: NoProposer()
@@ -139,7 +132,8 @@ package struct LoopParts {
   /// The loop around them. It has the runner to itself, so this is called once.
   package consuming func makeLoop() -> DecodingLoop {
     DecodingLoop(
-      runner: runner, tokenizer: target.tokenizer, proposer: proposer, verifier: verifier, window: window, costs: costs,
+      runner: runner, tokenizer: target.tokenizer, proposer: proposer, verifier: verifier, fused: fused, window: window,
+      costs: costs,
       sequences: configuration.sequences, rows: configuration.rows, sharesPrefixes: configuration.sharesPrefixes,
       blocks: blocks)
   }

@@ -104,6 +104,18 @@ public final class DraftModelProposer: Proposer {
     max(0, context.tokens.count - 1 - (caches[context.request]?.computed.count ?? 0))
   }
 
+  /// Makes room for the request's tokens and the window, and reads all known tokens but the last.
+  ///
+  /// - Returns: the request's KV blocks; `nil` when there is no room, or the draft lacks one of the tokens.
+  func readAllButLast(_ context: ProposalContext) throws -> [Int32]? {
+    try prepare(context, rows: 1) ? cache(of: context.request).table.blocks : nil
+  }
+
+  /// Notes that keys and values of the last known token and of `drafted` after it were computed elsewhere.
+  func note(_ drafted: [TokenID], computedFor context: ProposalContext) {
+    cache(of: context.request).computed += context.tokens.suffix(1) + drafted
+  }
+
   /// Makes room for the request's tokens and the window, and reads all but the last `rows` known tokens; `false` when
   /// there is no room.
   private func prepare(_ context: ProposalContext, rows: Int) throws -> Bool {

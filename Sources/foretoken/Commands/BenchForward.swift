@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Benchmarking
 internal import Foundation
 internal import ModelFiles
+internal import Speculation
 internal import Synchronization
 internal import Tensor
 
@@ -13,7 +14,7 @@ struct BenchForward: ParsableCommand {
     discussion: """
       Verifying k proposals is one pass over k + 1 rows, so speculation pays as much as T(n) is flat. The floor of a \
       pass is the larger of bytes over read bandwidth and operations over peak arithmetic; both are measured by this \
-      command between the passes, on the same threads. Every round measures everything once; figures are medians over \
+      command between the passes, on the same threads (not with --backend pjrt). Every round measures everything once; figures are medians over \
       the rounds, and the spread is half the distance between the quartiles.
       """)
 
@@ -53,6 +54,8 @@ struct BenchForward: ParsableCommand {
   @Option(help: "Kernels to compute with (default: the fastest that this machine has).")
   var kernels: InstructionSet?
 
+  @OptionGroup(title: "Accelerators") var accelerator: AcceleratorOptions
+
   @Flag(help: "Print JSON.")
   var json = false
 
@@ -66,6 +69,11 @@ struct BenchForward: ParsableCommand {
 
   func validate() throws {
     guard (model == nil) != (shape == nil) else { throw ValidationError("Name one of --model and --shape.") }
+    guard accelerator.backend == .cpu || (model != nil && quantization == nil && kernels == nil && threads == nil)
+    else {
+      throw ValidationError(
+        "--backend pjrt measures a --model; --shape, --quantization, --threads and --kernels are the cpu's.")
+    }
     guard !rows.isEmpty, rows.allSatisfy({ (1...4096).contains($0) }) else {
       throw ValidationError("--rows takes numbers from 1 to 4096.")
     }
@@ -86,13 +94,17 @@ struct BenchForward: ParsableCommand {
     }
   }
 
+  private var plan: ForwardBenchmark.Plan {
+    ForwardBenchmark.Plan(
+      rows: rows, prefills: prefill.filter { $0 > 0 }, contexts: context, repetitions: repetitions,
+      chunk: maxNumBatchedTokens)
+  }
+
   func run() throws {
+    if accelerator.backend == .pjrt { return try runOnDevices() }
     let (source, nearest) = try source()
     let benchmark = ForwardBenchmark(
-      source, format: quantization?.format ?? nearest,
-      plan: ForwardBenchmark.Plan(
-        rows: rows, prefills: prefill.filter { $0 > 0 }, contexts: context, repetitions: repetitions,
-        chunk: maxNumBatchedTokens),
+      source, format: quantization?.format ?? nearest, plan: plan,
       threads: threads ?? WorkerPool.defaultThreadCount, instructionSet: kernels,
       cacheFormat: kvCacheDtype.format)
     let bar = Mutex(ProgressBar())
@@ -102,6 +114,21 @@ struct BenchForward: ParsableCommand {
       report = try benchmark.run { part, fraction in bar.withLock { $0.update(part, fraction: fraction) } }
     }
     if json { try emitJSON(report) } else { emit(BenchForwardText(report).rendered) }
+  }
+
+  private func runOnDevices() throws {
+    var configuration = EngineConfiguration(model: model ?? "")
+    configuration.backend = accelerator.backendChoice
+    configuration.weightCache = accelerator.programCache
+    let bar = Mutex(ProgressBar())
+    let report: DeviceForwardReport
+    do {
+      defer { bar.withLock { $0.clear() } }
+      report = try DeviceForwardBenchmark(configuration, plan: plan).run { part, fraction in
+        bar.withLock { $0.update(part, fraction: fraction) }
+      }
+    }
+    if json { try emitJSON(report) } else { emit(BenchForwardText.rendered(report)) }
   }
 
   /// The weights, and the format for them unless one is asked for.

@@ -13,6 +13,34 @@ struct BenchForwardText {
     [header, ceilings, passes, breakdown].joined(separator: "\n\n") + "\n"
   }
 
+  /// Passes on devices.
+  static func rendered(_ report: DeviceForwardReport) -> String {
+    let style = TextStyle(for: .standardOutput)
+    var table = Table([
+      ("context", .right), ("rows", .right), ("ms", .right), ("spread", .right), ("T(n)/T(1)", .right),
+      ("weights GB/s", .right), ("tokens/s", .right),
+    ])
+    for pass in report.passes {
+      let isPrefill = pass.kind == "prefill"
+      table.append([
+        "\(pass.context)", (isPrefill ? "prefill " : "") + "\(pass.rows)",
+        String(format: "%.2f", pass.seconds.median * 1000), relative(pass.seconds),
+        isPrefill ? "–" : pass.ratioToSingle.map { $0.median }.formatted(digits: 2),
+        isPrefill ? "–" : String(format: "%.1f", Double(report.weightBytes) / pass.seconds.median / 1e9),
+        String(format: "%.1f", Double(pass.rows) / pass.seconds.median),
+      ])
+    }
+    return """
+      \(style.bold(report.model)), \(report.dtype), \(readable(bytes: report.weightBytes)) of weights, ready in \
+      \(String(format: "%.1f", report.loadSeconds)) s
+      \(report.platform): \(report.devices.joined(separator: ", ")); programs of \
+      \(report.programRows.map(String.init).joined(separator: ", ")) rows; medians of \(report.repetitions) rounds
+
+      \(table.rendered(style: style))
+
+      """
+  }
+
   private var header: String {
     """
     \(style.bold(report.model)), quantization \(report.quantization), \(readable(bytes: report.packedWeightBytes)) of weights, \
@@ -24,7 +52,7 @@ struct BenchForwardText {
   private var ceilings: String {
     var table = Table([("ceiling", .left), ("median", .right), ("spread", .right)])
     func add(_ name: String, _ spread: Spread, _ unit: String, _ scale: Double) {
-      table.append([name, String(format: "%.1f %@", spread.median / scale, unit), relative(spread)])
+      table.append([name, String(format: "%.1f %@", spread.median / scale, unit), Self.relative(spread)])
     }
     add("reads", report.ceilings.readBandwidth, "GB/s", 1e9)
     add("products of bytes", report.ceilings.byteOperations, "Gop/s", 1e9)
@@ -40,7 +68,7 @@ struct BenchForwardText {
     for pass in report.passes {
       table.append([
         "\(pass.context)", (pass.kind == "prefill" ? "prefill " : "") + "\(pass.rows)",
-        String(format: "%.2f", pass.seconds.median * 1000), relative(pass.seconds),
+        String(format: "%.2f", pass.seconds.median * 1000), Self.relative(pass.seconds),
         pass.kind == "prefill" ? "–" : pass.ratioToSingle.map { $0.median }.formatted(digits: 2),
         String(format: "%.2f", pass.floorSeconds * 1000), percent(pass.shareOfFloor), percent(pass.shareOfPeak),
         String(format: "%.1f", Double(pass.rows) / pass.seconds.median),
@@ -69,7 +97,7 @@ struct BenchForwardText {
   private func seconds(_ value: Double) -> String { String(format: "%.1f", value) }
   private func percent(_ value: Double) -> String { String(format: "%.0f %%", value * 100) }
 
-  private func relative(_ spread: Spread) -> String {
+  private static func relative(_ spread: Spread) -> String {
     String(format: "± %.0f %%", (spread.upperQuartile - spread.lowerQuartile) / 2 / spread.median * 100)
   }
 }

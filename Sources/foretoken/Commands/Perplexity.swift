@@ -3,6 +3,7 @@ internal import Foundation
 internal import Speculation
 internal import Tensor
 internal import Tokenization
+internal import Transformer
 
 /// `foretoken perplexity`: what formats of weights and KV cache cost in quality.
 struct Perplexity: ParsableCommand {
@@ -19,8 +20,10 @@ struct Perplexity: ParsableCommand {
   @Argument(help: "A text file.")
   var file: String
 
-  @Option(parsing: .upToNextOption, help: "Formats to compare: none (bf16), int8, int4.")
-  var quantization: [Quantization] = Quantization.allCases
+  @Option(
+    parsing: .upToNextOption,
+    help: "Formats to compare: none (bf16), int8, int4 (default: all; a PJRT plugin has its own).")
+  var quantization: [Quantization] = []
 
   @Option(
     parsing: .upToNextOption, help: "Formats of keys and values to compare: auto (half precision), float16, int8.")
@@ -35,12 +38,23 @@ struct Perplexity: ParsableCommand {
   @Option(help: "Threads to compute on (default: one per physical core).")
   var threads: Int?
 
+  @OptionGroup(title: "Accelerators") var accelerator: AcceleratorOptions
+
   @Flag(help: "Print JSON.")
   var json = false
 
   func validate() throws {
+    guard quantization.isEmpty || accelerator.backend == .cpu else {
+      throw ValidationError("--quantization is for --backend cpu; on a PJRT plugin weights have --pjrt-dtype.")
+    }
     guard window >= 2 else { throw ValidationError("--window is \(window); expected 2 or more.") }
     guard windows >= 0 else { throw ValidationError("--windows is \(windows); expected 0 or more.") }
+  }
+
+  /// What to measure with: on a PJRT plugin there is one format.
+  private var formats: [Quantization?] {
+    guard accelerator.backend == .cpu else { return [nil] }
+    return quantization.isEmpty ? Quantization.allCases : quantization
   }
 
   private struct Row: Encodable {
@@ -63,18 +77,22 @@ struct Perplexity: ParsableCommand {
     guard tokens.count >= 2 else { throw ValidationError("'\(file)' has \(tokens.count) tokens; expected 2 or more.") }
     var rows: [Row] = []
     var bar = ProgressBar()
-    for format in quantization {
+    for format in formats {
       for cacheFormat in Set(kvCacheDtype.map(\.format)).sorted(by: { $0.rawValue < $1.rawValue }) {
-        let measured = try PerplexityMeter(
-          directory, format: format.format, cacheFormat: cacheFormat,
-          threads: threads ?? WorkerPool.defaultThreadCount, window: window
-        ).measure(tokens) { bar.update("\(format.rawValue), KV cache \(cacheFormat.rawValue)", fraction: $0) }
+        var configuration = EngineConfiguration(model: model)
+        configuration.backend = accelerator.backendChoice
+        (configuration.format, configuration.cacheFormat) = (format?.format, cacheFormat)
+        configuration.weightCache = accelerator.programCache
+        if let threads { configuration.threads = threads }
+        let measured = try PerplexityMeter(directory, configuration, window: window)
+          .measure(tokens) { bar.update("Measuring", fraction: $0) }
         let reference = rows.first {
           $0.quantization == Quantization.none.rawValue && $0.kv_cache_dtype == KVCacheFormat.float16.rawValue
         }
         rows.append(
           Row(
-            quantization: format.rawValue, kv_cache_dtype: cacheFormat.rawValue, perplexity: measured.perplexity,
+            quantization: format?.rawValue ?? measured.format,
+            kv_cache_dtype: format == nil ? measured.format : cacheFormat.rawValue, perplexity: measured.perplexity,
             loss_percent: reference.map { (measured.perplexity / $0.perplexity - 1) * 100 }, tokens: measured.tokens,
             packed_weights_bytes: measured.packedBytes))
       }

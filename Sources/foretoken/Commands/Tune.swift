@@ -159,12 +159,16 @@ struct Tune: AsyncParsableCommand {
     let directory = try ModelDirectory(model ?? "")
     var models = TuningModels(target: model ?? "", drafts: draftModel)
     let settings = resources.configuration(for: model ?? "")
-    models.format = settings.format ?? directory.checkpoint.nearestFormat
+    if let format = settings.format ?? (settings.backend == .cpu ? directory.checkpoint.nearestFormat : nil) {
+      models.format = format
+    }
     models.maximumLength = settings.maximumLength
     models.rows = settings.rows
     models.threads = settings.threads
     models.instructionSet = settings.instructionSet
     models.cacheFormat = settings.cacheFormat
+    models.backend = settings.backend
+    models.programCache = resources.accelerator.programCache
     let workload = try await workload.load(measuring: directory.tokenizer)
     var plan = Tuner.Plan(
       models: models, workload: workload.name, prompts: try workload.requests.map { try prompt($0, directory) },

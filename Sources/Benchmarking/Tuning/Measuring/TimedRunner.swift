@@ -3,12 +3,12 @@ internal import Transformer
 
 /// A runner whose passes are written into a `StepLog`.
 final class TimedRunner: ModelRunner {
-  private let runner: CPUModelRunner
+  private let runner: any ModelRunner
   private let log: StepLog
   private let isTarget: Bool
 
   /// Times the passes of `runner`.
-  init(_ runner: CPUModelRunner, isTarget: Bool, log: StepLog) {
+  init(_ runner: any ModelRunner, isTarget: Bool, log: StepLog) {
     self.runner = runner
     self.isTarget = isTarget
     self.log = log

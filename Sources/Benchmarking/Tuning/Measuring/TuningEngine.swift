@@ -1,10 +1,12 @@
 package import Decoding
 internal import ModelFiles
+internal import PJRT
+internal import PJRTTransformer
 package import Speculation
 internal import Synchronization
 package import Tensor
 package import Tokenization
-internal import Transformer
+package import Transformer
 
 /// What to load for tuning.
 package struct TuningModels: Sendable {
@@ -24,6 +26,10 @@ package struct TuningModels: Sendable {
   package var instructionSet: InstructionSet?
   /// How keys and values are kept.
   package var cacheFormat = KVCacheFormat.float16
+  /// What computes; on devices format, threads and kernels say nothing.
+  package var backend = EngineConfiguration.Backend.cpu
+  /// Where compiled programs are kept.
+  package var programCache: WeightCache?
 
   /// A target and its candidates.
   package init(target: String, drafts: [String]) {
@@ -77,7 +83,10 @@ package final class TuningEngine: Sendable {
   package let drafts: [ModelDirectory]
   /// Packed weights in bytes: the target's, then the drafts'.
   package let weightBytes: [Int]
-  let ceilings: MachineCeilings.Sample
+  /// `nil` on devices, whose limits this machine's are not.
+  let ceilings: MachineCeilings.Sample?
+  /// Format of the weights, as results name it.
+  let quantization: String
   package let limits: ServingSimulation.Limits
   package let kernels: String
   private let engine: Engine
@@ -102,14 +111,25 @@ package final class TuningEngine: Sendable {
       positions: min(most, models.maximumLength ?? EngineConfiguration.defaultMaximumLength))
     limits = ServingSimulation.Limits(rows: models.rows, logitRows: bounds.logitRows, concurrency: concurrency)
     let instructionSet = models.instructionSet
-    kernels = (instructionSet ?? .best).rawValue
-    func load(_ model: ModelDirectory, _ name: String) throws -> CPUModelRunner {
-      try CPUModelRunner(
-        checkpoint: model.checkpoint, configuration: model.configuration, format: models.format, limits: bounds,
-        pool: pool, instructionSet: instructionSet, cacheFormat: models.cacheFormat
-      ) { progress("Loading \(name)", $0) }
+    var configuration = EngineConfiguration(model: models.target)
+    (configuration.format, configuration.instructionSet) = (models.format, instructionSet)
+    configuration.cacheFormat = models.cacheFormat
+    (configuration.backend, configuration.weightCache) = (models.backend, models.programCache)
+    try configuration.validate()
+    let session = try configuration.session()
+    func load(_ model: ModelDirectory, _ name: String) throws -> any ModelRunner {
+      try model.loadRunner(configuration, limits: bounds, pool: pool, session: session) {
+        progress("Loading \(name)", $0)
+      }
     }
-    ceilings = try Self.ceilings(pool: pool, instructionSet: instructionSet)
+    if let session {
+      kernels = "PJRT \(session.client.platform)"
+      (quantization, ceilings) = (session.element.rawValue, nil)
+    } else {
+      kernels = (instructionSet ?? .best).rawValue
+      quantization = models.format == .bfloat16 ? "none" : models.format.rawValue
+      ceilings = try Self.ceilings(pool: pool, instructionSet: instructionSet)
+    }
     let (log, selection) = (StepLog(), RunSwitch())
     let runner = try load(target, "target")
     var weightBytes = [runner.memory.packedWeights]

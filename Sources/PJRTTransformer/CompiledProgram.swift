@@ -1,0 +1,67 @@
+public import ModelFiles
+internal import PJRT
+internal import StableHLO
+public import Transformer
+
+/// One of a model's programs, compiled ahead.
+public struct CompiledProgram: Sendable, Equatable {
+  /// "body" or "head", "cache", "speculate" or "speculate_sampling"; the module's name.
+  public let name: String
+  /// Rows of a pass; `nil` for a program that has none.
+  public let rows: Int?
+  /// Positions that its rows can look back to; `nil` where they do not look back.
+  public let context: Int?
+  /// What it took to compile or load it.
+  public let seconds: Double
+  /// Whether an earlier start had compiled it.
+  public let wasKept: Bool
+  /// Whether the next start will find it.
+  public let isKept: Bool
+}
+
+extension PJRTSession {
+  /// Compiles all programs that a runner of these limits can need; weights are not read.
+  ///
+  /// - Parameter each: called with every program when it is ready, and the share of them that is, 0 to 1.
+  /// - Throws: `RunnerError` for a model that the devices cannot share; `PJRTError` when the compiler fails.
+  public func compile(
+    _ configuration: ModelConfiguration, limits: RunnerLimits, each: (CompiledProgram, Double) -> Void
+  ) throws {
+    try compile(plan(configuration, limits: limits).programs, each: each)
+  }
+
+  /// Compiles all programs in which a draft and a target can run together, `window` tokens at a time.
+  ///
+  /// - Throws: as `PJRTSpeculator` does.
+  public func compileSpeculation(
+    target: (configuration: ModelConfiguration, limits: RunnerLimits),
+    draft: (configuration: ModelConfiguration, limits: RunnerLimits), window: Int,
+    each: (CompiledProgram, Double) -> Void
+  ) throws {
+    let target = try plan(target.configuration, limits: target.limits)
+    let draft = try plan(draft.configuration, limits: draft.limits)
+    let planner = try PJRTSpeculator.planner(target: target.planner, draft: draft.planner, window: window)
+    let writer = SpeculationProgram(target: target.program, draft: draft.program)
+    let kinds = PJRTSpeculator.samples(on: client.platform) ? [false, true] : [false]
+    let sizes = kinds.flatMap { planner.sizes(samples: $0) }
+    try compile(
+      sizes.map {
+        DecoderPlan.Entry(program: writer.program($0), rows: $0.target.rows, context: $0.target.context)
+      }, each: each)
+  }
+
+  private func plan(_ configuration: ModelConfiguration, limits: RunnerLimits) throws(RunnerError) -> DecoderPlan {
+    try DecoderPlan(configuration, limits: limits, options: options, element: element)
+  }
+
+  private func compile(_ programs: [DecoderPlan.Entry], each: (CompiledProgram, Double) -> Void) throws {
+    for (index, entry) in programs.enumerated() {
+      let started = ContinuousClock.now
+      let loaded = try load(entry.program)
+      let ready = CompiledProgram(
+        name: entry.program.name, rows: entry.rows, context: entry.context,
+        seconds: (ContinuousClock.now - started) / .seconds(1), wasKept: loaded.isFromCache, isKept: loaded.isKept)
+      each(ready, Double(index + 1) / Double(programs.count))
+    }
+  }
+}

@@ -1,0 +1,67 @@
+package import ModelFiles
+package import StableHLO
+internal import Tensor
+package import Transformer
+
+/// What a model's programs are within given limits: all that is known of a runner before there are weights.
+package struct DecoderPlan {
+  /// One of the programs.
+  package struct Entry {
+    package let program: Program
+    /// Rows of a pass; `nil` for a program that has none.
+    package let rows: Int?
+    /// Positions that its rows can look back to; `nil` where they do not look back.
+    package let context: Int?
+  }
+
+  let program: DecoderProgram
+  let planner: PassPlanner
+  let capacity: RunnerCapacity
+
+  /// - Parameters:
+  ///   - limits: sizes of one pass and of the K/V memory.
+  ///   - element: format of matrices and of the KV cache.
+  /// - Throws: `RunnerError` for heads that the devices cannot share.
+  package init(
+    _ configuration: ModelConfiguration, limits: RunnerLimits, options: PJRTOptions, element: PJRTOptions.Element
+  ) throws(RunnerError) {
+    try Self.check(configuration, isSharedBy: options.partitionCount)
+    let blockSize = KVStorage.blockSize
+    let blockCount = (limits.positions + blockSize - 1) / blockSize * limits.sequences
+    let slots = (blockCount + 1) * blockSize
+    guard slots <= Int32.max else {
+      throw RunnerError(
+        description: "the KV cache has room for \(slots) positions; programs for PJRT devices reach \(Int32.max)")
+    }
+    capacity = RunnerCapacity(
+      rows: limits.rows, logitRows: limits.logitRows, blockCount: blockCount, blockSize: blockSize,
+      positions: limits.positions)
+    program = DecoderProgram(
+      configuration: configuration, parameters: DecoderParameters(configuration, positions: limits.positions),
+      element: element == .float32 ? .float32 : .bfloat16, partitionCount: options.partitionCount,
+      blockCount: blockCount + 1, blockSize: blockSize)
+    planner = PassPlanner(
+      rowBuckets: options.rowBuckets, sequences: limits.sequences, positions: limits.positions, blockSize: blockSize,
+      blockCount: blockCount)
+  }
+
+  /// All programs that passes can need, those of the shortest reach first.
+  package var programs: [Entry] {
+    let sizes = planner.sizes
+    let bodies = sizes.map { Entry(program: program.body($0), rows: $0.rows, context: $0.context) }
+    let heads = Set(sizes.map(\.rows)).sorted().map {
+      Entry(program: program.head(rows: $0), rows: $0, context: nil)
+    }
+    return [Entry(program: program.emptyCache, rows: nil, context: nil)] + bodies + heads
+  }
+
+  private static func check(
+    _ configuration: ModelConfiguration, isSharedBy partitionCount: Int
+  ) throws(RunnerError) {
+    for (name, count) in [
+      ("num_key_value_heads", configuration.kvHeadCount), ("intermediate_size", configuration.intermediateSize),
+    ] where count % partitionCount != 0 {
+      throw RunnerError(description: "\(name) is \(count), which \(partitionCount) devices cannot share evenly")
+    }
+  }
+}

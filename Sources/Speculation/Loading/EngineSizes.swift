@@ -1,0 +1,56 @@
+internal import ModelFiles
+package import PJRTTransformer
+internal import Tensor
+internal import Transformer
+
+/// What an engine reserves, and what programs for accelerators are made for.
+struct EngineSizes {
+  /// Sizes of the target's runner.
+  var target: RunnerLimits
+  /// Sizes of the draft's runner, if there is a draft.
+  var draft: RunnerLimits?
+  /// KV blocks that the target may use; `nil` for as many as there are.
+  var blocks: Int?
+  /// Rows of a pass in which every request verifies a full window.
+  var decodingRows: Int
+}
+
+extension EngineConfiguration {
+  /// Rows of logits that there is room for at least, so that prompts are scored in reasonable pieces.
+  private static let scoringRows = 32
+
+  /// The sizes for a target and a draft.
+  ///
+  /// - Parameter element: numbers in the K/V memory of devices; `nil` on the processor.
+  /// - Throws: `EngineConfigurationError` when the models cannot take what is asked for.
+  func sizes(
+    target: ModelConfiguration, draft: ModelConfiguration?, element: PJRTOptions.Element?
+  ) throws(EngineConfigurationError) -> EngineSizes {
+    let decodingRows = sequences * (1 + (speculation?.window ?? 0))
+    let positions = try positions(modelLimit: target.maximumPosition)
+    let blockBytes =
+      element.map { 2 * target.kvHeadCount * target.headSize * KVStorage.blockSize * $0.byteCount }
+      ?? KVStorage.blockByteCount(kvHeadCount: target.kvHeadCount, headSize: target.headSize, format: cacheFormat)
+    let blocks = try blocks(
+      ofBytes: target.layerCount * blockBytes, size: KVStorage.blockSize, positions: positions)
+    var limits = RunnerLimits(
+      rows: max(rows, decodingRows), logitRows: max(decodingRows, Self.scoringRows), sequences: sequences,
+      positions: positions)
+    if let blocks {
+      let each = (positions + KVStorage.blockSize - 1) / KVStorage.blockSize
+      limits.sequences = min(limits.sequences, (blocks + each - 1) / each)
+    }
+    let draftLimits = draft.map {
+      RunnerLimits(
+        rows: limits.rows, logitRows: sequences, sequences: sequences, positions: min(positions, $0.maximumPosition))
+    }
+    return EngineSizes(target: limits, draft: draftLimits, blocks: blocks, decodingRows: decodingRows)
+  }
+
+  /// The devices, with the cache of programs that packed weights have theirs beside; `nil` on the processor.
+  package func session() throws -> PJRTSession? {
+    guard case .pjrt(let options) = backend else { return nil }
+    let cache = weightCache.map { ProgramCache(folder: $0.folder, report: $0.report) }
+    return try PJRTSession(options, cache: cache)
+  }
+}

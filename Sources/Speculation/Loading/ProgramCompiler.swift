@@ -1,0 +1,44 @@
+internal import ModelFiles
+public import PJRTTransformer
+internal import Tokenization
+
+/// Compiles the programs of an engine's models before there is an engine, so that it starts without the compiler.
+public struct ProgramCompiler {
+  private let configuration: EngineConfiguration
+  private let target: ModelDirectory
+  private let draft: ModelDirectory?
+  private let session: PJRTSession
+  private let sizes: EngineSizes
+
+  /// Opens the models that `configuration` names, and the devices.
+  ///
+  /// - Throws: what loading the engine would throw; `EngineConfigurationError` for a backend that compiles nothing.
+  public init(_ configuration: EngineConfiguration) throws {
+    try configuration.validate()
+    self.configuration = configuration
+    target = try ModelDirectory(configuration.model)
+    draft = try configuration.speculation?.draftModel.map { try ModelDirectory($0) }
+    if let draft { try VocabularyAgreement.check(target: target.tokenizer, draft: draft.tokenizer) }
+    guard let session = try configuration.session() else {
+      throw EngineConfigurationError(description: "--backend cpu has no programs to compile; expected pjrt")
+    }
+    self.session = session
+    sizes = try configuration.sizes(
+      target: target.configuration, draft: draft?.configuration, element: session.element)
+  }
+
+  /// Compiles what the cache lacks.
+  ///
+  /// - Parameter each: called with "target", "draft" or "both", a program that is ready, and the share of that model's programs
+  ///   that is, 0 to 1.
+  public func run(each: (String, CompiledProgram, Double) -> Void) throws {
+    try session.compile(target.configuration, limits: sizes.target) { each("target", $0, $1) }
+    if let draft, let limits = sizes.draft {
+      try session.compile(draft.configuration, limits: limits) { each("draft", $0, $1) }
+      guard session.options.fusesSpeculation, let window = configuration.speculation?.window else { return }
+      try session.compileSpeculation(
+        target: (target.configuration, sizes.target), draft: (draft.configuration, limits), window: window
+      ) { each("both", $0, $1) }
+    }
+  }
+}
