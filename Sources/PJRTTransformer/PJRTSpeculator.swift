@@ -117,3 +117,14 @@ public final class PJRTSpeculator {
     return loaded
   }
 }
+
+extension PJRTSession {
+  /// Whether fused programs can verify `window` tokens for each of `sequences` requests in one pass.
+  ///
+  /// - Throws: `RunnerError` with the rows that it takes; better before models are loaded than after.
+  public func checkSpeculation(window: Int, sequences: Int) throws(RunnerError) {
+    let planner = PassPlanner(
+      rowBuckets: options.rowBuckets, sequences: sequences, positions: 1, blockSize: 1, blockCount: 1)
+    _ = try PJRTSpeculator.planner(target: planner, draft: planner, window: window)
+  }
+}

@@ -1,6 +1,7 @@
 internal import ModelFiles
 public import PJRTTransformer
 internal import Tokenization
+internal import Transformer
 
 /// Compiles the programs of an engine's models before there is an engine, so that it starts without the compiler.
 public struct ProgramCompiler {
@@ -25,6 +26,9 @@ public struct ProgramCompiler {
     self.session = session
     sizes = try configuration.sizes(
       target: target.configuration, draft: draft?.configuration, element: session.element)
+    if session.options.fusesSpeculation, let window = configuration.speculation?.window {
+      try session.checkSpeculation(window: window, sequences: sizes.target.sequences)
+    }
   }
 
   /// Compiles what the cache lacks.

@@ -64,6 +64,9 @@ package struct LoopParts {
     let sizes = try configuration.sizes(
       target: target.configuration, draft: draft?.configuration, element: session?.element)
     blocks = sizes.blocks
+    if let session, session.options.fusesSpeculation {
+      try session.checkSpeculation(window: window, sequences: sizes.target.sequences)
+    }
     runner = try target.loadRunner(configuration, limits: sizes.target, pool: pool, session: session) {
       progress("target", $0)
     }
