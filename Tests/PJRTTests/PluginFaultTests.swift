@@ -28,6 +28,16 @@ import Testing
     if let library { #expect(message(library).contains("GetPjrtApi")) }
   }
 
+  @Test("a library for another processor is refused", .enabled(if: CPUPlugin.location != nil))
+  func otherProcessor() throws {
+    let directory = try TemporaryDirectory()
+    var library = try Data(contentsOf: URL(fileURLWithPath: try #require(CPUPlugin.location).path))
+    // e_machine of an ELF header: 62 is x86-64, 183 AArch64, 243 RISC-V.
+    library[18] = library[18] == 243 ? 62 : 243
+    try directory.write(library, to: "other.so")
+    #expect(message(directory.path + "/other.so").contains("cannot be loaded"))
+  }
+
   @Test("a library that was cut off is refused", .enabled(if: CPUPlugin.location != nil))
   func truncated() throws {
     let directory = try TemporaryDirectory()
