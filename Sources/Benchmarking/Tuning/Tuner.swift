@@ -39,6 +39,8 @@ package struct Tuner: Sendable {
     package var price: Price?
     /// Memory for weights and KV cache, in bytes.
     package var memoryBudget: Int?
+    /// Flags of `foretoken serve` for an engine of the same kind.
+    package var servingFlags: [String] = []
     /// The command line.
     package var command = ""
 
@@ -315,7 +317,9 @@ package struct Tuner: Sendable {
       passTimes: passTimes(costs, context: workload.promptTokens + workload.outputTokens / 2),
       acceptance: traces.acceptance(plan), entries: entries, price: plan.price, draftMemory: memory,
       breakEvenConcurrency: TuningChooser.breakEvenConcurrency(entries, plan.concurrencies),
-      assumptions: assumptions, choice: TuningChooser.choice(entries, plan.concurrencies, objectives: plan.objectives))
+      assumptions: assumptions,
+      choice: TuningChooser.choice(
+        entries, plan.concurrencies, objectives: plan.objectives, servingFlags: plan.servingFlags))
   }
 
   private var assumptions: [String] {

@@ -178,6 +178,7 @@ struct Tune: AsyncParsableCommand {
     plan.objectives = objectives
     plan.price = try price.price()
     plan.memoryBudget = try price.memoryBytes()
+    plan.servingFlags = resources.servingFlags
     plan.command = command
     return try await Tuner(plan, progress: progress).run()
   }

@@ -20,6 +20,9 @@ struct AcceleratorOptions: ParsableArguments {
   /// What the flags ask for.
   var backendChoice: EngineConfiguration.Backend { backend == .pjrt ? .pjrt(plugin.options) : .cpu }
 
+  /// The same, as words of a command line.
+  var servingFlags: [String] { backend == .pjrt ? ["--backend", "pjrt"] + plugin.servingFlags : [] }
+
   /// Where compiled programs are kept; `nil` where nothing is compiled.
   var programCache: WeightCache? {
     backend == .pjrt ? WeightCache(folder: WeightCache.defaultFolder) { note($0) } : nil

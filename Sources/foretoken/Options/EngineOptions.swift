@@ -102,6 +102,18 @@ struct ResourceOptions: ParsableArguments {
 
   @OptionGroup(title: "Accelerators") var accelerator: AcceleratorOptions
 
+  /// The flags that make `foretoken serve` load models as these do.
+  var servingFlags: [String] {
+    var flags: [String] = []
+    if let quantization { flags += ["--quantization", quantization.rawValue] }
+    if let maxModelLen { flags += ["--max-model-len", "\(maxModelLen)"] }
+    if maxNumBatchedTokens != 256 { flags += ["--max-num-batched-tokens", "\(maxNumBatchedTokens)"] }
+    if kvCacheDtype != .auto { flags += ["--kv-cache-dtype", kvCacheDtype.rawValue] }
+    if let threads { flags += ["--threads", "\(threads)"] }
+    if let kernels { flags += ["--kernels", kernels.rawValue] }
+    return flags + accelerator.servingFlags
+  }
+
   func configuration(for model: String) -> EngineConfiguration {
     var configuration = EngineConfiguration(model: model)
     if weightCache { configuration.weightCache = WeightCache(folder: WeightCache.defaultFolder) { note($0) } }

@@ -46,6 +46,16 @@ struct PluginOptions: ParsableArguments {
     pjrtPlugin == nil && pjrtDtype == nil && pjrtRows.isEmpty && tensorParallelSize == 1 && !pjrtFusedSpeculation
   }
 
+  /// The flags, as words of a command line.
+  var servingFlags: [String] {
+    var flags: [String] = []
+    if let pjrtPlugin { flags += ["--pjrt-plugin", pjrtPlugin] }
+    if let pjrtDtype { flags += ["--pjrt-dtype", pjrtDtype.rawValue] }
+    if !pjrtRows.isEmpty { flags += ["--pjrt-rows"] + pjrtRows.map(String.init) }
+    if tensorParallelSize != 1 { flags += ["--tensor-parallel-size", "\(tensorParallelSize)"] }
+    return flags
+  }
+
   /// What the flags ask for.
   var options: PJRTOptions {
     var options = PJRTOptions(plugin: pjrtPlugin ?? "cpu")

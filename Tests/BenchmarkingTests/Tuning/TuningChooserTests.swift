@@ -55,6 +55,10 @@ import Testing
     #expect(config["num_speculative_tokens"] as? Int == 7)
     // Foretoken's automatic method is what follows the batch.
     #expect(choice.flags == ["--draft-model", "D"])
+    let quantised = TuningChooser.choice(
+      entries, [1, 4, 16], objectives: .init(), servingFlags: ["--quantization", "int4"])
+    #expect(quantised.flags == ["--draft-model", "D", "--quantization", "int4"])
+    #expect(quantised.values.contains("int4"))
     #expect(choice.reason.contains("With 16 at a time no window pays"))
   }
 

@@ -22,8 +22,11 @@ package enum TuningChooser {
   }
 
   /// The configuration with the largest gain over all concurrencies.
+  ///
+  /// - Parameter servingFlags: of `foretoken serve`, for an engine like the one that was measured.
   package static func choice(
-    _ entries: [TuningResult.Entry], _ concurrencies: [Int], objectives: TuningResult.Objectives
+    _ entries: [TuningResult.Entry], _ concurrencies: [Int], objectives: TuningResult.Objectives,
+    servingFlags: [String] = []
   ) -> TuningResult.Choice {
     let families = families(entries, concurrencies)
     let fixed = families.filter { $0.method != "auto" }.max { $0.gain < $1.gain }
@@ -40,7 +43,7 @@ package enum TuningChooser {
     let chosen = usesAutomatic ? automatic ?? best : fixed ?? best
     let values = SpeculationValues(
       method: chosen.method, draft: chosen.draft, window: largestWindow(chosen), windows: ranges,
-      speculativeConfig: fixed.flatMap { vllm($0, ranges) })
+      speculativeConfig: fixed.flatMap { vllm($0, ranges) }, servingFlags: servingFlags)
     return TuningResult.Choice(
       speculates: true, reason: reason(chosen, concurrencies, objectives), method: chosen.method, draft: chosen.draft,
       window: largestWindow(chosen), windows: usesAutomatic ? [] : ranges, flags: values.flags,
@@ -197,23 +200,26 @@ struct SpeculationValues: Encodable {
   private enum CodingKeys: String, CodingKey { case speculation }
 
   init(
-    method: String, draft: String?, window: Int, windows: [TuningResult.WindowRange], speculativeConfig: String?
+    method: String, draft: String?, window: Int, windows: [TuningResult.WindowRange], speculativeConfig: String?,
+    servingFlags: [String] = []
   ) {
+    let speculating: [String]
     let isFixed = method == "draft_model" && windows.count <= 1
     switch method {
-    case "none": flags = []
+    case "none": speculating = []
     case "draft_model", "auto":
       // A window that depends on the batch is what `auto` does, step by step.
       if let draft {
-        flags = ["--draft-model", draft] + (isFixed ? ["--num-speculative-tokens", "\(window)"] : [])
+        speculating = ["--draft-model", draft] + (isFixed ? ["--num-speculative-tokens", "\(window)"] : [])
       } else {
-        flags = ["--speculative-config", #"{"method":"auto"}"#]
+        speculating = ["--speculative-config", #"{"method":"auto"}"#]
       }
     default:
-      flags = [
+      speculating = [
         "--speculative-config", VLLMSpeculativeConfig(method: method, model: draft, window: window, ranges: []).json,
       ]
     }
+    flags = speculating.isEmpty ? [] : speculating + servingFlags
     self.speculativeConfig = speculativeConfig
     speculation = Speculation(
       enabled: method != "none", method: method, draftModel: draft, numSpeculativeTokens: window,
