@@ -5,7 +5,7 @@ public import Transformer
 
 /// One of a model's programs, compiled ahead.
 public struct CompiledProgram: Sendable, Equatable {
-  /// "body" or "head", "cache", "speculate" or "speculate_sampling"; the module's name.
+  /// The module's name: "body", "head", "choose", "choose_sampling", "cache", "speculate" or "speculate_sampling".
   public let name: String
   /// Rows of a pass; `nil` for a program that has none.
   public let rows: Int?
@@ -22,12 +22,17 @@ public struct CompiledProgram: Sendable, Equatable {
 extension PJRTSession {
   /// Compiles all programs that a runner of these limits can need; weights are not read.
   ///
-  /// - Parameter each: called with every program when it is ready, and the share of them that is, 0 to 1.
+  /// - Parameters:
+  ///   - chooses: whether it decodes without speculation, and so chooses tokens on the devices.
+  ///   - each: called with every program when it is ready, and the share of them that is, 0 to 1.
   /// - Throws: `RunnerError` for a model that the devices cannot share; `PJRTError` when the compiler fails.
   public func compile(
-    _ configuration: ModelConfiguration, limits: RunnerLimits, each: (CompiledProgram, Double) -> Void
+    _ configuration: ModelConfiguration, limits: RunnerLimits, chooses: Bool = false,
+    each: (CompiledProgram, Double) -> Void
   ) throws {
-    try compile(plan(configuration, limits: limits).programs, each: each)
+    let plan = try plan(configuration, limits: limits)
+    let choices = chooses ? plan.choices(samples: PJRTSpeculator.samples(on: client.platform)) : []
+    try compile(plan.programs + choices, each: each)
   }
 
   /// Compiles all programs in which a draft and a target can run together, `window` tokens at a time.

@@ -55,6 +55,17 @@ package struct DecoderPlan {
     return [Entry(program: program.emptyCache, rows: nil, context: nil)] + bodies + heads
   }
 
+  /// The programs that choose tokens too, for decoding without speculation.
+  ///
+  /// - Parameter samples: whether the devices can draw them.
+  package func choices(samples: Bool) -> [Entry] {
+    Set(planner.sizes.map(\.rows)).sorted().flatMap { rows in
+      (samples ? [false, true] : [false]).map {
+        Entry(program: program.choice(rows: rows, samples: $0), rows: rows, context: nil)
+      }
+    }
+  }
+
   private static func check(
     _ configuration: ModelConfiguration, isSharedBy partitionCount: Int
   ) throws(RunnerError) {

@@ -65,6 +65,29 @@ struct DecoderProgram {
     return builder.program(returning: [(logits, nil)])
   }
 
+  /// Takes the head's weights and the residual stream `[rows, hidden]`, and to sample also temperatures `[rows]`, the
+  /// seeds' halves `[rows]` and output positions `[1, rows]`; gives tokens `[rows]`, while the logits stay where they are.
+  func choice(rows: Int, samples: Bool) -> Program {
+    var builder = ProgramBuilder(samples ? "choose_sampling" : "choose", partitionCount: partitionCount)
+    let graph = DecoderGraph(self, weights: parameters.head, &builder)
+    let residual = builder.argument("residual", TensorType([rows, configuration.hiddenSize], .float32))
+    let logits = builder.barrier(graph.logits(residual, &builder))
+    guard samples else {
+      let tokens = DeviceSampler.argmax(logits, &builder)
+      return builder.program(returning: [(tokens, nil)])
+    }
+    let temperatures = builder.argument("temperatures", TensorType([rows], .float64))
+    let seeds = DeviceSampler.Seeds(
+      low: builder.argument("seeds.low", TensorType([rows], .uint32)),
+      high: builder.argument("seeds.high", TensorType([rows], .uint32)))
+    let positions = builder.argument("output.positions", TensorType([1, rows], .uint32))
+    let noise = DeviceSampler.noise(seeds, positions: positions, vocabulary: logits.shape[1], &builder)
+    let scores = DeviceSampler.scores(
+      logits, noise: builder.reshape(noise, logits.shape), temperatures: temperatures, &builder)
+    let tokens = DeviceSampler.argmax(scores, &builder)
+    return builder.program(returning: [(tokens, nil)])
+  }
+
   /// Gives keys or values of one layer, all zeros.
   var emptyCache: Program {
     var builder = ProgramBuilder("cache", partitionCount: partitionCount)

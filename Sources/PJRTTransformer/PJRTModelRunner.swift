@@ -29,6 +29,7 @@ public final class PJRTModelRunner: ModelRunner {
   var caches: PJRTBuffers?
   private var bodies: [ProgramSize: LoadedProgram] = [:]
   private var heads: [Int: LoadedProgram] = [:]
+  private var choosers: [ChoiceSize: LoadedProgram] = [:]
   private let logits: Activations
   private var hostLogits: [Float] = []
 
@@ -94,9 +95,77 @@ public final class PJRTModelRunner: ModelRunner {
     return logits
   }
 
-  private func run(_ pass: StaticPass) throws(PJRTError) {
+  /// How the token that follows a row is chosen.
+  public struct Choice: Sendable, Equatable {
+    /// 0 for the largest logit.
+    public var temperature: Double
+    /// What selects the noise.
+    public var seed: UInt64
+    /// Output position of the token.
+    public var outputPosition: Int
+
+    /// A choice.
+    public init(temperature: Double, seed: UInt64, outputPosition: Int) {
+      (self.temperature, self.seed, self.outputPosition) = (temperature, seed, outputPosition)
+    }
+  }
+
+  /// Whether tokens can be drawn at a temperature on the devices: noise takes double precision, which not all have.
+  public var samples: Bool { PJRTSpeculator.samples(on: session.client.platform) }
+
+  /// The tokens that follow the rows of `batch` that want logits, one choice for each; the logits stay on the devices.
+  public func tokens(after batch: Batch, by choices: [Choice]) throws(RunnerError) -> [Int32] {
+    try batch.check(against: capacity, vocabularySize: vocabularySize)
+    precondition(choices.count == batch.logitRows.count)
+    var tokens = [Int32](repeating: 0, count: choices.count)
+    do throws(PJRTError) {
+      for pass in planner.passes(for: batch) {
+        let found = try chosen(pass, by: choices)
+        for wanted in pass.wanted { tokens[wanted.logit] = found[wanted.row] }
+      }
+    } catch {
+      throw RunnerError(description: "\(error)")
+    }
+    guard tokens.allSatisfy({ (0..<Int32(vocabularySize)).contains($0) }) else {
+      throw RunnerError(description: "the device chose no token: the logits are not numbers")
+    }
+    return tokens
+  }
+
+  /// The tokens after all rows of a pass, `[rows]`; of rows that want none any.
+  private func chosen(_ pass: StaticPass, by choices: [Choice]) throws(PJRTError) -> [Int32] {
+    let rows = pass.size.rows
+    var arguments = try residual(pass)
+    let samples = pass.wanted.contains { choices[$0.logit].temperature > 0 }
+    let program = try choice(ChoiceSize(rows: rows, samples: samples))
+    if samples {
+      var temperatures = [Double](repeating: 0, count: rows)
+      var (low, high, positions) = (
+        [UInt32](repeating: 0, count: rows), [UInt32](repeating: 0, count: rows), [UInt32](repeating: 0, count: rows)
+      )
+      for wanted in pass.wanted {
+        let choice = choices[wanted.logit]
+        temperatures[wanted.row] = choice.temperature
+        low[wanted.row] = UInt32(truncatingIfNeeded: choice.seed)
+        high[wanted.row] = UInt32(truncatingIfNeeded: choice.seed >> 32)
+        positions[wanted.row] = UInt32(choice.outputPosition)
+      }
+      let client = session.client
+      arguments.append(try client.upload(temperatures, shape: [rows]))
+      arguments.append(try client.upload(low, shape: [rows]))
+      arguments.append(try client.upload(high, shape: [rows]))
+      arguments.append(try client.upload(positions, shape: [1, rows]))
+    }
+    let found = try program.executable.run(weights, at: self.program.parameters.head, arguments)
+    var tokens = [Int32](repeating: 0, count: rows)
+    try found.read(0, into: &tokens)
+    return tokens
+  }
+
+  /// Computes a pass's rows and keeps their keys and values; gives the residual stream.
+  private func residual(_ pass: StaticPass) throws(PJRTError) -> PJRTBuffers {
     let client = session.client
-    let (body, head) = (try body(pass.size), try head(pass.size.rows))
+    let body = try body(pass.size)
     let rowShape = [pass.size.rows]
     var inputs = try client.upload(pass.tokens, shape: rowShape)
     inputs.append(try client.upload(pass.positions, shape: rowShape))
@@ -107,8 +176,14 @@ public final class PJRTModelRunner: ModelRunner {
     arguments.append(inputs)
     var results = try body.executable.run(weights, at: program.parameters.body, arguments)
     caches = results.removeFirst(2 * configuration.layerCount)
+    return results
+  }
+
+  private func run(_ pass: StaticPass) throws(PJRTError) {
+    let head = try head(pass.size.rows)
+    let residual = try residual(pass)
     guard !pass.wanted.isEmpty else { return }
-    let found = try head.executable.run(weights, at: program.parameters.head, results)
+    let found = try head.executable.run(weights, at: program.parameters.head, residual)
     let count = pass.size.rows * vocabularySize
     if hostLogits.count != count { hostLogits = [Float](repeating: 0, count: count) }
     try found.read(0, into: &hostLogits)
@@ -129,6 +204,18 @@ public final class PJRTModelRunner: ModelRunner {
     if let known = bodies[size] { return known }
     let loaded = try session.load(program.body(size))
     bodies[size] = loaded
+    return loaded
+  }
+
+  private struct ChoiceSize: Hashable {
+    let rows: Int
+    let samples: Bool
+  }
+
+  private func choice(_ size: ChoiceSize) throws(PJRTError) -> LoadedProgram {
+    if let known = choosers[size] { return known }
+    let loaded = try session.load(program.choice(rows: size.rows, samples: size.samples))
+    choosers[size] = loaded
     return loaded
   }
 

@@ -12,6 +12,20 @@ import Transformer
   /// How tokens are guessed.
   enum Guessing: Sendable { case none, draft, fused }
 
+  /// Counts the steps that a device decided.
+  final class Counter: FusedSpeculator {
+    let inner: any FusedSpeculator
+    private(set) var steps = 0
+
+    init(_ inner: any FusedSpeculator) { self.inner = inner }
+
+    func advance(_ requests: [(context: ProposalContext, blocks: [Int32])]) throws -> [FusedOutcome]? {
+      let outcomes = try inner.advance(requests)
+      if outcomes != nil { steps += 1 }
+      return outcomes
+    }
+  }
+
   /// A target and a draft on devices, with the rows that four windows of seven take.
   struct Pair {
     let target, draft: String
@@ -126,6 +140,32 @@ import Transformer
     let fused = try pair.loop(.fused, window: 5).outcomes(of: requests, stagger: 3)
     #expect(fused.outcomes == plain && fused.speculation.acceptedTokens > 0)
     #expect(plain[0].logprobs.count == 12)
+  }
+
+  @Test("plain decoding writes the same tokens whether the device chooses them or the host", arguments: [1, 2])
+  func deviceChoices(partitionCount: Int) throws {
+    let target = try directory(1)
+    var options = try CPUPlugin.options()
+    options.partitionCount = partitionCount
+    let session = try PJRTSession(options)
+    let runner = try PJRTModelRunner(
+      session: session, checkpoint: try Checkpoint(directory: target.path),
+      configuration: try ModelConfiguration(directory: target.path),
+      limits: RunnerLimits(rows: 64, logitRows: 40, sequences: 4, positions: 320))
+    var requests = Self.requests(vocabularySize: 193, tokens: 24)
+    func outcomes(_ device: (any FusedSpeculator)?) throws -> [Outcome] {
+      try DecodingLoop(
+        runner: runner, tokenizer: try Tokenizer(directory: Places.target), proposer: NoProposer(),
+        verifier: CoupledVerifier(), fused: device, window: 0, sequences: 4, rows: 64
+      ).outcomes(of: requests, stagger: 2).outcomes
+    }
+    let counter = Counter(DeviceDecoder(runner))
+    #expect(try outcomes(counter) == outcomes(nil))
+    #expect(counter.steps > 30)
+    requests[0].logprobCount = 2
+    requests[1].sampling.topP = 0.5
+    requests[3].sampling.logitBias = [5: 4]
+    #expect(try outcomes(counter) == outcomes(nil))
   }
 
   @Test("a window that does not fit into a pass is refused with the rows that it takes")

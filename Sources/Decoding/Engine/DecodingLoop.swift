@@ -157,7 +157,7 @@ public final class DecodingLoop {
 
   /// The same in one go, where every share is a text that goes on and wants nothing but tokens.
   private func fusedOutcome(of shares: [Scheduler.Share]) throws -> StepOutcome? {
-    guard let fused, shares.contains(where: { $0.window > 0 }) else { return nil }
+    guard let fused else { return nil }
     var texts: [(ProposalContext, [Int32])] = []
     for share in shares {
       guard let active = requests[share.request], active.outputCount > 0, active.request.logprobCount == nil,

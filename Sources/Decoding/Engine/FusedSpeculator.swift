@@ -1,6 +1,6 @@
 public import Tokenization
 
-/// Proposes, verifies and chooses in one go, on a device that needs no host for it.
+/// Proposes, verifies and chooses in one go, on a device that needs no host for it; or only chooses.
 ///
 /// It decides as the proposer and the verifier beside it would, for the requests that it knows how to decide; all others
 /// go their way.

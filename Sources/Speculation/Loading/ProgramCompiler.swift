@@ -36,7 +36,9 @@ public struct ProgramCompiler {
   /// - Parameter each: called with "target", "draft" or "both", a program that is ready, and the share of that model's programs
   ///   that is, 0 to 1.
   public func run(each: (String, CompiledProgram, Double) -> Void) throws {
-    try session.compile(target.configuration, limits: sizes.target) { each("target", $0, $1) }
+    try session.compile(
+      target.configuration, limits: sizes.target, chooses: configuration.speculation == nil
+    ) { each("target", $0, $1) }
     if let draft, let limits = sizes.draft {
       try session.compile(draft.configuration, limits: limits) { each("draft", $0, $1) }
       guard session.options.fusesSpeculation, let window = configuration.speculation?.window else { return }

@@ -76,6 +76,7 @@ package struct LoopParts {
     if speculation != nil { costs = try Self.costs(of: runner, rows: sizes.decodingRows, configuration) }
     var draftProposer: DraftModelProposer?
     var fused: (any FusedSpeculator)?
+    if speculation == nil, let target = runner as? PJRTModelRunner { fused = DeviceDecoder(target) }
     var memory = [runner.memory]
     if let draft, let limits = sizes.draft {
       let draftRunner = try draft.loadRunner(configuration, limits: limits, pool: pool, session: session) {

@@ -20,7 +20,11 @@ public final class FusedDraftModel: FusedSpeculator {
 
   /// Speculates for all of them or none.
   public func advance(_ requests: [(context: ProposalContext, blocks: [Int32])]) throws -> [FusedOutcome]? {
-    guard requests.allSatisfy({ canDecide($0.context) }) else { return nil }
+    guard requests.contains(where: { $0.context.window > 0 }),
+      requests.allSatisfy({
+        $0.context.isDecidedByDevices(vocabularySize: vocabularySize, samples: speculator.samples)
+      })
+    else { return nil }
     var lanes: [SpeculationLane] = []
     for (context, blocks) in requests {
       guard let token = context.tokens.last else { return nil }
@@ -40,12 +44,5 @@ public final class FusedDraftModel: FusedSpeculator {
         proposal: Proposal(tokens: outcome.drafted, origin: .draftModel),
         verified: Array(outcome.chosen.prefix(accepted + 1)))
     }
-  }
-
-  private func canDecide(_ context: ProposalContext) -> Bool {
-    let sampler = context.sampler
-    return context.constraint == nil && context.foreseenCount == 0
-      && sampler.isUnrestricted(from: context.outputPosition, vocabularySize: vocabularySize)
-      && (speculator.samples || sampler.parameters.temperature == 0)
   }
 }
