@@ -29,7 +29,9 @@ struct LibraryFile {
   }
 
   private static func read(_ file: FileHandle, at offset: UInt64, count: Int) -> [UInt8]? {
-    guard (try? file.seek(toOffset: offset)) != nil, let data = try? file.read(upToCount: count), data.count == count
+    // Foundation ends the process for offsets that the system's type does not hold.
+    guard offset <= UInt64(Int64.max), (try? file.seek(toOffset: offset)) != nil,
+      let data = try? file.read(upToCount: count), data.count == count
     else { return nil }
     return [UInt8](data)
   }

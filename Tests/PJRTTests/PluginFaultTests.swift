@@ -28,6 +28,20 @@ import Testing
     if let library { #expect(message(library).contains("GetPjrtApi")) }
   }
 
+  @Test("headers of libraries that name places beyond any file are refused")
+  func absurdHeaders() throws {
+    let directory = try TemporaryDirectory()
+    var random = SeededGenerator(seed: 12)
+    for place in [UInt64(64), 1 << 40, 1 << 63, .max] + (0..<200).map({ _ in random.next() }) {
+      var header: [UInt8] = [0x7F, 0x45, 0x4C, 0x46, 2, 1] + Array(repeating: 0, count: 58)
+      // Where the program headers are, the size of one, and their number.
+      for byte in 0..<8 { header[32 + byte] = UInt8(truncatingIfNeeded: place >> UInt64(8 * byte)) }
+      for index in 54..<58 { header[index] = UInt8.random(in: 56...255, using: &random) }
+      try directory.write(Data(header), to: "absurd.so")
+      #expect(message(directory.path + "/absurd.so").contains("cut off within its headers"), "\(place)")
+    }
+  }
+
   @Test("a library for another processor is refused", .enabled(if: CPUPlugin.location != nil))
   func otherProcessor() throws {
     let directory = try TemporaryDirectory()
