@@ -29,7 +29,8 @@ struct AcceptanceEstimator {
 
   /// The share that a proposer is expected to get right before anything is known.
   private let prior: Double
-  private var levels = Array(repeating: Tally(), count: Self.edges.count + 1)
+  /// By level of confidence: of first proposals, and of those that follow accepted ones, which are right more often.
+  private var levels = Array(repeating: Array(repeating: Tally(), count: Self.edges.count + 1), count: 2)
   private var overall = Tally()
   private var histories: [RequestID: History] = [:]
 
@@ -49,9 +50,9 @@ struct AcceptanceEstimator {
   /// An estimator for a proposer that is right about `prior` of the time.
   init(prior: Double) { self.prior = prior }
 
-  /// Probability that a proposal of this confidence is accepted, given that those before it were.
-  func probability(confidence: Double, for request: RequestID) -> Double {
-    min(Self.most, calibrated(confidence) * ratio(for: request))
+  /// Probability that proposal `position` of a window, of this confidence, is accepted, given that those before it were.
+  func probability(confidence: Double, at position: Int, for request: RequestID) -> Double {
+    min(Self.most, calibrated(confidence, at: position) * ratio(for: request))
   }
 
   /// Probability that the next proposal is accepted, before it has been made.
@@ -72,13 +73,13 @@ struct AcceptanceEstimator {
     for (index, confidence) in confidences.prefix(accepted + 1).enumerated() {
       let stood = index < accepted ? 1.0 : 0.0
       history.tally.decay(Self.requestMemory)
-      history.expected = history.expected * Self.requestMemory + calibrated(confidence)
+      history.expected = history.expected * Self.requestMemory + calibrated(confidence, at: index)
       history.tally.accepted += stood
       history.tally.reached += 1
       let level = Self.level(of: confidence)
-      levels[level].decay(Self.sharedMemory)
-      levels[level].accepted += stood
-      levels[level].reached += 1
+      levels[min(index, 1)][level].decay(Self.sharedMemory)
+      levels[min(index, 1)][level].accepted += stood
+      levels[min(index, 1)][level].reached += 1
       overall.decay(Self.sharedMemory)
       overall.accepted += stood
       overall.reached += 1
@@ -99,8 +100,8 @@ struct AcceptanceEstimator {
   mutating func forget(_ request: RequestID) { histories[request] = nil }
 
   /// What a confidence has been worth, over all requests; itself, before there is evidence.
-  private func calibrated(_ confidence: Double) -> Double {
-    let tally = levels[Self.level(of: confidence)]
+  private func calibrated(_ confidence: Double, at position: Int) -> Double {
+    let tally = levels[min(position, 1)][Self.level(of: confidence)]
     return (tally.accepted + Self.priorWeight * confidence) / (tally.reached + Self.priorWeight)
   }
 

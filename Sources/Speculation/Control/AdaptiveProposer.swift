@@ -204,8 +204,8 @@ public final class AdaptiveProposer: Proposer {
   private func survivals(of proposal: Proposal, for request: RequestID) -> [Double] {
     let estimator = freeEstimators[proposal.origin] ?? Self.freeEstimator
     var survival = 1.0
-    return proposal.confidences.map { confidence in
-      survival *= estimator.probability(confidence: confidence, for: request)
+    return proposal.confidences.enumerated().map { position, confidence in
+      survival *= estimator.probability(confidence: confidence, at: position, for: request)
       return survival
     }
   }
@@ -245,8 +245,8 @@ public final class AdaptiveProposer: Proposer {
   }
 
   private func draftSurvival(_ proposal: Proposal, count: Int, for request: RequestID) -> Double {
-    proposal.confidences.prefix(count).reduce(1) {
-      $0 * draftEstimator.probability(confidence: $1, for: request)
+    proposal.confidences.prefix(count).enumerated().reduce(1) {
+      $0 * draftEstimator.probability(confidence: $1.element, at: $1.offset, for: request)
     }
   }
 
