@@ -68,7 +68,7 @@ public struct PassCosts: Sendable, Equatable {
 
   private static let mostMeasuredRows = 128
 
-  /// Times passes of `runner` that verify 1, 2, 3, … rows of one sequence.
+  /// Times passes of `runner` that verify 1, 2, 3, … rows of one sequence; rows past those that can have logits are read.
   ///
   /// What the K/V memory holds is overwritten, so this is for a runner that serves nobody yet.
   ///
@@ -83,14 +83,14 @@ public struct PassCosts: Sendable, Equatable {
     let capacity = runner.capacity
     // Past some rows arithmetic is all there is, and every row costs the same.
     let limit = min(
-      limit, Self.mostMeasuredRows, capacity.rows, capacity.logitRows, capacity.positions,
-      capacity.blockCount * capacity.blockSize)
+      limit, Self.mostMeasuredRows, capacity.rows, capacity.positions, capacity.blockCount * capacity.blockSize)
     let blocks = Array(
       (0..<Int32(capacity.blockCount)).prefix((limit + capacity.blockSize - 1) / capacity.blockSize))
     let clock = ContinuousClock()
     func time(_ rows: Int) throws(RunnerError) -> Double {
       var batch = Batch()
-      batch.append(Array(repeating: 0, count: rows), at: 0, blocks: blocks, logitCount: rows)
+      batch.append(
+        Array(repeating: 0, count: rows), at: 0, blocks: blocks, logitCount: min(rows, capacity.logitRows))
       let start = clock.now
       _ = try runner.forward(batch)
       return (clock.now - start) / .seconds(1)

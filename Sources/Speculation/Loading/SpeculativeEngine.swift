@@ -84,7 +84,9 @@ package struct LoopParts {
       }
       let proposer = DraftModelProposer(
         runner: draftRunner, vocabularySize: runner.vocabularySize, sampling: isStandard ? .independent : .coupled,
-        costs: isAutomatic ? try Self.costs(of: draftRunner, rows: configuration.sequences, configuration) : PassCosts()
+        costs: isAutomatic
+          ? try Self.costs(of: draftRunner, rows: max(configuration.sequences, Self.readingRows), configuration)
+          : PassCosts()
       )
       if session?.options.fusesSpeculation == true, let target = runner as? PJRTModelRunner,
         let draft = draftRunner as? PJRTModelRunner
@@ -115,6 +117,9 @@ package struct LoopParts {
       case .synthetic(let acceptanceRate): SyntheticVerifier(acceptanceRate: acceptanceRate)
       }
   }
+
+  /// Rows up to which a draft is measured at least: what reading a text takes shows where arithmetic limits a pass.
+  private static let readingRows = 64
 
   /// What passes cost, measured here and now, unless an earlier start on such a machine found out.
   private static func costs(
