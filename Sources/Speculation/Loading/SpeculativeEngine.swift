@@ -23,11 +23,19 @@ public final class SpeculativeEngine: Sendable {
   ///   - mismatch: called when an audited answer differs from plain decoding.
   ///   - progress: called with what is being loaded and how much of it is done, 0 to 1.
   /// - Throws: `ModelFileError`, `TokenizerError`, `VocabularyMismatch` or `EngineConfigurationError`.
-  public init(
+  public convenience init(
     _ configuration: EngineConfiguration, mismatch: @escaping @Sendable (AuditMismatch) -> Void = { _ in },
     progress: @Sendable (String, Double) -> Void = { _, _ in }
   ) throws {
-    let parts = try LoopParts(configuration, progress: progress)
+    try self.init(configuration, mismatch: mismatch, wrapping: { runner, _ in runner }, progress: progress)
+  }
+
+  /// The same with runners that `wrap` has put something around.
+  package init(
+    _ configuration: EngineConfiguration, mismatch: @escaping @Sendable (AuditMismatch) -> Void = { _ in },
+    wrapping wrap: LoopParts.RunnerWrapper, progress: @Sendable (String, Double) -> Void = { _, _ in }
+  ) throws {
+    let parts = try LoopParts(configuration, wrapping: wrap, progress: progress)
     (target, draft, memory, window) = (parts.target, parts.draft, parts.memory, parts.window)
     engine = Engine(parts.makeLoop(), auditShare: configuration.auditShare, mismatch: mismatch)
   }
@@ -48,9 +56,14 @@ package struct LoopParts {
   /// KV blocks that the target may use.
   private let blocks: Int?
 
+  /// Puts something around the target's runner, or a draft's, that sees its passes.
+  package typealias RunnerWrapper = @Sendable (_ runner: any ModelRunner, _ isTarget: Bool) -> any ModelRunner
+
   /// Loads the models that `configuration` names.
-  package init(_ configuration: EngineConfiguration, progress: @Sendable (String, Double) -> Void = { _, _ in }) throws
-  {
+  package init(
+    _ configuration: EngineConfiguration, wrapping wrap: RunnerWrapper = { runner, _ in runner },
+    progress: @Sendable (String, Double) -> Void = { _, _ in }
+  ) throws {
     try configuration.validate()
     self.configuration = configuration
     window = configuration.speculation?.window ?? 0
@@ -67,28 +80,29 @@ package struct LoopParts {
     if let session, session.options.fusesSpeculation {
       try session.checkSpeculation(window: window, sequences: sizes.target.sequences)
     }
-    runner = try target.loadRunner(configuration, limits: sizes.target, pool: pool, session: session) {
+    let bare = try target.loadRunner(configuration, limits: sizes.target, pool: pool, session: session) {
       progress("target", $0)
     }
     let speculation = configuration.speculation
     let isAutomatic = if case .automatic = speculation?.method { true } else { false }
     let isStandard = speculation?.verification == .standard
-    if speculation != nil { costs = try Self.costs(of: runner, rows: sizes.decodingRows, configuration) }
+    runner = wrap(bare, true)
+    if speculation != nil { costs = try Self.costs(of: bare, rows: sizes.decodingRows, configuration) }
     var draftProposer: DraftModelProposer?
     var fused: (any FusedSpeculator)?
-    if speculation == nil, let target = runner as? PJRTModelRunner { fused = DeviceDecoder(target) }
+    if speculation == nil, let target = bare as? PJRTModelRunner { fused = DeviceDecoder(target) }
     var memory = [runner.memory]
     if let draft, let limits = sizes.draft {
       let draftRunner = try draft.loadRunner(configuration, limits: limits, pool: pool, session: session) {
         progress("draft", $0)
       }
       let proposer = DraftModelProposer(
-        runner: draftRunner, vocabularySize: runner.vocabularySize, sampling: isStandard ? .independent : .coupled,
+        runner: wrap(draftRunner, false), vocabularySize: runner.vocabularySize, sampling: isStandard ? .independent : .coupled,
         costs: isAutomatic
           ? try Self.costs(of: draftRunner, rows: max(configuration.sequences, Self.readingRows), configuration)
           : PassCosts()
       )
-      if session?.options.fusesSpeculation == true, let target = runner as? PJRTModelRunner,
+      if session?.options.fusesSpeculation == true, let target = bare as? PJRTModelRunner,
         let draft = draftRunner as? PJRTModelRunner
       {
         fused = FusedDraftModel(

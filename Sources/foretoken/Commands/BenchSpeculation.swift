@@ -56,34 +56,6 @@ struct BenchSpeculation: AsyncParsableCommand {
 
   private static let workloads = [BuiltInWorkload.structured, .openEnded]
 
-  private enum Method: Equatable {
-    case plain
-    case automatic
-    case fixed(TokenOrigin, Int)
-
-    var name: String {
-      switch self {
-      case .plain: "plain"
-      case .automatic: "auto"
-      case .fixed(let origin, let window): "\(origin.rawValue) \(window)"
-      }
-    }
-  }
-
-  private struct Run {
-    var seconds = 0.0
-    var outputs: [[TokenID]] = []
-    var speculation = SpeculationCounts()
-    var tokensPerSecond: Double { Double(outputs.reduce(0) { $0 + $1.count }) / seconds }
-  }
-
-  private struct Result: Encodable {
-    let workload, method: String
-    let concurrency: Int
-    let tokens_per_second, speedup, speedup_spread: Double
-    let acceptance_rate, mean_acceptance_length: Double?
-  }
-
   func run() async throws {
     let most = concurrency.max() ?? 1
     var configuration = resources.configuration(for: model)
@@ -93,44 +65,28 @@ struct BenchSpeculation: AsyncParsableCommand {
     configuration.sequences = most
     // The same prompts come again and again; each run is to read its own.
     configuration.sharesPrefixes = false
-    let engine = try resources.load(configuration)
-    let methods: [Method] =
-      [.plain, .automatic, .fixed(.ngram, 5), .fixed(.suffix, 10)] + windows.map { .fixed(.draftModel, $0) }
-    var results: [Result] = []
-    var isLossless = true
+    var benchmark = try SpeculationBenchmark(
+      windows: windows, maximumTokens: maxTokens, repetitions: repetitions
+    ) { wrap in try resources.load(configuration, wrapping: wrap) }
+    var results: [SpeculationBenchmark.Result] = []
     var bar = ProgressBar()
-    let total = Double(Self.workloads.count * concurrency.count * repetitions * methods.count)
+    let total = Double(Self.workloads.count * concurrency.count * benchmark.runsPerComparison)
     var done = 0.0
     for workload in Self.workloads {
       for count in concurrency {
-        let texts = Self.prompts(of: workload, count: max(count, prompts))
-        var runs: [[Run]] = methods.map { _ in [] }
-        for round in 0..<repetitions {
-          for place in methods.indices {
-            let index = (place + round) % methods.count
-            runs[index].append(try await answer(texts, methods[index], count, engine))
-            done += 1
-            bar.update("\(workload.rawValue), \(count) at a time, \(methods[index].name)", fraction: done / total)
-          }
+        let prompts = try Self.prompts(of: workload, count: max(count, prompts)).map { prompt in
+          let message = ChatMessage(role: "user", content: prompt)
+          return try TemplateOptions.parse([]).tokens(for: [message], of: benchmark.target)
         }
-        for (index, method) in methods.enumerated() {
-          isLossless = isLossless && runs[index].allSatisfy { $0.outputs == runs[0][0].outputs }
-          let ratios = zip(runs[index], runs[0]).map { $0.tokensPerSecond / $1.tokensPerSecond }
-          var counts = SpeculationCounts()
-          for run in runs[index] { counts.add(run.speculation) }
-          results.append(
-            Result(
-              workload: workload.rawValue, method: method.name, concurrency: count,
-              tokens_per_second: Self.quantile(runs[index].map(\.tokensPerSecond), 0.5),
-              speedup: Self.quantile(ratios, 0.5),
-              speedup_spread: (Self.quantile(ratios, 0.75) - Self.quantile(ratios, 0.25)) / 2,
-              acceptance_rate: counts.acceptanceRate, mean_acceptance_length: counts.meanAcceptanceLength))
+        results += try await benchmark.compare(prompts, workload: workload.rawValue, concurrency: count) { method in
+          done += 1
+          bar.update("\(workload.rawValue), \(count) at a time, \(method)", fraction: done / total)
         }
       }
     }
     bar.clear()
     if json { try emitJSON(results) } else { print(results, threads: configuration.threads) }
-    guard isLossless else {
+    guard benchmark.isLossless else {
       note("foretoken: speculation changed an output, which must never happen")
       throw ExitCode.failure
     }
@@ -143,97 +99,44 @@ struct BenchSpeculation: AsyncParsableCommand {
     }
   }
 
-  /// Answers the prompts, `concurrency` at a time.
-  private func answer(
-    _ prompts: [String], _ method: Method, _ concurrency: Int, _ engine: SpeculativeEngine
-  ) async throws -> Run {
-    var requests: [GenerationRequest] = []
-    for prompt in prompts {
-      let message = ChatMessage(role: "user", content: prompt)
-      var request = GenerationRequest(prompt: try TemplateOptions.parse([]).tokens(for: [message], of: engine.target))
-      request.stopping.maximumTokens = maxTokens
-      request.stopping.endOfTextTokens = engine.target.endOfTextTokens
-      switch method {
-      case .plain: request.window = 0
-      case .automatic: break
-      case .fixed(let origin, let window): (request.method, request.window) = (origin, window)
-      }
-      requests.append(request)
-    }
-    let started = ContinuousClock.now
-    var run = Run()
-    run.outputs = Array(repeating: [], count: requests.count)
-    try await withThrowingTaskGroup(of: (Int, [TokenID], SpeculationCounts).self) { group in
-      var next = 0
-      func submit() throws {
-        guard next < requests.count else { return }
-        let (index, stream) = (next, try engine.engine.generate(requests[next]))
-        next += 1
-        group.addTask {
-          var (tokens, counts): ([TokenID], SpeculationCounts) = ([], SpeculationCounts())
-          for await event in stream {
-            switch event {
-            case .token(let token): tokens.append(token.id)
-            case .finished(let summary):
-              counts = summary.speculation
-              if case .failed(let reason) = summary.reason { throw EngineFailure(description: reason) }
-            }
-          }
-          return (index, tokens, counts)
-        }
-      }
-      for _ in 0..<concurrency { try submit() }
-      while let (index, tokens, counts) = try await group.next() {
-        run.outputs[index] = tokens
-        run.speculation.add(counts)
-        try submit()
-      }
-    }
-    run.seconds = (ContinuousClock.now - started) / .seconds(1)
-    return run
-  }
-
-  private func print(_ results: [Result], threads: Int) {
+  private func print(_ results: [SpeculationBenchmark.Result], threads: Int) {
     let style = TextStyle(for: .standardOutput)
     for workload in Self.workloads {
       for count in concurrency {
         let rows = results.filter { $0.workload == workload.rawValue && $0.concurrency == count }
         emit("\n" + style.bold("\(workload.rawValue), \(count) at a time") + "\n")
         var table = Table([
-          ("method", .left), ("tokens/s", .right), ("speedup", .right), ("spread", .right), ("acceptance", .right),
+          ("method", .left), ("tokens/s", .right), ("speedup", .right), ("spread", .right), ("levelled", .right), ("acceptance", .right),
           ("mean length", .right),
         ])
         for row in rows {
           table.append([
-            row.method, String(format: "%.0f", row.tokens_per_second), String(format: "%.2fx", row.speedup),
-            String(format: "%.2f", row.speedup_spread),
-            row.acceptance_rate.map { $0 * 100 }.formatted(digits: 0, suffix: " %"),
-            row.mean_acceptance_length.formatted(digits: 2),
+            row.method, String(format: "%.0f", row.tokensPerSecond), String(format: "%.2fx", row.speedup),
+            String(format: "%.2f", row.speedupSpread), String(format: "%.2fx", row.levelledSpeedup),
+            row.acceptanceRate.map { $0 * 100 }.formatted(digits: 0, suffix: " %"),
+            row.meanAcceptanceLength.formatted(digits: 2),
           ])
         }
         emit(table.rendered(style: style) + "\n")
-        let fixed = rows.filter { $0.method != "auto" }.max { $0.speedup < $1.speedup }
-        if let fixed, let auto = rows.first(where: { $0.method == "auto" }) {
-          emit(
-            String(
-              format: "auto reaches %.0f %% of the best fixed choice in hindsight (%@)\n",
-              100 * auto.speedup / fixed.speedup, fixed.method))
-        }
+        emit(Self.regret(rows) + "\n")
       }
     }
-    emit(style.dim("\nGreedy, \(threads) threads, medians of \(repetitions) rounds.\n"))
+    emit(
+      "\n"
+        + style.dim(
+          """
+          Greedy, \(threads) threads, medians of \(repetitions) rounds. Levelled: every pass at the median time of \
+          passes of its size over all runs.
+          """) + "\n")
   }
 
-  private static func quantile(_ values: [Double], _ share: Double) -> Double {
-    let sorted = values.sorted()
-    let place = share * Double(sorted.count - 1)
-    let low = Int(place)
-    let high = min(low + 1, sorted.count - 1)
-    return sorted[low] + (sorted[high] - sorted[low]) * (place - Double(low))
+  /// How close `auto` came to the choice that a fixed setting would have had to be.
+  private static func regret(_ rows: [SpeculationBenchmark.Result]) -> String {
+    func share(_ speedup: (SpeculationBenchmark.Result) -> Double) -> String? {
+      let fixed = rows.filter { $0.method != "auto" }.max { speedup($0) < speedup($1) }
+      guard let fixed, let auto = rows.first(where: { $0.method == "auto" }) else { return nil }
+      return String(format: "%.0f %% of the best fixed choice (%@)", 100 * speedup(auto) / speedup(fixed), fixed.method)
+    }
+    return "auto reaches \(share(\.speedup) ?? "–"), levelled \(share(\.levelledSpeedup) ?? "–")"
   }
-}
-
-/// The engine gave up on a request.
-private struct EngineFailure: Error, CustomStringConvertible {
-  let description: String
 }

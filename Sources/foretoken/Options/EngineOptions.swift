@@ -138,11 +138,12 @@ struct ResourceOptions: ParsableArguments {
   }
 
   func load(
-    _ configuration: EngineConfiguration, mismatch: @escaping @Sendable (AuditMismatch) -> Void = { _ in }
+    _ configuration: EngineConfiguration, mismatch: @escaping @Sendable (AuditMismatch) -> Void = { _ in },
+    wrapping wrap: LoopParts.RunnerWrapper = { runner, _ in runner }
   ) throws -> SpeculativeEngine {
     let bar = Mutex(ProgressBar())
     defer { bar.withLock { $0.clear() } }
-    return try SpeculativeEngine(configuration, mismatch: mismatch) { part, fraction in
+    return try SpeculativeEngine(configuration, mismatch: mismatch, wrapping: wrap) { part, fraction in
       bar.withLock { $0.update("Loading \(part)", fraction: fraction) }
     }
   }
