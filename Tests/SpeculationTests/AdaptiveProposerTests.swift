@@ -15,6 +15,8 @@ import Tokenization
     let isInformative: Bool
     let seed: UInt64
     private(set) var seconds = 0.0
+    /// Tokens of every text that it has not read.
+    var unread = 0
 
     init(secondsPerToken: Double, seed: UInt64, isInformative: Bool, acceptance: @escaping (Int) -> Double) {
       costs = PassCosts(samples: [(rows: 1, seconds: secondsPerToken), (rows: 64, seconds: secondsPerToken * 3)])
@@ -30,7 +32,7 @@ import Tokenization
     }
 
     func isRight(_ position: Int) -> Bool { uniform(position, 1) < acceptance(position) }
-    func lag(of context: ProposalContext) -> Int { 0 }
+    func lag(of context: ProposalContext) -> Int { unread }
     func forget(_ request: RequestID) {}
 
     func propose(
@@ -148,7 +150,7 @@ import Tokenization
     let target = PassCosts(samples: [(rows: 1, seconds: 1), (rows: 16, seconds: 1.2), (rows: 128, seconds: 8)])
     let draft = PassCosts(samples: [(rows: 1, seconds: 0.1), (rows: 32, seconds: 0.4)])
     let widths = [1, 4, 16, 32].map { count in
-      let options = WindowPlanner.Options(free: [], draft: 0.7, catchUp: 0, window: 10)
+      let options = WindowPlanner.Options(free: [], draft: 0.7, window: 10)
       let plan = WindowPlanner(target: target, draft: draft, rows: count, texts: count)
         .plan(Array(repeating: options, count: count))
       #expect(plan.rate >= plan.plainRate)
@@ -212,14 +214,84 @@ import Tokenization
     #expect(try steps(90) == 90)
   }
 
+  static func context(_ request: Int, position: Int, remaining: Int = .max) -> ProposalContext {
+    ProposalContext(
+      request: RequestID(request), tokens: (0...position).map { token($0) }, promptCount: 0, window: 10,
+      sampler: Sampler(SamplingParameters()), counts: TokenCounts(prompt: []), remaining: remaining)
+  }
+
+  @Test("the draft reads a text only if the answer goes on for long enough, and in the batch to come")
+  func reading() throws {
+    // A second row is almost free, sixteen are not.
+    let costs = PassCosts(samples: [(rows: 1, seconds: 1), (rows: 8, seconds: 1.1), (rows: 64, seconds: 12)])
+    func proposes(remaining: Int, expectedTexts: Int) throws -> Bool {
+      let draft = SimulatedDraft(secondsPerToken: 0.1, seed: 1, isInformative: true) { _ in 0.9 }
+      draft.unread = 400
+      let proposer = AdaptiveProposer(free: [], source: draft)
+      let pass = PassOutline(rows: 1, costs: costs, expectedTexts: expectedTexts)
+      return try !proposer.propose(for: [Self.context(1, position: 40, remaining: remaining)], in: pass)[0].tokens.isEmpty
+    }
+    #expect(try proposes(remaining: 100, expectedTexts: 1) == true)
+    #expect(try proposes(remaining: 1, expectedTexts: 1) == false)
+    #expect(try proposes(remaining: 100, expectedTexts: 16) == false)
+  }
+
+  @Test("answers that ended tell how long one is to be expected to go on")
+  func lengths() throws {
+    let draft = SimulatedDraft(secondsPerToken: 0.1, seed: 1, isInformative: true) { _ in 0.9 }
+    let proposer = AdaptiveProposer(free: [], source: draft)
+    let pass = PassOutline(rows: 1, costs: Self.costs(slope: 0.02))
+    func proposes(_ request: Int) throws -> Bool {
+      draft.unread = 3000
+      return try !proposer.propose(for: [Self.context(request, position: 1)], in: pass)[0].tokens.isEmpty
+    }
+    #expect(try proposes(1) == false)
+    for request in 10..<20 {
+      proposer.observe([Verdict(request: RequestID(request), tokens: Array(repeating: 0, count: 2000))])
+      proposer.forget(RequestID(request))
+    }
+    #expect(try proposes(2) == true)
+  }
+
+  @Test("where not even perfect proposals would pay, nobody is asked")
+  func futility() throws {
+    let lookup = Lookup()
+    let proposer = AdaptiveProposer(free: [lookup], source: nil, now: { lookup.seconds })
+    for _ in 0..<20 {
+      let contexts = (0..<4).map { Self.context($0, position: 5) }
+      let proposals = try proposer.propose(for: contexts, in: PassOutline(rows: 4, costs: Self.costs(slope: 1)))
+      #expect(proposals.reduce(0) { $0 + $1.tokens.count } == 0)
+    }
+    #expect(lookup.asked == 0)
+  }
+
+  @Test("a draft that is always wrong takes a hundredth of the time, whatever the number of texts", arguments: [1, 4, 16])
+  func probes(count: Int) throws {
+    let draft = SimulatedDraft(secondsPerToken: 0.05, seed: 3, isInformative: false) { _ in 0.01 }
+    let proposer = AdaptiveProposer(free: [], source: draft)
+    let costs = Self.costs(slope: 0.001)
+    let steps = 2000
+    var (texts, before) = (Array(repeating: 0, count: count), 0.0)
+    for step in 0..<steps {
+      if step == 100 { before = draft.seconds }
+      let contexts = texts.enumerated().map { Self.context($0, position: $1 % 1000) }
+      _ = try proposer.propose(for: contexts, in: PassOutline(rows: count, costs: costs))
+      let verdicts = texts.enumerated().map { Verdict(request: RequestID($0), tokens: [Self.token($1 % 1000 + 1)]) }
+      proposer.observe(verdicts)
+      for index in texts.indices { texts[index] += 1 }
+    }
+    #expect(draft.seconds - before < 0.011 * Double(steps) * costs.seconds(rows: count))
+    #expect(draft.seconds > before)
+  }
+
   @Test("free proposals are taken before the draft's, unless they are less sure")
   func sources() {
     let planner = WindowPlanner(
       target: Self.costs(slope: 0.02), draft: PassCosts(samples: [(rows: 8, seconds: 0.16)]), rows: 2,
       texts: 2)
     let plan = planner.plan([
-      WindowPlanner.Options(free: [0.95, 0.9, 0.85], draft: 0.6, catchUp: 0, window: 10),
-      WindowPlanner.Options(free: [0.05], draft: 0.9, catchUp: 0, window: 10),
+      WindowPlanner.Options(free: [0.95, 0.9, 0.85], draft: 0.6, window: 10),
+      WindowPlanner.Options(free: [0.05], draft: 0.9, window: 10),
     ])
     #expect(plan.choices[0] == .free(3))
     guard case .draft = plan.choices[1] else {

@@ -39,7 +39,7 @@ final class ActiveRequest {
   func proposalContext(window: Int) -> ProposalContext {
     ProposalContext(
       request: id, tokens: tokens, promptCount: request.prompt.count, window: window, method: request.method,
-      sampler: sampler, counts: counts, constraint: constraint)
+      sampler: sampler, counts: counts, constraint: constraint, remaining: maximumOutput - outputCount)
   }
 
   /// Marks the first pass that works on the request.

@@ -194,7 +194,8 @@ public final class DecodingLoop {
     }
     guard !contexts.isEmpty else { return proposals }
     let rows = shares.reduce(0) { $0 + $1.positions.count } + proposals.reduce(0) { $0 + $1.tokens.count }
-    let guesses = try proposer.propose(for: contexts, in: PassOutline(rows: rows, costs: costs))
+    let outline = PassOutline(rows: rows, costs: costs, expectedTexts: scheduler.expectedCount)
+    let guesses = try proposer.propose(for: contexts, in: outline)
     for (index, guess) in guesses.enumerated() { proposals[places[index]].append(contexts[index].admissible(guess)) }
     return proposals
   }

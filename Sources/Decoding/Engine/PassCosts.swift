@@ -9,6 +9,8 @@ public struct PassCosts: Sendable, Equatable {
   private var seconds: [Double] = []
   /// What passes take at present, over what they took when `seconds` was measured: other load, longer contexts.
   public private(set) var drift = 1.0
+  /// Passes learnt from.
+  private var observed = 0
 
   /// Costs that nothing is known of.
   public init() {}
@@ -56,9 +58,12 @@ public struct PassCosts: Sendable, Equatable {
   public mutating func observe(rows: Int, seconds measured: Double) {
     guard rows > 0, isKnown else { return }
     // A step towards each pass, however far off it was, settles at the median: passes that the system interrupted
-    // say nothing about the next.
-    let step = measured > self.seconds(rows: rows) ? 0.01 : -0.01
-    drift *= exp(step)
+    // say nothing about the next. The whole follows quickly, as hosts change their pace. How passes of different sizes
+    // compare, on which decisions rest, may have been measured in a bad moment, but hardly changes.
+    let direction = measured > self.seconds(rows: rows) ? 1.0 : -1.0
+    observed += 1
+    let step = direction * max(0.005, 0.05 / Double(observed).squareRoot())
+    drift *= exp(4 * step)
     // Passes of about as many rows cost about as much: those of half or twice as many learn nothing.
     for other in rows / 2 + 1..<max(rows / 2 + 1, min(2 * rows, seconds.count + 1)) {
       let closeness = other < rows ? 2 * Double(other) / Double(rows) - 1 : 2 - Double(other) / Double(rows)
@@ -73,15 +78,14 @@ public struct PassCosts: Sendable, Equatable {
   /// What the K/V memory holds is overwritten, so this is for a runner that serves nobody yet.
   ///
   /// - Parameters:
-  ///   - limit: most rows to time.
-  ///   - known: costs of an earlier start. They are taken over when the smallest and the largest pass still take about
-  ///     that long.
-  ///   - budget: the time to spend, in seconds; a large model is timed at fewer row counts, twice at least.
+  ///   - limit: most rows to time. A large model is timed up to fewer, as far as `passes` passes of one row take; past
+  ///     some rows arithmetic is all there is, and every row costs the same.
+  ///   - known: costs of an earlier start. They are taken over when small and larger passes still compare as they did.
+  ///   - budget: seconds to spend, if those passes take less.
   public static func measure(
-    _ runner: any ModelRunner, rows limit: Int, known: PassCosts = PassCosts(), budget: Double = 0.4
+    _ runner: any ModelRunner, rows limit: Int, known: PassCosts = PassCosts(), budget: Double = 0.4, passes: Int = 40
   ) throws(RunnerError) -> PassCosts {
     let capacity = runner.capacity
-    // Past some rows arithmetic is all there is, and every row costs the same.
     let limit = min(
       limit, Self.mostMeasuredRows, capacity.rows, capacity.positions, capacity.blockCount * capacity.blockSize)
     let blocks = Array(
@@ -95,29 +99,37 @@ public struct PassCosts: Sendable, Equatable {
       _ = try runner.forward(batch)
       return (clock.now - start) / .seconds(1)
     }
-    // The first passes find cold memory.
-    _ = try time(limit)
-    var ends = [1: min(try time(1), try time(1))]
-    if limit > 1 { ends[limit] = min(try time(limit), try time(limit)) }
-    if known.seconds.count >= limit,
-      ends.allSatisfy({ (0.8...1.25).contains($0.value / known.seconds[$0.key - 1]) })
-    {
-      return known
+    // The first pass finds cold memory.
+    _ = try time(1)
+    let one = min(try time(1), try time(1))
+    let place = min(known.seconds.count, checkedRows)
+    if place >= min(limit, 4) {
+      let several = min(try time(place), try time(place))
+      let found = [one / known.seconds[0], several / known.seconds[place - 1]]
+      if found.allSatisfy({ (0.8...1.25).contains($0) }) { return known }
     }
-    let choices = [
-      [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96], [1, 2, 4, 8, 16, 32, 64], [1, 4, 12, 32],
-    ].map { $0.filter { $0 < limit } + [limit] }
-    let expected = { (counts: [Int]) in 2 * Double(counts.count) * ((ends[1] ?? 0) + (ends[limit] ?? 0)) / 2 }
-    let counts = choices.first { expected($0) <= budget } ?? choices[choices.count - 1]
-    var best = counts.map { ends[$0] ?? .infinity }
+    let allowance = max(budget, Double(passes) * one)
+    var counts = [1, 2, 3, 4, 5, 6, 8, 12, 16, 24, 32, 48, 64, 96].filter { $0 < limit } + [limit]
+    var best = counts.map { _ in Double.infinity }
     let started = clock.now
-    // Rounds interleave the row counts, so that a slow moment hits all alike.
+    // Rounds interleave the row counts, so that a slow moment hits all alike. The first one finds out how far they go.
     for round in 0..<8 {
-      for (index, rows) in counts.enumerated() { best[index] = min(best[index], try time(rows)) }
-      if round > 0, (clock.now - started) / .seconds(1) > budget / 2 { break }
+      for (index, rows) in counts.enumerated() {
+        let spent = (clock.now - started) / .seconds(1)
+        let next = index == 0 ? 0 : best[index - 1] * Double(rows) / Double(counts[index - 1])
+        if round == 0, index >= 4, spent + next > allowance / 2 {
+          counts.removeLast(counts.count - index)
+          break
+        }
+        best[index] = min(best[index], try time(rows))
+      }
+      if round > 0, (clock.now - started) / .seconds(1) > allowance { break }
     }
     return PassCosts(samples: zip(counts, best).map { (rows: $0, seconds: $1) })
   }
+
+  /// Rows of the larger pass that tells whether known costs still hold.
+  private static let checkedRows = 8
 }
 
 extension PassCosts: Codable {

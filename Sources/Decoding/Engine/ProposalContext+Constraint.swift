@@ -11,7 +11,8 @@ extension ProposalContext {
     }
     let rest = ProposalContext(
       request: request, tokens: tokens + run, promptCount: promptCount, window: window - run.count, method: method,
-      sampler: sampler, counts: counts, constraint: constraint, foreseenCount: run.count)
+      sampler: sampler, counts: counts, constraint: constraint, foreseenCount: run.count,
+      remaining: remaining - run.count)
     return (run, rest)
   }
 

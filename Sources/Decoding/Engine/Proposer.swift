@@ -39,6 +39,8 @@ public struct ProposalContext: Sendable {
   public let promptCount: Int
   /// Most tokens to propose; at least 1.
   public let window: Int
+  /// Most tokens that the answer may still get.
+  public let remaining: Int
   /// Who is to propose, always and as many as the window holds; `nil` leaves both to the proposer.
   public let method: TokenOrigin?
   /// How the target will choose: a proposer that samples the same way guesses the target's own draw.
@@ -54,7 +56,8 @@ public struct ProposalContext: Sendable {
   /// A context for one request.
   public init(
     request: RequestID, tokens: [TokenID], promptCount: Int, window: Int, method: TokenOrigin? = nil,
-    sampler: Sampler, counts: TokenCounts, constraint: (any TokenConstraint)? = nil, foreseenCount: Int = 0
+    sampler: Sampler, counts: TokenCounts, constraint: (any TokenConstraint)? = nil, foreseenCount: Int = 0,
+    remaining: Int = .max
   ) {
     self.request = request
     self.tokens = tokens
@@ -65,6 +68,7 @@ public struct ProposalContext: Sendable {
     self.counts = counts
     self.constraint = constraint
     self.foreseenCount = foreseenCount
+    self.remaining = remaining
   }
 }
 
@@ -74,11 +78,15 @@ public struct PassOutline: Sendable {
   public let rows: Int
   /// What passes of the target cost.
   public let costs: PassCosts
+  /// Texts that will go on at a time when the prompts that are being read, or wait, have been read; 0 where that is not
+  /// known.
+  public let expectedTexts: Int
 
   /// An outline of a pass over `rows` rows.
-  public init(rows: Int, costs: PassCosts = PassCosts()) {
+  public init(rows: Int, costs: PassCosts = PassCosts(), expectedTexts: Int = 0) {
     self.rows = rows
     self.costs = costs
+    self.expectedTexts = expectedTexts
   }
 }
 

@@ -88,6 +88,8 @@ public struct Scheduler: Sendable {
   public var waitingCount: Int { waiting.count }
   /// Requests that hold KV blocks.
   public var runningCount: Int { running.count }
+  /// Requests that will run at a time once those that wait have been admitted.
+  public var expectedCount: Int { min(limits.sequences, running.count + waiting.count) }
   /// How often a request had to give up its blocks.
   public private(set) var preemptionCount = 0
   /// Tokens that admitted requests knew.

@@ -14,6 +14,10 @@ public final class AdaptiveProposer: Proposer {
   private var draftEstimator = AcceptanceEstimator(prior: 0.7)
   private var decisions: [RequestID: SpeculationDecision] = [:]
   private var rest = AskingRest()
+  private var probes = ProbeBudget()
+  private var lengths = AnswerLengths()
+  /// Tokens of each answer so far.
+  private var positions: [RequestID: Int] = [:]
   /// The last step that asked, until its verdicts come.
   private var step: Step?
   private let now: () -> Double
@@ -36,12 +40,10 @@ public final class AdaptiveProposer: Proposer {
     var drafted: Proposal?
   }
 
-  /// Tokens without a draft's proposal after which it may show whether the text has changed; more where that would
-  /// cost more than `probeShare` of the time.
-  private static let probeInterval = 24.0
-  private static let probeShare = 0.01
-  /// Steps over which the draft's reading is paid for: a text is expected to go on for about as long as it has gone on.
-  private static let instalments = 8...64
+  /// Tokens without a draft's proposal after which it may show whether the text has changed.
+  private static let probeInterval = 24
+  /// Acceptance of a draft that is as good as they get: what cannot pay with it is not worth a try.
+  private static let mostAcceptance = 0.98
 
   /// A proposer over free ones and a draft model, either of which may be absent.
   public convenience init(
@@ -72,13 +74,17 @@ public final class AdaptiveProposer: Proposer {
     guard asked.isEmpty else { return try propose(for: contexts, asked: asked, in: pass) }
     guard !rest.isDue(for: contexts.count) else { return contexts.map { _ in Proposal(origin: .target) } }
     let (began, drafted) = (now(), passSeconds)
-    let offered = try freeOffers(for: contexts, in: pass)
     let planner = WindowPlanner(
       target: pass.costs, draft: (draft?.costs ?? PassCosts()).scaled(by: pass.costs.drift), rows: pass.rows,
       texts: contexts.count)
-    let options = zip(contexts, offered).map { self.options(for: $0, offer: $1, planner) }
+    let window = contexts.reduce(1) { max($0, $1.window) }
+    guard planner.saving(acceptance: Self.mostAcceptance, texts: contexts.count, window: window, isFree: true) > 0
+    else { return contexts.map { _ in Proposal(origin: .target) } }
+    let offered = try freeOffers(for: contexts, in: pass)
+    let expected = max(pass.expectedTexts, contexts.count)
+    let options = zip(contexts, offered).map { self.options(for: $0, offer: $1, planner, expected) }
     var plan = planner.plan(options)
-    probe(contexts, &plan, planner)
+    probe(contexts, &plan, planner, expected)
     var proposals = contexts.map { _ in Proposal(origin: .target) }
     var writing: [Int] = []
     for (index, choice) in plan.choices.enumerated() {
@@ -132,7 +138,9 @@ public final class AdaptiveProposer: Proposer {
     let others = contexts.indices.filter { contexts[$0].method == nil }
     guard !others.isEmpty else { return proposals }
     let rows = pass.rows + proposals.reduce(0) { $0 + $1.tokens.count }
-    let planned = try propose(for: others.map { contexts[$0] }, in: PassOutline(rows: rows, costs: pass.costs))
+    let planned = try propose(
+      for: others.map { contexts[$0] },
+      in: PassOutline(rows: rows, costs: pass.costs, expectedTexts: pass.expectedTexts))
     for (index, proposal) in zip(others, planned) { proposals[index] = proposal }
     return proposals
   }
@@ -142,6 +150,7 @@ public final class AdaptiveProposer: Proposer {
     for proposer in free { proposer.observe(verdicts) }
     var (texts, tokens) = (0, 0)
     for verdict in verdicts {
+      positions[verdict.request, default: 0] += verdict.tokens.count
       guard let offer = offers.removeValue(forKey: verdict.request) else { continue }
       texts += 1
       tokens += verdict.tokens.count
@@ -163,6 +172,7 @@ public final class AdaptiveProposer: Proposer {
     draftEstimator.forget(request)
     decisions[request] = nil
     offers[request] = nil
+    if let length = positions.removeValue(forKey: request) { lengths.record(length) }
   }
 
   /// Seconds that passes of the draft have taken so far.
@@ -186,18 +196,31 @@ public final class AdaptiveProposer: Proposer {
   }
 
   private func options(
-    for context: ProposalContext, offer: Proposal, _ planner: WindowPlanner
+    for context: ProposalContext, offer: Proposal, _ planner: WindowPlanner, _ expectedTexts: Int
   ) -> WindowPlanner.Options {
-    let instalments = min(max(context.outputPosition, Self.instalments.lowerBound), Self.instalments.upperBound)
+    let acceptance = draftEstimator.probability(for: context.request)
     return WindowPlanner.Options(
       free: survivals(of: offer, for: context.request),
-      draft: draft == nil ? nil : draftEstimator.probability(for: context.request),
-      catchUp: reading(context, planner) / Double(instalments), window: context.window)
+      draft: isWorthReading(context, acceptance: acceptance, planner, expectedTexts) ? acceptance : nil,
+      window: context.window)
   }
 
-  /// Seconds until the draft has read what it has not read of the text.
+  /// Whether the draft should read what it has not read of the text: an investment in the proposals to come, that
+  /// has to pay while `expectedTexts` texts go on.
+  private func isWorthReading(
+    _ context: ProposalContext, acceptance: Double, _ planner: WindowPlanner, _ expectedTexts: Int
+  ) -> Bool {
+    guard draft != nil else { return false }
+    let seconds = reading(context, planner)
+    guard seconds > 0 else { return true }
+    let remaining = min(lengths.expectedRemaining(after: context.outputPosition), Double(context.remaining))
+    return planner.saving(acceptance: acceptance, texts: expectedTexts, window: context.window) * remaining > seconds
+  }
+
+  /// Seconds that the draft takes for what it has not read of the text.
   private func reading(_ context: ProposalContext, _ planner: WindowPlanner) -> Double {
-    planner.draft.seconds(rows: (draft?.lag(of: context) ?? 0) + 1) - planner.step
+    let lag = draft?.lag(of: context) ?? 0
+    return lag == 0 ? 0 : planner.draft.seconds(rows: lag + 1) - planner.step
   }
 
   /// For each token the probability that it and all before it are accepted.
@@ -210,16 +233,24 @@ public final class AdaptiveProposer: Proposer {
     }
   }
 
-  /// Lets the draft try where it has been silent for long.
+  /// Lets the draft try on the text where it has been silent for longest, as far as the time for such tries goes.
   private func probe(
-    _ contexts: [ProposalContext], _ plan: inout WindowPlanner.Plan, _ planner: WindowPlanner
+    _ contexts: [ProposalContext], _ plan: inout WindowPlanner.Plan, _ planner: WindowPlanner, _ expectedTexts: Int
   ) {
     guard draft != nil else { return }
-    for (index, context) in contexts.enumerated() where plan.choices[index] == .nothing {
-      let seconds = planner.step + planner.row + reading(context, planner)
-      let interval = max(Self.probeInterval, seconds / planner.target.seconds(rows: planner.rows) / Self.probeShare)
-      if Double(draftEstimator.silence(of: context.request)) >= interval { plan.choices[index] = .draft(1) }
+    probes.pass(planner.target.seconds(rows: planner.texts))
+    let silent = contexts.indices.filter {
+      plan.choices[$0] == .nothing && draftEstimator.silence(of: contexts[$0].request) >= Self.probeInterval
     }
+    let longest = silent.max {
+      draftEstimator.silence(of: contexts[$0].request) < draftEstimator.silence(of: contexts[$1].request)
+    }
+    guard let longest,
+      isWorthReading(contexts[longest], acceptance: Self.mostAcceptance, planner, expectedTexts),
+      planner.saving(acceptance: Self.mostAcceptance, texts: expectedTexts, window: contexts[longest].window) > 0,
+      probes.take(planner.draft.seconds(rows: 1) + planner.row + reading(contexts[longest], planner))
+    else { return }
+    plan.choices[longest] = .draft(1)
   }
 
   private func continues(

@@ -8,19 +8,16 @@ package struct WindowPlanner {
   package struct Options {
     /// For each token that a free proposer offers: the probability that it and all before it are accepted.
     package var free: [Double]
-    /// Probability that one more token of the draft's is accepted; `nil` where there is no draft.
+    /// Probability that one more token of the draft's is accepted; `nil` where there is no draft, or none that knows
+    /// the text well enough.
     package var draft: Double?
-    /// Seconds that a first draft token pays towards the draft's reading of what it has not read of the text: an
-    /// investment in the proposals to come.
-    package var catchUp: Double
     /// Most tokens to propose.
     package var window: Int
 
     /// Options for one text.
-    package init(free: [Double], draft: Double?, catchUp: Double, window: Int) {
+    package init(free: [Double], draft: Double?, window: Int) {
       self.free = free
       self.draft = draft
-      self.catchUp = catchUp
       self.window = window
     }
   }
@@ -44,7 +41,8 @@ package struct WindowPlanner {
 
   /// What a plan must promise over plain decoding, before it is believed: costs and acceptance are estimates, and what is
   /// misjudged of one text is paid for by all.
-  private var leastGain: Double { texts > 1 ? 1.06 : 1.03 }
+  private var leastGain: Double { Self.leastGain(texts: texts) }
+  private static func leastGain(texts: Int) -> Double { texts > 1 ? 1.06 : 1.03 }
 
   /// T(n): the target's passes.
   let target: PassCosts
@@ -91,26 +89,17 @@ package struct WindowPlanner {
     for (text, option) in options.enumerated() {
       let free = option.free.prefix(option.window)
       let drafted = Self.survivals(of: option)
-      // A first draft token pays for the reading as well.
       let freeValues = free.map { $0 - rate * row }
-      let draftValues = drafted.enumerated().map {
-        $1 - rate * (row + step + ($0 == 0 ? option.catchUp : 0))
-      }
+      let draftValues = drafted.map { $0 - rate * (row + step) }
       let usesDraft = Self.bestSum(draftValues) > Self.bestSum(freeValues)
       for (survival, value) in zip(usesDraft ? drafted : Array(free), usesDraft ? draftValues : freeValues) {
         slots.append(Slot(text: text, survival: survival, value: value, isDraft: usesDraft))
       }
     }
     // A text's later proposals are worth less than its earlier ones, so any beginning of this order is a plan.
-    // (The price of reading makes a first draft token an exception; a stable order keeps it in front.)
-    var order = Array(slots.indices)
-    var ceiling = Array(repeating: Double.infinity, count: options.count)
-    var values = slots.map(\.value)
-    for index in slots.indices {
-      values[index] = min(values[index], ceiling[slots[index].text])
-      ceiling[slots[index].text] = values[index]
+    let order = slots.indices.sorted {
+      slots[$0].value > slots[$1].value || (slots[$0].value == slots[$1].value && $0 < $1)
     }
-    order.sort { values[$0] > values[$1] || (values[$0] == values[$1] && $0 < $1) }
 
     var windows = Array(repeating: 0, count: options.count)
     var drafting: [Int] = []
@@ -126,7 +115,6 @@ package struct WindowPlanner {
         proposing -= draft.seconds(rows: drafting[position])
         drafting[position] += 1
         proposing += draft.seconds(rows: drafting[position])
-        if position == 0 { proposing += options[slot.text].catchUp }
       }
       let found = tokens / (proposing + seconds(with: count + 1))
       if found > best.rate { best = (found, count + 1) }
@@ -150,7 +138,24 @@ package struct WindowPlanner {
   }
 
   private func isWorthStarting(_ option: Options, rate: Double) -> Bool {
-    (option.free.first ?? 0) > rate * row || (option.draft ?? 0) > rate * (row + step + option.catchUp)
+    (option.free.first ?? 0) > rate * row || (option.draft ?? 0) > rate * (row + step)
+  }
+
+  /// Seconds a token that speculation saves where `texts` texts go on alike, with windows of at most `window`: what there
+  /// is to gain from having read a text. 0 where a plan would not promise enough.
+  ///
+  /// - Parameter isFree: whether proposals cost nothing but their verification.
+  func saving(acceptance: Double, texts: Int, window: Int, isFree: Bool = false) -> Double {
+    let plain = target.seconds(rows: texts) / Double(texts)
+    let step = isFree ? 0 : draft.seconds(rows: texts)
+    var (best, tokens, survival) = (plain, 1.0, 1.0)
+    for proposed in 1...max(window, 1) {
+      survival *= acceptance
+      tokens += survival
+      let seconds = Double(proposed) * step + target.seconds(rows: texts * (proposed + 1))
+      best = min(best, seconds / (Double(texts) * tokens))
+    }
+    return plain >= Self.leastGain(texts: texts) * best ? plain - best : 0
   }
 
   /// Whether one more draft token is worth its time: survival · α > λ (d + ΔT).

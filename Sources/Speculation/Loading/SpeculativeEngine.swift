@@ -99,7 +99,7 @@ package struct LoopParts {
       let proposer = DraftModelProposer(
         runner: wrap(draftRunner, false), vocabularySize: runner.vocabularySize, sampling: isStandard ? .independent : .coupled,
         costs: isAutomatic
-          ? try Self.costs(of: draftRunner, rows: max(configuration.sequences, Self.readingRows), configuration)
+          ? try Self.costs(of: draftRunner, rows: max(configuration.sequences, DraftModelProposer.readingRows), configuration)
           : PassCosts()
       )
       if session?.options.fusesSpeculation == true, let target = bare as? PJRTModelRunner,
@@ -131,9 +131,6 @@ package struct LoopParts {
       case .synthetic(let acceptanceRate): SyntheticVerifier(acceptanceRate: acceptanceRate)
       }
   }
-
-  /// Rows up to which a draft is measured at least: what reading a text takes shows where arithmetic limits a pass.
-  private static let readingRows = 64
 
   /// What passes cost, measured here and now, unless an earlier start on such a machine found out.
   private static func costs(

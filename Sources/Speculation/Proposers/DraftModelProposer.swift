@@ -16,6 +16,10 @@ public final class DraftModelProposer: Proposer {
     case independent
   }
 
+  /// Rows up to which a draft's passes are to be timed at least: what reading a text takes shows where arithmetic limits
+  /// a pass.
+  package static let readingRows = 64
+
   private let runner: any ModelRunner
   /// Token ids that the target has; the draft's vocabulary may be padded further.
   private let vocabularySize: Int

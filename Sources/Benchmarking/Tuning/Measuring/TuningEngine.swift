@@ -146,7 +146,7 @@ package final class TuningEngine: Sendable {
       // A second proposer over the same runner: they never serve at the same time.
       let measured = DraftModelProposer(
         runner: timed, vocabularySize: runner.vocabularySize,
-        costs: try PassCosts.measure(draftRunner, rows: concurrency))
+        costs: try PassCosts.measure(draftRunner, rows: max(concurrency, DraftModelProposer.readingRows)))
       adaptive.append(AdaptiveProposer(free: [Self.suffix], draft: measured))
     }
     adaptive.append(AdaptiveProposer(free: [Self.suffix], draft: nil))
