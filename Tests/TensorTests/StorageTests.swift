@@ -15,8 +15,10 @@ import Testing
     #expect(try argmax([1, 5, 5, 2]) == 1)
     #expect(try argmax([.nan, 1, .nan, 3, 3]) == 3)
     #expect(try argmax([-.infinity, -.infinity]) == 0)
+    #expect(try argmax((0..<300).map { [65, 130, 299].contains($0) ? 1 : 0 }) == 65)
+    #expect(try argmax((0..<300).map { $0 < 200 ? .nan : Float(300 - $0) }) == 200)
     var generator = SeededGenerator(seed: 1)
-    for count in 1...70 {
+    for count in Array(1...70) + [127, 128, 129, 300] {
       let values = (0..<count).map { _ in generator.normal() }
       #expect(try argmax(values) == values.indices.max { values[$0] < values[$1] })
     }

@@ -9,8 +9,8 @@ public struct PassCosts: Sendable, Equatable {
   private var seconds: [Double] = []
   /// What passes take at present, over what they took when `seconds` was measured: other load, longer contexts.
   public private(set) var drift = 1.0
-  /// Passes learnt from.
-  private var observed = 0
+  /// Passes learnt from, by rows.
+  private var visits: [Int] = []
 
   /// Costs that nothing is known of.
   public init() {}
@@ -57,13 +57,15 @@ public struct PassCosts: Sendable, Equatable {
   /// Learns from a pass.
   public mutating func observe(rows: Int, seconds measured: Double) {
     guard rows > 0, isKnown else { return }
-    // A step towards each pass, however far off it was, settles at the median: passes that the system interrupted
-    // say nothing about the next. The whole follows quickly, as hosts change their pace. How passes of different sizes
-    // compare, on which decisions rest, may have been measured in a bad moment, but hardly changes.
-    let direction = measured > self.seconds(rows: rows) ? 1.0 : -1.0
-    observed += 1
-    let step = direction * max(0.005, 0.05 / Double(observed).squareRoot())
-    drift *= exp(4 * step)
+    // How far off, at most by two thirds: the system may have interrupted the pass.
+    let error = min(max(log(measured / self.seconds(rows: rows)), -0.5), 0.5)
+    // The whole follows at once, as hosts change their pace. How passes of different sizes compare, on which decisions
+    // rest, hardly changes, but may have been measured in a bad moment: the first passes of a size count for much.
+    drift *= exp(0.3 * error)
+    guard rows <= seconds.count else { return }
+    if visits.isEmpty { visits = seconds.map { _ in 0 } }
+    visits[rows - 1] += 1
+    let step = error * max(0.03, 0.3 / Double(visits[rows - 1]).squareRoot())
     // Passes of about as many rows cost about as much: those of half or twice as many learn nothing.
     for other in rows / 2 + 1..<max(rows / 2 + 1, min(2 * rows, seconds.count + 1)) {
       let closeness = other < rows ? 2 * Double(other) / Double(rows) - 1 : 2 - Double(other) / Double(rows)

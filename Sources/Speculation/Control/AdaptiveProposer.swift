@@ -16,6 +16,8 @@ public final class AdaptiveProposer: Proposer {
   private var rest = AskingRest()
   private var probes = ProbeBudget()
   private var lengths = AnswerLengths()
+  /// Steps with proposals since the last one without.
+  private var proposing = 0
   /// Tokens of each answer so far.
   private var positions: [RequestID: Int] = [:]
   /// The last step that asked, until its verdicts come.
@@ -42,6 +44,8 @@ public final class AdaptiveProposer: Proposer {
 
   /// Tokens without a draft's proposal after which it may show whether the text has changed.
   private static let probeInterval = 24
+  /// Steps with proposals after which one goes without: what plain decoding costs is known only from doing it.
+  private static let mostProposing = 100
   /// Acceptance of a draft that is as good as they get: what cannot pay with it is not worth a try.
   private static let mostAcceptance = 0.98
 
@@ -77,9 +81,10 @@ public final class AdaptiveProposer: Proposer {
     let planner = WindowPlanner(
       target: pass.costs, draft: (draft?.costs ?? PassCosts()).scaled(by: pass.costs.drift), rows: pass.rows,
       texts: contexts.count)
-    let window = contexts.reduce(1) { max($0, $1.window) }
-    guard planner.saving(acceptance: Self.mostAcceptance, texts: contexts.count, window: window, isFree: true) > 0
-    else { return contexts.map { _ in Proposal(origin: .target) } }
+    guard proposing < Self.mostProposing, canPay(contexts, planner) else {
+      proposing = 0
+      return contexts.map { leftAlone($0, planner) }
+    }
     let offered = try freeOffers(for: contexts, in: pass)
     let expected = max(pass.expectedTexts, contexts.count)
     let options = zip(contexts, offered).map { self.options(for: $0, offer: $1, planner, expected) }
@@ -107,6 +112,7 @@ public final class AdaptiveProposer: Proposer {
         proposals[index] = trimmed(proposal, for: request, planner, plan)
       }
     }
+    proposing = proposals.contains { !$0.tokens.isEmpty } ? proposing + 1 : 0
     let drafting = passSeconds - drafted
     step = Step(
       asking: now() - began - drafting,
@@ -116,6 +122,22 @@ public final class AdaptiveProposer: Proposer {
       decisions[context.request] = decision(proposals[index], options[index], planner, plan)
     }
     return proposals
+  }
+
+  /// Whether there would be anything to gain from proposals that cost nothing and are nearly always right.
+  private func canPay(_ contexts: [ProposalContext], _ planner: WindowPlanner) -> Bool {
+    let window = contexts.reduce(1) { max($0, $1.window) }
+    return planner.saving(acceptance: Self.mostAcceptance, texts: contexts.count, window: window, isFree: true) > 0
+  }
+
+  /// No proposal for a text that nobody is asked about.
+  private func leftAlone(_ context: ProposalContext, _ planner: WindowPlanner) -> Proposal {
+    let proposal = Proposal(origin: .target)
+    let options = WindowPlanner.Options(
+      free: [], draft: draft == nil ? nil : draftEstimator.probability(for: context.request), window: context.window)
+    let plain = WindowPlanner.Plan(choices: [.nothing], rate: 1, plainRate: 1)
+    decisions[context.request] = decision(proposal, options, planner, plain)
+    return proposal
   }
 
   /// Serves the requests that say who is to propose, and plans the rest.
