@@ -242,7 +242,7 @@ import Tokenization
     let proposer = AdaptiveProposer(free: [], source: draft)
     let pass = PassOutline(rows: 1, costs: Self.costs(slope: 0.02))
     func proposes(_ request: Int) throws -> Bool {
-      draft.unread = 3000
+      draft.unread = 30_000
       return try !proposer.propose(for: [Self.context(request, position: 1)], in: pass)[0].tokens.isEmpty
     }
     #expect(try proposes(1) == false)

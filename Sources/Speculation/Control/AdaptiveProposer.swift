@@ -80,16 +80,15 @@ public final class AdaptiveProposer: Proposer {
     let (began, drafted) = (now(), passSeconds)
     let planner = WindowPlanner(
       target: pass.costs, draft: (draft?.costs ?? PassCosts()).scaled(by: pass.costs.drift), rows: pass.rows,
-      texts: contexts.count)
+      texts: contexts.count, expectedTexts: pass.expectedTexts)
     guard proposing < Self.mostProposing, canPay(contexts, planner) else {
       proposing = 0
       return contexts.map { leftAlone($0, planner) }
     }
     let offered = try freeOffers(for: contexts, in: pass)
-    let expected = max(pass.expectedTexts, contexts.count)
-    let options = zip(contexts, offered).map { self.options(for: $0, offer: $1, planner, expected) }
+    let options = zip(contexts, offered).map { self.options(for: $0, offer: $1, planner) }
     var plan = planner.plan(options)
-    probe(contexts, &plan, planner, expected)
+    probe(contexts, &plan, planner)
     var proposals = contexts.map { _ in Proposal(origin: .target) }
     var writing: [Int] = []
     for (index, choice) in plan.choices.enumerated() {
@@ -218,25 +217,25 @@ public final class AdaptiveProposer: Proposer {
   }
 
   private func options(
-    for context: ProposalContext, offer: Proposal, _ planner: WindowPlanner, _ expectedTexts: Int
+    for context: ProposalContext, offer: Proposal, _ planner: WindowPlanner
   ) -> WindowPlanner.Options {
     let acceptance = draftEstimator.probability(for: context.request)
     return WindowPlanner.Options(
       free: survivals(of: offer, for: context.request),
-      draft: isWorthReading(context, acceptance: acceptance, planner, expectedTexts) ? acceptance : nil,
+      draft: isWorthReading(context, acceptance: acceptance, planner) ? acceptance : nil,
       window: context.window)
   }
 
   /// Whether the draft should read what it has not read of the text: an investment in the proposals to come, that
-  /// has to pay while `expectedTexts` texts go on.
+  /// has to pay while as many texts go on as are to be expected.
   private func isWorthReading(
-    _ context: ProposalContext, acceptance: Double, _ planner: WindowPlanner, _ expectedTexts: Int
+    _ context: ProposalContext, acceptance: Double, _ planner: WindowPlanner
   ) -> Bool {
     guard draft != nil else { return false }
     let seconds = reading(context, planner)
     guard seconds > 0 else { return true }
     let remaining = min(lengths.expectedRemaining(after: context.outputPosition), Double(context.remaining))
-    return planner.saving(acceptance: acceptance, texts: expectedTexts, window: context.window) * remaining > seconds
+    return planner.saving(acceptance: acceptance, texts: planner.expectedTexts, window: context.window) * remaining > seconds
   }
 
   /// Seconds that the draft takes for what it has not read of the text.
@@ -257,7 +256,7 @@ public final class AdaptiveProposer: Proposer {
 
   /// Lets the draft try on the text where it has been silent for longest, as far as the time for such tries goes.
   private func probe(
-    _ contexts: [ProposalContext], _ plan: inout WindowPlanner.Plan, _ planner: WindowPlanner, _ expectedTexts: Int
+    _ contexts: [ProposalContext], _ plan: inout WindowPlanner.Plan, _ planner: WindowPlanner
   ) {
     guard draft != nil else { return }
     probes.pass(planner.target.seconds(rows: planner.texts))
@@ -268,8 +267,8 @@ public final class AdaptiveProposer: Proposer {
       draftEstimator.silence(of: contexts[$0].request) < draftEstimator.silence(of: contexts[$1].request)
     }
     guard let longest,
-      isWorthReading(contexts[longest], acceptance: Self.mostAcceptance, planner, expectedTexts),
-      planner.saving(acceptance: Self.mostAcceptance, texts: expectedTexts, window: contexts[longest].window) > 0,
+      isWorthReading(contexts[longest], acceptance: Self.mostAcceptance, planner),
+      planner.saving(acceptance: Self.mostAcceptance, texts: planner.expectedTexts, window: contexts[longest].window) > 0,
       probes.take(planner.draft.seconds(rows: 1) + planner.row + reading(contexts[longest], planner))
     else { return }
     plan.choices[longest] = .draft(1)

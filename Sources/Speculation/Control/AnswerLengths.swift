@@ -4,9 +4,9 @@ struct AnswerLengths {
   private var next = 0
 
   private static let kept = 64
-  /// Answers that the expectation without evidence is worth: a text goes on for about as long as it has gone on.
+  /// Tokens to be expected of any answer without evidence, and how many answers that expectation is worth.
+  private static let prior = 64.0
   private static let priorWeight = 2.0
-  private static let prior = 8...64
 
   /// Counts an answer of `length` tokens.
   mutating func record(_ length: Int) {
@@ -17,8 +17,7 @@ struct AnswerLengths {
 
   /// Tokens to be expected of an answer after its first `position`.
   func expectedRemaining(after position: Int) -> Double {
-    let prior = Double(min(max(position, Self.prior.lowerBound), Self.prior.upperBound))
-    var (sum, weight) = (Self.priorWeight * prior, Self.priorWeight)
+    var (sum, weight) = (Self.priorWeight * Self.prior, Self.priorWeight)
     for length in recent where length > position {
       sum += Double(length - position)
       weight += 1

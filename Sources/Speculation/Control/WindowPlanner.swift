@@ -52,13 +52,16 @@ package struct WindowPlanner {
   let rows: Int
   /// Texts that proposals are planned for.
   let texts: Int
+  /// Texts that will go on at a time once the prompts that are being read, or wait, have been read.
+  let expectedTexts: Int
 
   /// A planner for `texts` texts in a pass over `rows` rows without proposals.
-  package init(target: PassCosts, draft: PassCosts, rows: Int, texts: Int) {
+  package init(target: PassCosts, draft: PassCosts, rows: Int, texts: Int, expectedTexts: Int = 0) {
     self.target = target
     self.draft = draft
     self.rows = rows
     self.texts = texts
+    self.expectedTexts = max(expectedTexts, texts)
   }
 
   /// The plan for texts with these options.
@@ -67,60 +70,72 @@ package struct WindowPlanner {
     var best = Plan(choices: options.map { _ in .nothing }, rate: plainRate, plainRate: plainRate)
     // Most steps of a large batch end here: not even the first proposal of any text is worth its time.
     guard options.contains(where: { isWorthStarting($0, rate: plainRate) }) else { return best }
+    let nothing = best
+    if expectedTexts > texts {
+      // Others wait for this pass to end: time is worth what all will make of it.
+      let price = max(plainRate, Double(expectedTexts) / target.seconds(rows: expectedTexts))
+      return plan(options, price: price, plainRate: plainRate) { tokens, seconds in
+        tokens - price * (seconds - self.seconds(with: 0)) - (leastGain - 1) * Double(texts)
+      } ?? nothing
+    }
     // Each round prices time at the best rate so far; two rounds suffice, as in Dinkelbach's method for ratios.
     for _ in 0..<2 {
-      let found = plan(options, rate: best.rate, plainRate: plainRate)
-      guard found.rate > best.rate else { break }
+      let price = best.rate
+      guard
+        let found = plan(options, price: price, plainRate: plainRate, worth: { $0 / ($1 * price) * Double(texts) })
+      else { break }
       best = found
     }
-    guard best.rate < leastGain * plainRate else { return best }
-    return Plan(choices: options.map { _ in .nothing }, rate: plainRate, plainRate: plainRate)
+    return best.rate < leastGain * plainRate ? nothing : best
   }
 
-  /// Admits the most worthwhile proposals, at the price of `rate` tokens per second, as long as the rate grows.
-  private func plan(_ options: [Options], rate: Double, plainRate: Double) -> Plan {
-    struct Slot {
-      let text: Int
-      let survival: Double
-      let value: Double
-      let isDraft: Bool
-    }
-    var slots: [Slot] = []
-    for (text, option) in options.enumerated() {
-      let free = option.free.prefix(option.window)
-      let drafted = Self.survivals(of: option)
-      let freeValues = free.map { $0 - rate * row }
-      let draftValues = drafted.map { $0 - rate * (row + step) }
-      let usesDraft = Self.bestSum(draftValues) > Self.bestSum(freeValues)
-      for (survival, value) in zip(usesDraft ? drafted : Array(free), usesDraft ? draftValues : freeValues) {
-        slots.append(Slot(text: text, survival: survival, value: value, isDraft: usesDraft))
-      }
-    }
-    // A text's later proposals are worth less than its earlier ones, so any beginning of this order is a plan.
-    let order = slots.indices.sorted {
-      slots[$0].value > slots[$1].value || (slots[$0].value == slots[$1].value && $0 < $1)
-    }
+  /// A proposal that could be made.
+  private struct Slot {
+    let text, position: Int
+    let survival: Double
+    let value: Double
+    let isDraft: Bool
+  }
 
-    var windows = Array(repeating: 0, count: options.count)
-    var drafting: [Int] = []
-    var (tokens, proposing) = (Double(options.count), 0.0)
-    var best = (rate: plainRate, count: 0)
-    for (count, index) in order.enumerated() {
-      let slot = slots[index]
-      windows[slot.text] += 1
-      tokens += slot.survival
-      if slot.isDraft {
-        let position = windows[slot.text] - 1
-        if position == drafting.count { drafting.append(0) }
-        proposing -= draft.seconds(rows: drafting[position])
-        drafting[position] += 1
-        proposing += draft.seconds(rows: drafting[position])
-      }
-      let found = tokens / (proposing + seconds(with: count + 1))
-      if found > best.rate { best = (found, count + 1) }
+  /// Admits proposals in the order of their value at the price of `price` tokens per second, or of their positions, and
+  /// keeps the beginning that is worth most.
+  ///
+  /// - Parameter worth: of so many tokens in so many seconds; a plan is worth more than its texts' own tokens.
+  /// - Returns: `nil` where no proposal is worth it.
+  private func plan(
+    _ options: [Options], price: Double, plainRate: Double, worth: (_ tokens: Double, _ seconds: Double) -> Double
+  ) -> Plan? {
+    let slots = slots(options, price: price)
+    // A text's later proposals are worth less than its earlier ones, so any beginning of either order is a plan. In a
+    // draft's pass, texts after the first cost little: what is worth less in one text may cost less than more in another.
+    let byValue = slots.indices.sorted { first, second in
+      slots[first].value > slots[second].value || (slots[first].value == slots[second].value && first < second)
     }
-    var plan = Plan(choices: options.map { _ in .nothing }, rate: best.rate, plainRate: plainRate)
-    for index in order.prefix(best.count) {
+    let byPosition = byValue.indices.sorted { first, second in
+      let (one, other) = (slots[byValue[first]].position, slots[byValue[second]].position)
+      return one < other || (one == other && first < second)
+    }.map { byValue[$0] }
+    var best = (worth: Double(options.count), rate: 0.0, slots: ArraySlice<Int>())
+    for order in options.count > 1 ? [byValue, byPosition] : [byValue] {
+      var drafting: [Int] = []
+      var (tokens, proposing) = (Double(options.count), 0.0)
+      for (count, index) in order.enumerated() {
+        let slot = slots[index]
+        tokens += slot.survival
+        if slot.isDraft {
+          while slot.position >= drafting.count { drafting.append(0) }
+          proposing -= draft.seconds(rows: drafting[slot.position])
+          drafting[slot.position] += 1
+          proposing += draft.seconds(rows: drafting[slot.position])
+        }
+        let seconds = proposing + seconds(with: count + 1)
+        let found = worth(tokens, seconds)
+        if found > best.worth { best = (found, tokens / seconds, order.prefix(count + 1)) }
+      }
+    }
+    guard !best.slots.isEmpty else { return nil }
+    var plan = Plan(choices: options.map { _ in .nothing }, rate: max(best.rate, price), plainRate: plainRate)
+    for index in best.slots {
       let slot = slots[index]
       switch plan.choices[slot.text] {
       case .nothing: plan.choices[slot.text] = slot.isDraft ? .draft(1) : .free(1)
@@ -129,6 +144,20 @@ package struct WindowPlanner {
       }
     }
     return plan
+  }
+
+  /// What could be proposed, each text by whoever offers more.
+  private func slots(_ options: [Options], price: Double) -> [Slot] {
+    options.enumerated().flatMap { text, option in
+      let free = Array(option.free.prefix(option.window))
+      let drafted = Self.survivals(of: option)
+      let freeValues = free.map { $0 - price * row }
+      let draftValues = drafted.map { $0 - price * (row + step) }
+      let usesDraft = Self.bestSum(draftValues) > Self.bestSum(freeValues)
+      return zip(usesDraft ? drafted : free, usesDraft ? draftValues : freeValues).enumerated().map { position, slot in
+        Slot(text: text, position: position, survival: slot.0, value: slot.1, isDraft: usesDraft)
+      }
+    }
   }
 
   /// Seconds of a pass with `proposals` proposals, less what it spends on reading prompts, which has to be done anyway:
