@@ -42,9 +42,13 @@ public struct PassCosts: Sendable, Equatable {
     return (last + slope * Double(rows - seconds.count)) * drift
   }
 
-  /// What one more row costs at `rows` rows, smoothed over a few.
-  public func marginal(rows: Int) -> Double {
-    (seconds(rows: rows + 4) - seconds(rows: rows)) / 4
+  /// What one more row costs at `rows` rows, when rows are added `count` at a time: the least average over one, two or
+  /// four times as many, as kernels that compute rows in tiles make costs a staircase.
+  public func marginal(rows: Int, adding count: Int = 1) -> Double {
+    let start = seconds(rows: rows)
+    return [1, 2, 4].reduce(.infinity) { least, steps in
+      min(least, (seconds(rows: rows + steps * count) - start) / Double(steps * count))
+    }
   }
 
   /// The same costs where everything takes `factor` times as long.

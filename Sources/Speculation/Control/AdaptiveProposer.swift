@@ -103,12 +103,12 @@ public final class AdaptiveProposer: Proposer {
     }
     if let draft, !writing.isEmpty {
       let written = try draft.propose(for: writing.map { contexts[$0] }, in: pass) { place, proposal in
-        self.continues(proposal, for: contexts[writing[place]].request, planner, plan)
+        self.continues(proposal, for: contexts[writing[place]].request, planner, plan, writing: writing.count)
       }
       for (index, proposal) in zip(writing, written) {
         let request = contexts[index].request
         offers[request]?.drafted = proposal
-        proposals[index] = trimmed(proposal, for: request, planner, plan)
+        proposals[index] = trimmed(proposal, for: request, planner, plan, writing: writing.count)
       }
     }
     proposing = proposals.contains { !$0.tokens.isEmpty } ? proposing + 1 : 0
@@ -275,23 +275,25 @@ public final class AdaptiveProposer: Proposer {
   }
 
   private func continues(
-    _ proposal: Proposal, for request: RequestID, _ planner: WindowPlanner, _ plan: WindowPlanner.Plan
+    _ proposal: Proposal, for request: RequestID, _ planner: WindowPlanner, _ plan: WindowPlanner.Plan,
+    writing: Int
   ) -> Bool {
     let survival = draftSurvival(proposal, count: proposal.tokens.count, for: request)
     return planner.isWorthDrafting(
       survival: survival, acceptance: draftEstimator.probability(for: request), rate: plan.rate,
-      proposed: proposal.tokens.count)
+      proposed: proposal.tokens.count, writing: writing)
   }
 
   /// Leaves out the tokens at the end that are not worth a row of the target's pass.
   private func trimmed(
-    _ proposal: Proposal, for request: RequestID, _ planner: WindowPlanner, _ plan: WindowPlanner.Plan
+    _ proposal: Proposal, for request: RequestID, _ planner: WindowPlanner, _ plan: WindowPlanner.Plan,
+    writing: Int
   ) -> Proposal {
     var trimmed = proposal
     while trimmed.tokens.count > 1,
       !planner.isWorthVerifying(
         survival: draftSurvival(trimmed, count: trimmed.tokens.count, for: request), rate: plan.rate,
-        proposed: trimmed.tokens.count)
+        proposed: trimmed.tokens.count, writing: writing)
     { trimmed.truncate(to: trimmed.tokens.count - 1) }
     return trimmed
   }

@@ -188,13 +188,18 @@ package struct WindowPlanner {
   }
 
   /// Whether one more draft token is worth its time: survival · α > λ (d + ΔT).
-  func isWorthDrafting(survival: Double, acceptance: Double, rate: Double, proposed: Int) -> Bool {
-    survival * acceptance > rate * (step + target.marginal(rows: rows + proposed))
+  ///
+  /// - Parameters:
+  ///   - proposed: tokens that the text's draft has.
+  ///   - writing: texts whose drafts get longer together.
+  func isWorthDrafting(survival: Double, acceptance: Double, rate: Double, proposed: Int, writing: Int) -> Bool {
+    survival * acceptance > rate * (step + target.marginal(rows: rows + proposed * writing, adding: writing))
   }
 
-  /// Whether a token that has been drafted is worth verifying: survival > λ ΔT.
-  func isWorthVerifying(survival: Double, rate: Double, proposed: Int) -> Bool {
-    survival > rate * target.marginal(rows: rows + proposed)
+  /// Whether the last of `proposed` tokens that have been drafted is worth verifying: survival > λ ΔT.
+  func isWorthVerifying(survival: Double, rate: Double, proposed: Int, writing: Int) -> Bool {
+    let (with, without) = (rows + proposed * writing, rows + (proposed - 1) * writing)
+    return survival > rate * (target.seconds(rows: with) - target.seconds(rows: without)) / Double(writing)
   }
 
   /// ΔT: what one more row costs the target.
