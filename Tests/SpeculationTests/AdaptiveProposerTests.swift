@@ -229,7 +229,8 @@ import Tokenization
       draft.unread = 400
       let proposer = AdaptiveProposer(free: [], source: draft)
       let pass = PassOutline(rows: 1, costs: costs, expectedTexts: expectedTexts)
-      return try !proposer.propose(for: [Self.context(1, position: 40, remaining: remaining)], in: pass)[0].tokens.isEmpty
+      return try !proposer.propose(for: [Self.context(1, position: 40, remaining: remaining)], in: pass)[0].tokens
+        .isEmpty
     }
     #expect(try proposes(remaining: 100, expectedTexts: 1) == true)
     #expect(try proposes(remaining: 1, expectedTexts: 1) == false)
@@ -265,7 +266,8 @@ import Tokenization
     #expect(lookup.asked == 0)
   }
 
-  @Test("a draft that is always wrong takes a hundredth of the time, whatever the number of texts", arguments: [1, 4, 16])
+  @Test(
+    "a draft that is always wrong takes a hundredth of the time, whatever the number of texts", arguments: [1, 4, 16])
   func probes(count: Int) throws {
     let draft = SimulatedDraft(secondsPerToken: 0.05, seed: 3, isInformative: false) { _ in 0.01 }
     let proposer = AdaptiveProposer(free: [], source: draft)

@@ -235,7 +235,8 @@ public final class AdaptiveProposer: Proposer {
     let seconds = reading(context, planner)
     guard seconds > 0 else { return true }
     let remaining = min(lengths.expectedRemaining(after: context.outputPosition), Double(context.remaining))
-    return planner.saving(acceptance: acceptance, texts: planner.expectedTexts, window: context.window) * remaining > seconds
+    return planner.saving(acceptance: acceptance, texts: planner.expectedTexts, window: context.window) * remaining
+      > seconds
   }
 
   /// Seconds that the draft takes for what it has not read of the text.
@@ -268,7 +269,8 @@ public final class AdaptiveProposer: Proposer {
     }
     guard let longest,
       isWorthReading(contexts[longest], acceptance: Self.mostAcceptance, planner),
-      planner.saving(acceptance: Self.mostAcceptance, texts: planner.expectedTexts, window: contexts[longest].window) > 0,
+      planner.saving(acceptance: Self.mostAcceptance, texts: planner.expectedTexts, window: contexts[longest].window)
+        > 0,
       probes.take(planner.draft.seconds(rows: 1) + planner.row + reading(contexts[longest], planner))
     else { return }
     plan.choices[longest] = .draft(1)

@@ -96,12 +96,11 @@ package struct LoopParts {
       let draftRunner = try draft.loadRunner(configuration, limits: limits, pool: pool, session: session) {
         progress("draft", $0)
       }
+      let rows = max(configuration.sequences, DraftModelProposer.readingRows)
       let proposer = DraftModelProposer(
-        runner: wrap(draftRunner, false), vocabularySize: runner.vocabularySize, sampling: isStandard ? .independent : .coupled,
-        costs: isAutomatic
-          ? try Self.costs(of: draftRunner, rows: max(configuration.sequences, DraftModelProposer.readingRows), configuration)
-          : PassCosts()
-      )
+        runner: wrap(draftRunner, false), vocabularySize: runner.vocabularySize,
+        sampling: isStandard ? .independent : .coupled,
+        costs: isAutomatic ? try Self.costs(of: draftRunner, rows: rows, configuration) : PassCosts())
       if session?.options.fusesSpeculation == true, let target = bare as? PJRTModelRunner,
         let draft = draftRunner as? PJRTModelRunner
       {

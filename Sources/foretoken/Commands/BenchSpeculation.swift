@@ -106,8 +106,8 @@ struct BenchSpeculation: AsyncParsableCommand {
         let rows = results.filter { $0.workload == workload.rawValue && $0.concurrency == count }
         emit("\n" + style.bold("\(workload.rawValue), \(count) at a time") + "\n")
         var table = Table([
-          ("method", .left), ("tokens/s", .right), ("speedup", .right), ("spread", .right), ("levelled", .right), ("acceptance", .right),
-          ("mean length", .right),
+          ("method", .left), ("tokens/s", .right), ("speedup", .right), ("spread", .right), ("levelled", .right),
+          ("acceptance", .right), ("mean length", .right),
         ])
         for row in rows {
           table.append([

@@ -20,7 +20,9 @@ import Testing
 
   @Test("passes of a draft and of the target are told apart, and time between passes is left as it was")
   func kinds() {
-    let run = [Self.step(rows: 1, seconds: 1, drafts: [0.2], other: 0.5), Self.step(rows: 1, seconds: 3, drafts: [0.4])]
+    let run = [
+      Self.step(rows: 1, seconds: 1, drafts: [0.2], other: 0.5), Self.step(rows: 1, seconds: 3, drafts: [0.4]),
+    ]
     let levels = PassLevels([run])
     #expect(abs(levels.seconds(of: run) - (2 + 2 + 0.3 + 0.3 + 0.5)) < 1e-9)
   }
