@@ -13,7 +13,8 @@ struct BenchSpeculation: AsyncParsableCommand {
     discussion: """
       Each round runs the workload once with every method, in an order that rotates, on one engine. Figures are \
       medians over the rounds of the ratio to the same round's plain decoding; the spread is half the distance \
-      between the quartiles. Exits with 1 if any token differs from plain decoding's.
+      between the quartiles. Levelled speedups count every pass at the median time of passes of its size, so that a \
+      host that slows one run down and not another is left out. Exits with 1 if any token differs from plain decoding's.
       """)
 
   @Option(name: [.short, .long], help: "Target.")
