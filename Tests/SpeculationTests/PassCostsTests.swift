@@ -47,7 +47,7 @@ import Transformer
     let runner = try CPUModelRunner(
       checkpoint: Checkpoint(directory: Places.draft), configuration: ModelConfiguration(directory: Places.draft),
       format: .bfloat16, limits: RunnerLimits(rows: 48, logitRows: 2, positions: 64), pool: WorkerPool(threadCount: 1))
-    let costs = try PassCosts.measure(runner, rows: 64)
+    let costs = try PassCosts.measure(runner, rows: 64, budget: 60)
     let seconds = try JSONDecoder().decode([Double].self, from: JSONEncoder().encode(costs))
     #expect(seconds.count == runner.capacity.rows)
   }

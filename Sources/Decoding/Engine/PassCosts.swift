@@ -86,7 +86,7 @@ public struct PassCosts: Sendable, Equatable {
   /// - Parameters:
   ///   - limit: most rows to time. A large model is timed up to fewer, as far as `passes` passes of one row take; past
   ///     some rows arithmetic is all there is, and every row costs the same.
-  ///   - known: costs of an earlier start. They are taken over when small and larger passes still compare as they did.
+  ///   - known: costs of an earlier start. They are taken over when passes of one row and of eight still take about as long.
   ///   - budget: seconds to spend, if those passes take less.
   public static func measure(
     _ runner: any ModelRunner, rows limit: Int, known: PassCosts = PassCosts(), budget: Double = 0.4, passes: Int = 40
