@@ -26,7 +26,18 @@ typedef uint16_t FT_NAME(u16x16_at) __attribute__((ext_vector_type(16), aligned(
 #define u32x16 FT_NAME(u32x16)
 #define u16x16 FT_NAME(u16x16)
 #define i8x16 FT_NAME(i8x16)
+// Floats as the set's registers hold them: what does not fit the registers sixteen at a time is computed lanes by lanes.
+#undef FT_LANES
+#define FT_LANES (FT_SET == 1 ? 8 : 16)
+#undef FT_VECTORS
+#define FT_VECTORS (16 / FT_LANES)
+typedef float FT_NAME(lanes) __attribute__((ext_vector_type(FT_LANES)));
+typedef float FT_NAME(lanes_at) __attribute__((ext_vector_type(FT_LANES), aligned(4)));
+typedef uint32_t FT_NAME(lane_words) __attribute__((ext_vector_type(FT_LANES)));
+typedef uint32_t FT_NAME(lane_words_at) __attribute__((ext_vector_type(FT_LANES), aligned(4)));
+#define lanes FT_NAME(lanes)
 #define FT_UNROLL _Pragma("clang loop unroll(full)")
+#define FT_ROLLED _Pragma("clang loop unroll(disable)")
 #define FT_INLINE static inline __attribute__((always_inline))
 
 FT_INLINE f32x16 FT_NAME(load)(const float *p) { return *(const FT_NAME(f32x16_at) *)p; }
