@@ -82,23 +82,34 @@ FT_INLINE float FT_NAME(largest)(f32x16 v) {
   return two.y > two.x ? two.y : two.x;
 }
 
-/// e^x within 2 units in the last place, for x in [-87, 88]; clamped outside.
-FT_INLINE f32x16 FT_NAME(exp)(f32x16 x) {
-  f32x16 clamped = __builtin_elementwise_min(__builtin_elementwise_max(x, (f32x16)(-87.0f)), (f32x16)(88.0f));
+/// How many vectors `exp_each` takes: what their steps, side by side, have registers for.
+#undef FT_EXPONENTIALS
+#define FT_EXPONENTIALS (FT_SET == 2 ? 6 : 2)
+
+/// e^x in place of each x, within 2 units in the last place, for x in [-87, 88]; clamped outside. One is a chain of twenty
+/// operations that wait for each other, so several are computed side by side.
+FT_INLINE void FT_NAME(exp_each)(f32x16 *x, int count) {
   // Adding 1.5 * 2^23 rounds to an integer, which then stands in the low bits.
   const float magic = 12582912.0f;
-  f32x16 shifted = FT_NAME(fma)(clamped, (f32x16)(1.44269504f), (f32x16)(magic));
-  f32x16 n = shifted - magic;
-  f32x16 r = FT_NAME(fma)(n, (f32x16)(-0.693145752f), clamped);
-  r = FT_NAME(fma)(n, (f32x16)(-1.42860677e-6f), r);
-  f32x16 p = (f32x16)(1.0f / 5040);
-  p = FT_NAME(fma)(p, r, (f32x16)(1.0f / 720));
-  p = FT_NAME(fma)(p, r, (f32x16)(1.0f / 120));
-  p = FT_NAME(fma)(p, r, (f32x16)(1.0f / 24));
-  p = FT_NAME(fma)(p, r, (f32x16)(1.0f / 6));
-  p = FT_NAME(fma)(p, r, (f32x16)(0.5f));
-  p = FT_NAME(fma)(p, r, (f32x16)(1.0f));
-  p = FT_NAME(fma)(p, r, (f32x16)(1.0f));
-  u32x16 exponent = (*(u32x16 *)&shifted - 0x4B400000u + 127u) << 23;
-  return p * *(f32x16 *)&exponent;
+  const float coefficients[] = {1.0f / 720, 1.0f / 120, 1.0f / 24, 1.0f / 6, 0.5f, 1.0f, 1.0f};
+  f32x16 shifted[FT_EXPONENTIALS], r[FT_EXPONENTIALS], p[FT_EXPONENTIALS];
+  FT_UNROLL for (int i = 0; i < count; i++)
+    r[i] = __builtin_elementwise_min(__builtin_elementwise_max(x[i], (f32x16)(-87.0f)), (f32x16)(88.0f));
+  FT_UNROLL for (int i = 0; i < count; i++)
+    shifted[i] = FT_NAME(fma)(r[i], (f32x16)(1.44269504f), (f32x16)(magic));
+  FT_UNROLL for (int i = 0; i < count; i++)
+    r[i] = FT_NAME(fma)(shifted[i] - magic, (f32x16)(-0.693145752f), r[i]);
+  FT_UNROLL for (int i = 0; i < count; i++)
+    r[i] = FT_NAME(fma)(shifted[i] - magic, (f32x16)(-1.42860677e-6f), r[i]), p[i] = (f32x16)(1.0f / 5040);
+  FT_UNROLL for (int c = 0; c < 7; c++)
+    FT_UNROLL for (int i = 0; i < count; i++) p[i] = FT_NAME(fma)(p[i], r[i], (f32x16)(coefficients[c]));
+  FT_UNROLL for (int i = 0; i < count; i++) {
+    u32x16 exponent = (*(u32x16 *)&shifted[i] - 0x4B400000u + 127u) << 23;
+    x[i] = p[i] * *(f32x16 *)&exponent;
+  }
+}
+
+FT_INLINE f32x16 FT_NAME(exp)(f32x16 x) {
+  FT_NAME(exp_each)(&x, 1);
+  return x;
 }
