@@ -46,16 +46,21 @@ FT_INLINE u32x16 FT_NAME(load_words)(const void *p) { return *(const FT_NAME(u32
 FT_INLINE void FT_NAME(store_words)(void *p, u32x16 v) { *(FT_NAME(u32x16_at) *)p = v; }
 FT_INLINE f32x16 FT_NAME(fma)(f32x16 a, f32x16 b, f32x16 c) { return __builtin_elementwise_fma(a, b, c); }
 
+#if FT_SET == 1
+/// Eight halves as floats, exactly.
+FT_INLINE lanes FT_NAME(load_half_lanes)(const uint16_t *p) {
+  return (lanes)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p));
+}
+#endif
+
 /// Sixteen halves as floats, exactly; no infinities among them.
 FT_INLINE f32x16 FT_NAME(load_half)(const uint16_t *p) {
 #if FT_SET == 2
   return (f32x16)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p));
 #elif FT_SET == 1
-  __m256 low = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p));
-  __m256 high = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(p + 8)));
   f32x16 result;
-  memcpy(&result, &low, 32);
-  memcpy((char *)&result + 32, &high, 32);
+  result.lo = FT_NAME(load_half_lanes)(p);
+  result.hi = FT_NAME(load_half_lanes)(p + 8);
   return result;
 #else
   u32x16 bits = __builtin_convertvector(*(const FT_NAME(u16x16_at) *)p, u32x16);
