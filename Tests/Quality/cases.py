@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engines import Foretoken, LlamaCpp, Measures
-from materials import Materials, note, remove
+from materials import Failure, Materials, note, remove
 
 FORMATS = ["Q8_0", "Q4_0", "Q4_1", "Q4_K_M", "Q5_0", "Q5_1", "Q5_K_M", "Q6_K", "Q3_K_M", "Q2_K"]
 # Formats that int8 and int4 made of the same checkpoint are held against.
@@ -116,6 +116,17 @@ def measure_foretoken(case: Case, materials: Materials, engine: Foretoken, windo
         return engine.compare(file_of(case, materials), text, windows, ["file"])
     model = materials.checkpoint() if case.group == "checkpoint" else materials.twin(case.item)
     return engine.compare(model, text, windows, ["int8", "int4"])
+
+
+def check_twins(results: Results) -> None:
+    """Twins are the same function, so before anything is quantised each has to have the same perplexity."""
+    references = {}
+    for case in all_cases():
+        for format, found in (results.get(case) or {}).items():
+            if case.group == "twins":
+                references[case.name, format] = found["reference_perplexity"]
+    if references and max(references.values()) > min(references.values()) * 1.001:
+        raise Failure(f"Twins differ before they are quantised, in {results.path}: perplexities are {references}.")
 
 
 def described(measures: dict[str, Measures]) -> str:
