@@ -36,7 +36,7 @@ def all_cases() -> list[Case]:
     return [
         *(Case(f"twins/{name}") for name in TWINS),
         *(Case(f"target/{name}") for name in FORMATS),
-        Case("smollm2/published-Q4_1"), Case("checkpoint/smollm2"),
+        Case("checkpoint/target"), Case("smollm2/published-Q4_1"), Case("checkpoint/smollm2"),
         *(Case(f"smollm2/{name}") for name in FORMATS),
     ]
 
@@ -66,7 +66,7 @@ class Results:
 
 
 def text_of(case: Case, materials: Materials, as_directory: bool) -> Path:
-    if case.group in ("smollm2", "checkpoint"):
+    if case.group == "smollm2" or case.item == "smollm2":
         return materials.text()
     return materials.held_out(is_respelt=not as_directory)
 
@@ -94,7 +94,10 @@ def measure_llama(case: Case, materials: Materials, engine: LlamaCpp, windows: i
     if case.group == "twins":
         exact = materials.converted(case.item)
         files = {kind: target(materials, case.item, kind) for kind in ("Q8_0", "Q4_0")}
-    elif case.group == "checkpoint":
+    elif case.name == "checkpoint/target":
+        exact = materials.converted("exact")
+        files = {kind: target(materials, "exact", kind) for kind in PEERS}
+    elif case.name == "checkpoint/smollm2":
         exact = engine.own_values(materials, materials.checkpoint_file())
         files = {kind: smollm2(materials, kind) for kind in PEERS}
     else:
@@ -114,7 +117,10 @@ def measure_foretoken(case: Case, materials: Materials, engine: Foretoken, windo
     text = text_of(case, materials, as_directory)
     if not as_directory:
         return engine.compare(file_of(case, materials), text, windows, ["file"])
-    model = materials.checkpoint() if case.group == "checkpoint" else materials.twin(case.item)
+    if case.group == "twins":
+        model = materials.twin(case.item)
+    else:
+        model = materials.checkpoint() if case.item == "smollm2" else materials.twin("exact")
     return engine.compare(model, text, windows, ["int8", "int4"])
 
 

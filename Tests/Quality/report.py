@@ -79,8 +79,8 @@ def tables(cases: list[Case], llama: Results, foretoken: Results) -> str:
     sections = [
         ("SmolLM2-135M-Instruct: files as they are", file_table(groups["smollm2"], llama, foretoken)),
         ("The shipped target: files as they are", file_table(groups["target"], llama, foretoken)),
-        ("SmolLM2-135M-Instruct: formats made of the bfloat16 checkpoint",
-         checkpoint_table(groups["checkpoint"][0], llama, foretoken)),
+        *((f"{'The shipped target' if case.item == 'target' else 'SmolLM2-135M-Instruct'}: formats made of the checkpoint",
+           checkpoint_table(case, llama, foretoken)) for case in groups["checkpoint"]),
         ("Outlier twins of the shipped target: loss (and mean KL divergence)",
          twin_table(groups["twins"], llama, foretoken)),
     ]
