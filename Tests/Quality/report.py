@@ -14,6 +14,7 @@ MEASURES = ["perplexity", "loss", "KL mean", "KL 99 %", "KL largest", "same top 
 # Formats of a checkpoint, each group in the order of its rows.
 CHECKPOINT_ROWS = [("llama.cpp", "Q8_0"), ("Foretoken", "int8"), ("llama.cpp", "Q4_K_M"), ("llama.cpp", "Q4_1"),
                    ("llama.cpp", "Q4_0"), ("Foretoken", "int4")]
+MODELS = {"smollm2": "SmolLM2-135M-Instruct", "target": "The shipped target"}
 TWIN_PAIRS = [("Q8_0", "int8"), ("Q4_0", "int4")]
 NOT_MEASURED = "–"
 
@@ -77,10 +78,10 @@ def twin_table(cases: list[Case], llama: Results, foretoken: Results) -> list[st
 def tables(cases: list[Case], llama: Results, foretoken: Results) -> str:
     groups = {case.group: [other for other in cases if other.group == case.group] for case in cases}
     sections = [
-        ("SmolLM2-135M-Instruct: files as they are", file_table(groups["smollm2"], llama, foretoken)),
-        ("The shipped target: files as they are", file_table(groups["target"], llama, foretoken)),
-        *((f"{'The shipped target' if case.item == 'target' else 'SmolLM2-135M-Instruct'}: formats made of the checkpoint",
-           checkpoint_table(case, llama, foretoken)) for case in groups["checkpoint"]),
+        (f"{MODELS['smollm2']}: files as they are", file_table(groups["smollm2"], llama, foretoken)),
+        (f"{MODELS['target']}: files as they are", file_table(groups["target"], llama, foretoken)),
+        *((f"{MODELS[case.item]}: formats made of the checkpoint", checkpoint_table(case, llama, foretoken))
+          for case in groups["checkpoint"]),
         ("Outlier twins of the shipped target: loss (and mean KL divergence)",
          twin_table(groups["twins"], llama, foretoken)),
     ]
