@@ -37,7 +37,8 @@ def all_cases() -> list[Case]:
         *(Case(f"twins/{name}") for name in TWINS),
         *(Case(f"target/{name}") for name in FORMATS),
         Case("checkpoint/target"), Case("smollm2/published-Q4_1"), Case("checkpoint/smollm2"),
-        *(Case(f"smollm2/{name}") for name in FORMATS),
+        # llama-quantize makes the published file again, bit by bit, when asked for Q4_1.
+        *(Case(f"smollm2/{name}") for name in FORMATS if name != "Q4_1"),
     ]
 
 
