@@ -104,14 +104,18 @@ public struct Checkpoint: Sendable {
     places.values.reduce(into: [:]) { $0[$1.elementType, default: 0] += 1 }
   }
 
-  /// The format in memory that comes nearest to what most weights of the layers are in on disk.
-  public var nearestFormat: WeightFormat {
-    var weights: [WeightFormat: Int] = [:]
-    for (name, place) in places where name.hasPrefix("model.layers.") && place.shape.count == 2 {
-      guard let type = ElementType(rawValue: place.elementType) else { continue }
-      weights[type.nearestFormat, default: 0] += place.shape.reduce(1, *)
+  /// Element type of a tensor; `nil` when there is none of that name, or of a type that `ElementType` lacks.
+  public func elementType(of name: String) -> ElementType? {
+    places[name].flatMap { ElementType(rawValue: $0.elementType) }
+  }
+
+  /// Sizes and element types of the layers' matrices.
+  var layerMatrices: [(rows: Int, columns: Int, type: ElementType)] {
+    places.compactMap { name, place in
+      guard name.hasPrefix("model.layers."), place.shape.count == 2, let type = ElementType(rawValue: place.elementType)
+      else { return nil }
+      return (place.shape[0], place.shape[1], type)
     }
-    return WeightFormat.allCases.max { weights[$0, default: 0] < weights[$1, default: 0] } ?? .bfloat16
   }
 
   /// The tensor `name`, which must have the given shape.

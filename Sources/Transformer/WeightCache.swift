@@ -4,7 +4,7 @@ internal import Tensor
 
 /// Packed weights on disk, so that a model is packed once: later starts map the file.
 ///
-/// Files are named by the content of the checkpoint, the format and the version of the layout. Whatever goes wrong
+/// Files are named by the content of the checkpoint, the quantization and the version of the layout. Whatever goes wrong
 /// costs time, never the model: a file that is damaged is made anew, and one that cannot be written is done without.
 public struct WeightCache: Sendable {
   /// The folder of the files.
@@ -34,12 +34,12 @@ public struct WeightCache: Sendable {
 
   /// The place of a checkpoint's weights; `nil` when its files cannot be read.
   func entry(
-    for checkpoint: Checkpoint, configuration: ModelConfiguration, format: WeightFormat
+    for checkpoint: Checkpoint, configuration: ModelConfiguration, quantization: Quantization
   ) -> Entry? {
     let digests = ContentDigest(rememberingIn: folder + "/digests")
     do {
       let digest = try digests.digest(of: checkpoint.files, and: "\(configuration)")
-      let key = "\(digest.prefix(32))-\(format.rawValue)"
+      let key = "\(digest.prefix(32))-\(quantization.rawValue)"
       return Entry(key: key, path: folder + "/packed/\(key).weights")
     } catch {
       report("\(error)")

@@ -15,10 +15,11 @@ import Transformer
   }
 
   /// Logits of a prompt, by a runner that loads its weights through `cache`.
-  func logits(_ directory: String, format: WeightFormat = .int4, cache: WeightCache?) throws -> [[Float]] {
+  func logits(_ directory: String, quantization: Quantization = .int4, cache: WeightCache?) throws -> [[Float]] {
     let runner = try CPUModelRunner(
       checkpoint: Checkpoint(directory: directory), configuration: ModelConfiguration(directory: directory),
-      format: format, limits: RunnerLimits(rows: 8, logitRows: 8, positions: 16), pool: WorkerPool(threadCount: 2),
+      quantization: quantization, limits: RunnerLimits(rows: 8, logitRows: 8, positions: 16),
+      pool: WorkerPool(threadCount: 2),
       cache: cache)
     var batch = Batch()
     batch.append([5, 99, 1000, 7, 42], at: 0, blocks: [0], logitCount: 5)
@@ -37,12 +38,23 @@ import Transformer
     return try FileManager.default.contentsOfDirectory(atPath: packed).sorted().map { packed + "/" + $0 }
   }
 
-  @Test("weights from the cache give the same bits", arguments: WeightFormat.allCases)
-  func roundTrip(format: WeightFormat) throws {
+  @Test("weights from the cache give the same bits", arguments: [Quantization.none, .int8, .int4])
+  func roundTrip(quantization: Quantization) throws {
     let (folder, reports) = (try TemporaryDirectory(), Reports())
-    let expected = try logits(Places.draft, format: format, cache: nil)
+    let expected = try logits(Places.draft, quantization: quantization, cache: nil)
     for _ in 0..<2 {
-      #expect(try logits(Places.draft, format: format, cache: cache(in: folder.path, reports)) == expected)
+      #expect(try logits(Places.draft, quantization: quantization, cache: cache(in: folder.path, reports)) == expected)
+    }
+    #expect(try files(in: folder.path).count == 1 && reports.all.isEmpty)
+  }
+
+  @Test("what channels were scaled by is kept with the weights", arguments: [Quantization.int8, .int4])
+  func scaledChannels(quantization: Quantization) throws {
+    let (folder, model, reports) = (try TemporaryDirectory(), try TemporaryDirectory(), Reports())
+    try OutlierTwin(OutlierTwin.Place.allCases, exponent: 8).write(of: Places.target, to: model)
+    let expected = try logits(model.path, quantization: quantization, cache: nil)
+    for _ in 0..<2 {
+      #expect(try logits(model.path, quantization: quantization, cache: cache(in: folder.path, reports)) == expected)
     }
     #expect(try files(in: folder.path).count == 1 && reports.all.isEmpty)
   }
@@ -52,7 +64,7 @@ import Transformer
     let (folder, reports) = (try TemporaryDirectory(), Reports())
     let cache = cache(in: folder.path, reports)
     _ = try logits(Places.draft, cache: cache)
-    _ = try logits(Places.draft, format: .int8, cache: cache)
+    _ = try logits(Places.draft, quantization: .int8, cache: cache)
     #expect(try files(in: folder.path).count == 2)
     // The same content in another place is the same model; one changed weight makes another.
     let copy = try TemporaryDirectory()

@@ -61,9 +61,9 @@ struct Inspect: ParsableCommand {
       report.parameters = summary.parameters
       report.bytes_on_disk = summary.bytesOnDisk
       report.tensors = checkpoint.countByType
-      report.default_quantization = Quantization(checkpoint.nearestFormat).rawValue
+      report.default_quantization = Quantization.file.rawValue
       report.memory_bytes = Dictionary(
-        uniqueKeysWithValues: summary.memoryByFormat.map { (Self.flag($0.key), $0.value) })
+        uniqueKeysWithValues: summary.memoryByQuantization.map { (Self.flag($0.key), $0.value) })
       report.kv_cache_bytes_per_token = summary.keyValueBytesPerToken
       let total = summary.parameters.values.reduce(0, +)
       let parts = summary.parameters.sorted { $0.key < $1.key }.map { "\($0.key) \(Self.millions($0.value))" }
@@ -75,12 +75,12 @@ struct Inspect: ParsableCommand {
             "\(type) \(readable(bytes: bytes)) in \(report.tensors[type, default: 0]) tensors"
           }.joined(separator: ", ")
         ))
-      for format in WeightFormat.allCases {
+      for quantization in Quantization.allCases {
         lines.append(
           (
-            "memory as \(Self.flag(format))",
-            (summary.memoryByFormat[format].map { readable(bytes: $0) } ?? "–")
-              + (format == checkpoint.nearestFormat ? " (default)" : "")
+            "memory as \(Self.flag(quantization))",
+            (summary.memoryByQuantization[quantization].map { readable(bytes: $0) } ?? "–")
+              + (quantization == .file ? " (default)" : "")
           ))
       }
       lines.append(("KV cache", "\(readable(bytes: summary.keyValueBytesPerToken)) per token"))
@@ -117,7 +117,9 @@ struct Inspect: ParsableCommand {
     if !report.unsupported.isEmpty { throw ExitCode.failure }
   }
 
-  private static func flag(_ format: WeightFormat) -> String { Quantization(format).name }
+  private static func flag(_ quantization: Quantization) -> String {
+    quantization == .none ? "bf16" : quantization.rawValue
+  }
 
   /// The text in one line of at most 80 characters.
   private static func shortened(_ text: String) -> String {

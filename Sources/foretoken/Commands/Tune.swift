@@ -159,9 +159,7 @@ struct Tune: AsyncParsableCommand {
     let directory = try ModelDirectory(model ?? "")
     var models = TuningModels(target: model ?? "", drafts: draftModel)
     let settings = resources.configuration(for: model ?? "")
-    if let format = settings.format ?? (settings.backend == .cpu ? directory.checkpoint.nearestFormat : nil) {
-      models.format = format
-    }
+    models.quantization = settings.quantization
     models.maximumLength = settings.maximumLength
     models.rows = settings.rows
     models.threads = settings.threads
