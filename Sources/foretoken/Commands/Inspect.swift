@@ -23,12 +23,20 @@ struct Inspect: ParsableCommand {
       let has_chat_template: Bool
     }
 
+    struct Conversion: Encodable {
+      let quantization, from, to: String
+      /// Root of the mean squared change of weights over that of the weights, from samples; zero where nothing changes.
+      let relative_error: Double?
+    }
+
     var path: String
     var architecture: [String: String] = [:]
     var parameters: [String: Int] = [:]
     var bytes_on_disk: [String: Int] = [:]
     var tensors: [String: Int] = [:]
     var memory_bytes: [String: Int] = [:]
+    /// What `--quantization` makes of the matrices of each element type.
+    var conversions: [Conversion] = []
     /// What `--quantization` is unless it is given.
     var default_quantization: String?
     var kv_cache_bytes_per_token: Int?
@@ -83,6 +91,12 @@ struct Inspect: ParsableCommand {
               + (quantization == .file ? " (default)" : "")
           ))
       }
+      report.conversions = Self.conversions(of: checkpoint)
+      for conversion in report.conversions {
+        let error = conversion.relative_error.map { $0 < 1e-5 ? "exact" : String(format: "off by %.2f %%", $0 * 100) }
+        lines.append(
+          ("\(conversion.from) as \(conversion.quantization)", "\(conversion.to), \(error ?? "cannot be packed")"))
+      }
       lines.append(("KV cache", "\(readable(bytes: summary.keyValueBytesPerToken)) per token"))
     }
     attempt {
@@ -115,6 +129,22 @@ struct Inspect: ParsableCommand {
       for reason in report.unsupported { emit(style.red("problem") + "  " + reason + "\n") }
     }
     if !report.unsupported.isEmpty { throw ExitCode.failure }
+  }
+
+  /// What becomes of each element type's matrices, and how far off they are then.
+  private static func conversions(of checkpoint: Checkpoint) -> [Report.Conversion] {
+    ElementType.allCases.flatMap { type -> [Report.Conversion] in
+      let matrices = checkpoint.matrices(of: type)
+      guard !matrices.isEmpty else { return [] }
+      return Quantization.allCases.map { quantization in
+        let format = quantization.format(of: type)
+        let errors = matrices.map { format.relativeError(of: $0) }
+        let mean = errors.contains(nil) ? nil : errors.reduce(0) { $0 + ($1 ?? 0) * ($1 ?? 0) } / Double(errors.count)
+        return Report.Conversion(
+          quantization: quantization.rawValue, from: type.rawValue, to: format.rawValue,
+          relative_error: mean?.squareRoot())
+      }
+    }
   }
 
   private static func flag(_ quantization: Quantization) -> String {
