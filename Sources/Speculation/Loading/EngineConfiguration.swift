@@ -56,7 +56,7 @@ public struct EngineConfiguration: Sendable {
   public func validate() throws(EngineConfigurationError) {
     try Self.check("--max-num-seqs", sequences, in: 1...256)
     try Self.check("--max-num-batched-tokens", rows, in: 1...8192)
-    try Self.check("--threads", threads, in: 1...256)
+    try Self.check("--threads", threads, in: 1...WorkerPool.mostThreads)
     if case .pjrt = backend, let format, format != .bfloat16 {
       throw EngineConfigurationError(
         description:

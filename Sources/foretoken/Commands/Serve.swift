@@ -3,6 +3,7 @@ internal import Foundation
 internal import Logging
 internal import OpenAIServer
 internal import Speculation
+internal import Tensor
 internal import Transformer
 
 /// `foretoken serve`: the HTTP server.
@@ -56,6 +57,13 @@ struct Serve: AsyncParsableCommand {
     var configuration = try server.configuration(for: name)
     configuration.concurrentRequests = maxNumSeqs
     configuration.speculativeMethods = engine.speculation?.methodNames ?? []
+    let share = ProcessorShare.current
+    logger.info(
+      "processor",
+      metadata: [
+        "cores": "\(share.cores)", "quota": "\(share.quota.map { "\($0)" } ?? "none")", "threads": "\(engine.threads)",
+        "kernels": "\((engine.instructionSet ?? .best).rawValue)",
+      ])
     let model = try resources.load(engine) { logger.error("\($0)") }
     let host = configuration.host
     let shown = configuration.servedModelNames[0]

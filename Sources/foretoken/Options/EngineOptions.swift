@@ -89,7 +89,7 @@ struct ResourceOptions: ParsableArguments {
       """)
   var kvCacheDtype = KVCacheType.auto
 
-  @Option(help: "Threads to compute on (default: one per physical core).")
+  @Option(help: "Threads to compute on (default: one per physical core, at most the CPU quota of the container).")
   var threads: Int?
 
   @Option(help: "Kernels to compute with; all give the same bits (default: the fastest that this machine has).")
