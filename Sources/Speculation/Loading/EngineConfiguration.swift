@@ -28,6 +28,8 @@ public struct EngineConfiguration: Sendable {
   public var auditShare = 0.0
   /// Where packed weights are kept from start to start; `nil` to pack them at every start.
   public var weightCache: WeightCache?
+  /// Hears, in a sentence, of what was made smaller than asked for.
+  public var report: @Sendable (String) -> Void = { _ in }
   /// Threads to compute on.
   public var threads = WorkerPool.defaultThreadCount
   /// Which kernels to use; the best that the machine has when `nil`.

@@ -117,6 +117,7 @@ struct ResourceOptions: ParsableArguments {
   func configuration(for model: String) -> EngineConfiguration {
     var configuration = EngineConfiguration(model: model)
     if weightCache { configuration.weightCache = WeightCache(folder: WeightCache.defaultFolder) { note($0) } }
+    configuration.report = { note($0) }
     configuration.format = quantization?.format
     configuration.maximumLength = maxModelLen
     configuration.rows = maxNumBatchedTokens
