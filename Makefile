@@ -4,7 +4,7 @@ FLAGS := -c release
 FORETOKEN := .build/release/foretoken
 PYTHON ?= python3
 
-.PHONY: help setup build demo test client-tests api-fuzz accuracy bench-serve bench tune lint golden perplexity \
+.PHONY: help setup build demo test client-tests fuzz api-fuzz accuracy bench-serve bench tune lint golden perplexity \
 	deploy-schemas pjrt-plugin llama-cpp real-model quality clean
 
 help: ## List the targets
@@ -25,6 +25,9 @@ test: setup ## Build and run every test
 
 client-tests: build .build/client/ready ## Test the server with the official openai client (needs PyPI)
 	PATH="$(CURDIR)/.build/client/bin:$$PATH" .build/client/bin/python -m pytest -q Tests/Client
+
+fuzz: build ## Mutate files, requests, templates and peers for ten minutes (FUZZ="--seconds 60 --kinds gguf" for less)
+	$(PYTHON) Tests/Fuzz/fuzz.py $(FUZZ)
 
 api-fuzz: build .build/client/ready ## Make up requests from the API's description for three minutes (needs PyPI)
 	SCHEMATHESIS=.build/client/bin/schemathesis Scripts/api-fuzz

@@ -113,18 +113,18 @@ public enum ResponseFormat: Sendable, Equatable {
 }
 
 extension ConstraintCompiler {
-  /// The constraint that keeps an answer to a format; `nil` for free text.
+  /// The constraint that keeps an answer to a format, made within `budget`; `nil` for free text.
   ///
   /// - Throws: `ConstraintError` whose path leads from the request's body to what cannot be kept to.
   public func constraint(
-    for format: ResponseFormat, reasoning: ReasoningPrefix = .none
+    for format: ResponseFormat, reasoning: ReasoningPrefix = .none, budget: WorkBudget? = nil
   ) throws(ConstraintError) -> GrammarConstraint? {
     switch format {
     case .text: nil
     case .jsonObject: try jsonObject(reasoning: reasoning)
-    case .jsonSchema(let schema, let path): try jsonSchema(schema, at: path, reasoning: reasoning)
-    case .choice(let texts, let path): try choice(texts, at: path, reasoning: reasoning)
-    case .regex(let expression, let path): try regex(expression, at: path, reasoning: reasoning)
+    case .jsonSchema(let schema, let path): try jsonSchema(schema, at: path, reasoning: reasoning, budget: budget)
+    case .choice(let texts, let path): try choice(texts, at: path, reasoning: reasoning, budget: budget)
+    case .regex(let expression, let path): try regex(expression, at: path, reasoning: reasoning, budget: budget)
     }
   }
 }

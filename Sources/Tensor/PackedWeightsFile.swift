@@ -6,7 +6,7 @@ internal import Foundation
 /// Format, little-endian: eight bytes of magic, length and checksum of the header (8 bytes each), the header as JSON,
 /// then the matrices, each at a multiple of 64 bytes.
 public struct PackedWeightsFile: Sendable {
-  /// The matrices, mapped.
+  /// The matrices.
   public let matrices: [PackedMatrix]
 
   private static let magic = Array("FTPACKED".utf8)
@@ -28,13 +28,13 @@ public struct PackedWeightsFile: Sendable {
     let matrices: [Matrix]
   }
 
-  /// Maps the file at `path` and checks every byte of it.
+  /// Reads the file at `path` and checks every byte of it. What happens to the file afterwards does not matter.
   ///
   /// - Parameter key: what the file must say that it was made from.
-  /// - Throws: `PackingError` that says what is wrong with the file; `MappedFileError` when it cannot be mapped.
+  /// - Throws: `PackingError` that says what is wrong with the file; `MappedFileError` when it cannot be read.
   public init(path: String, key: String, pool: WorkerPool) throws {
     func damaged(_ reason: String) -> PackingError { PackingError(description: "'\(path)': \(reason)") }
-    let file = try MappedFile(path: path)
+    let file = try MappedFile(path: path, copiedBy: pool)
     guard let prefix = unsafe file.buffer(0..<Self.prefixBytes).map({ unsafe Array($0) }),
       prefix.prefix(8).elementsEqual(Self.magic)
     else { throw damaged("is not a file of packed weights") }

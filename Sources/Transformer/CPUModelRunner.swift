@@ -104,6 +104,8 @@ public final class CPUModelRunner: ModelRunner {
   package func lastResidual(row: Int) -> [Float] { buffers.selected.row(row) }
 
   /// The forward pass, top to bottom as the papers describe it.
+  ///
+  /// - Throws: `RunnerError`, also when the file that holds the embeddings was changed or cut short meanwhile.
   public func forward(_ batch: Batch) throws(RunnerError) -> Activations {
     try batch.check(against: capacity, vocabularySize: vocabularySize)
     let rows = batch.rowCount
@@ -112,7 +114,11 @@ public final class CPUModelRunner: ModelRunner {
     }
     stopwatch?.start()
     switch weights.embedding {
-    case .checkpoint(let table): operations.gatherRows(of: table, tokens: batch.tokens, into: buffers.residual)
+    case .checkpoint(let table):
+      // Read, not mapped: the file may be cut short or written to while requests are served.
+      let rows: TensorView
+      do { rows = try table.copiedRows(batch.tokens) } catch { throw RunnerError(description: "\(error)") }
+      operations.gatherRows(of: rows, tokens: batch.tokens.indices.map { Int32($0) }, into: buffers.residual)
     case .random(let table):
       operations.copyRows(batch.tokens.map { Int($0) % table.rowCapacity }, of: table, into: buffers.residual)
     }

@@ -74,7 +74,7 @@ struct DecoderWeights {
 
 /// Where a token's first vector comes from.
 enum EmbeddingTable {
-  /// Read row by row from the mapped file.
+  /// Read row by row from the file.
   case checkpoint(TensorView)
   /// A few random rows that all tokens share, for a model without a file.
   case random(rows: Activations)

@@ -103,6 +103,69 @@ import Transformer
     }
   }
 
+  @Test("what dead processes left half written is cleared, and what living ones write is not")
+  func partialFiles() throws {
+    let (folder, reports) = (try TemporaryDirectory(), Reports())
+    let cache = cache(in: folder.path, reports)
+    try FileManager.default.createDirectory(atPath: folder.path + "/packed", withIntermediateDirectories: true)
+    // No process has the largest number; this one is alive.
+    let (dead, alive) = (Int32.max, ProcessInfo.processInfo.processIdentifier)
+    let names = ["a.w.partial-\(dead)", "b.w.partial-\(alive)", "c.partial-x", "d.w.partial-\(dead)"]
+    for name in names { try folder.write(Data(count: 10), to: "packed/" + name) }
+    for name in names.prefix(3) {
+      try FileManager.default.setAttributes(
+        [.modificationDate: Date(timeIntervalSinceNow: -3600)], ofItemAtPath: folder.path + "/packed/" + name)
+    }
+    _ = try logits(Places.draft, cache: cache)
+    let left = try files(in: folder.path).map { ($0 as NSString).lastPathComponent }
+    #expect(left.filter { $0.contains(".partial-") } == [names[1], names[2], names[3]], "the last one is too young")
+  }
+
+  @Test("packed weights are the process's own once they are read: the file may be cut short or overwritten")
+  func privateCopy() throws {
+    let (folder, reports) = (try TemporaryDirectory(), Reports())
+    let cache = cache(in: folder.path, reports)
+    _ = try logits(Places.draft, cache: cache)
+    let runner = try CPUModelRunner(
+      checkpoint: Checkpoint(directory: Places.draft), configuration: ModelConfiguration(directory: Places.draft),
+      format: .int4, limits: RunnerLimits(rows: 8, logitRows: 8, positions: 16), pool: WorkerPool(threadCount: 2),
+      cache: cache)
+    func pass() throws -> [Float] {
+      var batch = Batch()
+      batch.append([5, 99], at: 0, blocks: [0], logitCount: 1)
+      return try runner.forward(batch).row(0)
+    }
+    let expected = try pass()
+    let path = try #require(try files(in: folder.path).first)
+    let size = try Data(contentsOf: URL(fileURLWithPath: path)).count
+    try Data(count: size).write(to: URL(fileURLWithPath: path))
+    #expect(try pass() == expected)
+    try Data().write(to: URL(fileURLWithPath: path))
+    #expect(try pass() == expected)
+  }
+
+  @Test("a model's file that is cut short or overwritten in place while it is in use ends passes with an error")
+  func changedCheckpoint() throws {
+    let weights = try Data(contentsOf: URL(fileURLWithPath: Places.draft + "/model.safetensors"))
+    var overwritten = weights
+    for place in weights.count / 2..<weights.count { overwritten[place] = 0 }
+    for damage in [Data(), weights.prefix(weights.count / 2), overwritten] {
+      let copy = try TemporaryDirectory()
+      try copy.write(try Data(contentsOf: URL(fileURLWithPath: Places.draft + "/config.json")), to: "config.json")
+      try copy.write(weights, to: "model.safetensors")
+      let runner = try CPUModelRunner(
+        checkpoint: Checkpoint(directory: copy.path), configuration: ModelConfiguration(directory: copy.path),
+        format: .int8, limits: RunnerLimits(rows: 8, logitRows: 8, positions: 16), pool: WorkerPool(threadCount: 2),
+        cache: nil)
+      var batch = Batch()
+      batch.append([5, 99], at: 0, blocks: [0], logitCount: 1)
+      _ = try runner.forward(batch)
+      try copy.write(damage, to: "model.safetensors")
+      let error = try #require(throws: RunnerError.self) { try runner.forward(batch) }
+      #expect(error.description.contains(copy.path))
+    }
+  }
+
   @Test("a folder that cannot be written costs the cache, not the model")
   func unwritable() throws {
     let (folder, reports) = (try TemporaryDirectory(), Reports())

@@ -24,6 +24,7 @@ public struct ReportInput: Sendable {
       guard let found = try JSONSerialization.jsonObject(with: data) as? [String: Any] else {
         throw ResultFileError("'\(name)' holds no JSON object; \(Self.expected)")
       }
+      try OutsideNumbers.check(found, name: name)
       object = found
     } catch let error as ResultFileError {
       throw error

@@ -401,6 +401,7 @@ extension TuningResult {
         "'\(name)': the schema is \(found.map { "'\($0)'" } ?? "missing"); expected '\(Self.currentSchema)', as `foretoken tune` writes it"
       )
     }
+    if let document = try? JSONSerialization.jsonObject(with: json) { try OutsideNumbers.check(document, name: name) }
     do { self = try decoder.decode(Self.self, from: json) } catch {
       throw ResultFileError("'\(name)' is not a tuning result: \(ResultFileError.summary(of: error))")
     }

@@ -7,6 +7,7 @@ struct ChatFormat: AnswerFormat {
   let chunkName = "chat.completion.chunk"
   let idPrefix = "chatcmpl-"
   let discardsOutput = false
+  let answersPerPrompt = 1
 
   let names: TokenNames
   let extras: TokenExtras

@@ -12,8 +12,14 @@ protocol ChoiceFormat: Sendable {
 
   /// Adds a token to the whole.
   mutating func add(_ token: GeneratedToken)
+  /// Takes what the first answer to the same prompt was told about it, and this one was not.
+  mutating func share(with first: Self)
   /// The whole answer.
   mutating func whole(_ summary: GenerationSummary) -> JSONValue
+}
+
+extension ChoiceFormat {
+  func share(with first: Self) {}
 }
 
 /// What an endpoint's answers have in common.
@@ -26,6 +32,8 @@ protocol AnswerFormat: Sendable {
   var idPrefix: String { get }
   /// Whether the one token that the engine must generate is kept from the client.
   var discardsOutput: Bool { get }
+  /// Answers per prompt, of which the first is told about the prompt.
+  var answersPerPrompt: Int { get }
   /// The format of answer `index`.
   func choice(_ index: Int) -> Choice
 }
@@ -34,6 +42,8 @@ protocol AnswerFormat: Sendable {
 struct TokenExtras: Sendable {
   let returnsIDs: Bool
   let returnsOrigins: Bool
+
+  var areWanted: Bool { returnsIDs || returnsOrigins }
 
   func add(_ tokens: [GeneratedToken], to choice: inout JSONObject) {
     if returnsIDs { choice["token_ids"] = .array(tokens.map { .integer(Int($0.id)) }) }

@@ -17,6 +17,8 @@ struct CompletionFormat: AnswerFormat {
   /// Answers per prompt.
   let count: Int
 
+  var answersPerPrompt: Int { count }
+
   func choice(_ index: Int) -> CompletionChoice {
     CompletionChoice(index: index, prompt: prompts[index / count], format: self)
   }
@@ -29,6 +31,8 @@ struct CompletionChoice: ChoiceFormat {
   private let format: CompletionFormat
   private var text = ""
   private var logprobs = LogprobLists()
+  /// Those of the prompt.
+  private var echoed = LogprobLists()
   private var tokens: [GeneratedToken] = []
   /// Characters of the text so far, as `text_offset` counts them.
   private var offset = 0
@@ -62,22 +66,31 @@ struct CompletionChoice: ChoiceFormat {
   }
 
   mutating func add(_ token: GeneratedToken) {
-    var lists = logprobs
-    logprobs = LogprobLists()
-    defer { logprobs = lists }
-    if format.echoes, !hasEchoed { text += echo(scores: token.promptLogprobs, into: &lists) }
+    if format.echoes, !hasEchoed {
+      var lists = LogprobLists()
+      text += echo(scores: token.promptLogprobs, into: &lists)
+      echoed = lists
+    }
     guard !format.discardsOutput else { return }
     text += token.text
-    tokens.append(token)
-    list(token, in: &lists)
+    if format.extras.areWanted { tokens.append(token) }
+    guard format.wantsLogprobs else { return }
+    logprobs.append(token.id, score: token.logprobs, offset: offset)
+    offset += token.text.unicodeScalars.count
+  }
+
+  mutating func share(with first: CompletionChoice) {
+    echoed = first.echoed
   }
 
   func whole(_ summary: GenerationSummary) -> JSONValue {
     let reason = endReason(summary.reason)
+    let lists = echoed + logprobs
     var choice = JSONObject([
       ("index", .integer(index)),
       ("text", .string(format.discardsOutput ? text : text + summary.remainingText)),
-      ("logprobs", format.wantsLogprobs ? logprobs.json : .null), ("finish_reason", .string(reason.name)),
+      ("logprobs", format.wantsLogprobs ? lists.json(format.names) : .null),
+      ("finish_reason", .string(reason.name)),
       ("stop_reason", reason.stopReason(endOfText: format.endOfText)),
     ])
     format.extras.add(tokens, to: &choice)
@@ -95,8 +108,7 @@ struct CompletionChoice: ChoiceFormat {
     let text = format.names.tokenizer.decode(prompt)
     guard format.wantsLogprobs else { return text }
     for (place, token) in prompt.enumerated() {
-      let name = format.names.name(of: token)
-      lists.append(name, score: place == 0 ? nil : scores?[place - 1], names: format.names, offset: offset)
+      lists.append(token, score: place == 0 ? nil : scores?[place - 1], offset: offset)
       offset += format.names.tokenizer.decode(CollectionOfOne(token)).unicodeScalars.count
     }
     return text
@@ -104,7 +116,7 @@ struct CompletionChoice: ChoiceFormat {
 
   private mutating func list(_ token: GeneratedToken, in lists: inout LogprobLists) {
     guard format.wantsLogprobs else { return }
-    lists.append(format.names.name(of: token.id), score: token.logprobs, names: format.names, offset: offset)
+    lists.append(token.id, score: token.logprobs, offset: offset)
     offset += token.text.unicodeScalars.count
   }
 
@@ -113,7 +125,7 @@ struct CompletionChoice: ChoiceFormat {
   ) -> JSONValue {
     var choice = JSONObject([
       ("index", .integer(index)), ("text", .string(text)),
-      ("logprobs", format.wantsLogprobs && !lists.isEmpty ? lists.json : .null),
+      ("logprobs", format.wantsLogprobs && !lists.isEmpty ? lists.json(format.names) : .null),
       ("finish_reason", end.map { .string($0.name) } ?? .null),
     ])
     if let end { choice["stop_reason"] = end.stopReason(endOfText: format.endOfText) }
@@ -122,35 +134,43 @@ struct CompletionChoice: ChoiceFormat {
   }
 }
 
-/// `logprobs` of a completion: four lists, one entry per token.
+/// `logprobs` of a completion: four lists, one entry per token. They are kept as they came until they are written: as JSON
+/// they take ten times the memory.
 private struct LogprobLists {
-  private var tokens: [JSONValue] = []
-  private var logprobs: [JSONValue] = []
-  private var top: [JSONValue] = []
-  private var offsets: [JSONValue] = []
+  private var entries: [(token: TokenID, score: TokenLogprobs?, offset: Int)] = []
 
-  var isEmpty: Bool { tokens.isEmpty }
+  var isEmpty: Bool { entries.isEmpty }
 
-  /// Adds a token; the first of a text has no score.
-  mutating func append(_ name: String, score: TokenLogprobs?, names: TokenNames, offset: Int) {
-    tokens.append(.string(name))
-    offsets.append(.integer(offset))
-    guard let score else {
-      logprobs.append(.null)
-      top.append(.null)
-      return
-    }
-    logprobs.append(TokenNames.clamped(score.chosen))
-    var alternatives = JSONObject(score.top.map { (names.name(of: $0.token), TokenNames.clamped($0.logprob)) })
-    // As vLLM: the chosen token is always there, even beyond the count.
-    if alternatives[name] == nil { alternatives[name] = TokenNames.clamped(score.chosen) }
-    top.append(.object(alternatives))
+  static func + (first: LogprobLists, second: LogprobLists) -> LogprobLists {
+    var both = first
+    both.entries += second.entries
+    return both
   }
 
-  var json: JSONValue {
-    [
-      "text_offset": .array(offsets), "token_logprobs": .array(logprobs), "tokens": .array(tokens),
-      "top_logprobs": .array(top),
+  /// Adds a token; the first of a text has no score.
+  mutating func append(_ token: TokenID, score: TokenLogprobs?, offset: Int) {
+    entries.append((token, score, offset))
+  }
+
+  func json(_ names: TokenNames) -> JSONValue {
+    var (tokens, logprobs, top): ([JSONValue], [JSONValue], [JSONValue]) = ([], [], [])
+    for entry in entries {
+      let name = names.name(of: entry.token)
+      tokens.append(.string(name))
+      guard let score = entry.score else {
+        logprobs.append(.null)
+        top.append(.null)
+        continue
+      }
+      logprobs.append(TokenNames.clamped(score.chosen))
+      var alternatives = JSONObject(score.top.map { (names.name(of: $0.token), TokenNames.clamped($0.logprob)) })
+      // As vLLM: the chosen token is always there, even beyond the count.
+      if alternatives[name] == nil { alternatives[name] = TokenNames.clamped(score.chosen) }
+      top.append(.object(alternatives))
+    }
+    return [
+      "text_offset": .array(entries.map { .integer($0.offset) }), "token_logprobs": .array(logprobs),
+      "tokens": .array(tokens), "top_logprobs": .array(top),
     ]
   }
 }

@@ -1,5 +1,7 @@
 internal import NIOCore
+internal import NIOHTTP1
 internal import NIOHTTPTypes
+internal import NIOHTTPTypesHTTP1
 
 /// Closes a connection as soon as its client has hung up, so that whoever works for it can stop.
 ///
@@ -11,6 +13,9 @@ final class ClientDeparture: ChannelInboundHandler, RemovableChannelHandler {
   static let sendBufferBytes: SocketOptionValue = 256 << 10
 
   func handlerAdded(context: ChannelHandlerContext) {
+    if let codec = try? context.pipeline.syncOperations.context(handlerType: HTTP1ToHTTPServerCodec.self) {
+      try? context.pipeline.syncOperations.addHandler(HostPresence(), position: .before(codec.handler))
+    }
     context.channel.setOption(.socketOption(.so_sndbuf), value: Self.sendBufferBytes).whenComplete { _ in }
   }
 
@@ -20,5 +25,20 @@ final class ClientDeparture: ChannelInboundHandler, RemovableChannelHandler {
     } else {
       context.fireUserInboundEventTriggered(event)
     }
+  }
+}
+
+/// Gives a request of HTTP/1.1 that names no host an empty name, so that `HostCheck`, which does not see the version, can
+/// tell it from one of HTTP/1.0, which need not name any.
+private final class HostPresence: ChannelInboundHandler, RemovableChannelHandler {
+  typealias InboundIn = HTTPServerRequestPart
+  typealias InboundOut = HTTPServerRequestPart
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    guard case .head(var head) = unwrapInboundIn(data), head.version.major == 1, head.version.minor >= 1,
+      !head.headers.contains(name: "Host")
+    else { return context.fireChannelRead(data) }
+    head.headers.add(name: "Host", value: "")
+    context.fireChannelRead(wrapInboundOut(.head(head)))
   }
 }

@@ -6,16 +6,27 @@ internal import Tokenization
 struct TokenEndpoints: Sendable {
   let serving: ServingContext
 
+  /// Most tokens that a text may come to, where it is longer than the context: it is only counted.
+  private static let mostTokens = 1 << 20
+
   func tokenize(_ request: Request, context: ServerRequestContext) async throws -> Response {
-    let fields = try await serving.body.object(of: request)
+    let body = try await serving.body.bytes(of: request)
+    return try await serving.work.run(for: context, steps: ServingContext.readingSteps) { budget in
+      try .json(tokens(BodyReader.object(in: body), budget: budget))
+    }
+  }
+
+  private func tokens(_ fields: JSONFields, budget: WorkBudget) throws -> JSONValue {
     try serving.check(modelNamed: fields.string("model"))
     let tokens: [TokenID]
     if fields.value("messages") != nil {
       let conversation = try ChatPrompt(fields, serving: serving)
-      tokens = conversation.tokens(
-        of: try conversation.text(tools: fields.array("tools")), tokenizer: serving.tokenizer)
+      tokens = try conversation.tokens(
+        of: conversation.text(tools: fields.array("tools"), budget: budget), serving: serving, budget: budget)
     } else if let prompt = try fields.string("prompt") {
-      tokens = serving.tokenizer.encode(prompt, addsSpecialTokens: try fields.bool("add_special_tokens") ?? true)
+      tokens = try serving.tokens(
+        of: prompt, addsSpecialTokens: try fields.bool("add_special_tokens") ?? true,
+        mostTokens: max(Self.mostTokens, serving.engine.maximumLength), budget: budget)
     } else {
       throw fields.missing("prompt", "a text, or messages")
     }
@@ -26,11 +37,17 @@ struct TokenEndpoints: Sendable {
     if try fields.bool("return_token_strs") ?? false {
       answer["token_strs"] = .array(tokens.map { .string(serving.tokenizer.text(of: $0) ?? "") })
     }
-    return .json(.object(answer))
+    return .object(answer)
   }
 
   func detokenize(_ request: Request, context: ServerRequestContext) async throws -> Response {
-    let fields = try await serving.body.object(of: request)
+    let body = try await serving.body.bytes(of: request)
+    return try await serving.work.run(for: context, steps: ServingContext.readingSteps) { _ in
+      try .json(text(BodyReader.object(in: body)))
+    }
+  }
+
+  private func text(_ fields: JSONFields) throws -> JSONValue {
     try serving.check(modelNamed: fields.string("model"))
     guard let tokens = try fields.tokens("tokens") else { throw fields.missing("tokens", "an array of token ids") }
     let limit = serving.engine.vocabularySize
@@ -38,6 +55,6 @@ struct TokenEndpoints: Sendable {
       throw APIError.badRequest(
         "tokens holds \(token); the vocabulary has ids 0 to \(limit - 1)", parameter: "tokens")
     }
-    return .json(["prompt": .string(serving.tokenizer.decode(tokens))])
+    return ["prompt": .string(serving.tokenizer.decode(tokens))]
   }
 }

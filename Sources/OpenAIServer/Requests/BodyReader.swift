@@ -1,18 +1,21 @@
 internal import HTTPTypes
 internal import Hummingbird
 internal import NIOCore
+internal import NIOHTTP1
 internal import Tokenization
 
 /// Reads request bodies within bounds of size and time.
 struct BodyReader: Sendable {
+  /// The error's code for a body that is not framed as its head says.
+  static let malformed = "malformed_body"
+
   let maximumBytes: Int
   let timeout: Duration
 
-  /// The JSON object that the request's body holds.
+  /// The bytes of a request's body, which is to be JSON.
   ///
-  /// - Throws: 415 for another content type, 413 for too many bytes, 408 for a body that does not come, 400 for one that
-  ///   is not a JSON object.
-  func object(of request: Request) async throws -> JSONFields {
+  /// - Throws: 415 for another content type, 413 for too many bytes, 408 for a body that does not come.
+  func bytes(of request: Request) async throws -> ByteBuffer {
     // Asking for the type keeps web pages of other origins from posting without the browser asking first.
     let type = request.headers[.contentType]?.split(separator: ";").first?.lowercased() ?? ""
     guard type == "application/json" || type.hasSuffix("+json") else {
@@ -22,7 +25,13 @@ struct BodyReader: Sendable {
         kind: "invalid_request_error")
     }
     if let length = request.headers[.contentLength].flatMap(Int.init), length > maximumBytes { throw tooLarge }
-    let body = try await collect(request.body)
+    return try await collect(request.body)
+  }
+
+  /// The JSON object that a body holds.
+  ///
+  /// - Throws: 400 when it holds none.
+  static func object(in body: ByteBuffer) throws -> JSONFields {
     do {
       let value = try JSONValue(parsing: Array(body.readableBytesView))
       guard case .object(let object) = value else {
@@ -49,6 +58,12 @@ struct BodyReader: Sendable {
       }
     } catch is NIOTooManyBytesError {
       throw tooLarge
+    } catch let error as HTTPParserError {
+      throw APIError(
+        .badRequest,
+        "the body is not in the form that the head announces (\(error)); expected chunks, or as many bytes as Content-Length says",
+        kind: "invalid_request_error",
+        code: Self.malformed)
     }
   }
 

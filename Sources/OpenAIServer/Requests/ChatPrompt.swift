@@ -43,11 +43,12 @@ struct ChatPrompt {
   }
 
   /// The prompt's text.
-  func text(tools: [JSONValue]?) throws(APIError) -> String {
+  func text(tools: [JSONValue]?, budget: WorkBudget) throws(APIError) -> String {
     let text: String
     do {
       text = try template.render(
-        messages: messages, tools: tools, addGenerationPrompt: addsGenerationPrompt, context: context)
+        messages: messages, tools: tools, addGenerationPrompt: addsGenerationPrompt, context: context,
+        budget: budget)
     } catch {
       throw .badRequest("\(error)", parameter: "messages")
     }
@@ -65,8 +66,8 @@ struct ChatPrompt {
   }
 
   /// The prompt's tokens.
-  func tokens(of text: String, tokenizer: Tokenizer) -> [TokenID] {
-    tokenizer.encode(text, addsSpecialTokens: addsSpecialTokens)
+  func tokens(of text: String, serving: ServingContext, budget: WorkBudget) throws(APIError) -> [TokenID] {
+    try serving.tokens(of: text, addsSpecialTokens: addsSpecialTokens, budget: budget)
   }
 
   /// Stands at the end of a message that the answer goes on with, so that the place is found in the rendered text.

@@ -4,7 +4,7 @@ internal import ModelFiles
 internal import Tokenization
 
 /// The fields that chat and plain completions share, read into a request for the engine.
-struct GenerationFields {
+struct GenerationFields: Sendable {
   /// Sampling, stopping, speculation; the prompt is still empty.
   var request: GenerationRequest
   /// Answers per prompt.
@@ -33,8 +33,19 @@ struct GenerationFields {
     request.stopping = try Self.stopping(fields)
     request.stopping.endOfTextTokens = serving.model.target.endOfTextTokens
     request.listsVerifications = serving.configuration.speculationReport == .detailed
-    request.priority = try fields.integer("priority") ?? 0
+    request.priority = try Self.priority(fields, serving: serving)
     (request.window, request.method) = try Self.speculation(fields, serving: serving)
+  }
+
+  /// How urgent the request is, which it may say only where the server was told to listen.
+  private static func priority(_ fields: JSONFields, serving: ServingContext) throws(APIError) -> Int {
+    guard let priority = try fields.integer("priority"), priority != 0 else { return 0 }
+    guard serving.configuration.allowsPriority else {
+      throw .badRequest(
+        "priority is \(priority); expected 0 or nothing: this server takes requests in their order (--scheduling-policy fcfs)",
+        parameter: "priority")
+    }
+    return priority
   }
 
   /// One request for each answer, in the order of their indices.
@@ -45,6 +56,8 @@ struct GenerationFields {
         request.prompt = prompt
         // Answers of one request differ although they share its seed.
         request.sampling.seed &+= UInt64(index)
+        // What is known of a prompt is the same for all of them; streams need it each on its own.
+        if index > 0, !streams { request.promptLogprobCount = nil }
         return request
       }
     }

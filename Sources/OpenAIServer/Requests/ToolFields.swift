@@ -37,14 +37,15 @@ struct ToolFields {
   /// What keeps an answer to calls that must be made, or the calls that it makes to their parameters; `nil` where
   /// there is nothing to keep to.
   func constraint(
-    format: ToolCallFormat?, compiler: () throws(APIError) -> ConstraintCompiler, reasoning: ReasoningPrefix
+    format: ToolCallFormat?, compiler: () throws(APIError) -> ConstraintCompiler, reasoning: ReasoningPrefix,
+    budget: WorkBudget
   ) throws(APIError) -> GrammarConstraint? {
     guard !definitions.isEmpty else { return nil }
     if choice == .auto {
       guard let format, let compiler = try? compiler() else { return nil }
       do {
         return try compiler.textOrToolCalls(
-          definitions, format: format, severalCalls: allowsSeveralCalls, reasoning: reasoning)
+          definitions, format: format, severalCalls: allowsSeveralCalls, reasoning: reasoning, budget: budget)
       } catch {
         throw APIError(error)
       }
@@ -58,7 +59,8 @@ struct ToolFields {
     let compiler = try compiler()
     do {
       return try compiler.toolCalls(
-        callable, format: format, severalCalls: choice == .required && allowsSeveralCalls, reasoning: reasoning)
+        callable, format: format, severalCalls: choice == .required && allowsSeveralCalls, reasoning: reasoning,
+        budget: budget)
     } catch {
       throw APIError(error)
     }

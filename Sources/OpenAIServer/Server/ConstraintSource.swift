@@ -29,12 +29,16 @@ final class ConstraintSource: Sendable {
   /// The constraint for the form that a request asks for; `nil` for free text.
   ///
   /// - Throws: 400 naming the part of the request that is malformed or cannot be kept to.
-  func constraint(_ fields: JSONFields, reasoning: ReasoningPrefix) throws(APIError) -> GrammarConstraint? {
+  func constraint(
+    _ fields: JSONFields, reasoning: ReasoningPrefix, budget: WorkBudget
+  ) throws(APIError) -> GrammarConstraint? {
     do {
       let format = try ResponseFormat(request: .object(fields.object))
       guard format != .text else { return nil }
       let compiler = try compiler()
-      do { return try compiler.constraint(for: format, reasoning: reasoning) } catch { throw APIError(error) }
+      do { return try compiler.constraint(for: format, reasoning: reasoning, budget: budget) } catch {
+        throw APIError(error)
+      }
     } catch let error as ConstraintError {
       throw APIError(error)
     } catch let error as APIError {

@@ -21,6 +21,7 @@ final class ServingContext: Sendable {
   let gate: AdmissionGate
   let running = RunningRequests()
   let connections = ConnectionTable()
+  let work: RequestWork
   let metrics: ServerMetrics
   let pages: EmbeddedPages
   let started = Date()
@@ -42,6 +43,7 @@ final class ServingContext: Sendable {
     separatesReasoning = source?.contains(ReasoningSplitter.opening) ?? false
     toolCallFormat = source.flatMap { ToolCallFormat(chatTemplate: $0) }
     constraints = ConstraintSource(model: model.target)
+    work = RequestWork(threadCount: configuration.requestThreads, connections: connections, running: running)
     gate = AdmissionGate(limit: configuration.concurrentRequests + configuration.maximumQueueLength)
     metrics = ServerMetrics(modelName: configuration.servedModelNames.first ?? "", engine: model.engine)
     pages = try EmbeddedPages(
@@ -52,6 +54,25 @@ final class ServingContext: Sendable {
   var modelName: String { configuration.servedModelNames.first ?? "" }
   var tokenizer: Tokenizer { model.target.tokenizer }
   var engine: Engine { model.engine }
+
+  /// Steps that one request's reading may take.
+  static let readingSteps = ConstraintCompiler.defaultSteps
+
+  /// The tokens of a prompt.
+  ///
+  /// - Throws: 400 for a text that has more tokens than the context for certain, before it is looked at.
+  func tokens(
+    of text: String, addsSpecialTokens: Bool, mostTokens: Int? = nil, budget: WorkBudget
+  ) throws(APIError) -> [TokenID] {
+    let most = mostTokens ?? engine.maximumLength
+    if let bytes = tokenizer.mostBytes(ofTokens: most), text.utf8.count > bytes {
+      throw APIError.badRequest(
+        "the prompt has \(text.utf8.count) bytes; at most \(bytes) can fit the context of \(most) tokens",
+        parameter: "prompt", code: "context_length_exceeded")
+    }
+    // Work that was called off has no answer, whatever it says.
+    return tokenizer.encode(text, addsSpecialTokens: addsSpecialTokens, budget: budget) ?? []
+  }
 
   /// Refuses a request for another model.
   func check(modelNamed name: String?) throws(APIError) {

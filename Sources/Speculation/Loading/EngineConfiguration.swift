@@ -27,6 +27,8 @@ public struct EngineConfiguration: Sendable {
   public var auditShare = 0.0
   /// Where packed weights are kept from start to start; `nil` to pack them at every start.
   public var weightCache: WeightCache?
+  /// Hears, in a sentence, of what was made smaller than asked for.
+  public var report: @Sendable (String) -> Void = { _ in }
   /// Threads to compute on.
   public var threads = WorkerPool.defaultThreadCount
   /// Which kernels to use; the best that the machine has when `nil`.
@@ -55,7 +57,7 @@ public struct EngineConfiguration: Sendable {
   public func validate() throws(EngineConfigurationError) {
     try Self.check("--max-num-seqs", sequences, in: 1...256)
     try Self.check("--max-num-batched-tokens", rows, in: 1...8192)
-    try Self.check("--threads", threads, in: 1...256)
+    try Self.check("--threads", threads, in: 1...WorkerPool.mostThreads)
     if case .pjrt = backend, quantization == .int8 || quantization == .int4 {
       throw EngineConfigurationError(
         description:

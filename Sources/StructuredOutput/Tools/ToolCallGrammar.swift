@@ -1,4 +1,4 @@
-internal import Tokenization
+public import Tokenization
 
 extension ConstraintCompiler {
   /// Calls of tools and nothing else: for `tool_choice` `"required"` or a function by name.
@@ -8,11 +8,12 @@ extension ConstraintCompiler {
   ///   - severalCalls: whether one answer may call more than once (`parallel_tool_calls`).
   /// - Throws: `ConstraintError` for parameters that cannot be kept to.
   public func toolCalls(
-    _ tools: [ToolDefinition], format: ToolCallFormat, severalCalls: Bool = true, reasoning: ReasoningPrefix = .none
+    _ tools: [ToolDefinition], format: ToolCallFormat, severalCalls: Bool = true, reasoning: ReasoningPrefix = .none,
+    budget: WorkBudget? = nil
   ) throws(ConstraintError) -> GrammarConstraint {
     guard !tools.isEmpty else { throw ConstraintError(path: "/tools", message: "is empty; a call needs a tool") }
     let key = Self.key("required", tools, format: format, severalCalls: severalCalls)
-    return try constraint(key: key, reasoning: reasoning) { builder throws in
+    return try constraint(key: key, reasoning: reasoning, budget: budget) { builder throws in
       let call = try builder.choice(
         try tools.map { try builder.call(of: $0, format: format, opening: format.opening, isKept: true) })
       guard severalCalls else { return call }
@@ -28,10 +29,11 @@ extension ConstraintCompiler {
   ///
   /// - Throws: `ConstraintError` for parameters of a strict tool that cannot be kept to.
   public func textOrToolCalls(
-    _ tools: [ToolDefinition], format: ToolCallFormat, severalCalls: Bool = true, reasoning: ReasoningPrefix = .none
+    _ tools: [ToolDefinition], format: ToolCallFormat, severalCalls: Bool = true, reasoning: ReasoningPrefix = .none,
+    budget: WorkBudget? = nil
   ) throws(ConstraintError) -> GrammarConstraint {
     let key = Self.key("auto", tools, format: format, severalCalls: severalCalls)
-    return try constraint(key: key, reasoning: reasoning, isFree: true) { builder throws in
+    return try constraint(key: key, reasoning: reasoning, isFree: true, budget: budget) { builder throws in
       try format == .qwen
         ? builder.textWithTaggedCalls(of: tools, format: format, severalCalls: severalCalls)
         : builder.textOrCalls(of: tools, format: format, severalCalls: severalCalls)
@@ -64,7 +66,7 @@ extension GrammarBuilder {
   private mutating func arguments(of tool: ToolDefinition, isKept: Bool) throws -> Int {
     guard let parameters = tool.parameters else { return try JSONGrammar(&self).object }
     do {
-      return try SchemaCompiler.compile(parameters, into: &self, at: tool.path)
+      return try SchemaCompiler.compile(parameters, into: &self, at: tool.path, budget: budget)
     } catch is ConstraintError where !isKept && !tool.isStrict {
       return try JSONGrammar(&self).object
     }

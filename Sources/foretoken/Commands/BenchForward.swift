@@ -86,8 +86,8 @@ struct BenchForward: ParsableCommand {
     guard (1...4096).contains(maxNumBatchedTokens) else {
       throw ValidationError("--max-num-batched-tokens is \(maxNumBatchedTokens); expected 1 to 4096.")
     }
-    if let threads, !(1...64).contains(threads) {
-      throw ValidationError("--threads is \(threads); expected 1 to 64.")
+    if let threads, !(1...WorkerPool.mostThreads).contains(threads) {
+      throw ValidationError("--threads is \(threads); expected 1 to \(WorkerPool.mostThreads).")
     }
     if let kernels, !InstructionSet.available.contains(kernels) {
       throw ValidationError("This machine cannot run \(kernels.rawValue) kernels.")

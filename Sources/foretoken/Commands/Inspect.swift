@@ -124,9 +124,10 @@ struct Inspect: ParsableCommand {
       let style = TextStyle(for: .standardOutput)
       let width = lines.map(\.0.count).max() ?? 0
       for (name, value) in lines {
-        emit(style.bold(name) + String(repeating: " ", count: width - name.count + 2) + value + "\n")
+        let padding = String(repeating: " ", count: width - name.count + 2)
+        emit(style.bold(name.escapingControls) + padding + value.escapingControls + "\n")
       }
-      for reason in report.unsupported { emit(style.red("problem") + "  " + reason + "\n") }
+      for reason in report.unsupported { emit(style.red("problem") + "  " + reason.escapingControls + "\n") }
     }
     if !report.unsupported.isEmpty { throw ExitCode.failure }
   }

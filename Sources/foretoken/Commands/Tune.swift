@@ -131,9 +131,7 @@ struct Tune: AsyncParsableCommand {
       throw ExitCode.failure
     }
     if let output {
-      do { try result.encoded().write(to: URL(fileURLWithPath: output), options: .atomic) } catch {
-        throw ValidationError("Cannot write '\(output)': \(error.localizedDescription)")
-      }
+      try OutputFile.write(try result.encoded(), to: output)
     }
     if json {
       emit(String(decoding: try result.encoded(), as: UTF8.self))

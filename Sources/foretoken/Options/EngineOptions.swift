@@ -89,7 +89,7 @@ struct ResourceOptions: ParsableArguments {
       """)
   var kvCacheDtype = KVCacheType.auto
 
-  @Option(help: "Threads to compute on (default: one per physical core).")
+  @Option(help: "Threads to compute on (default: one per physical core, at most the CPU quota of the container).")
   var threads: Int?
 
   @Option(help: "Kernels to compute with; all give the same bits (default: the fastest that this machine has).")
@@ -117,6 +117,7 @@ struct ResourceOptions: ParsableArguments {
   func configuration(for model: String) -> EngineConfiguration {
     var configuration = EngineConfiguration(model: model)
     if weightCache { configuration.weightCache = WeightCache(folder: WeightCache.defaultFolder) { note($0) } }
+    configuration.report = { note($0) }
     configuration.quantization = quantization
     configuration.maximumLength = maxModelLen
     configuration.rows = maxNumBatchedTokens

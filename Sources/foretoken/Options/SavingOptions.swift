@@ -23,7 +23,7 @@ struct SavingOptions: ParsableArguments {
     let file = folder.appendingPathComponent(resultFilename ?? name())
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    try encoder.encode(value).write(to: file, options: .atomic)
+    try OutputFile.write(try encoder.encode(value), to: file.path(percentEncoded: false))
     note("Result written to \(file.path(percentEncoded: false))")
   }
 }
