@@ -109,6 +109,16 @@ public struct Checkpoint: Sendable {
     places[name].flatMap { ElementType(rawValue: $0.elementType) }
   }
 
+  /// Memory of the packed matrices of a model, in bytes.
+  public func packedByteCount(configuration: ModelConfiguration, quantization: Quantization) -> Int {
+    let layers = layerMatrices.reduce(0) {
+      $0 + quantization.format(of: $1.type).packedByteCount(rows: $1.rows, columns: $1.columns)
+    }
+    let output = elementType(of: configuration.tiesWordEmbeddings ? "model.embed_tokens.weight" : "lm_head.weight")
+    let format = quantization.format(of: output ?? .bfloat16, isHead: true)
+    return layers + format.packedByteCount(rows: configuration.vocabularySize, columns: configuration.hiddenSize)
+  }
+
   /// A few of the layers' matrices of `type`, and the matrices outside of layers.
   public func matrices(of type: ElementType) -> [TensorView] {
     let names = places.keys.sorted().filter { name in
@@ -123,7 +133,7 @@ public struct Checkpoint: Sendable {
   }
 
   /// Sizes and element types of the layers' matrices.
-  var layerMatrices: [(rows: Int, columns: Int, type: ElementType)] {
+  private var layerMatrices: [(rows: Int, columns: Int, type: ElementType)] {
     places.compactMap { name, place in
       guard name.hasPrefix("model.layers."), place.shape.count == 2, let type = ElementType(rawValue: place.elementType)
       else { return nil }

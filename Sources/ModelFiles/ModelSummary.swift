@@ -29,14 +29,8 @@ public struct ModelSummary: Sendable, Equatable {
     self.parameters = parameters
     bytesOnDisk = checkpoint.bytesByType
     memoryByQuantization = Dictionary(
-      uniqueKeysWithValues: Quantization.allCases.map { quantization in
-        let packed = checkpoint.layerMatrices.reduce(0) {
-          $0 + quantization.format(of: $1.type).packedByteCount(rows: $1.rows, columns: $1.columns)
-        }
-        let output = checkpoint.elementType(
-          of: configuration.tiesWordEmbeddings ? "model.embed_tokens.weight" : "lm_head.weight")
-        let headFormat = quantization.format(of: output ?? .bfloat16, isHead: true)
-        return (quantization, packed + headFormat.packedByteCount(rows: head.0, columns: head.1))
+      uniqueKeysWithValues: Quantization.allCases.map {
+        ($0, checkpoint.packedByteCount(configuration: configuration, quantization: $0))
       })
     keyValueBytesPerToken = 2 * layers * keys * 2
   }

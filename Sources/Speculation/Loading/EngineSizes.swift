@@ -63,11 +63,11 @@ extension EngineConfiguration {
     }
     let wanted = blocks(sizes.target)
     var need = MemoryNeed(
-      weights: target.weightBytes(format ?? target.checkpoint.nearestFormat), files: target.fileBytes, draftCache: 0,
+      weights: target.weightBytes(quantization), files: target.fileBytes, draftCache: 0,
       blockBytes: blockBytes(target.configuration), blocks: min(sizes.blocks ?? .max, wanted.all),
       leastBlocks: wanted.each)
     if let draft, let limits = sizes.draft {
-      need.weights += draft.weightBytes(format ?? draft.checkpoint.nearestFormat)
+      need.weights += draft.weightBytes(quantization)
       need.files += draft.fileBytes
       need.draftCache = blocks(limits).all * blockBytes(draft.configuration)
     }

@@ -57,24 +57,11 @@ package struct MemoryNeed: Sendable, Equatable {
 }
 
 extension ModelDirectory {
-  /// Bytes of the packed weights in `format`, about.
-  func weightBytes(_ format: WeightFormat) -> Int {
-    let table = configuration.vocabularySize * configuration.hiddenSize
-    let others = max(0, checkpoint.parameterCount - (configuration.tiesWordEmbeddings ? 1 : 2) * table)
-    return Int(Double(others) * format.bytesPerWeight + Double(table) * format.headFormat.bytesPerWeight)
+  /// Bytes of the packed weights.
+  func weightBytes(_ quantization: Quantization) -> Int {
+    checkpoint.packedByteCount(configuration: configuration, quantization: quantization)
   }
 
   /// Bytes of the files of the weights.
   var fileBytes: Int { checkpoint.bytesByType.values.reduce(0, +) }
-}
-
-extension WeightFormat {
-  /// With scales.
-  fileprivate var bytesPerWeight: Double {
-    switch self {
-    case .bfloat16: 2
-    case .int8: 1.01
-    case .int4: 0.625
-    }
-  }
 }
