@@ -63,7 +63,7 @@ golden: build ## Make the tests' reference values anew with transformers and tok
 	.build/golden/bin/python Tests/Golden/compare.py
 
 perplexity: build ## Measure what int8 and int4 weights cost in quality
-	$(FORETOKEN) perplexity -m Models/foretoken-reference-target Training/heldout.txt
+	$(FORETOKEN) perplexity -m Models/foretoken-reference-target Training/heldout.txt --against none
 
 llama-cpp: ## Build llama.cpp's programs for comparisons (ten minutes; needs PyPI)
 	@Scripts/llama-cpp
