@@ -22,14 +22,19 @@ public final class ConstraintCompiler: Sendable {
 
   /// A compiler for the model with this tokenizer, whose answers end with one of `endTokens`.
   ///
+  /// - Parameter textTokens: control tokens that are text to answers, such as the tag of a call.
   /// - Throws: `ConstraintError` when no answer could be constrained with this vocabulary.
-  public init(_ tokenizer: Tokenizer, endTokens: Set<TokenID>) throws(ConstraintError) {
-    vocabulary = try TokenVocabulary(tokenizer, endTokens: endTokens)
+  public init(
+    _ tokenizer: Tokenizer, endTokens: Set<TokenID>, textTokens: Set<TokenID> = []
+  ) throws(ConstraintError) {
+    vocabulary = try TokenVocabulary(tokenizer, endTokens: endTokens, textTokens: textTokens)
   }
 
   /// JSON mode: any JSON object.
   public func jsonObject(reasoning: ReasoningPrefix = .none) throws(ConstraintError) -> GrammarConstraint {
-    try constraint(key: "json_object", reasoning: reasoning) { builder throws in try JSONGrammar(&builder).object }
+    try constraint(key: "json_object", reasoning: reasoning) { builder throws in
+      try builder.node(of: .jsonObject)
+    }
   }
 
   /// JSON that is valid for a schema given as text.
@@ -52,18 +57,16 @@ public final class ConstraintCompiler: Sendable {
   public func jsonSchema(
     _ schema: JSONValue, at path: String = "", reasoning: ReasoningPrefix = .none
   ) throws(ConstraintError) -> GrammarConstraint {
-    try constraint(key: "json_schema \(path) \(schema.serialized())", reasoning: reasoning) { builder throws in
-      try SchemaCompiler.compile(schema, into: &builder, at: path)
-    }
+    let format = ResponseFormat.jsonSchema(schema, path: path)
+    return try constraint(key: format.key, reasoning: reasoning) { builder throws in try builder.node(of: format) }
   }
 
   /// One of some texts.
   public func choice(
     _ texts: [String], at path: String = "", reasoning: ReasoningPrefix = .none
   ) throws(ConstraintError) -> GrammarConstraint {
-    guard !texts.isEmpty else { throw ConstraintError(path: path, message: "is empty; expected texts to choose from") }
-    let key = "choice " + texts.map(JSONText.quoted).joined(separator: ",")
-    return try constraint(key: key, reasoning: reasoning) { builder throws in try builder.literals(texts) }
+    let format = ResponseFormat.choice(texts, path: path)
+    return try constraint(key: format.key, reasoning: reasoning) { builder throws in try builder.node(of: format) }
   }
 
   /// Text that a regular expression (ECMA-262) matches as a whole.
@@ -72,17 +75,8 @@ public final class ConstraintCompiler: Sendable {
   public func regex(
     _ expression: String, at path: String = "", reasoning: ReasoningPrefix = .none
   ) throws(ConstraintError) -> GrammarConstraint {
-    try constraint(key: "regex \(path) \(expression)", reasoning: reasoning) { builder throws in
-      do {
-        var work = ByteAutomaton.Limit.work
-        let language = try SchemaRegex.match(expression) { .scalars($0) }
-        return try language.automaton(work: &work).map { try builder.terminal($0) } ?? builder.choice([])
-      } catch let failure as SchemaRegex.Failure {
-        throw ConstraintError(path: path, message: "the expression \(failure.message)")
-      } catch {
-        throw ConstraintError(path: path, message: "the expression is too complex to compile")
-      }
-    }
+    let format = ResponseFormat.regex(expression, path: path)
+    return try constraint(key: format.key, reasoning: reasoning) { builder throws in try builder.node(of: format) }
   }
 
   /// The constraint kept under `key`, or made by `build`, which returns the root.
@@ -100,13 +94,16 @@ public final class ConstraintCompiler: Sendable {
       let root =
         try isFree
         ? builder.adding(reasoning, beforeFree: answer) : builder.adding(reasoning, before: answer)
-      grammar = builder.grammar(root: root)
+      grammar = builder.grammar(root: root, vocabulary: vocabulary)
     } catch let error as ConstraintError {
       throw error
     } catch {
       throw ConstraintError(path: "", message: "the schema is too large")
     }
-    guard let grammar else { throw ConstraintError(path: "", message: "no finite JSON text matches the schema") }
+    guard let grammar else {
+      let writers = vocabulary.writable == nil ? "" : " that this model has tokens for"
+      throw ConstraintError(path: "", message: "no finite text\(writers) matches the form that is asked for")
+    }
     let compiled = CompiledGrammar(grammar: grammar, vocabulary: vocabulary, shared: shared)
     cache.withLock { $0.keep(compiled, key) }
     return GrammarConstraint(compiled)

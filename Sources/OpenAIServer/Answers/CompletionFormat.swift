@@ -14,8 +14,10 @@ struct CompletionFormat: AnswerFormat {
   let wantsLogprobs: Bool
   let echoes: Bool
   let prompts: [[TokenID]]
-  /// Answers per prompt.
   let count: Int
+  let promptScores: PromptScores?
+  /// Whether the answer's text has no control tokens.
+  let skipsSpecialTokens: Bool
 
   func choice(_ index: Int) -> CompletionChoice {
     CompletionChoice(index: index, prompt: prompts[index / count], format: self)
@@ -30,15 +32,18 @@ struct CompletionChoice: ChoiceFormat {
   private var text = ""
   private var logprobs = LogprobLists()
   private var tokens: [GeneratedToken] = []
-  /// Characters of the text so far, as `text_offset` counts them.
-  private var offset = 0
+  private var offsets: TextOffsets
   private var hasEchoed = false
+  private var promptLogprobs: [TokenLogprobs]?
 
   init(index: Int, prompt: [TokenID], format: CompletionFormat) {
     self.index = index
     self.prompt = prompt
     self.format = format
+    offsets = TextOffsets(tokenizer: format.names.tokenizer, skipsSpecialTokens: format.skipsSpecialTokens)
   }
+
+  var besideChoices: [(key: String, value: JSONValue)] { [] }
 
   func opening() -> [JSONValue] { [] }
 
@@ -65,6 +70,7 @@ struct CompletionChoice: ChoiceFormat {
     var lists = logprobs
     logprobs = LogprobLists()
     defer { logprobs = lists }
+    promptLogprobs = promptLogprobs ?? token.promptLogprobs
     if format.echoes, !hasEchoed { text += echo(scores: token.promptLogprobs, into: &lists) }
     guard !format.discardsOutput else { return }
     text += token.text
@@ -80,6 +86,9 @@ struct CompletionChoice: ChoiceFormat {
       ("logprobs", format.wantsLogprobs ? logprobs.json : .null), ("finish_reason", .string(reason.name)),
       ("stop_reason", reason.stopReason(endOfText: format.endOfText)),
     ])
+    if let scores = format.promptScores {
+      choice["prompt_logprobs"] = format.names.promptLogprobs(prompt, promptLogprobs ?? [], count: scores.count)
+    }
     format.extras.add(tokens, to: &choice)
     return .object(choice)
   }
@@ -94,18 +103,20 @@ struct CompletionChoice: ChoiceFormat {
     hasEchoed = true
     let text = format.names.tokenizer.decode(prompt)
     guard format.wantsLogprobs else { return text }
+    var own = TextOffsets(tokenizer: format.names.tokenizer, skipsSpecialTokens: false)
     for (place, token) in prompt.enumerated() {
       let name = format.names.name(of: token)
-      lists.append(name, score: place == 0 ? nil : scores?[place - 1], names: format.names, offset: offset)
-      offset += format.names.tokenizer.decode(CollectionOfOne(token)).unicodeScalars.count
+      let score = place == 0 ? nil : scores.flatMap { $0.indices.contains(place - 1) ? $0[place - 1] : nil }
+      lists.append(name, score: score, names: format.names, offset: own.next(token))
     }
+    offsets.start(at: text.unicodeScalars.count)
     return text
   }
 
   private mutating func list(_ token: GeneratedToken, in lists: inout LogprobLists) {
     guard format.wantsLogprobs else { return }
-    lists.append(format.names.name(of: token.id), score: token.logprobs, names: format.names, offset: offset)
-    offset += token.text.unicodeScalars.count
+    lists.append(
+      format.names.name(of: token.id), score: token.logprobs, names: format.names, offset: offsets.next(token.id))
   }
 
   private func piece(

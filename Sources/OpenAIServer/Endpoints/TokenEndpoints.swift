@@ -11,9 +11,9 @@ struct TokenEndpoints: Sendable {
     try serving.check(modelNamed: fields.string("model"))
     let tokens: [TokenID]
     if fields.value("messages") != nil {
-      let conversation = try ChatPrompt(fields, serving: serving)
-      tokens = conversation.tokens(
-        of: try conversation.text(tools: fields.array("tools")), tokenizer: serving.tokenizer)
+      let tools = try fields.array("tools").flatMap { $0.isEmpty ? nil : $0 }
+      let conversation = try ChatPrompt(fields, hasTools: tools != nil, serving: serving)
+      tokens = conversation.tokens(of: try conversation.text(tools: tools), tokenizer: serving.tokenizer)
     } else if let prompt = try fields.string("prompt") {
       tokens = serving.tokenizer.encode(prompt, addsSpecialTokens: try fields.bool("add_special_tokens") ?? true)
     } else {
@@ -27,6 +27,27 @@ struct TokenEndpoints: Sendable {
       answer["token_strs"] = .array(tokens.map { .string(serving.tokenizer.text(of: $0) ?? "") })
     }
     return .json(.object(answer))
+  }
+
+  /// What the tokenizer is like, under the names of `tokenizer_config.json`.
+  func information(_ request: Request, context: ServerRequestContext) -> Response {
+    let tokenizer = serving.tokenizer
+    func named(_ token: String?) -> JSONValue { token.map(JSONValue.string) ?? .null }
+    var facts = JSONObject([
+      ("tokenizer_class", "PreTrainedTokenizerFast"), ("model_max_length", .integer(serving.engine.maximumLength)),
+      ("vocab_size", .integer(tokenizer.vocabularySize)), ("bos_token", named(tokenizer.beginOfTextToken)),
+      ("eos_token", named(tokenizer.endOfTextToken)),
+    ])
+    let templates = serving.configuration.chatTemplate.map { ["default": $0] } ?? tokenizer.chatTemplates
+    facts["chat_template"] =
+      templates.count > 1
+      ? .array(templates.sorted { $0.key < $1.key }.map { ["name": .string($0.key), "template": .string($0.value)] })
+      : named(templates.values.first)
+    let special = (TokenID(0)..<TokenID(tokenizer.vocabularySize)).filter { tokenizer.isSpecial($0) }
+    facts["added_tokens_decoder"] = .object(
+      JSONObject(
+        special.map { ("\($0)", ["content": .string(tokenizer.text(of: $0) ?? ""), "special": true]) }))
+    return .json(.object(facts))
   }
 
   func detokenize(_ request: Request, context: ServerRequestContext) async throws -> Response {

@@ -25,7 +25,11 @@ struct HostCheck: RouterMiddleware {
     _ request: Request, context: ServerRequestContext,
     next: (Request, ServerRequestContext) async throws -> Response
   ) async throws -> Response {
-    // Browsers always say whom they call; what does not is no browser.
+    // Who speaks HTTP/1.1 has to say whom it calls, and browsers do.
+    if request.head.authority == nil, request.headers[.httpVersion] != "1.0" {
+      throw APIError(
+        .badRequest, "the header Host is missing; expected one, as HTTP/1.1 has it", kind: "invalid_request_error")
+    }
     guard let names, let host = request.head.authority, !names.contains(Self.name(in: host)) else {
       return try await next(request, context)
     }

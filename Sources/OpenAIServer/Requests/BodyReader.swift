@@ -10,7 +10,9 @@ struct BodyReader: Sendable {
 
   /// The JSON object that the request's body holds.
   ///
-  /// - Throws: 415 for another content type, 413 for too many bytes, 408 for a body that does not come, 400 for one that
+  /// A compressed body is unfolded first; the bound on its size holds before and after.
+  ///
+  /// - Throws: 415 for another content type or encoding, 413 for too many bytes, 408 for a body that does not come, 400 for one that
   ///   is not a JSON object.
   func object(of request: Request) async throws -> JSONFields {
     // Asking for the type keeps web pages of other origins from posting without the browser asking first.
@@ -22,15 +24,32 @@ struct BodyReader: Sendable {
         kind: "invalid_request_error")
     }
     if let length = request.headers[.contentLength].flatMap(Int.init), length > maximumBytes { throw tooLarge }
-    let body = try await collect(request.body)
+    let encoding = request.headers[.contentEncoding]?.lowercased() ?? "identity"
+    guard ["identity", "gzip", "x-gzip", "deflate"].contains(encoding) else {
+      throw APIError(
+        .unsupportedMediaType,
+        "the header Content-Encoding is '\(encoding.prefix(60))'; expected one of \(Inflation.encodings), or none",
+        kind: "invalid_request_error")
+    }
+    var body = Array(try await collect(request.body).readableBytesView)
+    if encoding != "identity" { body = try inflated(body, encoding) }
     do {
-      let value = try JSONValue(parsing: Array(body.readableBytesView))
+      let value = try JSONValue(parsing: body)
       guard case .object(let object) = value else {
         throw APIError.badRequest("the body is \(JSONFields.shown(value)); expected a JSON object", parameter: nil)
       }
       return JSONFields(object)
     } catch let error as JSONError {
       throw APIError.badRequest("the body is not JSON: \(error)", parameter: nil)
+    }
+  }
+
+  private func inflated(_ body: [UInt8], _ encoding: String) throws(APIError) -> [UInt8] {
+    do { return try Inflation.inflate(body, limit: maximumBytes) } catch {
+      switch error {
+      case .tooLarge: throw tooLarge
+      case .malformed: throw .badRequest("the body is not what Content-Encoding says: \(encoding)", parameter: nil)
+      }
     }
   }
 

@@ -18,19 +18,25 @@ struct CompletionRequest {
   static let maximumPrompts = 1024
 
   init(_ fields: JSONFields, serving: ServingContext) throws(APIError) {
-    generation = try GenerationFields(fields, serving: serving)
-    prompts = try Self.prompts(fields, tokenizer: serving.tokenizer)
+    try UnsupportedFields.refuse(fields, inChat: false)
+    let generation = try GenerationFields(fields, serving: serving)
+    self.generation = generation
+    prompts = try Self.prompts(fields, tokenizer: serving.tokenizer).map { generation.truncated($0) }
     echoes = try fields.bool("echo") ?? false
     let limit = try fields.integer("max_tokens", in: 0 ... .max) ?? Self.defaultMaximumTokens
     isEchoOnly = limit == 0
-    generation.request.constraint = try serving.constraints.constraint(fields, reasoning: .none)
+    let form = try ConstraintSource.form(fields)
+    self.generation.request.constraint = generation.filters.restricting(
+      try serving.constraints.constraint(for: form, reasoning: .none))
     guard limit > 0 || echoes else {
       throw fields.wrong("max_tokens", 0, "1 or more, or 0 together with echo")
     }
-    generation.request.stopping.maximumTokens = max(limit, 1)
+    self.generation.request.stopping.maximumTokens = max(limit, 1)
     let count = try fields.integer("logprobs", in: 0...GenerationRequest.maximumLogprobCount)
-    generation.request.logprobCount = count
-    if echoes { generation.request.promptLogprobCount = count }
+    self.generation.request.logprobCount = count
+    if echoes, let count {
+      self.generation.request.promptLogprobCount = max(count, generation.request.promptLogprobCount ?? 0)
+    }
     if let suffix = try fields.string("suffix"), !suffix.isEmpty {
       throw fields.wrong("suffix", .string(suffix), "nothing: the model only continues a text")
     }

@@ -11,12 +11,8 @@ final class ServingContext: Sendable {
   let model: SpeculativeEngine
   let configuration: ServerConfiguration
   let logger: Logger
-  /// The chat template, or why there is none.
-  let chatTemplate: Result<ChatTemplate, APIError>
-  /// Whether the model writes its thoughts between `<think>` and `</think>`.
-  let separatesReasoning: Bool
-  /// How the model writes calls of tools, when its chat template tells it to.
-  let toolCallFormat: ToolCallFormat?
+  /// The chat templates that conversations are put into.
+  let templates: ServedTemplates
   let constraints: ConstraintSource
   let gate: AdmissionGate
   let running = RunningRequests()
@@ -31,19 +27,21 @@ final class ServingContext: Sendable {
     self.model = model
     self.configuration = configuration
     self.logger = logger
-    let source = configuration.chatTemplate ?? model.target.tokenizer.chatTemplate
-    if let given = configuration.chatTemplate {
-      chatTemplate = .success(try ChatTemplate(source: given))
-    } else {
-      do { chatTemplate = .success(try model.target.chatTemplate()) } catch {
-        chatTemplate = .failure(APIError.badRequest("\(error)", parameter: "messages"))
-      }
-    }
-    separatesReasoning = source?.contains(ReasoningSplitter.opening) ?? false
-    toolCallFormat = source.flatMap { ToolCallFormat(chatTemplate: $0) }
-    constraints = ConstraintSource(model: model.target)
+    let tokenizer = model.target.tokenizer
+    templates = try ServedTemplates(
+      given: configuration.chatTemplate, tokenizer: tokenizer, context: model.target.templateContext,
+      path: model.target.path)
+    constraints = ConstraintSource(
+      model: model.target,
+      textTokens: templates.all.reduce(into: []) { tokens, template in
+        tokens.formUnion(template.visibleTokens(in: tokenizer, hasTools: true))
+      })
     gate = AdmissionGate(limit: configuration.concurrentRequests + configuration.maximumQueueLength)
-    metrics = ServerMetrics(modelName: configuration.servedModelNames.first ?? "", engine: model.engine)
+    metrics = ServerMetrics(
+      modelName: configuration.servedModelNames.first ?? "", engine: model.engine,
+      cacheLabels: configuration.cacheFacts.map { ($0.name, $0.value) }
+        + [("max_model_len", "\(model.engine.maximumLength)")],
+      servedLabels: configuration.servedFacts.map { ($0.name.replacing(" ", with: "_"), $0.value) })
     pages = try EmbeddedPages(
       modelNames: configuration.servedModelNames, vocabularySize: model.engine.vocabularySize)
   }

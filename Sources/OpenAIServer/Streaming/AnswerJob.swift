@@ -17,6 +17,7 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
   private let streams: [AsyncStream<GenerationEvent>]
   private let ticket: AdmissionGate.Ticket
   private let promptTokens: Int
+  private let progress = AnswerProgress()
 
   /// Hands `requests`, one per answer, to the engine.
   ///
@@ -32,6 +33,7 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
     id = format.idPrefix + context.requestID
     ticket = try serving.gate.admit(requests.count)
     var streams: [AsyncStream<GenerationEvent>] = []
+    serving.metrics.observe(requests, answersPerPrompt: format.count)
     for request in requests {
       do { streams.append(try serving.engine.generate(request)) } catch { throw APIError(error) }
     }
@@ -58,12 +60,14 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
       }
       return .json(body)
     } catch is CancellationError {
+      logCancellation(because: failure.error?.code ?? "client_left")
       throw failure.error ?? CancellationError()
     }
   }
 
   private func whole() async throws -> JSONValue {
-    let answers = try await withThrowingTaskGroup(of: (Int, JSONValue, GenerationSummary).self) { group in
+    typealias Answer = (index: Int, choice: Format.Choice, json: JSONValue, summary: GenerationSummary)
+    let answers = try await withThrowingTaskGroup(of: Answer.self) { group in
       for (index, stream) in streams.enumerated() {
         group.addTask {
           var choice = format.choice(index)
@@ -72,25 +76,28 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
             switch event {
             case .token(let token):
               meter.token()
+              progress.count()
               choice.add(token)
             case .finished(let summary):
               meter.finish(summary)
               if case .failed(let reason) = summary.reason { throw APIError.engineFailed(reason) }
-              return (index, choice.whole(summary), summary)
+              let json = choice.whole(summary)
+              return (index, choice, json, summary)
             }
           }
           meter.abort()
           throw CancellationError()
         }
       }
-      var answers: [(Int, JSONValue, GenerationSummary)] = []
+      var answers: [Answer] = []
       for try await answer in group { answers.append(answer) }
-      return answers.sorted { $0.0 < $1.0 }
+      return answers.sorted { $0.index < $1.index }
     }
-    var usage = Usage(promptTokens: promptTokens)
-    for answer in answers { usage.add(answer.2, discardsOutput: format.discardsOutput) }
-    log(usage, reasons: answers.map(\.2.reason.name))
-    var body = envelope(format.objectName, choices: answers.map(\.1))
+    let usage = usage(of: answers.map { ($0.index, $0.summary) })
+    serving.metrics.observe(longestOf: answers.map(\.summary))
+    log(usage, reasons: answers.map(\.summary.reason.name))
+    var body = envelope(format.objectName, choices: answers.map(\.json))
+    for (key, value) in answers.first?.choice.besideChoices ?? [] { body[key] = value }
     body["usage"] = usage.json
     body["metrics"] = metrics(usage)
     return .object(body)
@@ -99,15 +106,19 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
   // MARK: Streaming
 
   /// The answer as server-sent events.
-  func eventStream(includesUsage: Bool) throws -> Response {
+  func eventStream(_ generation: GenerationFields) throws -> Response {
     let queue = EventQueue(limit: serving.configuration.maximumBufferedBytes)
     let connection = serving.connections.connection(of: context.channel)
     let stream = RunningStream(
       queue: queue, connection: connection, requests: serving.running,
-      writing: Task { await write(into: queue, includesUsage: includesUsage) })
+      writing: Task { await write(into: queue, generation) })
     try stream.start()
     return Response(
-      status: .ok, headers: [.contentType: "text/event-stream; charset=utf-8", .cacheControl: "no-cache"],
+      status: .ok,
+      headers: [
+        // Proxies are to pass events on as they come.
+        .contentType: "text/event-stream; charset=utf-8", .cacheControl: "no-cache", .accelBuffering: "no",
+      ],
       body: ResponseBody { writer in
         let watch = Task { await hangUpWhenStuck(queue, connection) }
         defer {
@@ -120,24 +131,25 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
   }
 
   /// Writes every answer's pieces into `queue` as they come.
-  private func write(into queue: EventQueue, includesUsage: Bool) async {
+  private func write(into queue: EventQueue, _ generation: GenerationFields) async {
     let summaries = await withTaskGroup(of: (Int, GenerationSummary?).self) { group in
       for (index, stream) in streams.enumerated() {
-        group.addTask { (index, await write(stream, index: index, into: queue)) }
+        group.addTask { (index, await write(stream, index: index, into: queue, generation)) }
       }
       var summaries: [(index: Int, summary: GenerationSummary)] = []
       for await (index, summary) in group {
         if let summary { summaries.append((index, summary)) } else { group.cancelAll() }
       }
-      return summaries.sorted { $0.index < $1.index }.map(\.summary)
+      return summaries.sorted { $0.index < $1.index }
     }
-    var usage = Usage(promptTokens: promptTokens)
-    for summary in summaries { usage.add(summary, discardsOutput: format.discardsOutput) }
-    if queue.isCut {
-      context.logger.warning("stream cut", metadata: ["output_tokens": "\(usage.outputTokens)"])
+    let usage = usage(of: summaries.map { ($0.index, $0.summary) })
+    if queue.isCut || summaries.count < streams.count {
+      logCancellation(because: queue.cause ?? "client_left")
+    } else {
+      serving.metrics.observe(longestOf: summaries.map(\.summary))
+      log(usage, reasons: summaries.map(\.summary.reason.name))
     }
-    log(usage, reasons: summaries.map(\.reason.name))
-    if includesUsage {
+    if generation.includesUsage {
       var last = envelope(format.chunkName, choices: [])
       last["usage"] = usage.json
       last["metrics"] = metrics(usage)
@@ -151,13 +163,20 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
   ///
   /// - Returns: `nil` when it did not come to its end.
   private func write(
-    _ stream: AsyncStream<GenerationEvent>, index: Int, into queue: EventQueue
+    _ stream: AsyncStream<GenerationEvent>, index: Int, into queue: EventQueue, _ generation: GenerationFields
   ) async -> GenerationSummary? {
     var choice = format.choice(index)
     var meter = GenerationMeter(metrics: serving.metrics)
     var packed: [GeneratedToken] = []
+    var written = 0
     func push(_ pieces: [JSONValue]) -> Bool {
-      pieces.allSatisfy { queue.push(.object(envelope(format.chunkName, choices: [$0]))) }
+      pieces.allSatisfy { piece in
+        var chunk = envelope(format.chunkName, choices: [piece])
+        if generation.reportsUsageContinuously {
+          chunk["usage"] = Usage.json(promptTokens: promptTokens, outputTokens: format.discardsOutput ? 0 : written)
+        }
+        return queue.push(.object(chunk))
+      }
     }
     var isOpen = push(choice.opening())
     for await event in stream {
@@ -165,6 +184,8 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
       switch event {
       case .token(let token):
         meter.token()
+        progress.count()
+        written += 1
         packed.append(token)
         guard packed.count >= serving.configuration.streamInterval else { continue }
         isOpen = push(choice.pieces(for: packed))
@@ -210,6 +231,24 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
   private func metrics(_ usage: Usage) -> JSONValue? {
     guard serving.model.window > 0 else { return nil }
     return usage.metrics(window: serving.model.window, report: serving.configuration.speculationReport)
+  }
+
+  /// What the answers that came to their ends have used, by their indices.
+  private func usage(of answers: [(index: Int, summary: GenerationSummary)]) -> Usage {
+    var usage = Usage(promptTokens: promptTokens)
+    for (index, summary) in answers {
+      usage.add(summary, isFirst: index % format.count == 0, discardsOutput: format.discardsOutput)
+    }
+    return usage
+  }
+
+  private func logCancellation(because cause: String) {
+    context.logger.notice(
+      "cancelled",
+      metadata: [
+        "prompt_tokens": "\(promptTokens)", "output_tokens": "\(progress.tokens)", "cause": "\(cause)",
+        "seconds": "\(progress.seconds)",
+      ])
   }
 
   private func log(_ usage: Usage, reasons: [String]) {

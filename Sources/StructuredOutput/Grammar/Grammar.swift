@@ -37,12 +37,18 @@ final class Grammar: Sendable {
   static let maximumConfigurations = 4_096
 
   /// A grammar of these nodes; `nil` when no finite text (within the limit on depth) matches the root.
-  init?(nodes: [Node], terminals: [Terminal], root: Int, freeStates: [Int32: Set<Int32>] = [:]) {
+  ///
+  /// - Parameter canWrite: whether there are tokens for what a terminal stands for; others never begin.
+  init?(
+    nodes: [Node], terminals: [Terminal], root: Int, freeStates: [Int32: Set<Int32>] = [:],
+    canWrite: (Terminal) -> Bool = { _ in true }
+  ) {
     self.nodes = nodes
     self.freeStates = freeStates
     self.terminals = terminals
     self.root = root
-    heights = Self.heights(of: nodes)
+    let isWritten = terminals.map(canWrite)
+    heights = Self.heights(of: nodes) { isWritten[$0] }
     guard heights[root] <= Self.maximumDepth else { return nil }
   }
 
@@ -76,8 +82,13 @@ final class Grammar: Sendable {
       && state.configurations.allSatisfy { freeStates[$0.terminal]?.contains($0.state) ?? false }
   }
 
+  /// Whether what comes next may still be text as any other, although something may have begun that restricts it.
+  func isText(_ state: GrammarState) -> Bool {
+    !freeStates.isEmpty && state.configurations.contains { freeStates[$0.terminal] != nil }
+  }
+
   /// The least numbers of frames; `Int.max` for what never ends.
-  private static func heights(of nodes: [Node]) -> [Int] {
+  private static func heights(of nodes: [Node], canWrite: (Int) -> Bool) -> [Int] {
     var users: [[Int]] = Array(repeating: [], count: nodes.count)
     for (index, node) in nodes.enumerated() {
       switch node {
@@ -91,7 +102,7 @@ final class Grammar: Sendable {
     while let index = queue.popLast() {
       let height: Int
       switch nodes[index] {
-      case .terminal: height = 0
+      case .terminal(let terminal): height = canWrite(terminal) ? 0 : .max
       case .choice(let parts): height = parts.map { heights[$0] }.min() ?? .max
       case .loop(let body, let minimum, _): height = minimum == 0 ? 0 : above(heights[body])
       case .sequence(let parts):

@@ -64,9 +64,10 @@ struct SchemaCompiler {
   private mutating func finish() throws {
     while let (parts, node) = pending.popLast() {
       var alternatives: [[Int]] = [[]]
+      let certain = try self.certain(parts)
       for part in parts {
         alternatives = try product(
-          alternatives, try self.alternatives(of: part, within: []), at: document.parts[part].pointer)
+          alternatives, try self.alternatives(of: part, beside: certain), at: document.parts[part].pointer)
       }
       var choices: [Int] = []
       for alternative in Set(alternatives.map { Set($0).sorted() }).sorted(by: { $0.lexicographicallyPrecedes($1) }) {
@@ -87,7 +88,15 @@ struct SchemaCompiler {
   // MARK: Alternatives
 
   /// The part as a list of alternatives, each a list of parts whose own keywords hold together.
-  mutating func alternatives(of part: Int, within: Set<Int> = []) throws(ConstraintError) -> [[Int]] {
+  ///
+  /// - Parameter certain: what holds for the value besides, which may be what tells the alternatives of a `oneOf` apart.
+  mutating func alternatives(of part: Int, beside certain: Set<Int> = []) throws(ConstraintError) -> [[Int]] {
+    try alternatives(of: part, beside: certain.union(try self.certain([part])), within: [])
+  }
+
+  private mutating func alternatives(
+    of part: Int, beside certain: Set<Int>, within: Set<Int>
+  ) throws(ConstraintError) -> [[Int]] {
     let (schema, pointer) = (document.parts[part].value, document.parts[part].pointer)
     switch schema {
     case .bool(let verdict): return verdict ? [[]] : []
@@ -110,19 +119,40 @@ struct SchemaCompiler {
         throw ConstraintError(path: pointer + "/$ref", message: "is \(reference.kind); expected a string")
       }
       let target = try document.resolve(reference, from: pointer)
-      alternatives = try product(alternatives, try self.alternatives(of: target, within: within), at: pointer)
+      alternatives = try product(
+        alternatives, try self.alternatives(of: target, beside: certain, within: within), at: pointer)
     }
     for branch in try branches("allOf", of: schema, at: pointer) ?? [] {
-      alternatives = try product(alternatives, try self.alternatives(of: branch, within: within), at: pointer)
+      alternatives = try product(
+        alternatives, try self.alternatives(of: branch, beside: certain, within: within), at: pointer)
     }
     for name in ["anyOf", "oneOf"] {
       guard let branches = try branches(name, of: schema, at: pointer) else { continue }
       var options: [[[Int]]] = []
-      for branch in branches { options.append(try self.alternatives(of: branch, within: within)) }
-      if name == "oneOf" { try checkDisjoint(options, at: pointer + "/oneOf") }
+      for branch in branches {
+        // What a branch says holds together with everything around it.
+        let inner = certain.union(try self.certain([branch]))
+        options.append(try self.alternatives(of: branch, beside: inner, within: within))
+      }
+      if name == "oneOf" { try checkDisjoint(options, beside: certain, at: pointer + "/oneOf") }
       alternatives = try product(alternatives, options.flatMap { $0 }, at: pointer)
     }
     return alternatives
+  }
+
+  /// The parts, and all that hold whenever they do: those that `$ref` and `allOf` add.
+  private mutating func certain(_ parts: [Int]) throws(ConstraintError) -> Set<Int> {
+    var found: Set<Int> = []
+    var pending = parts
+    while let part = pending.popLast() {
+      guard found.count < Self.maximumReferenceDepth, case .object = document.parts[part].value,
+        found.insert(part).inserted
+      else { continue }
+      let (schema, pointer) = (document.parts[part].value, document.parts[part].pointer)
+      if let reference = schema["$ref"]?.string { pending.append(try document.resolve(reference, from: pointer)) }
+      pending += try branches("allOf", of: schema, at: pointer) ?? []
+    }
+    return found
   }
 
   private mutating func branches(
@@ -147,12 +177,16 @@ struct SchemaCompiler {
 
   // MARK: oneOf
 
-  /// Makes sure that no value is valid for two branches of a `oneOf`.
-  private mutating func checkDisjoint(_ options: [[[Int]]], at pointer: String) throws(ConstraintError) {
+  /// Makes sure that no value that is valid for the parts `certain` is valid for two branches of a `oneOf`.
+  private mutating func checkDisjoint(
+    _ options: [[[Int]]], beside certain: Set<Int>, at pointer: String
+  ) throws(ConstraintError) {
+    let common = certain.sorted()
+    func all(_ parts: [Int]) -> [Int] { common + parts.filter { !certain.contains($0) } }
     for first in options.indices {
       for second in options.indices.dropFirst(first + 1) {
         for left in options[first] {
-          for right in options[second] where try !areDisjoint(left, right, depth: 0) {
+          for right in options[second] where try !areDisjoint(all(left), all(right), depth: 0) {
             throw ConstraintError(
               path: pointer,
               message:
@@ -205,7 +239,7 @@ struct SchemaCompiler {
     var alternatives: [[Int]] = [[]]
     for part in try propertyParts(name, in: parts) {
       alternatives = try product(
-        alternatives, try self.alternatives(of: part, within: []), at: document.parts[part].pointer)
+        alternatives, try self.alternatives(of: part), at: document.parts[part].pointer)
     }
     return alternatives
   }
@@ -301,7 +335,7 @@ extension JSONValue {
     switch self {
     case .null: "null"
     case .bool: "a truth value"
-    case .integer, .number: "a number"
+    case .integer, .bigInteger, .number: "a number"
     case .string: "a string"
     case .array(let elements): elements.isEmpty ? "an empty list" : "a list"
     case .object: "an object"

@@ -42,8 +42,7 @@ struct SchemaValidator {
     if let constants = schema["enum"]?.array, !constants.contains(where: { $0.isSame(as: value) }) { return false }
     if let types = try SchemaTypes(schema, at: pointer), !types.allows(value) { return false }
     switch value {
-    case .integer(let number): return try isValid(Double(number), schema, pointer)
-    case .number(let number): return try isValid(number, schema, pointer)
+    case .integer, .bigInteger, .number: return try isValid(value.double ?? .nan, schema, pointer)
     case .string(let text): return try isValid(text, schema, pointer)
     case .array(let elements): return try isValid(elements, schema, pointer, depth: below)
     case .object(let object): return try isValid(object, schema, pointer, depth: below)
@@ -142,8 +141,8 @@ extension JSONValue {
   /// Whether both are one value to JSON Schema: numbers by value, objects whatever the order of their keys.
   func isSame(as other: JSONValue) -> Bool {
     switch (self, other) {
-    case (.integer(let whole), .number(let number)), (.number(let number), .integer(let whole)):
-      return Double(whole) == number
+    case (.integer, .number), (.number, .integer), (.bigInteger, .number), (.number, .bigInteger):
+      return self.double == other.double
     case (.array(let left), .array(let right)):
       return left.count == right.count && zip(left, right).allSatisfy { $0.isSame(as: $1) }
     case (.object(let left), .object(let right)):

@@ -1,8 +1,11 @@
 internal import ArgumentParser
+internal import Decoding
 internal import Foundation
 internal import Logging
+internal import ModelFiles
 internal import OpenAIServer
 internal import Speculation
+internal import Tensor
 internal import Transformer
 
 /// `foretoken serve`: the HTTP server.
@@ -57,6 +60,12 @@ struct Serve: AsyncParsableCommand {
     configuration.concurrentRequests = maxNumSeqs
     configuration.speculativeMethods = engine.speculation?.methodNames ?? []
     let model = try resources.load(engine) { logger.error("\($0)") }
+    configuration.servedFacts = facts(of: model, engine)
+    configuration.cacheFacts = [
+      ("block_size", "\(KVStorage.blockSize)"), ("cache_dtype", resources.kvCacheDtype.rawValue),
+      ("enable_prefix_caching", engine.sharesPrefixes ? "True" : "False"),
+      ("kv_cache_memory_bytes", "\(model.memory.first?.keyValueCache ?? 0)"),
+    ]
     let host = configuration.host
     let shown = configuration.servedModelNames[0]
     let inference = try InferenceServer(model: model, configuration: configuration, logger: logger)
@@ -66,11 +75,28 @@ struct Serve: AsyncParsableCommand {
           "listening",
           metadata: ["address": "http://\(host):\(port)", "model": "\(shown)", "window": "\(model.window)"])
       }
+    } catch let error as ListeningError {
+      note("Error: \(error)")
+      throw ExitCode.failure
     } catch {
       note("Error: cannot serve on \(host):\(configuration.port): \(error)")
       throw ExitCode.failure
     }
     logger.info("stopped")
+  }
+
+  /// What is served, for the page.
+  private func facts(of model: SpeculativeEngine, _ engine: EngineConfiguration) -> [(name: String, value: String)] {
+    var facts: [(name: String, value: String)] = []
+    let format = engine.format ?? model.target.checkpoint.nearestFormat
+    facts.append(("weights", format.rawValue))
+    facts.append(("context", "\(model.engine.maximumLength) tokens"))
+    facts.append(("speculation", engine.speculation?.methodName ?? "none"))
+    if let draft = engine.speculation?.draftModel { facts.append(("draft", HubCache.modelName(of: draft))) }
+    if model.window > 0 { facts.append(("window", "up to \(model.window)")) }
+    let remembered = engine.speculation.map { $0.methodNames.contains("suffix") ? $0.suffix.cachedRequests : 0 } ?? 0
+    if remembered > 0 { facts.append(("past answers indexed", "up to \(remembered)")) }
+    return facts
   }
 
   /// The program's arguments, with what environment and file add when they name this subcommand.
