@@ -215,6 +215,13 @@ public struct TuningResult: Sendable, Codable, Equatable {
     public var bestTokensPerSecond: Double { measured?.tokensPerSecond ?? predicted?.tokensPerSecond ?? 0 }
     /// Measured speedup where it was verified, the predicted one otherwise.
     public var bestSpeedup: Double { measuredSpeedup?.estimate ?? predictedSpeedup ?? 1 }
+    /// Whether the measurement leaves open if this is faster than plain decoding or slower. A single run has no interval,
+    /// and a prediction none either.
+    package var leavesGainOpen: Bool {
+      measuredSpeedup.map { $0.lower < $0.upper && $0.lower <= 1 && $0.upper >= 1 } ?? false
+    }
+    /// The speedup as far as it is shown.
+    package var shownSpeedup: Double { leavesGainOpen ? min(bestSpeedup, 1) : bestSpeedup }
   }
 
   /// An estimate and its confidence interval.

@@ -117,6 +117,7 @@ struct Tune: AsyncParsableCommand {
   }
 
   func run() async throws {
+    if let output { try OutputFile.check(output) }
     let bar = Mutex(ProgressBar())
     let result: TuningResult
     do {
@@ -130,16 +131,19 @@ struct Tune: AsyncParsableCommand {
       note("foretoken: \(endpoint ?? ""): \(failure)")
       throw ExitCode.failure
     }
+    var isLost = false
     if let output {
       do { try result.encoded().write(to: URL(fileURLWithPath: output), options: .atomic) } catch {
-        throw ValidationError("Cannot write '\(output)': \(error.localizedDescription)")
+        note("foretoken: cannot write '\(output)': \(error.localizedDescription); the result follows")
+        isLost = true
       }
     }
-    if json {
+    if json || isLost {
       emit(String(decoding: try result.encoded(), as: UTF8.self))
     } else {
       emit(TuneText(result).rendered)
     }
+    if isLost { throw ExitCode.failure }
   }
 
   private var objectives: TuningResult.Objectives {
