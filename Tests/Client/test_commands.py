@@ -98,13 +98,16 @@ class Terminal:
         return output.decode(errors="replace")
 
     def end(self, key="\x04", seconds=20):
-        """The exit status after a key that ends the conversation."""
-        self.type(key)
+        """The exit status after a key that ends the conversation; between two lines the terminal may swallow it."""
         limit = time.monotonic() + seconds
         while (found := os.waitpid(self.process, os.WNOHANG))[0] == 0:
             if time.monotonic() > limit:
                 os.kill(self.process, signal.SIGKILL)
-            time.sleep(0.05)
+            try:
+                self.type(key)
+            except OSError:
+                pass
+            time.sleep(0.5)
         os.close(self.file)
         return os.waitstatus_to_exitcode(found[1])
 
