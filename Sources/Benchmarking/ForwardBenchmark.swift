@@ -39,19 +39,19 @@ public struct ForwardBenchmark: Sendable {
   }
 
   private let source: Source
-  private let format: WeightFormat
+  private let quantization: Quantization
   private let plan: Plan
   private let threads: Int
   private let instructionSet: InstructionSet
   private let cacheFormat: KVCacheFormat
 
-  /// A benchmark of `source` in `format`.
+  /// A benchmark of `source` with its weights as `quantization` says.
   public init(
-    _ source: Source, format: WeightFormat, plan: Plan, threads: Int = WorkerPool.defaultThreadCount,
+    _ source: Source, quantization: Quantization, plan: Plan, threads: Int = WorkerPool.defaultThreadCount,
     instructionSet: InstructionSet? = nil, cacheFormat: KVCacheFormat = .float16
   ) {
     self.source = source
-    self.format = format
+    self.quantization = quantization
     self.plan = plan
     self.threads = threads
     self.instructionSet = instructionSet ?? .best
@@ -97,12 +97,12 @@ public struct ForwardBenchmark: Sendable {
       readBandwidth: Spread(samples.map(\.readBandwidth)), byteOperations: Spread(samples.map(\.byteOperations)),
       floatOperations: Spread(samples.map(\.floatOperations)))
     return ForwardReport(
-      model: name, quantization: format == .bfloat16 ? "none" : format.rawValue, threads: threads,
+      model: name, quantization: quantization.rawValue, threads: threads,
       kernels: instructionSet.rawValue, processor: Processor.name, repetitions: plan.repetitions, chunk: plan.chunk,
       packedWeightBytes: runner.memory.packedWeights, loadSeconds: loadSeconds, ceilings: limitsFound,
       passes: passes.map { pass in
         report(
-          pass, of: runner.configuration, ceilings: limitsFound,
+          pass, of: runner, ceilings: limitsFound,
           single: passes.first { $0.kind == .decode && $0.context == pass.context && $0.rows == 1 })
       })
   }
@@ -113,19 +113,19 @@ public struct ForwardBenchmark: Sendable {
     switch source {
     case .checkpoint(let checkpoint, let configuration, let name):
       let runner = try CPUModelRunner(
-        checkpoint: checkpoint, configuration: configuration, format: format, limits: limits, pool: pool,
+        checkpoint: checkpoint, configuration: configuration, quantization: quantization, limits: limits, pool: pool,
         instructionSet: instructionSet, cacheFormat: cacheFormat, progress: progress)
       return (runner, name)
     case .shape(let shape):
       let runner = try CPUModelRunner(
-        randomWeightsFor: shape.configuration(), format: format, limits: limits, pool: pool,
+        randomWeightsFor: shape.configuration(), quantization: quantization, limits: limits, pool: pool,
         instructionSet: instructionSet, cacheFormat: cacheFormat, progress: progress)
       return (runner, shape.rawValue)
     }
   }
 
   private func report(
-    _ pass: PassMeasurement, of configuration: ModelConfiguration, ceilings: ForwardReport.Ceilings,
+    _ pass: PassMeasurement, of runner: CPUModelRunner, ceilings: ForwardReport.Ceilings,
     single: PassMeasurement?
   ) -> ForwardReport.Pass {
     let limits = MachineCeilings.Sample(
@@ -133,11 +133,11 @@ public struct ForwardBenchmark: Sendable {
       floatOperations: ceilings.floatOperations.median)
     let costs = pass.chunks(of: plan.chunk).map { chunk in
       PassCost(
-        configuration, format: format, cacheFormat: cacheFormat, rows: chunk.rows, context: chunk.context,
+        runner.configuration, memory: runner.memory, cacheFormat: cacheFormat, rows: chunk.rows, context: chunk.context,
         logitRows: chunk.logitRows)
     }
-    let floor = costs.reduce(0) { $0 + $1.floor(limits, format: format) }
-    let arithmetic = costs.reduce(0) { $0 + $1.arithmeticSeconds(limits, format: format) }
+    let floor = costs.reduce(0) { $0 + $1.floor(limits, isQuantised: runner.isQuantised) }
+    let arithmetic = costs.reduce(0) { $0 + $1.arithmeticSeconds(limits, isQuantised: runner.isQuantised) }
     let seconds = Spread(pass.seconds)
     let ratio = single.map { single in Spread(zip(pass.seconds, single.seconds).map { $0 / $1 }) }
     return ForwardReport.Pass(

@@ -1,20 +1,21 @@
 internal import ModelFiles
 internal import Tensor
+internal import Transformer
 
 /// What one pass has to do, whatever the code: bytes that it must read or write once, and products that it must form.
 struct PassCost: Sendable {
   /// Packed weights and the KV cache, in bytes.
   let bytes: Double
-  /// Operations of matrix products in the layers' format (a product and its sum are two).
+  /// Operations of matrix products in the layers (a product and its sum are two).
   let layerOperations: Double
   /// Operations of the head.
   let headOperations: Double
   /// Operations of attention, on floats.
   let attentionOperations: Double
 
-  /// A pass over `rows` rows that begin at position `context`, of which `logitRows` want logits.
+  /// A pass of a model with weights of `memory` over `rows` rows that begin at position `context`, of which `logitRows` want logits.
   init(
-    _ configuration: ModelConfiguration, format: WeightFormat, cacheFormat: KVCacheFormat = .float16, rows: Int,
+    _ configuration: ModelConfiguration, memory: RunnerMemory, cacheFormat: KVCacheFormat = .float16, rows: Int,
     context: Int, logitRows: Int
   ) {
     let (hidden, headSize) = (configuration.hiddenSize, configuration.headSize)
@@ -25,21 +26,15 @@ struct PassCost: Sendable {
       (hidden, configuration.intermediateSize),
     ]
     let layers = Double(configuration.layerCount)
-    var weightBytes = 0
-    var weights = 0
-    for (outputs, inputs) in matrices {
-      weightBytes += format.packedByteCount(rows: outputs, columns: inputs)
-      weights += outputs * inputs
-    }
-    let headBytes =
-      logitRows > 0 ? format.headFormat.packedByteCount(rows: configuration.vocabularySize, columns: hidden) : 0
+    let weights = matrices.reduce(0) { $0 + $1.0 * $1.1 }
+    let weightBytes = memory.packedWeights - (logitRows > 0 ? 0 : memory.packedHead)
     // Keys and values of every position seen, read once; those of the rows written once.
     let positionBytes =
       Double(
         KVStorage.blockByteCount(kvHeadCount: configuration.kvHeadCount, headSize: headSize, format: cacheFormat))
       / Double(KVStorage.blockSize)
     let cacheBytes = positionBytes * Double(context + 2 * rows)
-    bytes = layers * (Double(weightBytes) + cacheBytes) + Double(headBytes)
+    bytes = Double(weightBytes) + layers * cacheBytes
     layerOperations = 2 * layers * Double(weights) * Double(rows)
     headOperations = 2 * Double(logitRows) * Double(configuration.vocabularySize) * Double(hidden)
     // Each row sees everything up to itself, once for the scores and once for the values.
@@ -48,16 +43,18 @@ struct PassCost: Sendable {
   }
 
   /// The least time that the measured ceilings allow, in seconds.
-  func floor(_ ceilings: MachineCeilings.Sample, format: WeightFormat) -> Double {
-    max(bytes / ceilings.readBandwidth, arithmeticSeconds(ceilings, format: format))
+  func floor(_ ceilings: MachineCeilings.Sample, isQuantised: Bool) -> Double {
+    max(bytes / ceilings.readBandwidth, arithmeticSeconds(ceilings, isQuantised: isQuantised))
   }
 
   /// Time of the products alone at the measured peaks, in seconds.
-  func arithmeticSeconds(_ ceilings: MachineCeilings.Sample, format: WeightFormat) -> Double {
-    func peak(_ format: WeightFormat) -> Double {
-      format == .bfloat16 ? ceilings.floatOperations : ceilings.byteOperations
-    }
-    return layerOperations / peak(format) + headOperations / peak(format.headFormat)
-      + attentionOperations / ceilings.floatOperations
+  func arithmeticSeconds(_ ceilings: MachineCeilings.Sample, isQuantised: Bool) -> Double {
+    let peak = isQuantised ? ceilings.byteOperations : ceilings.floatOperations
+    return (layerOperations + headOperations) / peak + attentionOperations / ceilings.floatOperations
   }
+}
+
+extension ModelConfiguration {
+  /// Keys and values of one position, in half precision.
+  var keyValueBytesPerToken: Int { 2 * 2 * kvHeadCount * headSize * layerCount }
 }

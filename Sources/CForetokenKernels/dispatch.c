@@ -73,7 +73,8 @@ uint64_t ft_multiply(ft_instruction_set set, ft_arithmetic arithmetic, size_t it
 }
 size_t ft_cache_block_bytes(ft_cache_format format, size_t head_size) {
   size_t elements = head_size * FT_BLOCK;
-  return format == FT_CACHE_INT8 ? elements + FT_BLOCK * sizeof(float) : elements * sizeof(uint16_t);
+  size_t groups = (head_size + FT_GROUP - 1) / FT_GROUP;
+  return format == FT_CACHE_INT8 ? elements + groups * FT_BLOCK * sizeof(float) : elements * sizeof(uint16_t);
 }
 void ft_store_key_value(ft_instruction_set set, ft_cache_format format, uint8_t *key_block, uint8_t *value_block,
                         size_t slot, const float *key, const float *value, size_t head_size) {

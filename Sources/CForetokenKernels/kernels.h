@@ -7,10 +7,69 @@
 // A product and a sum are fused only where the text says so; otherwise sets would differ in the last bit.
 #pragma STDC FP_CONTRACT OFF
 
-// Four-bit panels: pairs of groups, 16 scales of each and then the weights of each, so that every part is aligned.
-#define FT_PAIR_BYTES (2 * (FT_PANEL * 2 + FT_PANEL * FT_GROUP / 2))
-#define FT_SCALE_OFFSET(g) ((g) / 2 * FT_PAIR_BYTES + (g) % 2 * FT_PANEL * 2)
-#define FT_GROUP_OFFSET(g) ((g) / 2 * FT_PAIR_BYTES + 2 * FT_PANEL * 2 + (g) % 2 * (FT_PANEL * FT_GROUP / 2))
+// --- Panels of integer weights -------------------------------------------------------------------------------------
+//
+// Pairs of groups: their scales, then their offsets, then the planes of each group's bits; all parts are whole lines of
+// 64 bytes. Where scales are codes, a line with the units of sixteen rows' scales and offsets comes before every
+// FT_UNIT_PAIRS pairs. The panel ends with sixteen floats that the rows' sums are multiplied by: powers of two, by which
+// halves reach as far as floats do.
+//
+// The planes of a group hold eight vectors, vector j being inputs 4j ... 4j + 3 of each row: of eight bits as they are,
+// else their nibbles in 4 x 64 bytes (even vectors low, odd ones high), then a fifth bit (64 bytes, bit j of each byte
+// is vector j's) or two more bits (2 x 64 bytes, vectors 0 ... 3 and 4 ... 7).
+
+/// What makes up a format of integer weights.
+typedef struct {
+  int bits, run;                ///< bits of a weight, inputs that share a scale
+  bool has_offsets, has_codes;
+  int zero;                     ///< the stored integer that stands for zero, in formats without offsets
+} ft_format_shape;
+
+static inline __attribute__((always_inline)) ft_format_shape ft_shape_of(ft_weight_format format) {
+  switch (format) {
+  case FT_WEIGHT_INT4: return (ft_format_shape){4, 32, true, true, 0};
+  case FT_WEIGHT_Q4_0: return (ft_format_shape){4, 32, false, false, 8};
+  case FT_WEIGHT_Q4_1: return (ft_format_shape){4, 32, true, false, 0};
+  case FT_WEIGHT_Q5_0: return (ft_format_shape){5, 32, false, false, 16};
+  case FT_WEIGHT_Q5_1: return (ft_format_shape){5, 32, true, false, 0};
+  case FT_WEIGHT_Q5_K: return (ft_format_shape){5, 32, true, true, 0};
+  case FT_WEIGHT_Q6_K: return (ft_format_shape){6, 16, false, true, 32};
+  case FT_WEIGHT_Q3_K: return (ft_format_shape){4, 16, true, true, 0};
+  default: return (ft_format_shape){8, 32, false, false, 0};
+  }
+}
+
+#define FT_UNIT_PAIRS 4
+/// Bytes of one plane set: a group's bits.
+static inline __attribute__((always_inline)) size_t ft_plane_bytes(ft_format_shape shape) { return 64 * (size_t)shape.bits; }
+/// Bytes of a scale, or of an offset.
+static inline __attribute__((always_inline)) size_t ft_factor_bytes(ft_format_shape shape) { return shape.has_codes ? 1 : 2; }
+/// Bytes of the scales and offsets of a pair of groups.
+static inline __attribute__((always_inline)) size_t ft_scale_bytes(ft_format_shape shape) {
+  return 2 * (size_t)(FT_GROUP / shape.run) * FT_PANEL * ft_factor_bytes(shape) * (shape.has_offsets ? 2 : 1);
+}
+/// Where a pair of groups lies in its panel.
+static inline __attribute__((always_inline)) size_t ft_pair_offset(ft_format_shape shape, size_t pair) {
+  return pair * (ft_scale_bytes(shape) + 2 * ft_plane_bytes(shape)) + (shape.has_codes ? (pair / FT_UNIT_PAIRS + 1) * 64 : 0);
+}
+/// Where the units of a pair's codes lie: sixteen halves for scales, then sixteen for offsets.
+static inline __attribute__((always_inline)) size_t ft_unit_offset(ft_format_shape shape, size_t pair) {
+  return ft_pair_offset(shape, pair / FT_UNIT_PAIRS * FT_UNIT_PAIRS) - 64;
+}
+
+/// The second digits of one row.
+typedef struct {
+  uint32_t *groups;
+  int8_t *digits;
+  float *scales;
+  void *sums;
+} ft_second_digits;
+static inline ft_second_digits ft_second_digits_of(const ft_prepared_rows *rows, size_t row) {
+  const size_t groups = rows->stride / FT_GROUP;
+  return (ft_second_digits){rows->second_groups + row * groups, rows->second_digits + row * rows->stride,
+                            rows->second_scales + row * groups,
+                            (uint8_t *)rows->second_sums + row * (rows->stride / FT_RUN) * 4};
+}
 
 typedef struct {
   void (*prepare_rows)(ft_weight_format, const float *, size_t, size_t, size_t, size_t, size_t,
@@ -24,7 +83,8 @@ typedef struct {
   uint32_t (*read_memory)(const uint8_t *, size_t, size_t);
   uint64_t (*multiply_bytes)(size_t, uint32_t *);
   uint64_t (*multiply_floats)(size_t, uint32_t *);
-  void (*pack_int4)(const float *, size_t, const uint8_t *const *, size_t, uint8_t *);
+  void (*find_offset_scales)(const float *, const float *, int, int, bool, float *, float *);
+  void (*find_scales)(const float *, const float *, int, int, float *);
   void (*store_key_value)(ft_cache_format, uint8_t *, uint8_t *, size_t, const float *, const float *, size_t);
   size_t (*draw_candidates)(const float *, size_t, size_t, uint64_t, uint64_t, float, float, uint32_t *);
 } ft_kernels;
@@ -33,7 +93,7 @@ typedef struct {
   { \
     FT_NAME(prepare_rows), FT_NAME(linear), FT_NAME(rms_norm), FT_NAME(argmax), FT_NAME(sum_exp), \
       FT_NAME(norm_rotate), FT_NAME(attention), FT_NAME(read_memory), FT_NAME(multiply_bytes), FT_NAME(multiply_floats), \
-      FT_NAME(pack_int4), FT_NAME(store_key_value), FT_NAME(draw_candidates) \
+      FT_NAME(find_offset_scales), FT_NAME(find_scales), FT_NAME(store_key_value), FT_NAME(draw_candidates) \
   }
 
 /// The kernels of an instruction set that this machine has.
@@ -42,8 +102,13 @@ const ft_kernels *ft_kernels_of(ft_instruction_set set);
 uint16_t ft_to_half(float value);
 /// The float of a half.
 float ft_from_half(uint16_t bits);
-/// Bytes of a Q4_0 block: a half and FT_GROUP nibbles.
-#define FT_Q4_0_BYTES (2 + FT_GROUP / 2)
+/// A block of a file: weight = unit * scale * integer, less offset_unit * offset where its format has offsets.
+typedef struct {
+  uint16_t unit, offset_unit; ///< halves
+  int scales[16], offsets[16];
+  int8_t integers[256];
+} ft_block;
+void ft_read_block(ft_element element, const uint8_t *block, ft_block *output);
 /// Converts blocks of `count` weights in all.
 void ft_decode_blocks(ft_element element, const void *source, size_t count, float *output);
 

@@ -8,8 +8,11 @@
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 #include "vectors.h"
 
-#include "attention.inc"
+#include "tiles.inc"
+#include "integers.inc"
 #include "linear.inc"
+#include "activations.inc"
+#include "attention.inc"
 #include "packing.inc"
 #include "roofline.inc"
 #include "rows.inc"

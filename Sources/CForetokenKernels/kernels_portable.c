@@ -5,8 +5,11 @@
 #define FT_NAME(name) ft_portable_##name
 #include "vectors.h"
 
-#include "attention.inc"
+#include "tiles.inc"
+#include "integers.inc"
 #include "linear.inc"
+#include "activations.inc"
+#include "attention.inc"
 #include "packing.inc"
 #include "roofline.inc"
 #include "rows.inc"

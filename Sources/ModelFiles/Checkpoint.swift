@@ -104,14 +104,49 @@ public struct Checkpoint: Sendable {
     places.values.reduce(into: [:]) { $0[$1.elementType, default: 0] += 1 }
   }
 
-  /// The format in memory that comes nearest to what most weights of the layers are in on disk.
-  public var nearestFormat: WeightFormat {
-    var weights: [WeightFormat: Int] = [:]
-    for (name, place) in places where name.hasPrefix("model.layers.") && place.shape.count == 2 {
-      guard let type = ElementType(rawValue: place.elementType) else { continue }
-      weights[type.nearestFormat, default: 0] += place.shape.reduce(1, *)
+  /// Element type of a tensor; `nil` when there is none of that name, or of a type that `ElementType` lacks.
+  public func elementType(of name: String) -> ElementType? {
+    places[name].flatMap { ElementType(rawValue: $0.elementType) }
+  }
+
+  /// Memory of the packed matrices of a model, in bytes.
+  public func packedByteCount(configuration: ModelConfiguration, quantization: Quantization) -> Int {
+    let layers = layerMatrices.reduce(0) {
+      $0 + quantization.format(of: $1.type).packedByteCount(rows: $1.rows, columns: $1.columns)
     }
-    return WeightFormat.allCases.max { weights[$0, default: 0] < weights[$1, default: 0] } ?? .bfloat16
+    let output = elementType(of: configuration.tiesWordEmbeddings ? "model.embed_tokens.weight" : "lm_head.weight")
+    let format = quantization.format(of: output ?? .bfloat16, isHead: true)
+    return layers + format.packedByteCount(rows: configuration.vocabularySize, columns: configuration.hiddenSize)
+  }
+
+  /// The formats that the layers' matrices get, that of most weights first.
+  public func weightFormats(_ quantization: Quantization) -> [WeightFormat] {
+    let sizes = layerMatrices.reduce(into: [WeightFormat: Int]()) {
+      $0[quantization.format(of: $1.type), default: 0] += $1.rows * $1.columns
+    }
+    return sizes.sorted { ($1.value, $0.key.rawValue) < ($0.value, $1.key.rawValue) }.map(\.key)
+  }
+
+  /// A few of the layers' matrices of `type`, and the matrices outside of layers.
+  public func matrices(of type: ElementType) -> [TensorView] {
+    let names = places.keys.sorted().filter { name in
+      places[name].map { $0.shape.count == 2 && $0.elementType == type.rawValue } ?? false
+    }
+    let (inner, outer) = (
+      names.filter { $0.hasPrefix("model.layers.") }, names.filter { !$0.hasPrefix("model.layers.") }
+    )
+    let step = max(1, inner.count / 8)
+    let chosen = stride(from: 0, to: inner.count, by: step).map { inner[$0] } + outer
+    return chosen.compactMap { name in places[name].flatMap { try? tensor(name, shape: $0.shape) } }
+  }
+
+  /// Sizes and element types of the layers' matrices.
+  private var layerMatrices: [(rows: Int, columns: Int, type: ElementType)] {
+    places.compactMap { name, place in
+      guard name.hasPrefix("model.layers."), place.shape.count == 2, let type = ElementType(rawValue: place.elementType)
+      else { return nil }
+      return (place.shape[0], place.shape[1], type)
+    }
   }
 
   /// The tensor `name`, which must have the given shape.

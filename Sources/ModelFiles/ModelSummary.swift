@@ -6,8 +6,8 @@ public struct ModelSummary: Sendable, Equatable {
   public let parameters: [String: Int]
   /// Bytes of the files' tensors by element type.
   public let bytesOnDisk: [String: Int]
-  /// Memory of the packed matrices by format, in bytes.
-  public let memoryByFormat: [WeightFormat: Int]
+  /// Memory of the packed matrices, in bytes.
+  public let memoryByQuantization: [Quantization: Int]
   /// K/V memory of one position, in bytes.
   public let keyValueBytesPerToken: Int
 
@@ -28,13 +28,9 @@ public struct ModelSummary: Sendable, Equatable {
     parameters["norms and biases"] = max(0, checkpoint.parameterCount - matrices)
     self.parameters = parameters
     bytesOnDisk = checkpoint.bytesByType
-    memoryByFormat = Dictionary(
-      uniqueKeysWithValues: WeightFormat.allCases.map { format in
-        let perLayer = (attention + feedForward).reduce(0) {
-          $0 + format.packedByteCount(rows: $1.0, columns: $1.1)
-        }
-        let headFormat = format.headFormat
-        return (format, layers * perLayer + headFormat.packedByteCount(rows: head.0, columns: head.1))
+    memoryByQuantization = Dictionary(
+      uniqueKeysWithValues: Quantization.allCases.map {
+        ($0, checkpoint.packedByteCount(configuration: configuration, quantization: $0))
       })
     keyValueBytesPerToken = 2 * layers * keys * 2
   }

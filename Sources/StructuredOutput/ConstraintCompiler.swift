@@ -18,7 +18,12 @@ public final class ConstraintCompiler: Sendable {
     /// Keys, the one used longest ago first.
     var order: [String] = []
     static let capacity = 16
+    /// Longer keys, those of large schemas, are not worth their memory.
+    static let longestKey = 64 << 10
   }
+
+  /// Steps that making one constraint may take unless told otherwise: seconds.
+  public static let defaultSteps = 60_000_000
 
   /// A compiler for the model with this tokenizer, whose answers end with one of `endTokens`.
   ///
@@ -32,64 +37,72 @@ public final class ConstraintCompiler: Sendable {
 
   /// JSON mode: any JSON object.
   public func jsonObject(reasoning: ReasoningPrefix = .none) throws(ConstraintError) -> GrammarConstraint {
-    try constraint(key: "json_object", reasoning: reasoning) { builder throws in
-      try builder.node(of: .jsonObject)
-    }
+    try constraint(.jsonObject, reasoning: reasoning, budget: nil)
   }
 
   /// JSON that is valid for a schema given as text.
   ///
   /// - Throws: `ConstraintError` for text that is no schema, and for a schema that cannot be kept to.
   public func jsonSchema(
-    _ text: String, reasoning: ReasoningPrefix = .none
+    _ text: String, reasoning: ReasoningPrefix = .none, budget: WorkBudget? = nil
   ) throws(ConstraintError) -> GrammarConstraint {
     let schema: JSONValue
     do { schema = try JSONValue(parsing: text) } catch {
       throw ConstraintError(path: "", message: "the schema is not JSON: \(error)")
     }
-    return try jsonSchema(schema, reasoning: reasoning)
+    return try jsonSchema(schema, reasoning: reasoning, budget: budget)
   }
 
   /// JSON that is valid for a schema.
   ///
-  /// - Parameter path: JSON pointer to the schema in what the client sent; the paths of errors begin with it.
+  /// - Parameters:
+  ///   - path: JSON pointer to the schema in what the client sent; the paths of errors begin with it.
+  ///   - budget: the steps that compiling may take; `defaultSteps` when `nil`.
   /// - Throws: `ConstraintError` for a schema that cannot be kept to.
   public func jsonSchema(
-    _ schema: JSONValue, at path: String = "", reasoning: ReasoningPrefix = .none
+    _ schema: JSONValue, at path: String = "", reasoning: ReasoningPrefix = .none, budget: WorkBudget? = nil
   ) throws(ConstraintError) -> GrammarConstraint {
-    let format = ResponseFormat.jsonSchema(schema, path: path)
-    return try constraint(key: format.key, reasoning: reasoning) { builder throws in try builder.node(of: format) }
+    try constraint(.jsonSchema(schema, path: path), reasoning: reasoning, budget: budget)
   }
 
   /// One of some texts.
   public func choice(
-    _ texts: [String], at path: String = "", reasoning: ReasoningPrefix = .none
+    _ texts: [String], at path: String = "", reasoning: ReasoningPrefix = .none, budget: WorkBudget? = nil
   ) throws(ConstraintError) -> GrammarConstraint {
-    let format = ResponseFormat.choice(texts, path: path)
-    return try constraint(key: format.key, reasoning: reasoning) { builder throws in try builder.node(of: format) }
+    try constraint(.choice(texts, path: path), reasoning: reasoning, budget: budget)
   }
 
   /// Text that a regular expression (ECMA-262) matches as a whole.
   ///
   /// - Throws: `ConstraintError` for an expression that no finite automaton of reasonable size can keep to.
   public func regex(
-    _ expression: String, at path: String = "", reasoning: ReasoningPrefix = .none
+    _ expression: String, at path: String = "", reasoning: ReasoningPrefix = .none, budget: WorkBudget? = nil
   ) throws(ConstraintError) -> GrammarConstraint {
-    let format = ResponseFormat.regex(expression, path: path)
-    return try constraint(key: format.key, reasoning: reasoning) { builder throws in try builder.node(of: format) }
+    try constraint(.regex(expression, path: path), reasoning: reasoning, budget: budget)
+  }
+
+  private func constraint(
+    _ format: ResponseFormat, reasoning: ReasoningPrefix, budget: WorkBudget?
+  ) throws(ConstraintError) -> GrammarConstraint {
+    try constraint(key: format.key, reasoning: reasoning, budget: budget) { builder throws in
+      try builder.node(of: format)
+    }
   }
 
   /// The constraint kept under `key`, or made by `build`, which returns the root.
   ///
-  /// - Parameter isFree: whether what `build` describes may be any text.
+  /// - Parameters:
+  ///   - isFree: whether what `build` describes may be any text.
+  ///   - budget: the steps that `build` may take.
   func constraint(
-    key: String, reasoning: ReasoningPrefix, isFree: Bool = false, build: (inout GrammarBuilder) throws -> Int
+    key: String, reasoning: ReasoningPrefix, isFree: Bool = false, budget: WorkBudget?,
+    build: (inout GrammarBuilder) throws -> Int
   ) throws(ConstraintError) -> GrammarConstraint {
     let key = "\(reasoning) \(key)"
     if let known = cache.withLock({ $0.find(key) }) { return GrammarConstraint(known) }
     let grammar: Grammar?
     do {
-      var builder = GrammarBuilder()
+      var builder = GrammarBuilder(budget: budget ?? WorkBudget(steps: Self.defaultSteps))
       let answer = try build(&builder)
       let root =
         try isFree
@@ -119,6 +132,7 @@ extension ConstraintCompiler.Cache {
   }
 
   fileprivate mutating func keep(_ grammar: CompiledGrammar, _ key: String) {
+    guard key.utf8.count <= Self.longestKey else { return }
     if grammars.updateValue(grammar, forKey: key) == nil { order.append(key) }
     if order.count > Self.capacity { grammars[order.removeFirst()] = nil }
   }

@@ -20,6 +20,9 @@ public struct GrammarConstraint: TokenConstraint {
     compiled.grammar.isFree(state) ? nil : compiled.mask(of: hasEnded ? .ended : state)
   }
 
+  /// Ways in which the text so far can be read.
+  package var configurationCount: Int { state.configurations.count }
+
   /// Whether the text so far is complete: the answer may end here.
   public var isComplete: Bool { hasEnded || state.accepts }
 

@@ -143,7 +143,8 @@ extension GrammarBuilder {
     switch format {
     case .text: return try choice([])
     case .jsonObject: return try JSONGrammar(&self).object
-    case .jsonSchema(let schema, let path): return try SchemaCompiler.compile(schema, into: &self, at: path)
+    case .jsonSchema(let schema, let path):
+      return try SchemaCompiler.compile(schema, into: &self, at: path, budget: budget)
     case .choice(let texts, let path):
       guard !texts.isEmpty else {
         throw ConstraintError(path: path, message: "is empty; expected texts to choose from")
@@ -151,9 +152,11 @@ extension GrammarBuilder {
       return try literals(texts)
     case .regex(let expression, let path):
       do {
-        var work = ByteAutomaton.Limit.work
         let language = try SchemaRegex.match(expression) { .scalars($0) }
-        return try language.automaton(work: &work).map { try terminal($0) } ?? choice([])
+        let automaton = try SchemaSteps.withWork(budget) { work throws(ByteAutomaton.TooLarge) in
+          try language.automaton(work: &work)
+        }
+        return try automaton.map { try terminal($0) } ?? choice([])
       } catch let failure as SchemaRegex.Failure {
         throw ConstraintError(path: path, message: "the expression \(failure.message)")
       } catch {
@@ -164,18 +167,18 @@ extension GrammarBuilder {
 }
 
 extension ConstraintCompiler {
-  /// The constraint that keeps an answer to a format; `nil` for free text.
+  /// The constraint that keeps an answer to a format, made within `budget`; `nil` for free text.
   ///
   /// - Throws: `ConstraintError` whose path leads from the request's body to what cannot be kept to.
   public func constraint(
-    for format: ResponseFormat, reasoning: ReasoningPrefix = .none
+    for format: ResponseFormat, reasoning: ReasoningPrefix = .none, budget: WorkBudget? = nil
   ) throws(ConstraintError) -> GrammarConstraint? {
     switch format {
     case .text: nil
     case .jsonObject: try jsonObject(reasoning: reasoning)
-    case .jsonSchema(let schema, let path): try jsonSchema(schema, at: path, reasoning: reasoning)
-    case .choice(let texts, let path): try choice(texts, at: path, reasoning: reasoning)
-    case .regex(let expression, let path): try regex(expression, at: path, reasoning: reasoning)
+    case .jsonSchema(let schema, let path): try jsonSchema(schema, at: path, reasoning: reasoning, budget: budget)
+    case .choice(let texts, let path): try choice(texts, at: path, reasoning: reasoning, budget: budget)
+    case .regex(let expression, let path): try regex(expression, at: path, reasoning: reasoning, budget: budget)
     }
   }
 }

@@ -51,12 +51,33 @@ public enum ElementType: String, Sendable, CaseIterable {
     return count
   }
 
-  /// The format in memory that comes nearest in size.
-  public var nearestFormat: WeightFormat {
+  /// The format in memory that holds these weights without a second rounding; of single and half precision, the nearest.
+  public var heldFormat: WeightFormat {
     switch self {
     case .float32, .float16, .bfloat16: .bfloat16
-    case .q5_0, .q5_1, .q8_0, .q5_K, .q6_K: .int8
-    case .q4_0, .q4_1, .q2_K, .q3_K, .q4_K: .int4
+    case .q8_0: .int8
+    case .q4_0: .q4_0
+    case .q4_1: .q4_1
+    case .q5_0: .q5_0
+    case .q5_1: .q5_1
+    case .q2_K, .q3_K: .q3_K
+    case .q4_K: .int4
+    case .q5_K: .q5_K
+    case .q6_K: .q6_K
+    }
+  }
+
+  /// Bits of one weight, without what it shares.
+  var bits: Int {
+    switch self {
+    case .float32: 32
+    case .float16, .bfloat16: 16
+    case .q8_0: 8
+    case .q6_K: 6
+    case .q5_0, .q5_1, .q5_K: 5
+    case .q4_0, .q4_1, .q4_K: 4
+    case .q3_K: 3
+    case .q2_K: 2
     }
   }
 

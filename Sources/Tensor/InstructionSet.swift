@@ -26,20 +26,3 @@ public enum InstructionSet: String, Sendable, CaseIterable {
     }
   }
 }
-
-extension WeightFormat {
-  var kernelValue: ft_weight_format {
-    switch self {
-    case .bfloat16: FT_WEIGHT_BFLOAT16
-    case .int8: FT_WEIGHT_INT8
-    case .int4: FT_WEIGHT_INT4
-    }
-  }
-}
-
-extension WeightFormat {
-  /// Memory of a packed matrix of `rows` outputs and `columns` inputs, in bytes.
-  public func packedByteCount(rows: Int, columns: Int) -> Int {
-    (rows + Int(FT_PANEL) - 1) / Int(FT_PANEL) * ft_panel_bytes(kernelValue, columns)
-  }
-}

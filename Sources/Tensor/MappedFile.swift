@@ -6,47 +6,186 @@ internal import Musl
 internal import Darwin
 #endif
 
-/// A file mapped read-only into memory, unmapped when the last view of it goes.
+internal import Synchronization
+
+/// A file's bytes, read-only: mapped, or read into memory of their own.
 ///
-/// Pages are read on first touch and belong to the page cache, so mapping a checkpoint costs no memory of its own.
+/// Pages of a mapped file are read on first touch and belong to the page cache, so mapping a checkpoint costs no memory
+/// of its own. But they are the file's: whoever overwrites it changes them, and a page that is cut off is a fault that
+/// ends the process. What stays in use while requests are served is therefore copied (`init(path:copiedBy:)`,
+/// `copy(of:)`).
 @safe public final class MappedFile: Sendable {
   /// The path as it was given, for messages.
   public let path: String
   /// Length of the file in bytes at the time it was mapped.
   public let byteCount: Int
   @unsafe private let base: SharedAddress?
+  /// The memory of a copy.
+  private let memory: AlignedMemory?
+  /// The open file that is mapped, and when it had been changed last; −1 for a copy.
+  private let descriptor: Int32
+  private let modified: Modification
 
   /// Maps the whole file at `path`.
   ///
   /// - Throws: `MappedFileError` when the file cannot be opened, is not a regular file, or cannot be mapped.
   public init(path: String) throws(MappedFileError) {
-    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw MappedFileError(path: path, operation: "open", code: errno) }
-    defer { close(descriptor) }
-    var status = stat()
-    guard unsafe fstat(descriptor, &status) == 0 else {
-      throw MappedFileError(path: path, operation: "read the size of", code: errno)
-    }
-    guard status.st_mode & S_IFMT == S_IFREG else {
-      throw MappedFileError(path: path, operation: "map (it is not a regular file)", code: EINVAL)
-    }
-    self.path = path
-    byteCount = Int(status.st_size)
+    let (descriptor, modified) = try Self.opened(path)
+    (self.path, self.descriptor, self.modified) = (path, descriptor, modified)
+    byteCount = modified.byteCount
+    memory = nil
     guard byteCount > 0 else {
       unsafe base = nil
       return
     }
     let address = unsafe mmap(nil, byteCount, PROT_READ, MAP_PRIVATE, descriptor, 0)
     guard let address = unsafe address, unsafe address != MAP_FAILED else {
-      throw MappedFileError(path: path, operation: "map", code: errno)
+      let code = errno
+      close(descriptor)
+      throw MappedFileError(path: path, operation: "map", code: code)
     }
     unsafe base = SharedAddress(address)
   }
 
+  /// Reads the whole file at `path` into memory on the threads of `pool`, as fast as the page cache gives it.
+  ///
+  /// - Throws: `MappedFileError` when the file cannot be read, or there is no memory for it.
+  convenience init(path: String, copiedBy pool: WorkerPool) throws(MappedFileError) {
+    let (descriptor, modified) = try Self.opened(path)
+    defer { close(descriptor) }
+    let memory = try Self.memory(modified.byteCount, path)
+    let (target, failure) = unsafe (SharedAddress(memory.pointer), Failure())
+    let (size, part) = (modified.byteCount, Self.partBytes)
+    pool.runEach((size + part - 1) / part) { _, index in
+      let range = index * part..<min((index + 1) * part, size)
+      failure.note(unsafe Self.read(descriptor, range, to: target.pointer + range.lowerBound))
+    }
+    if let code = failure.code { throw MappedFileError(path: path, operation: "read", code: code) }
+    self.init(copied: memory, byteCount: size, path: path)
+  }
+
+  private init(copied memory: AlignedMemory, byteCount: Int, path: String) {
+    (self.path, self.byteCount, self.memory, descriptor) = (path, byteCount, memory, -1)
+    modified = Modification(byteCount: byteCount, seconds: 0, nanoseconds: 0)
+    unsafe base = SharedAddress(memory.pointer)
+  }
+
   deinit {
+    guard descriptor >= 0 else { return }
+    close(descriptor)
     if let pointer = unsafe base?.pointer {
       unsafe munmap(pointer, byteCount)
     }
+  }
+
+  /// The bytes of `ranges`, one after the other, read from the file anew.
+  ///
+  /// - Throws: `MappedFileError` when they cannot be read, or the file is not what it was when it was mapped.
+  func copy(of ranges: [Range<Int>]) throws(MappedFileError) -> MappedFile {
+    let size = ranges.reduce(0) { $0 + $1.count }
+    let copy = try Self.memory(size, path)
+    var place = 0
+    for range in ranges {
+      let code: Int32
+      if descriptor >= 0 {
+        code = unsafe Self.read(descriptor, range, to: copy.pointer + place)
+      } else if let bytes = unsafe buffer(range), let source = bytes.baseAddress {
+        unsafe (copy.pointer + place).copyMemory(from: source, byteCount: range.count)
+        code = 0
+      } else {
+        code = EINVAL
+      }
+      guard code == 0 else { throw MappedFileError(path: path, operation: "read", code: code) }
+      place += range.count
+    }
+    // After the read, so that what was read was there before the change.
+    if descriptor >= 0, Modification(of: descriptor) != modified {
+      throw MappedFileError(path: path, operation: "go on reading (it was changed while it was in use)", code: ESTALE)
+    }
+    return MappedFile(copied: copy, byteCount: size, path: path)
+  }
+
+  // MARK: Files
+
+  /// What tells a file that was written to from what it was before.
+  private struct Modification: Equatable {
+    let byteCount, seconds, nanoseconds: Int
+
+    init(byteCount: Int, seconds: Int, nanoseconds: Int) {
+      (self.byteCount, self.seconds, self.nanoseconds) = (byteCount, seconds, nanoseconds)
+    }
+
+    init(_ status: stat) {
+      #if canImport(Darwin)
+      let time = status.st_mtimespec
+      #else
+      let time = status.st_mtim
+      #endif
+      self.init(byteCount: Int(status.st_size), seconds: Int(time.tv_sec), nanoseconds: Int(time.tv_nsec))
+    }
+
+    /// That of an open file as it is now; `nil` when the system does not say.
+    init?(of descriptor: Int32) {
+      var status = stat()
+      guard unsafe fstat(descriptor, &status) == 0 else { return nil }
+      self.init(status)
+    }
+  }
+
+  /// Bytes that one thread reads at a time.
+  private static let partBytes = 4 << 20
+
+  /// The first error of several threads.
+  private final class Failure: Sendable {
+    private let first = Atomic<Int32>(0)
+
+    func note(_ code: Int32) {
+      if code != 0 { _ = first.compareExchange(expected: 0, desired: code, ordering: .relaxed) }
+    }
+
+    var code: Int32? {
+      let code = first.load(ordering: .relaxed)
+      return code == 0 ? nil : code
+    }
+  }
+
+  private static func opened(_ path: String) throws(MappedFileError) -> (descriptor: Int32, modified: Modification) {
+    // Without waiting: what has the name of a file may be a pipe.
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else { throw MappedFileError(path: path, operation: "open", code: errno) }
+    var status = stat()
+    guard unsafe fstat(descriptor, &status) == 0 else {
+      let code = errno
+      close(descriptor)
+      throw MappedFileError(path: path, operation: "read the size of", code: code)
+    }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      close(descriptor)
+      throw MappedFileError(path: path, operation: "map (it is not a regular file)", code: EINVAL)
+    }
+    return (descriptor, Modification(status))
+  }
+
+  private static func memory(_ byteCount: Int, _ path: String) throws(MappedFileError) -> AlignedMemory {
+    do { return try AlignedMemory(byteCount: byteCount, for: path) } catch {
+      throw MappedFileError(path: path, operation: "read (there is no memory for \(byteCount) bytes)", code: error.code)
+    }
+  }
+
+  /// Reads a range of an open file; an error number, or 0.
+  @unsafe private static func read(
+    _ descriptor: Int32, _ range: Range<Int>, to target: UnsafeMutableRawPointer
+  ) -> Int32 {
+    var done = 0
+    while done < range.count {
+      let count = unsafe pread(descriptor, target + done, range.count - done, off_t(range.lowerBound + done))
+      if count < 0, errno == EINTR { continue }
+      guard count >= 0 else { return errno }
+      // The file has become shorter.
+      guard count > 0 else { return ESTALE }
+      done += count
+    }
+    return 0
   }
 
   /// Runs `body` on the bytes of `range`; `nil` when the range does not lie inside the file.
@@ -83,6 +222,6 @@ public struct MappedFileError: Error, Sendable, CustomStringConvertible {
 
   /// One sentence with the path and the system's reason.
   public var description: String {
-    "cannot \(operation) '\(path)': \(unsafe String(cString: strerror(code)))"
+    "cannot \(operation) '\(path)'" + (code == 0 ? "" : ": \(unsafe String(cString: strerror(code)))")
   }
 }

@@ -13,22 +13,54 @@ public final class MatrixPacker {
     (self.pool, self.file) = (pool, file)
   }
 
-  /// As `PackedMatrix(stacking:format:pool:arena:)`.
+  /// Whether matrices are packed now; what tells how to round them is not asked for otherwise.
+  public var isPacking: Bool { file == nil }
+  /// The threads to pack on.
+  public var threads: WorkerPool { pool }
+
+  /// As `PackedMatrix(stacking:format:rounding:pool:arena:)`, in as few matrices as the formats allow: tensors that follow
+  /// each other in one format are one.
+  ///
+  /// - Parameter rounding: its row exponents are those of all tensors, one after the other.
+  /// - Throws: `PackingError`, also when the file has another matrix in its place.
+  public func stack(
+    _ tensors: [TensorView], formats: [WeightFormat], rounding: WeightRounding = WeightRounding()
+  ) throws(PackingError) -> [PackedMatrix] {
+    precondition(tensors.count == formats.count)
+    var matrices: [PackedMatrix] = []
+    var (first, firstRow) = (0, 0)
+    while first < tensors.count {
+      let end = formats[first...].firstIndex { $0 != formats[first] } ?? tensors.count
+      let part = Array(tensors[first..<end])
+      let rows = part.reduce(0) { $0 + $1.shape[0] }
+      var own = rounding
+      own.rowExponents = rounding.rowExponents.map { Array($0[firstRow..<firstRow + rows]) }
+      matrices.append(try stack(part, format: formats[first], rounding: own))
+      (first, firstRow) = (end, firstRow + rows)
+    }
+    return matrices
+  }
+
+  /// As `PackedMatrix(stacking:format:rounding:pool:arena:)`.
   ///
   /// - Throws: `PackingError`, also when the file has another matrix in its place.
-  public func stack(_ tensors: [TensorView], format: WeightFormat) throws(PackingError) -> PackedMatrix {
+  public func stack(
+    _ tensors: [TensorView], format: WeightFormat, rounding: WeightRounding = WeightRounding()
+  ) throws(PackingError) -> PackedMatrix {
     try next(rows: tensors.reduce(0) { $0 + $1.shape[0] }, of: tensors, format: format, isGatePair: false) {
       () throws(PackingError) in
-      try PackedMatrix(stacking: tensors, format: format, pool: pool, arena: arena)
+      try PackedMatrix(stacking: tensors, format: format, rounding: rounding, pool: pool, arena: arena)
     }
   }
 
-  /// As `PackedMatrix(pairingGate:up:format:pool:arena:)`.
+  /// As `PackedMatrix(pairingGate:up:format:rounding:pool:arena:)`.
   ///
   /// - Throws: `PackingError`, also when the file has another matrix in its place.
-  public func pair(gate: TensorView, up: TensorView, format: WeightFormat) throws(PackingError) -> PackedMatrix {
+  public func pair(
+    gate: TensorView, up: TensorView, format: WeightFormat, rounding: WeightRounding = WeightRounding()
+  ) throws(PackingError) -> PackedMatrix {
     try next(rows: gate.shape[0], of: [gate, up], format: format, isGatePair: true) { () throws(PackingError) in
-      try PackedMatrix(pairingGate: gate, up: up, format: format, pool: pool, arena: arena)
+      try PackedMatrix(pairingGate: gate, up: up, format: format, rounding: rounding, pool: pool, arena: arena)
     }
   }
 

@@ -1,4 +1,5 @@
 internal import CForetokenKernels
+internal import Synchronization
 
 /// A weight matrix `[rows, columns]` in the layout that the kernels stream: panels of 16 output rows, each panel in the
 /// order of the inputs. Immutable; copies share the memory.
@@ -13,6 +14,9 @@ internal import CForetokenKernels
   let isGatePair: Bool
   /// Memory taken, in bytes.
   public let byteCount: Int
+  /// The powers of two that each column's weights were multiplied by before they were rounded, by which its inputs must be
+  /// divided; `nil` for none.
+  public let columnExponents: [Int8]?
   /// What keeps the panels in memory.
   private let owner: any Sendable & AnyObject
   @unsafe private let start: SharedAddress
@@ -37,7 +41,8 @@ internal import CForetokenKernels
 
   /// A matrix that lies packed in `file`, from `offset` on; `nil` when it would not lie within the file.
   init?(
-    rows: Int, columns: Int, format: WeightFormat, isGatePair: Bool, in file: MappedFile, at offset: Int
+    rows: Int, columns: Int, format: WeightFormat, isGatePair: Bool, columnExponents: [Int8]?, in file: MappedFile,
+    at offset: Int
   ) {
     guard let byteCount = Self.byteCount(rows: rows, columns: columns, format: format, isGatePair: isGatePair),
       offset >= 0, offset % 64 == 0, offset <= file.byteCount,
@@ -45,6 +50,7 @@ internal import CForetokenKernels
     else { return nil }
     (self.rows, self.columns, self.format, self.isGatePair) = (rows, columns, format, isGatePair)
     self.byteCount = byteCount
+    self.columnExponents = columnExponents
     owner = file
     unsafe start = SharedAddress(address)
   }
@@ -59,26 +65,31 @@ internal import CForetokenKernels
 
   /// Packs matrices of equal width, one below the other, into memory of `arena`, or of its own.
   ///
-  /// - Throws: `PackingError` when they are not matrices of one width.
+  /// - Parameter rounding: what is known of the weights' use, for formats that round them.
+  /// - Throws: `PackingError` when they are not matrices of one width, or hold weights that are no finite numbers.
   public init(
-    stacking tensors: [TensorView], format: WeightFormat, pool: WorkerPool, arena: MemoryArena? = nil
+    stacking tensors: [TensorView], format: WeightFormat, rounding: WeightRounding = WeightRounding(),
+    pool: WorkerPool, arena: MemoryArena? = nil
   ) throws(PackingError) {
     let columns = try Self.commonColumns(of: tensors)
     let sources = tensors.flatMap { tensor in (0..<tensor.shape[0]).map { RowSource(tensor: tensor, row: $0) } }
     let panels = stride(from: 0, to: sources.count, by: Int(FT_PANEL)).map { first in
-      Array(sources[first..<min(first + Int(FT_PANEL), sources.count)])
+      Panel(
+        sources: Array(sources[first..<min(first + Int(FT_PANEL), sources.count)]),
+        exponents: rounding.rowExponents.map { Array($0[first..<min(first + Int(FT_PANEL), sources.count)]) })
     }
     try self.init(
-      panels: panels, rows: sources.count, columns: columns, format: format, isGatePair: false, pool: pool, arena: arena
-    )
+      panels: panels, rows: sources.count, columns: columns, format: format, isGatePair: false, rounding: rounding,
+      pool: pool, arena: arena)
   }
 
   /// Packs two matrices of equal shape for `TensorOperations.gatedLinear` into memory of `arena`, or of its own.
   ///
-  /// - Throws: `PackingError` when they are not matrices of one shape.
+  /// - Parameter rounding: as above; its row exponents are those of `up`.
+  /// - Throws: `PackingError` when they are not matrices of one shape, or hold weights that are no finite numbers.
   public init(
-    pairingGate gate: TensorView, up: TensorView, format: WeightFormat, pool: WorkerPool,
-    arena: MemoryArena? = nil
+    pairingGate gate: TensorView, up: TensorView, format: WeightFormat, rounding: WeightRounding = WeightRounding(),
+    pool: WorkerPool, arena: MemoryArena? = nil
   ) throws(PackingError) {
     let columns = try Self.commonColumns(of: [gate, up])
     guard gate.shape == up.shape else {
@@ -86,12 +97,16 @@ internal import CForetokenKernels
     }
     let rows = gate.shape[0]
     let panels = stride(from: 0, to: rows, by: Int(FT_PANEL)).flatMap { first in
-      [gate, up].map { tensor in
-        (first..<min(first + Int(FT_PANEL), rows)).map { RowSource(tensor: tensor, row: $0) }
+      let range = first..<min(first + Int(FT_PANEL), rows)
+      return [gate, up].map { tensor in
+        Panel(
+          sources: range.map { RowSource(tensor: tensor, row: $0) },
+          exponents: tensor.name == up.name ? rounding.rowExponents.map { Array($0[range]) } : nil)
       }
     }
     try self.init(
-      panels: panels, rows: rows, columns: columns, format: format, isGatePair: true, pool: pool, arena: arena)
+      panels: panels, rows: rows, columns: columns, format: format, isGatePair: true, rounding: rounding, pool: pool,
+      arena: arena)
   }
 
   /// A matrix of random weights, made in the packed layout: the cost of a model's shape without its file.
@@ -106,6 +121,7 @@ internal import CForetokenKernels
     self.columns = columns
     self.format = format
     self.isGatePair = isGatePair
+    columnExponents = nil
     let kernelFormat = format.kernelValue
     let panelBytes = ft_panel_bytes(kernelFormat, columns)
     let panelCount = (rows + Int(FT_PANEL) - 1) / Int(FT_PANEL) * (isGatePair ? 2 : 1)
@@ -136,17 +152,25 @@ internal import CForetokenKernels
     var bytes: Range<Int> { tensor.byteRange(ofRow: row) }
   }
 
+  /// What becomes one panel, and the powers of two that its rows are multiplied by.
+  private struct Panel {
+    let sources: [RowSource]
+    let exponents: [Int8]?
+  }
+
   private init(
-    panels: [[RowSource]], rows: Int, columns: Int, format: WeightFormat, isGatePair: Bool, pool: WorkerPool,
-    arena: MemoryArena?
+    panels: [Panel], rows: Int, columns: Int, format: WeightFormat, isGatePair: Bool, rounding: WeightRounding,
+    pool: WorkerPool, arena: MemoryArena?
   ) throws(PackingError) {
+    precondition(rounding.importance.map { $0.count == columns } ?? true)
+    precondition(rounding.columnExponents.map { $0.count == columns } ?? true)
     self.rows = rows
     self.columns = columns
     self.format = format
     self.isGatePair = isGatePair
+    columnExponents = rounding.columnExponents
     let (kernelFormat, set) = (format.kernelValue, InstructionSet.best.kernelValue)
     let panelBytes = ft_panel_bytes(kernelFormat, columns)
-    let packedColumns = ft_packed_columns(kernelFormat, columns)
     byteCount = panels.count * panelBytes
     let (memory, offset): (AlignedMemory, Int)
     do {
@@ -157,33 +181,56 @@ internal import CForetokenKernels
     owner = memory
     let output = unsafe SharedAddress(memory.pointer + offset)
     unsafe start = output
+    // The kernels read as much of it as they pack.
+    let importance = rounding.importance.map {
+      $0 + [Float](repeating: 0, count: ft_packed_columns(kernelFormat, columns) - columns)
+    }
     // Pages of the source are given back as soon as they are read: memory never holds much of both copies.
     let batch = max(pool.threadCount, (8 << 20) / max(panelBytes, 1))
+    let refused = Atomic<Int>(Int.max)
     for first in stride(from: 0, to: panels.count, by: batch) {
       let part = panels[first..<min(first + batch, panels.count)]
       pool.run(over: part.count) { share in
-        let scratch = UnsafeMutablePointer<Float>.allocate(capacity: Int(FT_PANEL) * packedColumns)
+        let scratch = UnsafeMutablePointer<Float>.allocate(capacity: ft_packing_scratch(columns))
         defer { unsafe scratch.deallocate() }
         for index in share {
-          let sources = part[part.startIndex + index]
+          let source = part[part.startIndex + index]
           var pointers = unsafe [UnsafeRawPointer?](repeating: nil, count: Int(FT_PANEL))
           var elements = [ft_element](repeating: FT_FLOAT32, count: Int(FT_PANEL))
-          for (lane, source) in sources.enumerated() {
-            unsafe pointers[lane] = source.tensor.file.buffer(source.bytes)?.baseAddress
-            elements[lane] = source.tensor.elementType.kernelValue
+          for (lane, row) in source.sources.enumerated() {
+            unsafe pointers[lane] = row.tensor.file.buffer(row.bytes)?.baseAddress
+            elements[lane] = row.tensor.elementType.kernelValue
           }
+          let rowExponents = source.exponents.map { $0 + [Int8](repeating: 0, count: Int(FT_PANEL) - $0.count) }
           let panel = unsafe output.pointer.assumingMemoryBound(to: UInt8.self) + (first + index) * panelBytes
-          unsafe ft_pack_panel(set, kernelFormat, elements, &pointers, columns, scratch, panel)
+          let result = unsafe rounding.columnExponents.withPointer { exponents in
+            unsafe rowExponents.withPointer { rowExponents in
+              unsafe importance.withPointer { importance in
+                unsafe ft_pack_panel(
+                  set, kernelFormat, elements, &pointers, columns, exponents, rowExponents, importance, scratch, panel,
+                  nil)
+              }
+            }
+          }
+          if result != FT_PACKED { refused.min(first + index, ordering: .relaxed) }
         }
       }
       for (file, bytes) in Self.bytesRead(by: part) { file.releasePages(in: bytes) }
     }
+    let place = refused.load(ordering: .relaxed)
+    guard place == Int.max else {
+      let names = Set(panels[place].sources.map { "'\($0.tensor.name)'" }).sorted().joined(separator: " or ")
+      throw PackingError(
+        description:
+          "\(names), rows \(panels[place].sources.map(\.row).min() ?? 0) to \(panels[place].sources.map(\.row).max() ?? 0): a weight is infinite or not a number; expected finite weights"
+      )
+    }
   }
 
   /// What `panels` took from each tensor, from the first byte to the last.
-  private static func bytesRead(by panels: ArraySlice<[RowSource]>) -> [(file: MappedFile, bytes: Range<Int>)] {
+  private static func bytesRead(by panels: ArraySlice<Panel>) -> [(file: MappedFile, bytes: Range<Int>)] {
     var read: [(tensor: TensorView, bytes: Range<Int>)] = []
-    for source in panels.joined() {
+    for source in panels.lazy.flatMap(\.sources) {
       if let index = read.firstIndex(where: { $0.tensor.name == source.tensor.name }) {
         let known = read[index].bytes
         read[index].bytes =

@@ -6,7 +6,7 @@ internal import Foundation
 /// Format, little-endian: eight bytes of magic, length and checksum of the header (8 bytes each), the header as JSON,
 /// then the matrices, each at a multiple of 64 bytes.
 public struct PackedWeightsFile: Sendable {
-  /// The matrices, mapped.
+  /// The matrices.
   public let matrices: [PackedMatrix]
 
   private static let magic = Array("FTPACKED".utf8)
@@ -20,19 +20,21 @@ public struct PackedWeightsFile: Sendable {
       let is_gate_pair: Bool
       let offset: Int
       let checksum: UInt64
+      /// A byte for each column; absent for none.
+      let column_exponents: Data?
     }
     let layout: Int
     let key: String
     let matrices: [Matrix]
   }
 
-  /// Maps the file at `path` and checks every byte of it.
+  /// Reads the file at `path` and checks every byte of it. What happens to the file afterwards does not matter.
   ///
   /// - Parameter key: what the file must say that it was made from.
-  /// - Throws: `PackingError` that says what is wrong with the file; `MappedFileError` when it cannot be mapped.
+  /// - Throws: `PackingError` that says what is wrong with the file; `MappedFileError` when it cannot be read.
   public init(path: String, key: String, pool: WorkerPool) throws {
     func damaged(_ reason: String) -> PackingError { PackingError(description: "'\(path)': \(reason)") }
-    let file = try MappedFile(path: path)
+    let file = try MappedFile(path: path, copiedBy: pool)
     guard let prefix = unsafe file.buffer(0..<Self.prefixBytes).map({ unsafe Array($0) }),
       prefix.prefix(8).elementsEqual(Self.magic)
     else { throw damaged("is not a file of packed weights") }
@@ -52,10 +54,11 @@ public struct PackedWeightsFile: Sendable {
       throw damaged("holds layout \(header.layout) of \(header.key); expected \(FT_LAYOUT) of \(key)")
     }
     matrices = try header.matrices.map { entry in
-      guard let format = WeightFormat(rawValue: entry.format),
+      let exponents = entry.column_exponents.map { $0.map { Int8(bitPattern: $0) } }
+      guard let format = WeightFormat(rawValue: entry.format), exponents.map({ $0.count == entry.columns }) ?? true,
         let matrix = PackedMatrix(
-          rows: entry.rows, columns: entry.columns, format: format, isGatePair: entry.is_gate_pair, in: file,
-          at: entry.offset)
+          rows: entry.rows, columns: entry.columns, format: format, isGatePair: entry.is_gate_pair,
+          columnExponents: exponents, in: file, at: entry.offset)
       else { throw damaged("has a matrix \(entry.rows) x \(entry.columns) that does not lie within it") }
       return matrix
     }
@@ -76,7 +79,8 @@ public struct PackedWeightsFile: Sendable {
         defer { offset += (matrix.byteCount + 63) / 64 * 64 }
         return Header.Matrix(
           rows: matrix.rows, columns: matrix.columns, format: matrix.format.rawValue, is_gate_pair: matrix.isGatePair,
-          offset: offset, checksum: checksum)
+          offset: offset, checksum: checksum,
+          column_exponents: matrix.columnExponents.map { Data($0.map { UInt8(bitPattern: $0) }) })
       }
       let encoder = JSONEncoder()
       encoder.outputFormatting = .sortedKeys

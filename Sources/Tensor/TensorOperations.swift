@@ -95,7 +95,21 @@ public final class TensorOperations {
     _ x: Activations, rowCount: Int, weight: PackedMatrix, bias: [Float]? = nil, into output: Activations,
     next: PackedMatrix? = nil
   ) {
-    product(x, rowCount, weight, bias, nil, output, FT_STORE, next)
+    linear(x, rowCount: rowCount, weights: [weight], bias: bias, into: output, next: next)
+  }
+
+  /// As above for matrices one below the other, whose outputs lie side by side.
+  public func linear(
+    _ x: Activations, rowCount: Int, weights: [PackedMatrix], bias: [Float]? = nil, into output: Activations,
+    next: PackedMatrix? = nil
+  ) {
+    precondition(output.columns == weights.reduce(0) { $0 + $1.rows })
+    var first = 0
+    for (index, weight) in weights.enumerated() {
+      let upcoming = index + 1 < weights.count ? weights[index + 1] : next
+      product(x, rowCount, weight, bias, nil, output, FT_STORE, upcoming, firstColumn: first)
+      first += weight.rows
+    }
   }
 
   /// residual += weight · x + bias.
@@ -116,12 +130,12 @@ public final class TensorOperations {
 
   private func product(
     _ x: Activations, _ rowCount: Int, _ weight: PackedMatrix, _ bias: [Float]?, _ upBias: [Float]?,
-    _ output: Activations, _ epilogue: ft_epilogue, _ next: PackedMatrix?
+    _ output: Activations, _ epilogue: ft_epilogue, _ next: PackedMatrix?, firstColumn: Int = 0
   ) {
     guard rowCount > 0 else { return }
-    precondition(x.columns == weight.columns && output.columns == weight.rows)
+    precondition(x.columns == weight.columns && output.columns >= firstColumn + weight.rows)
     precondition(weight.isGatePair == (epilogue == FT_GATE))
-    precondition(bias.map { $0.count == weight.rows } ?? true && upBias.map { $0.count == weight.rows } ?? true)
+    precondition(bias.map { $0.count == output.columns } ?? true && upBias.map { $0.count == output.columns } ?? true)
     let result = unsafe output.shared(rows: rowCount)
     let inputs = unsafe prepare(x, rowCount: rowCount, for: weight.format)
     let (resultStride, columns, set) = (output.stride, x.columns, set)
@@ -132,8 +146,10 @@ public final class TensorOperations {
           var task = unsafe ft_linear_task(
             format: weight.format.kernelValue, epilogue: epilogue,
             panels: UnsafePointer(weight.panels), columns: columns,
-            outputs: weight.rows, x: inputs.kernelValue, rows: rowCount, bias: biasPointer, up_bias: upPointer,
-            output: result.pointer.assumingMemoryBound(to: Float.self), output_stride: resultStride)
+            outputs: weight.rows, x: inputs.kernelValue, rows: rowCount,
+            bias: biasPointer.map { unsafe $0 + firstColumn },
+            up_bias: upPointer, output: result.pointer.assumingMemoryBound(to: Float.self) + firstColumn,
+            output_stride: resultStride)
           unsafe ft_linear(set, &task, share.lowerBound, share.count)
         }
       }
@@ -291,59 +307,5 @@ public final class TensorOperations {
     let block = Int(slice.blocks[index])
     precondition(block >= 0 && block < storage.blockCount)
     return block
-  }
-}
-
-extension Optional where Wrapped == [Float] {
-  /// Calls `body` with the elements' address, or with `nil`.
-  @unsafe fileprivate func withPointer<Result>(_ body: (UnsafePointer<Float>?) -> Result) -> Result {
-    switch self {
-    case let values?: unsafe values.withUnsafeBufferPointer { unsafe body($0.baseAddress) }
-    case nil: body(nil)
-    }
-  }
-}
-
-/// Scratch for input rows in the form that products read.
-private final class PreparedRows {
-  private let values, scratch, scales, rowSums, groupOffsets: AlignedMemory
-  private let columnCapacity: Int
-
-  init(rows: Int, columns: Int) throws(MemoryError) {
-    columnCapacity = Self.stride(columns)
-    let purpose = "prepared activations"
-    values = try AlignedMemory(byteCount: rows * columnCapacity * MemoryLayout<Float>.size, for: purpose)
-    scratch = try AlignedMemory(byteCount: rows * columnCapacity, for: purpose)
-    scales = try AlignedMemory(byteCount: rows * 4, for: purpose)
-    rowSums = try AlignedMemory(byteCount: rows * 4, for: purpose)
-    groupOffsets = try AlignedMemory(byteCount: rows * columnCapacity / Int(FT_GROUP) * 4, for: purpose)
-  }
-
-  /// Columns rounded up to pairs of groups.
-  private static func stride(_ columns: Int) -> Int {
-    (columns + 2 * Int(FT_GROUP) - 1) / (2 * Int(FT_GROUP)) * 2 * Int(FT_GROUP)
-  }
-
-  /// The scratch laid out for rows of `columns`.
-  @unsafe func shared(columns: Int) -> SharedRows {
-    let stride = Self.stride(columns)
-    precondition(stride <= columnCapacity)
-    return unsafe SharedRows(
-      values: SharedAddress(values.pointer), scratch: SharedAddress(scratch.pointer),
-      scales: SharedAddress(scales.pointer), rowSums: SharedAddress(rowSums.pointer),
-      groupOffsets: SharedAddress(groupOffsets.pointer), stride: stride)
-  }
-
-  @unsafe struct SharedRows: Sendable {
-    let values, scratch, scales, rowSums, groupOffsets: SharedAddress
-    let stride: Int
-
-    @unsafe var kernelValue: ft_prepared_rows {
-      unsafe ft_prepared_rows(
-        values: values.pointer, scratch: scratch.pointer.assumingMemoryBound(to: Int8.self),
-        scales: scales.pointer.assumingMemoryBound(to: Float.self),
-        row_sums: rowSums.pointer.assumingMemoryBound(to: Int32.self),
-        group_offsets: groupOffsets.pointer.assumingMemoryBound(to: Int32.self), stride: stride)
-    }
   }
 }

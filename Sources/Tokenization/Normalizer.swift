@@ -43,25 +43,56 @@ enum Normalizer: Sendable {
   private static func composed(_ text: String) -> String {
     var output = String.UnicodeScalarView()
     var run = String.UnicodeScalarView()
+    var length = 0
+    // Marks are put in their order here: Foundation does it by exchanging neighbours, so that a thousand marks take a
+    // million exchanges.
+    var marks = MarkSequence()
+    func endMarks() {
+      for mark in marks.takeOrdered() { run.append(mark) }
+    }
     func endRun() {
+      endMarks()
       output.append(contentsOf: String(run).precomposedStringWithCanonicalMapping.unicodeScalars)
-      run = String.UnicodeScalarView()
+      (run, length) = (String.UnicodeScalarView(), 0)
+    }
+    func append(_ scalar: Unicode.Scalar) {
+      length += 1
+      let order = scalar.properties.canonicalCombiningClass.rawValue
+      guard order == 0 else { return marks.append(scalar, order: order) }
+      // Foundation moves the rest of the text for each character that it composes: it gets the text in short pieces.
+      if length > mostTogether, !composesWithStarter(scalar) { endRun() }
+      endMarks()
+      run.append(scalar)
     }
     for scalar in text.unicodeScalars {
       if let marks = decomposedMarks[scalar] {
-        run.append(contentsOf: marks.unicodeScalars)
+        for mark in marks.unicodeScalars { append(mark) }
       } else if let (lead, vowel) = openSyllableParts(scalar) {
-        run.append(lead)
-        run.append(vowel)
+        append(lead)
+        append(vowel)
       } else if standsAlone(scalar) {
         endRun()
         output.append(scalar)
       } else {
-        run.append(scalar)
+        append(scalar)
       }
     }
     endRun()
     return String(output)
+  }
+
+  /// Characters after which a piece may end.
+  private static let mostTogether = 256
+
+  /// Whether a character that is no mark may compose with the one before it: a vowel or final consonant of Hangul, or a
+  /// vowel sign of an Indic script.
+  private static func composesWithStarter(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.value {
+    case 0x1161...0x1175, 0x11A8...0x11C2, 0x9BE, 0x9D7, 0xB3E, 0xB56, 0xB57, 0xBBE, 0xBD7, 0xCC2, 0xCD5, 0xCD6, 0xD3E,
+      0xD57, 0xDCF, 0xDDF, 0x102E, 0x1B35, 0x11127, 0x1133E, 0x11357, 0x114B0, 0x114BA, 0x114BD, 0x115AF:
+      true
+    default: false
+    }
   }
 
   /// The marks that stand for two marks. They are never composed again; decomposed first, each takes its place in the
@@ -120,5 +151,27 @@ enum Normalizer: Sendable {
       return 4
     default: return 0
     }
+  }
+}
+
+/// Marks that follow one character, to be put in the canonical order: by class, those of a class as they came.
+private struct MarkSequence {
+  private var marks: [(scalar: Unicode.Scalar, order: UInt8)] = []
+  private var isOrdered = true
+
+  mutating func append(_ scalar: Unicode.Scalar, order: UInt8) {
+    if let last = marks.last, last.order > order { isOrdered = false }
+    marks.append((scalar, order))
+  }
+
+  /// The marks in order; none are left.
+  mutating func takeOrdered() -> [Unicode.Scalar] {
+    guard !marks.isEmpty else { return [] }
+    defer { (marks, isOrdered) = ([], true) }
+    guard !isOrdered else { return marks.map(\.scalar) }
+    var classes = Array(repeating: [Unicode.Scalar](), count: 256)
+    // A counting sort, which keeps those of a class as they came.
+    for mark in marks { classes[Int(mark.order)].append(mark.scalar) }
+    return classes.flatMap { $0 }
   }
 }

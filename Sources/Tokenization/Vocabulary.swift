@@ -21,6 +21,9 @@ struct Vocabulary: Sendable {
   /// The number of tokens.
   var count: Int { ids.count }
 
+  /// Bytes of the longest token, as it is decoded or as it is written.
+  private(set) var mostBytes = 0
+
   /// Adds a token of the model. Gives what is wrong with it, if anything.
   mutating func insert(_ text: ArraySlice<UInt8>, id: TokenID) -> String? {
     let (index, isNew) = texts.insert(text)
@@ -34,13 +37,16 @@ struct Vocabulary: Sendable {
     }
     textOfID[place] = Int32(truncatingIfNeeded: index)
     ids.append(id)
+    let start = pool.count
     ByteAlphabet.appendBytes(ofToken: text, to: &pool)
     ends.append(pool.count)
+    mostBytes = max(mostBytes, pool.count - start)
     return nil
   }
 
   /// Adds an added token, which may also be one of the model's.
   mutating func add(_ token: AddedToken, decodedAs decoded: String, file: String) throws(TokenizerError) {
+    mostBytes = max(mostBytes, decoded.utf8.count, token.content.utf8.count)
     if let known = id(of: token.content) {
       guard known == token.id else {
         throw .malformed(

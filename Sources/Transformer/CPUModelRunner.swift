@@ -9,8 +9,8 @@ public final class CPUModelRunner: ModelRunner {
   public let vocabularySize: Int
   /// What was reserved.
   public let capacity: RunnerCapacity
-  /// Format of the matrices in memory.
-  public let format: WeightFormat
+  /// What the matrices became in memory.
+  public let quantization: Quantization
 
   private let weights: DecoderWeights
   private let storage: KVStorage
@@ -23,7 +23,7 @@ public final class CPUModelRunner: ModelRunner {
   /// - Parameters:
   ///   - checkpoint: the tensors of a Hugging Face model directory.
   ///   - configuration: the directory's `config.json`.
-  ///   - format: how matrices are kept in memory.
+  ///   - quantization: what matrices become in memory.
   ///   - limits: sizes of one pass and of the K/V memory.
   ///   - pool: the threads to compute on.
   ///   - instructionSet: which kernels to use; the best that the machine has when `nil`.
@@ -32,34 +32,39 @@ public final class CPUModelRunner: ModelRunner {
   ///   - progress: called with the packed share of the weights, from 0 to 1.
   /// - Throws: `ModelFileError` for tensors that are missing or have another shape than the configuration says.
   public convenience init(
-    checkpoint: Checkpoint, configuration: ModelConfiguration, format: WeightFormat = .bfloat16, limits: RunnerLimits,
+    checkpoint: Checkpoint, configuration: ModelConfiguration, quantization: Quantization = .none, limits: RunnerLimits,
     pool: WorkerPool, instructionSet: InstructionSet? = nil, cacheFormat: KVCacheFormat = .float16,
     cache: WeightCache? = nil, progress: (Double) -> Void = { _ in }
   ) throws {
     let weights = try DecoderWeights(
-      checkpoint, configuration: configuration, format: format, pool: pool, cache: cache, progress: progress)
+      checkpoint, configuration: configuration, quantization: quantization, pool: pool, cache: cache, progress: progress
+    )
     try self.init(
-      weights, configuration: configuration, format: format, limits: limits, pool: pool, instructionSet: instructionSet,
+      weights, configuration: configuration, quantization: quantization, limits: limits, pool: pool,
+      instructionSet: instructionSet,
       cacheFormat: cacheFormat)
   }
 
   /// A model of the given shape with random weights and a KV cache full of random values, to measure what it costs.
   package convenience init(
-    randomWeightsFor configuration: ModelConfiguration, format: WeightFormat, limits: RunnerLimits, pool: WorkerPool,
+    randomWeightsFor configuration: ModelConfiguration, quantization: Quantization, limits: RunnerLimits,
+    pool: WorkerPool,
     instructionSet: InstructionSet? = nil, cacheFormat: KVCacheFormat = .float16, progress: (Double) -> Void = { _ in }
   ) throws {
-    let weights = try DecoderWeights(randomFor: configuration, format: format, pool: pool, progress: progress)
+    let weights = try DecoderWeights(
+      randomFor: configuration, quantization: quantization, pool: pool, progress: progress)
     try self.init(
-      weights, configuration: configuration, format: format, limits: limits, pool: pool, instructionSet: instructionSet,
+      weights, configuration: configuration, quantization: quantization, limits: limits, pool: pool,
+      instructionSet: instructionSet,
       cacheFormat: cacheFormat)
   }
 
   private init(
-    _ weights: DecoderWeights, configuration: ModelConfiguration, format: WeightFormat, limits: RunnerLimits,
+    _ weights: DecoderWeights, configuration: ModelConfiguration, quantization: Quantization, limits: RunnerLimits,
     pool: WorkerPool, instructionSet: InstructionSet?, cacheFormat: KVCacheFormat
   ) throws {
     self.configuration = configuration
-    self.format = format
+    self.quantization = quantization
     self.weights = weights
     vocabularySize = configuration.vocabularySize
     let blockCount = (limits.positions + KVStorage.blockSize - 1) / KVStorage.blockSize * limits.sequences
@@ -79,8 +84,12 @@ public final class CPUModelRunner: ModelRunner {
 
   /// Memory by owner, in bytes.
   public var memory: RunnerMemory {
-    RunnerMemory(packedWeights: weights.packedByteCount, keyValueCache: storage.byteCount)
+    RunnerMemory(
+      packedWeights: weights.packedByteCount, packedHead: weights.head.byteCount, keyValueCache: storage.byteCount)
   }
+
+  /// Whether products are of integers.
+  package var isQuantised: Bool { weights.layers.contains { $0.down.format != .bfloat16 } }
 
   /// The weights' name in the cache they were loaded through; equal contents in one format have one name.
   public var cacheKey: String? { weights.cacheKey }
@@ -95,6 +104,8 @@ public final class CPUModelRunner: ModelRunner {
   package func lastResidual(row: Int) -> [Float] { buffers.selected.row(row) }
 
   /// The forward pass, top to bottom as the papers describe it.
+  ///
+  /// - Throws: `RunnerError`, also when the file that holds the embeddings was changed or cut short meanwhile.
   public func forward(_ batch: Batch) throws(RunnerError) -> Activations {
     try batch.check(against: capacity, vocabularySize: vocabularySize)
     let rows = batch.rowCount
@@ -103,7 +114,11 @@ public final class CPUModelRunner: ModelRunner {
     }
     stopwatch?.start()
     switch weights.embedding {
-    case .checkpoint(let table): operations.gatherRows(of: table, tokens: batch.tokens, into: buffers.residual)
+    case .checkpoint(let table):
+      // Read, not mapped: the file may be cut short or written to while requests are served.
+      let rows: TensorView
+      do { rows = try table.copiedRows(batch.tokens) } catch { throw RunnerError(description: "\(error)") }
+      operations.gatherRows(of: rows, tokens: batch.tokens.indices.map { Int32($0) }, into: buffers.residual)
     case .random(let table):
       operations.copyRows(batch.tokens.map { Int($0) % table.rowCapacity }, of: table, into: buffers.residual)
     }
@@ -114,7 +129,7 @@ public final class CPUModelRunner: ModelRunner {
     for (index, layer) in weights.layers.enumerated() {
       attend(layer, index, rows: rows, slices: slices)
       let isLast = index + 1 == weights.layers.count
-      feedForward(layer, rows: rows, next: isLast ? weights.head : weights.layers[index + 1].queryKeyValue)
+      feedForward(layer, rows: rows, next: isLast ? weights.head : weights.layers[index + 1].queryKeyValue[0])
     }
     operations.copyRows(batch.logitRows, of: buffers.residual, into: buffers.selected)
     let wanted = batch.logitRows.count
@@ -135,7 +150,7 @@ public final class CPUModelRunner: ModelRunner {
       into: buffers.normalised)
     stopwatch?.lap(.norms)
     operations.linear(
-      buffers.normalised, rowCount: rows, weight: layer.queryKeyValue, bias: layer.queryKeyValueBias,
+      buffers.normalised, rowCount: rows, weights: layer.queryKeyValue, bias: layer.queryKeyValueBias,
       into: buffers.queryKeyValue, next: layer.attentionOutput)
     stopwatch?.lap(.queryKeyValue)
     operations.normRotateStore(

@@ -4,7 +4,8 @@ internal import Tensor
 extension DecoderWeights {
   /// Random weights in a model's shape, made in the packed layout; norms are ones and biases zeros.
   init(
-    randomFor configuration: ModelConfiguration, format: WeightFormat, pool: WorkerPool, progress: (Double) -> Void
+    randomFor configuration: ModelConfiguration, quantization: Quantization, pool: WorkerPool,
+    progress: (Double) -> Void
   ) throws {
     let hidden = configuration.hiddenSize
     let table = try Activations(rowCapacity: 64, columns: hidden)
@@ -16,13 +17,15 @@ extension DecoderWeights {
     for index in 0..<configuration.layerCount {
       layers.append(
         try DecoderLayerWeights(
-          randomFor: configuration, format: format, seed: UInt64(index + 1) << 32, pool: pool, arena: arena))
+          randomFor: configuration, quantization: quantization, seed: UInt64(index + 1) << 32, pool: pool, arena: arena)
+      )
       progress(Double(index + 1) / Double(configuration.layerCount + 1))
     }
     self.layers = layers
     finalNorm = [Float](repeating: 1, count: hidden)
     head = try PackedMatrix(
-      randomRows: configuration.vocabularySize, columns: hidden, format: format.headFormat, seed: 7, pool: pool,
+      randomRows: configuration.vocabularySize, columns: hidden,
+      format: quantization.format(of: .bfloat16, isHead: true), seed: 7, pool: pool,
       arena: arena)
     progress(1)
   }
@@ -30,18 +33,21 @@ extension DecoderWeights {
 
 extension DecoderLayerWeights {
   fileprivate init(
-    randomFor configuration: ModelConfiguration, format: WeightFormat, seed: UInt64, pool: WorkerPool,
+    randomFor configuration: ModelConfiguration, quantization: Quantization, seed: UInt64, pool: WorkerPool,
     arena: MemoryArena
   ) throws {
     let (hidden, headSize) = (configuration.hiddenSize, configuration.headSize)
     let queries = configuration.headCount * headSize
     let keys = configuration.kvHeadCount * headSize
+    let format = quantization.format(of: .bfloat16)
     func ones(_ count: Int) -> [Float] { [Float](repeating: 1, count: count) }
     func zeros(_ count: Int, _ isPresent: Bool) -> [Float]? { isPresent ? [Float](repeating: 0, count: count) : nil }
 
     attentionNorm = ones(hidden)
-    queryKeyValue = try PackedMatrix(
-      randomRows: queries + 2 * keys, columns: hidden, format: format, seed: seed, pool: pool, arena: arena)
+    queryKeyValue = [
+      try PackedMatrix(
+        randomRows: queries + 2 * keys, columns: hidden, format: format, seed: seed, pool: pool, arena: arena)
+    ]
     queryKeyValueBias = zeros(queries + 2 * keys, configuration.hasQueryKeyValueBias)
     queryNorm = configuration.hasQueryKeyNorm ? ones(headSize) : nil
     keyNorm = configuration.hasQueryKeyNorm ? ones(headSize) : nil

@@ -58,12 +58,14 @@ public struct RunnerError: Error, Sendable, CustomStringConvertible {
 public struct RunnerMemory: Sendable, Equatable {
   /// The weights.
   public let packedWeights: Int
+  /// The output head's part of them; 0 where it is not told apart.
+  public let packedHead: Int
   /// K/V memory at full use; on a CPU, blocks never touched are not resident.
   public let keyValueCache: Int
 
   /// Memory by owner.
-  public init(packedWeights: Int, keyValueCache: Int) {
-    (self.packedWeights, self.keyValueCache) = (packedWeights, keyValueCache)
+  public init(packedWeights: Int, packedHead: Int = 0, keyValueCache: Int) {
+    (self.packedWeights, self.packedHead, self.keyValueCache) = (packedWeights, packedHead, keyValueCache)
   }
 }
 

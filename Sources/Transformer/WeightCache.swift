@@ -4,7 +4,7 @@ internal import Tensor
 
 /// Packed weights on disk, so that a model is packed once: later starts map the file.
 ///
-/// Files are named by the content of the checkpoint, the format and the version of the layout. Whatever goes wrong
+/// Files are named by the content of the checkpoint, the quantization and the version of the layout. Whatever goes wrong
 /// costs time, never the model: a file that is damaged is made anew, and one that cannot be written is done without.
 public struct WeightCache: Sendable {
   /// The folder of the files.
@@ -34,12 +34,12 @@ public struct WeightCache: Sendable {
 
   /// The place of a checkpoint's weights; `nil` when its files cannot be read.
   func entry(
-    for checkpoint: Checkpoint, configuration: ModelConfiguration, format: WeightFormat
+    for checkpoint: Checkpoint, configuration: ModelConfiguration, quantization: Quantization
   ) -> Entry? {
     let digests = ContentDigest(rememberingIn: folder + "/digests")
     do {
       let digest = try digests.digest(of: checkpoint.files, and: "\(configuration)")
-      let key = "\(digest.prefix(32))-\(format.rawValue)"
+      let key = "\(digest.prefix(32))-\(quantization.rawValue)"
       return Entry(key: key, path: folder + "/packed/\(key).weights")
     } catch {
       report("\(error)")
@@ -61,12 +61,29 @@ public struct WeightCache: Sendable {
   /// Keeps `matrices` for the next start.
   func save(_ matrices: [PackedMatrix], as entry: Entry, pool: WorkerPool) {
     guard matrices.reduce(0, { $0 + $1.byteCount }) >= leastBytes else { return }
+    clearPartialFiles(in: (entry.path as NSString).deletingLastPathComponent)
     do {
       try PackedWeightsFile.write(matrices, key: entry.key, to: entry.path, pool: pool)
     } catch {
       report("packed weights are not kept for the next start: '\(entry.path)': \(error.localizedDescription)")
     }
   }
+
+  /// Removes what processes that ended while they wrote have left (`NAME.partial-PID`): as large as a model, and of no use.
+  /// A young file may be another machine's, or another container's, whose processes have their own numbers.
+  func clearPartialFiles(in folder: String) {
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
+      guard let mark = name.range(of: ".partial-", options: .backwards), let process = Int32(name[mark.upperBound...])
+      else { continue }
+      let path = folder + "/" + name
+      let changed = (try? FileManager.default.attributesOfItem(atPath: path))?[.modificationDate] as? Date
+      guard let changed, changed.timeIntervalSinceNow < -Self.partialFileAge, kill(process, 0) != 0, errno == ESRCH
+      else { continue }
+      try? FileManager.default.removeItem(atPath: path)
+    }
+  }
+
+  private static let partialFileAge: TimeInterval = 600
 
   /// Something small that was found out about a model on this machine.
   ///

@@ -1,4 +1,6 @@
 internal import ArgumentParser
+internal import Benchmarking
+internal import Foundation
 
 /// The command line: one file per subcommand.
 @main
@@ -22,11 +24,31 @@ struct Foretoken: AsyncParsableCommand {
 
   /// Runs the subcommand that the command line names.
   static func main() async {
-    do {
-      await main(try Serve.withLayers(Array(CommandLine.arguments.dropFirst())))
-    } catch {
+    let files = OpenFiles.raiseLimit()
+    guard files >= leastFiles else {
+      note("Error: this process may open \(files) files at a time; expected at least \(leastFiles) (ulimit -n)")
+      exit(withError: ExitCode.failure)
+    }
+    let arguments: [String]
+    do { arguments = try Serve.withLayers(Array(CommandLine.arguments.dropFirst())) } catch {
       note("Error: \(error)")
       exit(withError: ExitCode.validationFailure)
     }
+    do {
+      var command = try parseAsRoot(arguments)
+      if var command = command as? any AsyncParsableCommand {
+        try await command.run()
+      } else {
+        try command.run()
+      }
+    } catch {
+      // As `exit(withError:)`, but that help is output like any other, and messages quote files and servers.
+      let (code, text) = (exitCode(for: error), fullMessage(for: error))
+      if !text.isEmpty { if code.isSuccess { emit(text + "\n") } else { note(text) } }
+      Foundation.exit(code.rawValue)
+    }
   }
+
+  /// Files without which not even a model can be opened.
+  private static let leastFiles = 32
 }

@@ -29,13 +29,15 @@ import Testing
     #expect(abs(parameters - expected) < 0.01 * expected)
   }
 
-  @Test("a report has every pass of the plan, with floors that grow with the work", arguments: WeightFormat.allCases)
-  func report(format: WeightFormat) throws {
+  @Test(
+    "a report has every pass of the plan, with floors that grow with the work",
+    arguments: [Quantization.none, .int8, .int4])
+  func report(quantization: Quantization) throws {
     let checkpoint = try Checkpoint(directory: Places.draft)
     let configuration = try ModelConfiguration(directory: Places.draft)
     let plan = ForwardBenchmark.Plan(rows: [1, 4], prefills: [40], contexts: [0, 64], repetitions: 2, chunk: 16)
     let report = try ForwardBenchmark(
-      .checkpoint(checkpoint, configuration, name: "draft"), format: format, plan: plan, threads: 2
+      .checkpoint(checkpoint, configuration, name: "draft"), quantization: quantization, plan: plan, threads: 2
     ).run { _, _ in }
     #expect(report.passes.map(\.rows) == [1, 4, 40, 1, 4, 40])
     #expect(report.passes.map(\.context) == [0, 0, 0, 64, 64, 64])

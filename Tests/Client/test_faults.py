@@ -7,14 +7,16 @@ import json
 import os
 import pathlib
 import random
+import resource
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import threading
 
 import pytest
-from conftest import NAME, TARGET, Server
+from conftest import NAME, ROOT, TARGET, Server
 from test_service import post, wait_until
 
 
@@ -216,3 +218,86 @@ def test_the_dashboard_knows_only_metrics_that_there_are(server, client):
     names = set(re.findall(r"(?:vllm:|http_)[a-z0-9_]+", text))
     exposed = {name.split("{")[0] for name in server.metrics()}
     assert names and names <= exposed
+
+
+def test_a_second_signal_ends_the_process_at_once(start):
+    server = start("--threads", "2", "--shutdown-timeout", "50")
+    connection = post(server.url, "/v1/completions", {"prompt": "a", "max_tokens": 4000, "ignore_eos": True, "stream": True})
+    wait_until(lambda: server.metrics()["vllm:num_requests_running"] == 1)
+    server.process.send_signal(signal.SIGTERM)
+    wait_until(lambda: any("stopping" in line for line in server.log))
+    assert server.stop(signal.SIGTERM) == 128 + signal.SIGTERM
+    connection.close()
+
+
+def run(*arguments, **options):
+    return subprocess.run([Server.PROGRAM, *arguments], capture_output=True, text=True, timeout=60, **options)
+
+
+COMMANDS = {
+    "generate": ["generate", "-m", TARGET, "--max-tokens", "4", "Hi"], "inspect": ["inspect", TARGET],
+    "tokenize": ["tokenize", "-m", TARGET, "Hello"], "help": ["--help"],
+    "report": ["report", str(ROOT / "Tests/Fuzz/result.json"), "-o", "-"], "version": ["--version"],
+    "batch": ["batch", "-m", TARGET, "--max-tokens", "2", "-"],
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_full_disk_behind_standard_output_is_a_sentence(name):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [Server.PROGRAM, *COMMANDS[name]], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60,
+            input='{"prompt": "Hi"}\n')
+    assert done.returncode == 1 and "No space left on device" in done.stderr
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_closed_pipe_ends_the_program_quietly(name):
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [Server.PROGRAM, *COMMANDS[name]], stdout=writing, stderr=subprocess.PIPE, text=True, timeout=60,
+        input='{"prompt": "Hi"}\n')
+    os.close(writing)
+    assert done.returncode in (-signal.SIGPIPE, 128 + signal.SIGPIPE) and "Error" not in done.stderr
+
+
+def test_a_report_onto_a_pipe_is_written_and_the_pipe_stays(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    texts = []
+    reader = threading.Thread(target=lambda: texts.append(pipe.read_text()))
+    reader.start()
+    assert run("report", str(ROOT / "Tests/Fuzz/result.json"), "-o", str(pipe)).returncode == 0
+    reader.join(30)
+    assert texts and texts[0].rstrip().endswith("</html>") and pipe.is_fifo()
+
+
+def test_few_open_files_are_a_sentence_or_fewer_connections(start):
+    limits = lambda soft, hard: lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    few = run("inspect", TARGET, preexec_fn=limits(8, 8))
+    assert few.returncode == 1 and "ulimit -n" in few.stderr
+    server = subprocess.Popen(
+        [Server.PROGRAM, "serve", TARGET, "--port", "0"], stderr=subprocess.PIPE, text=True, preexec_fn=limits(64, 200))
+    lines = []
+    for line in server.stderr:
+        lines.append(line)
+        if "listening" in line:
+            break
+    server.terminate()
+    server.communicate(timeout=60)
+    assert server.returncode == 0
+    assert any("connections=136" in line for line in lines), lines
+
+
+def test_control_characters_of_files_are_shown_as_escapes(tmp_path):
+    copy = tmp_path / "model"
+    shutil.copytree(TARGET, copy)
+    config = json.loads((copy / "config.json").read_text())
+    config["model_type"] = "\x1b[31mred\u202e"
+    config["architectures"] = ["\x1b]0;title\x07"]
+    (copy / "config.json").write_text(json.dumps(config))
+    done = run("inspect", str(copy))
+    for stream in (done.stdout, done.stderr):
+        assert "\x1b" not in stream and "\u202e" not in stream and "\x07" not in stream
+    assert "u{1b}" in done.stdout + done.stderr

@@ -322,7 +322,7 @@ def test_sigterm_ends_requests_that_take_too_long(start):
 
 def test_priority_goes_first(start):
     """While one request is computed, a later one with a lower number overtakes an earlier one."""
-    server = start("--max-num-seqs", "1", "--threads", "2")
+    server = start("--max-num-seqs", "1", "--threads", "2", "--scheduling-policy", "priority")
     client = server.openai()
     finished = []
 

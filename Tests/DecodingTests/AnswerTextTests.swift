@@ -98,6 +98,47 @@ import Tokenization
     #expect(run("plain", stops: []).text == "plain")
   }
 
+  @Test("whatever the stop strings, an answer ends where a plain search of each piece finds one")
+  func plainSearch() throws {
+    var generator = SeededGenerator(seed: 4)
+    let letters = ["a", "b", "aa", "ab", "ba"].map { tokenizer.encode($0) }.filter { $0.count == 1 }.map { $0[0] }
+    func word(_ length: Int) -> String { String((0..<length).map { _ in Bool.random(using: &generator) ? "a" : "b" }) }
+    for _ in 0..<2_000 {
+      let stops = (0..<Int.random(in: 1...5, using: &generator)).map { _ in
+        word(Int.random(in: 1...7, using: &generator))
+      }
+      let minimum = Int.random(in: 0...6, using: &generator)
+      var answer = AnswerText(tokenizer: tokenizer, stops: stops)
+      var (output, found, all, exempt): (String, String?, [UInt8], Int) = ("", nil, [], 0)
+      var expected: (text: String, stop: String)?
+      for index in 0..<16 where found == nil {
+        let token = letters[Int.random(in: 0..<letters.count, using: &generator)]
+        let (piece, stop) = answer.append(token, honoursStops: index >= minimum)
+        output += piece
+        found = stop
+        all += Array(tokenizer.decode([token]).utf8)
+        if index < minimum { exempt = all.count }
+        for start in all.indices where expected == nil {
+          let match = stops.first { start + $0.utf8.count > exempt && all[start...].starts(with: $0.utf8) }
+          if let match { expected = (String(decoding: all[..<start], as: UTF8.self), match) }
+        }
+        #expect(found == expected?.stop)
+      }
+      if found == nil { output += answer.finish().text }
+      #expect(output == expected?.text ?? String(decoding: all, as: UTF8.self))
+    }
+  }
+
+  @Test("stop strings that begin alike over and over do not keep an answer of the same from ending")
+  func repetitiveStops() throws {
+    let space = try #require(tokenizer.encode("  ").first)
+    let stops = (0..<16).map { String(repeating: " ", count: 1_000) + String(repeating: "b", count: $0 + 1) }
+    var answer = AnswerText(tokenizer: tokenizer, stops: stops)
+    var output = ""
+    for _ in 0..<20_000 { output += answer.append(space).text }
+    #expect(output.allSatisfy { $0 == " " } && output.utf8.count >= 20_000 - 1_000)
+  }
+
   @Test("a stop string counts where it ends after the least number of tokens", arguments: 0...12)
   func honoured(minimum: Int) throws {
     let text = "one, two, one, two, one, two."

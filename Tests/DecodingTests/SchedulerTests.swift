@@ -194,6 +194,22 @@ import Testing
     #expect(order == [3, 0, 2, 1])
   }
 
+  @Test("a request that others overtake for long is next in the end")
+  func ageing() {
+    var scheduler = Self.scheduler(rows: 64, sequences: 1, blocks: 16)
+    scheduler.add(RequestID(0), known: 2, remaining: 1, priority: 3)
+    scheduler.add(RequestID(1), known: 2, remaining: 1, priority: 2)
+    var order: [Int] = []
+    for number in 2..<200 {
+      scheduler.add(RequestID(number), known: 2, remaining: 1, priority: -number)
+      guard let share = scheduler.schedule(window: { _ in 0 }).first else { break }
+      order.append(share.request.number)
+      scheduler.remove(share.request)
+    }
+    #expect(order.prefix(32).allSatisfy { $0 >= 2 })
+    #expect(Set(order.dropFirst(32).prefix(2)) == [0, 1])
+  }
+
   @Test("random traffic: every request ends, no pass exceeds its limits, no block is lost")
   func randomTraffic() {
     var generator = SeededGenerator(seed: 8)

@@ -19,9 +19,9 @@ import Tokenization
   }
 
   /// Greedy tokens of a prompt.
-  func tokens(_ model: String, draft: String? = nil, format: WeightFormat? = nil) throws -> [TokenID] {
+  func tokens(_ model: String, draft: String? = nil, quantization: Quantization = .file) throws -> [TokenID] {
     var configuration = EngineConfiguration(model: model)
-    configuration.format = format
+    configuration.quantization = quantization
     configuration.maximumLength = 256
     configuration.threads = 2
     configuration.speculation = try draft.map { try SpeculativeConfiguration(method: .draftModel($0), window: 4) }
@@ -56,8 +56,9 @@ import Tokenization
     let plain = try tokens(target)
     #expect(plain.count > 8)
     #expect(try tokens(target, draft: draft) == plain)
-    // Unless told otherwise, four-bit blocks are kept in four bits.
-    #expect(try tokens(target, format: .int4) == plain)
+    // Four-bit blocks stay what they are where four bits are asked for, and where eight are.
+    #expect(try tokens(target, quantization: .int4) == plain)
+    #expect(try tokens(target, quantization: .int8) == plain)
   }
 
   @Test("tokenizers that cannot be read say so")

@@ -40,7 +40,7 @@ import Transformer
     }
 
     func loop(
-      _ format: WeightFormat, proposer kind: ProposerKind, threads: Int = 2, rows: Int = 64, sequences: Int = 1,
+      _ quantization: Quantization, proposer kind: ProposerKind, threads: Int = 2, rows: Int = 64, sequences: Int = 1,
       blocksFor: Int? = nil, instructionSet: InstructionSet? = nil, sharesPrefixes: Bool = false,
       cacheFormat: KVCacheFormat = .float16
     ) throws -> DecodingLoop {
@@ -50,7 +50,8 @@ import Transformer
         rows: max(rows, logitRows), logitRows: logitRows, sequences: blocksFor ?? sequences, positions: 320)
       func runner(_ model: (checkpoint: Checkpoint, configuration: ModelConfiguration)) throws -> CPUModelRunner {
         try CPUModelRunner(
-          checkpoint: model.checkpoint, configuration: model.configuration, format: format, limits: limits, pool: pool,
+          checkpoint: model.checkpoint, configuration: model.configuration, quantization: quantization, limits: limits,
+          pool: pool,
           instructionSet: instructionSet, cacheFormat: cacheFormat)
       }
       let target = try runner(self.target)
@@ -148,13 +149,15 @@ import Transformer
     [.ngram(window: 1), .ngram(window: 4), .ngram(window: 8), .suffix(window: 6), .automatic(window: 8)]
     + (1...8).map { .draft(window: $0) }
 
-  @Test("the reference pair writes the same tokens with any proposer and window", arguments: WeightFormat.allCases)
-  func referencePairIsLossless(format: WeightFormat) throws {
+  @Test(
+    "the reference pair writes the same tokens with any proposer and window",
+    arguments: [Quantization.none, .int8, .int4])
+  func referencePairIsLossless(quantization: Quantization) throws {
     let pair = try Pair.reference()
     let requests = Self.chatRequests(pair.tokenizer, tokens: 48)
-    let plain = try pair.loop(format, proposer: .none).outcomes(of: requests).outcomes
+    let plain = try pair.loop(quantization, proposer: .none).outcomes(of: requests).outcomes
     for kind in Self.proposers {
-      let (outcomes, counts) = try pair.loop(format, proposer: kind).outcomes(of: requests)
+      let (outcomes, counts) = try pair.loop(quantization, proposer: kind).outcomes(of: requests)
       #expect(outcomes == plain, "\(kind)")
       if case .draft = kind { #expect(counts.acceptedTokens > 0, "a draft that is never right tests nothing") }
     }
@@ -164,14 +167,14 @@ import Transformer
   func minimumTokens() throws {
     let pair = try Pair.reference()
     var requests = Self.chatRequests(pair.tokenizer, tokens: 48)
-    let free = try pair.loop(.bfloat16, proposer: .none).outcomes(of: requests).outcomes
+    let free = try pair.loop(.none, proposer: .none).outcomes(of: requests).outcomes
     for (index, outcome) in free.enumerated() {
       // What the answer has anyway ends it: a token, and a text of two tokens.
       requests[index].stopping.tokens = Set(outcome.tokens.dropFirst(3).prefix(4))
       requests[index].stopping.strings = [pair.tokenizer.decode(Array(outcome.tokens[6...7]))]
       requests[index].stopping.minimumTokens = 17 + index
     }
-    let plain = try pair.loop(.bfloat16, proposer: .none).outcomes(of: requests).outcomes
+    let plain = try pair.loop(.none, proposer: .none).outcomes(of: requests).outcomes
     #expect(plain != free)
     var stopped = 0
     for (request, outcome) in zip(requests, plain) {
@@ -182,7 +185,7 @@ import Transformer
     }
     #expect(stopped > 1, "nothing that stops afterwards tests little")
     for kind in Self.proposers {
-      #expect(try pair.loop(.bfloat16, proposer: kind).outcomes(of: requests).outcomes == plain, "\(kind)")
+      #expect(try pair.loop(.none, proposer: kind).outcomes(of: requests).outcomes == plain, "\(kind)")
     }
   }
 
@@ -192,7 +195,7 @@ import Transformer
     let questions = ["Count from 1 to 21.", "List the planets.", "Write a few lines about old houses."]
     var figures: [String: (queries: Int, hits: Int)] = [:]
     for kind in [ProposerKind.none, .ngram(window: 4), .suffix(window: 6), .draft(window: 5), .automatic(window: 8)] {
-      let loop = try pair.loop(.bfloat16, proposer: kind, sequences: 2, sharesPrefixes: true)
+      let loop = try pair.loop(.none, proposer: kind, sequences: 2, sharesPrefixes: true)
       for seed in 0..<2 {
         var text: [TokenID] = []
         for question in questions {
@@ -211,31 +214,35 @@ import Transformer
     for (kind, figure) in figures { #expect(figure == plain, "\(kind): \(figure), plain: \(plain)") }
   }
 
-  @Test("random models, whose drafts are nearly always wrong, write the same tokens", arguments: WeightFormat.allCases)
-  func randomModelsAreLossless(format: WeightFormat) throws {
+  @Test(
+    "random models, whose drafts are nearly always wrong, write the same tokens",
+    arguments: [Quantization.none, .int8, .int4])
+  func randomModelsAreLossless(quantization: Quantization) throws {
     let pair = try Pair.random()
     let requests = Self.requests(vocabularySize: 193, tokens: 40)
-    let plain = try pair.loop(format, proposer: .none).outcomes(of: requests).outcomes
+    let plain = try pair.loop(quantization, proposer: .none).outcomes(of: requests).outcomes
     for kind in Self.proposers {
-      let (outcomes, counts) = try pair.loop(format, proposer: kind).outcomes(of: requests)
+      let (outcomes, counts) = try pair.loop(quantization, proposer: kind).outcomes(of: requests)
       #expect(outcomes == plain, "\(kind)")
       if case .draft = kind { #expect(counts.acceptanceRate ?? 1 < 0.5) }
     }
   }
 
-  @Test("threads, chunks, batch mates and instruction sets do not change a token", arguments: WeightFormat.allCases)
-  func executionDoesNotMatter(format: WeightFormat) throws {
+  @Test(
+    "threads, chunks, batch mates and instruction sets do not change a token",
+    arguments: [Quantization.none, .int8, .int4])
+  func executionDoesNotMatter(quantization: Quantization) throws {
     let pair = try Pair.random()
     let requests = Self.requests(vocabularySize: 193, tokens: 32)
-    let plain = try requests.map { try pair.loop(format, proposer: .none, threads: 1).outcome(of: $0) }
+    let plain = try requests.map { try pair.loop(quantization, proposer: .none, threads: 1).outcome(of: $0) }
     for kind in [ProposerKind.none, .ngram(window: 3), .draft(window: 4), .automatic(window: 6)] {
       for (threads, rows, sequences, stagger) in [(1, 7, 1, 0), (2, 64, 3, 0), (3, 13, 6, 2), (2, 30, 6, 5)] {
-        let loop = try pair.loop(format, proposer: kind, threads: threads, rows: rows, sequences: sequences)
+        let loop = try pair.loop(quantization, proposer: kind, threads: threads, rows: rows, sequences: sequences)
         let outcomes = try loop.outcomes(of: requests, stagger: stagger).outcomes
         #expect(outcomes == plain, "\(kind), \(threads) threads, \(rows) rows, \(sequences) sequences")
       }
-      for set in InstructionSet.available where set != .portable || format == .bfloat16 {
-        let loop = try pair.loop(format, proposer: kind, sequences: 2, instructionSet: set)
+      for set in InstructionSet.available where set != .portable || quantization == .none {
+        let loop = try pair.loop(quantization, proposer: kind, sequences: 2, instructionSet: set)
         #expect(try loop.outcomes(of: requests).outcomes == plain, "\(kind), \(set)")
       }
     }
@@ -245,10 +252,10 @@ import Transformer
   func preemptionIsInvisible() throws {
     let pair = try Pair.random()
     let requests = Self.requests(vocabularySize: 193, tokens: 200)
-    let plain = try requests.map { try pair.loop(.bfloat16, proposer: .none).outcome(of: $0) }
+    let plain = try requests.map { try pair.loop(.none, proposer: .none).outcome(of: $0) }
     for kind in [ProposerKind.none, .draft(window: 3), .automatic(window: 6)] {
       // Six sequences of up to 290 positions in memory for two of 320.
-      let loop = try pair.loop(.bfloat16, proposer: kind, rows: 40, sequences: 6, blocksFor: 2)
+      let loop = try pair.loop(.none, proposer: kind, rows: 40, sequences: 6, blocksFor: 2)
       #expect(try loop.outcomes(of: requests).outcomes == plain, "\(kind)")
     }
   }
@@ -265,7 +272,7 @@ import Transformer
     // Bytes round keys and values, but the same whatever the traffic.
     let cacheFormat: KVCacheFormat = seed > 4 ? .int8 : .float16
     let plain = try requests.map {
-      try pair.loop(.bfloat16, proposer: .none, cacheFormat: cacheFormat).outcome(of: $0)
+      try pair.loop(.none, proposer: .none, cacheFormat: cacheFormat).outcome(of: $0)
     }
     for index in requests.indices {
       requests[index].method = [nil, .draftModel, .ngram, .suffix].randomElement(using: &generator) ?? nil
@@ -273,7 +280,7 @@ import Transformer
       requests[index].priority = Int.random(in: 0...1, using: &generator)
     }
     let loop = try pair.loop(
-      .bfloat16, proposer: .automatic(window: 6), rows: 30, sequences: 4, blocksFor: 2, sharesPrefixes: seed % 4 < 2,
+      .none, proposer: .automatic(window: 6), rows: 30, sequences: 4, blocksFor: 2, sharesPrefixes: seed % 4 < 2,
       cacheFormat: cacheFormat)
     var waiting = Array(requests.indices).shuffled(using: &generator)
     var tokens: [RequestID: [Int32]] = [:]
@@ -319,10 +326,10 @@ import Transformer
       }
       return outcomes
     }
-    let plain = try conversations(try pair.loop(.bfloat16, proposer: .none))
+    let plain = try conversations(try pair.loop(.none, proposer: .none))
     var hits: Set<Int> = []
     for kind in [ProposerKind.none, .draft(window: 3), .automatic(window: 6), .ngram(window: 4)] {
-      let loop = try pair.loop(.bfloat16, proposer: kind, rows: 32, sequences: 2, sharesPrefixes: true)
+      let loop = try pair.loop(.none, proposer: kind, rows: 32, sequences: 2, sharesPrefixes: true)
       #expect(try conversations(loop) == plain, "\(kind)")
       #expect(loop.statistics.prefixHits > loop.statistics.prefixQueries / 2)
       hits.insert(loop.statistics.prefixHits)
@@ -335,10 +342,10 @@ import Transformer
         request.prompt = opening + request.prompt.prefix(30)
         return request
       }
-    let alone = try requests.map { try pair.loop(.bfloat16, proposer: .none).outcome(of: $0) }
+    let alone = try requests.map { try pair.loop(.none, proposer: .none).outcome(of: $0) }
     for kind in [ProposerKind.none, .automatic(window: 6)] {
       let loop = try pair.loop(
-        .bfloat16, proposer: kind, rows: 40, sequences: 6, blocksFor: 2, sharesPrefixes: true)
+        .none, proposer: kind, rows: 40, sequences: 6, blocksFor: 2, sharesPrefixes: true)
       for round in 0..<3 {
         #expect(try loop.outcomes(of: requests, stagger: round * 3).outcomes == alone, "\(kind), round \(round)")
       }
@@ -349,7 +356,7 @@ import Transformer
   func windowPerRequest() throws {
     let pair = try Pair.reference()
     var requests = Self.chatRequests(pair.tokenizer, tokens: 24)
-    let loop = try pair.loop(.bfloat16, proposer: .draft(window: 5))
+    let loop = try pair.loop(.none, proposer: .draft(window: 5))
     let normal = try loop.outcomes(of: requests)
     for index in requests.indices { requests[index].window = 0 }
     let plain = try loop.outcomes(of: requests)
@@ -361,7 +368,7 @@ import Transformer
   func stopsWithinAcceptedRuns() throws {
     let pair = try Pair.reference()
     let request = Self.chatRequests(pair.tokenizer, tokens: 60)[0]
-    let whole = try pair.loop(.bfloat16, proposer: .none).outcome(of: request)
+    let whole = try pair.loop(.none, proposer: .none).outcome(of: request)
     let cut = whole.text.count / 2
     let stop = String(whole.text.dropFirst(cut).prefix(5))
     var stopped = request
@@ -369,10 +376,10 @@ import Transformer
     var ended = request
     ended.stopping.tokens = [whole.tokens[whole.tokens.count / 2]]
     for kind in [ProposerKind.none, .draft(window: 7)] {
-      let byString = try pair.loop(.bfloat16, proposer: kind).outcome(of: stopped)
+      let byString = try pair.loop(.none, proposer: kind).outcome(of: stopped)
       #expect(byString.reason == .stopString(stop))
       #expect(byString.text == whole.text.components(before: stop), "\(kind)")
-      let byToken = try pair.loop(.bfloat16, proposer: kind).outcome(of: ended)
+      let byToken = try pair.loop(.none, proposer: kind).outcome(of: ended)
       #expect(byToken.reason == ended.stopping.tokens.first.map { .stopToken($0) })
       #expect(byToken.tokens == Array(whole.tokens.prefix(byToken.tokens.count)))
       #expect(byToken.tokens.dropLast().contains(where: ended.stopping.tokens.contains) == false)

@@ -35,7 +35,7 @@ import Transformer
   func largeModel() throws {
     let runner = try CPUModelRunner(
       checkpoint: Checkpoint(directory: Places.draft), configuration: ModelConfiguration(directory: Places.draft),
-      format: .bfloat16, limits: RunnerLimits(rows: 48, positions: 64), pool: WorkerPool(threadCount: 1))
+      quantization: .none, limits: RunnerLimits(rows: 48, positions: 64), pool: WorkerPool(threadCount: 1))
     let costs = try PassCosts.measure(runner, rows: 48, budget: 0, passes: 0)
     let seconds = try JSONDecoder().decode([Double].self, from: JSONEncoder().encode(costs))
     #expect(seconds.count == 4)
@@ -46,7 +46,8 @@ import Transformer
   func reading() throws {
     let runner = try CPUModelRunner(
       checkpoint: Checkpoint(directory: Places.draft), configuration: ModelConfiguration(directory: Places.draft),
-      format: .bfloat16, limits: RunnerLimits(rows: 48, logitRows: 2, positions: 64), pool: WorkerPool(threadCount: 1))
+      quantization: .none, limits: RunnerLimits(rows: 48, logitRows: 2, positions: 64), pool: WorkerPool(threadCount: 1)
+    )
     let costs = try PassCosts.measure(runner, rows: 64, budget: 60)
     let seconds = try JSONDecoder().decode([Double].self, from: JSONEncoder().encode(costs))
     #expect(seconds.count == runner.capacity.rows)

@@ -58,6 +58,17 @@ func products(_ first: ArraySlice<Float>, _ second: [Float]) -> [Double] {
       pool: WorkerPool(threadCount: threads), instructionSet: set, rowCapacity: 128, columnCapacity: 640)
   }
 
+  /// Rounding in bf16's sums, then the grids of eight, six, five and four bits.
+  static func tolerance(_ format: WeightFormat) -> Double {
+    switch format {
+    case .bfloat16: 1e-6
+    case .int8: 0.02
+    case .q6_K: 0.03
+    case .q5_0, .q5_1, .q5_K: 0.06
+    case .int4, .q4_0, .q4_1, .q3_K: 0.12
+    }
+  }
+
   @Test("products are those of the plain formula, within the format's precision", arguments: WeightFormat.allCases)
   func reference(format: WeightFormat) throws {
     for (index, shape) in Self.shapes.enumerated() {
@@ -67,8 +78,8 @@ func products(_ first: ArraySlice<Float>, _ second: [Float]) -> [Double] {
       let bias = (0..<shape.outputs).map { Float($0) / 10 }
       let matrix = try PackedMatrix(stacking: [tensor.view], format: format, pool: WorkerPool(threadCount: 2))
       try operations().linear(x, rowCount: 3, weight: matrix, bias: bias, into: output)
-      // Relative to the length of the product's factors: rounding in bf16's sums, then the grids of 8 and 4 bits.
-      let tolerance: Double = format == .bfloat16 ? 1e-6 : format == .int8 ? 0.02 : 0.12
+      // Relative to the length of the product's factors.
+      let tolerance = Self.tolerance(format)
       for row in 0..<3 {
         let (input, found) = (x.row(row), output.row(row))
         for out in 0..<shape.outputs {
@@ -132,10 +143,53 @@ func products(_ first: ArraySlice<Float>, _ second: [Float]) -> [Double] {
       for (row, input) in patterns.enumerated() {
         for (column, weight) in patterns.enumerated() {
           let exact = zip(input, weight).map(*).reduce(0, +)
-          // Four bits have 15 steps of which one is zero: -8 or 8 is off by up to an eighth.
-          #expect(abs(output.row(row)[column] - exact) <= (format == .int4 ? 8 : 1e-3), "\(set) \(row) \(column)")
+          // Four bits without an offset have 15 steps of which one is zero: -8 or 8 is off by up to an eighth. Codes of
+          // scales and offsets round them.
+          let allowed: Float = format == .q4_0 ? 8 : format == .bfloat16 ? 1e-3 : format == .int8 ? 0.02 : 5
+          #expect(abs(output.row(row)[column] - exact) <= allowed, "\(set) \(row) \(column)")
         }
       }
+    }
+  }
+
+  @Test(
+    "an input that is up to 100,000 times the others leaves them their part of the product",
+    arguments: WeightFormat.allCases)
+  func outliers(format: WeightFormat) throws {
+    let (outputs, inputs) = (33, 128)
+    let tensor = try RandomTensor([outputs, inputs], seed: 5)
+    let matrix = try PackedMatrix(stacking: [tensor.view], format: format, pool: WorkerPool(threadCount: 2))
+    let operations = try operations()
+    let (probe, output) = (
+      try Activations(rowCapacity: 1, columns: inputs), try Activations(rowCapacity: 1, columns: outputs)
+    )
+    // The weights as they are stored: 127 is not rounded.
+    let stored = (0..<inputs).map { column in
+      probe.setRow(0, to: (0..<inputs).map { $0 == column ? 127 : 0 })
+      operations.linear(probe, rowCount: 1, weight: matrix, into: output)
+      return output.row(0).map { Double($0) / 127 }
+    }
+    let plain = try randomRows(1, inputs, seed: 6).row(0)
+    for exponent in 0...5 {
+      let factor = Float(pow(10, Double(exponent)))
+      var input = plain
+      input[7] *= factor
+      input[70] *= factor
+      probe.setRow(0, to: input)
+      operations.linear(probe, rowCount: 1, weight: matrix, into: output)
+      for row in 0..<outputs {
+        let terms = (0..<inputs).map { Double(input[$0]) * stored[$0][row] }
+        let others = (0..<inputs).filter { $0 != 7 && $0 != 70 }.reduce(0) { $0 + terms[$1] * terms[$1] }.squareRoot()
+        // One digit of eight bits for the others, two for the outliers and what shares a scale with them.
+        let allowed = 0.06 * others + 2e-4 * (abs(terms[7]) + abs(terms[70])) + 4e-4 * Double(factor)
+        #expect(abs(Double(output.row(0)[row]) - terms.reduce(0, +)) <= allowed, "\(exponent) \(row)")
+      }
+    }
+    // Nothing at all, and next to nothing.
+    for value in [Float(0), .leastNonzeroMagnitude, .leastNormalMagnitude] {
+      probe.setRow(0, to: [Float](repeating: value, count: inputs))
+      operations.linear(probe, rowCount: 1, weight: matrix, into: output)
+      #expect(output.row(0).allSatisfy { abs($0) < 1e-30 })
     }
   }
 

@@ -8,10 +8,10 @@ import Transformer
 /// GGUF files compute what the checkpoints compute that they were made from.
 @Suite struct GGUFModelTests {
   /// Logits of the whole prompt, `[position, vocabulary]`.
-  func logits(_ path: String, format: WeightFormat = .bfloat16, prompt: [Int32]) throws -> [[Float]] {
+  func logits(_ path: String, quantization: Quantization = .none, prompt: [Int32]) throws -> [[Float]] {
     let tests = ReferenceTests()
     var found: [[Float]] = []
-    try tests.prefill(try tests.runner(path, format: format), prompt) { _, row in found.append(row) }
+    try tests.prefill(try tests.runner(path, quantization: quantization), prompt) { _, row in found.append(row) }
     return found
   }
 
@@ -67,15 +67,6 @@ import Transformer
       let agreeing = zip(found, original).count { $0 == $1 }
       #expect(Double(agreeing) >= share * Double(original.count), "\(kind): \(agreeing) of \(original.count)")
     }
-  }
-
-  @Test(
-    "weights are kept in what comes nearest to the file",
-    arguments: [(GGUFWriter.Kind.float32, WeightFormat.bfloat16), (.q8_0, .int8), (.q4_0, .int4)])
-  func nearest(kind: GGUFWriter.Kind, format: WeightFormat) throws {
-    let directory = try TemporaryDirectory()
-    try directory.write(try GGUFModel.writer(of: ForwardCase.random[0].directory, as: kind).data, to: "model.gguf")
-    #expect(try Checkpoint(directory: directory.path + "/model.gguf").nearestFormat == format)
   }
 
   @Test("queries, keys and values in three formats are packed together")

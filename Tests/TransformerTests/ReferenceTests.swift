@@ -9,10 +9,11 @@ import Transformer
   /// Largest difference of a logit that the promise allows.
   static let tolerance: Float = 2e-2
 
-  func runner(_ directory: String, format: WeightFormat = .bfloat16) throws -> CPUModelRunner {
+  func runner(_ directory: String, quantization: Quantization = .none) throws -> CPUModelRunner {
     try CPUModelRunner(
       checkpoint: Checkpoint(directory: directory), configuration: ModelConfiguration(directory: directory),
-      format: format, limits: RunnerLimits(rows: 64, logitRows: 64, positions: 400), pool: WorkerPool(threadCount: 2))
+      quantization: quantization, limits: RunnerLimits(rows: 64, logitRows: 64, positions: 400),
+      pool: WorkerPool(threadCount: 2))
   }
 
   /// Logits of every position of the prompt, read in chunks of 64.
@@ -80,14 +81,14 @@ import Transformer
     #expect(abs(found.attentionScale - expected.attention_scaling) < 1e-6)
   }
 
-  @Test("quantised weights stay close to bf16 on the pair's own text", arguments: [WeightFormat.int8, .int4])
-  func quantisation(format: WeightFormat) throws {
+  @Test("quantised weights stay close to bf16 on the pair's own text", arguments: [Quantization.int8, .int4])
+  func quantisation(quantization: Quantization) throws {
     let expected = try ForwardReference(ForwardCase.pair[0].expected)
     var agreeing = 0
-    try prefill(try runner(Places.target, format: format), expected.prompt) { position, found in
+    try prefill(try runner(Places.target, quantization: quantization), expected.prompt) { position, found in
       if found.indices.max(by: { found[$0] < found[$1] }) == expected.argmax[position] { agreeing += 1 }
     }
-    #expect(Double(agreeing) >= (format == .int8 ? 0.9 : 0.7) * Double(expected.prompt.count))
+    #expect(Double(agreeing) >= (quantization == .int8 ? 0.9 : 0.7) * Double(expected.prompt.count))
   }
 
   @Test("a batch that does not fit is refused by name")

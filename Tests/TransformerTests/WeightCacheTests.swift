@@ -15,10 +15,11 @@ import Transformer
   }
 
   /// Logits of a prompt, by a runner that loads its weights through `cache`.
-  func logits(_ directory: String, format: WeightFormat = .int4, cache: WeightCache?) throws -> [[Float]] {
+  func logits(_ directory: String, quantization: Quantization = .int4, cache: WeightCache?) throws -> [[Float]] {
     let runner = try CPUModelRunner(
       checkpoint: Checkpoint(directory: directory), configuration: ModelConfiguration(directory: directory),
-      format: format, limits: RunnerLimits(rows: 8, logitRows: 8, positions: 16), pool: WorkerPool(threadCount: 2),
+      quantization: quantization, limits: RunnerLimits(rows: 8, logitRows: 8, positions: 16),
+      pool: WorkerPool(threadCount: 2),
       cache: cache)
     var batch = Batch()
     batch.append([5, 99, 1000, 7, 42], at: 0, blocks: [0], logitCount: 5)
@@ -37,12 +38,23 @@ import Transformer
     return try FileManager.default.contentsOfDirectory(atPath: packed).sorted().map { packed + "/" + $0 }
   }
 
-  @Test("weights from the cache give the same bits", arguments: WeightFormat.allCases)
-  func roundTrip(format: WeightFormat) throws {
+  @Test("weights from the cache give the same bits", arguments: [Quantization.none, .int8, .int4])
+  func roundTrip(quantization: Quantization) throws {
     let (folder, reports) = (try TemporaryDirectory(), Reports())
-    let expected = try logits(Places.draft, format: format, cache: nil)
+    let expected = try logits(Places.draft, quantization: quantization, cache: nil)
     for _ in 0..<2 {
-      #expect(try logits(Places.draft, format: format, cache: cache(in: folder.path, reports)) == expected)
+      #expect(try logits(Places.draft, quantization: quantization, cache: cache(in: folder.path, reports)) == expected)
+    }
+    #expect(try files(in: folder.path).count == 1 && reports.all.isEmpty)
+  }
+
+  @Test("what channels were scaled by is kept with the weights", arguments: [Quantization.int8, .int4])
+  func scaledChannels(quantization: Quantization) throws {
+    let (folder, model, reports) = (try TemporaryDirectory(), try TemporaryDirectory(), Reports())
+    try OutlierTwin(OutlierTwin.Place.allCases, exponent: 8).write(of: Places.target, to: model)
+    let expected = try logits(model.path, quantization: quantization, cache: nil)
+    for _ in 0..<2 {
+      #expect(try logits(model.path, quantization: quantization, cache: cache(in: folder.path, reports)) == expected)
     }
     #expect(try files(in: folder.path).count == 1 && reports.all.isEmpty)
   }
@@ -52,7 +64,7 @@ import Transformer
     let (folder, reports) = (try TemporaryDirectory(), Reports())
     let cache = cache(in: folder.path, reports)
     _ = try logits(Places.draft, cache: cache)
-    _ = try logits(Places.draft, format: .int8, cache: cache)
+    _ = try logits(Places.draft, quantization: .int8, cache: cache)
     #expect(try files(in: folder.path).count == 2)
     // The same content in another place is the same model; one changed weight makes another.
     let copy = try TemporaryDirectory()
@@ -88,6 +100,70 @@ import Transformer
       #expect(reports.all.count == index + 1, "damage \(index) was not noticed")
       #expect(reports.all.allSatisfy { $0.contains(path) })
       #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == whole)
+    }
+  }
+
+  @Test("what dead processes left half written is cleared, and what living ones write is not")
+  func partialFiles() throws {
+    let (folder, reports) = (try TemporaryDirectory(), Reports())
+    let cache = cache(in: folder.path, reports)
+    try FileManager.default.createDirectory(atPath: folder.path + "/packed", withIntermediateDirectories: true)
+    // No process has the largest number; this one is alive.
+    let (dead, alive) = (Int32.max, ProcessInfo.processInfo.processIdentifier)
+    let names = ["a.w.partial-\(dead)", "b.w.partial-\(alive)", "c.partial-x", "d.w.partial-\(dead)"]
+    for name in names { try folder.write(Data(count: 10), to: "packed/" + name) }
+    for name in names.prefix(3) {
+      try FileManager.default.setAttributes(
+        [.modificationDate: Date(timeIntervalSinceNow: -3600)], ofItemAtPath: folder.path + "/packed/" + name)
+    }
+    _ = try logits(Places.draft, cache: cache)
+    let left = try files(in: folder.path).map { ($0 as NSString).lastPathComponent }
+    #expect(left.filter { $0.contains(".partial-") } == [names[1], names[2], names[3]], "the last one is too young")
+  }
+
+  @Test("packed weights are the process's own once they are read: the file may be cut short or overwritten")
+  func privateCopy() throws {
+    let (folder, reports) = (try TemporaryDirectory(), Reports())
+    let cache = cache(in: folder.path, reports)
+    _ = try logits(Places.draft, cache: cache)
+    let runner = try CPUModelRunner(
+      checkpoint: Checkpoint(directory: Places.draft), configuration: ModelConfiguration(directory: Places.draft),
+      quantization: .int4, limits: RunnerLimits(rows: 8, logitRows: 8, positions: 16), pool: WorkerPool(threadCount: 2),
+      cache: cache)
+    func pass() throws -> [Float] {
+      var batch = Batch()
+      batch.append([5, 99], at: 0, blocks: [0], logitCount: 1)
+      return try runner.forward(batch).row(0)
+    }
+    let expected = try pass()
+    let path = try #require(try files(in: folder.path).first)
+    let size = try Data(contentsOf: URL(fileURLWithPath: path)).count
+    try Data(count: size).write(to: URL(fileURLWithPath: path))
+    #expect(try pass() == expected)
+    try Data().write(to: URL(fileURLWithPath: path))
+    #expect(try pass() == expected)
+  }
+
+  @Test("a model's file that is cut short or overwritten in place while it is in use ends passes with an error")
+  func changedCheckpoint() throws {
+    let weights = try Data(contentsOf: URL(fileURLWithPath: Places.draft + "/model.safetensors"))
+    var overwritten = weights
+    for place in weights.count / 2..<weights.count { overwritten[place] = 0 }
+    for damage in [Data(), weights.prefix(weights.count / 2), overwritten] {
+      let copy = try TemporaryDirectory()
+      try copy.write(try Data(contentsOf: URL(fileURLWithPath: Places.draft + "/config.json")), to: "config.json")
+      try copy.write(weights, to: "model.safetensors")
+      let runner = try CPUModelRunner(
+        checkpoint: Checkpoint(directory: copy.path), configuration: ModelConfiguration(directory: copy.path),
+        quantization: .int8, limits: RunnerLimits(rows: 8, logitRows: 8, positions: 16),
+        pool: WorkerPool(threadCount: 2),
+        cache: nil)
+      var batch = Batch()
+      batch.append([5, 99], at: 0, blocks: [0], logitCount: 1)
+      _ = try runner.forward(batch)
+      try copy.write(damage, to: "model.safetensors")
+      let error = try #require(throws: RunnerError.self) { try runner.forward(batch) }
+      #expect(error.description.contains(copy.path))
     }
   }
 

@@ -27,6 +27,7 @@ public struct ReportInput: Sendable {
     guard case .object(let object) = found else {
       throw ResultFileError("'\(name)' holds no JSON object; \(Self.expected)")
     }
+    try OutsideNumbers.check(found, name: name)
     if object["schema"] != nil {
       tunings.append((name, try TuningResult(json: data, name: name)))
     } else if object["overall"] != nil, object["a"] != nil, object["b"] != nil {

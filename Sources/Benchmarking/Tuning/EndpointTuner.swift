@@ -162,7 +162,8 @@ package struct EndpointTuner: Sendable {
         )
       }
       var rates = figures.acceptanceRatePerPosition
-      let window = plan.window ?? Int((Double(figures.draftTokens) / Double(figures.drafts)).rounded(.up))
+      let meanWindow = OutsideNumbers.count((Double(figures.draftTokens) / Double(figures.drafts)).rounded(.up))
+      let window = plan.window ?? min(meanWindow, OutsideNumbers.mostPositions)
       rates = Array(rates.prefix(window)) + Array(repeating: 0, count: max(0, window - rates.count))
       let seconds = Self.secondsPerToken(results)
       found[concurrency] = (rates, seconds)

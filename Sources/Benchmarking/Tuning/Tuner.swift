@@ -345,9 +345,9 @@ package struct Tuner: Sendable {
           guard points[rows] == nil else { continue }
           let floor = engine.ceilings.map {
             PassCost(
-              model.1.configuration, format: plan.models.format, cacheFormat: plan.models.cacheFormat, rows: rows,
+              model.1.configuration, memory: engine.memory[index], cacheFormat: plan.models.cacheFormat, rows: rows,
               context: Int(context), logitRows: rows
-            ).floor($0, format: plan.models.format)
+            ).floor($0, isQuantised: engine.isQuantised[index])
           }
           points[rows] = TuningResult.PassTime(
             rows: rows,
@@ -394,9 +394,4 @@ struct CostsByProposer: Sendable {
     self.drafts = drafts
     overhead = OverheadModel(steps)
   }
-}
-
-extension ModelConfiguration {
-  /// Keys and values of one position, in half precision.
-  var keyValueBytesPerToken: Int { 2 * 2 * kvHeadCount * headSize * layerCount }
 }

@@ -31,7 +31,21 @@ typedef enum {
   FT_Q5_K,
   FT_Q6_K
 } ft_element;
-typedef enum { FT_WEIGHT_BFLOAT16 = 0, FT_WEIGHT_INT8 = 1, FT_WEIGHT_INT4 = 2 } ft_weight_format;
+/// Formats of weights in memory. Integer weights come in groups of FT_GROUP inputs; a weight is its integer times a
+/// scale, plus an offset where the format has them. Scales and offsets are halves, or bytes times halves that 256 inputs
+/// share ("codes"). Formats with a Q hold ggml's of that name without a second rounding.
+typedef enum {
+  FT_WEIGHT_BFLOAT16 = 0,
+  FT_WEIGHT_INT8, ///< 8 bits, a scale for 32 inputs: 8.5 bits a weight; also Q8_0
+  FT_WEIGHT_INT4, ///< 4 bits, codes of scale and offset for 32: 4.63; also Q4_K
+  FT_WEIGHT_Q4_0, ///< 4 bits, a scale for 32: 4.5
+  FT_WEIGHT_Q4_1, ///< 4 bits, scale and offset for 32: 5
+  FT_WEIGHT_Q5_0, ///< 5 bits, a scale for 32: 5.5
+  FT_WEIGHT_Q5_1, ///< 5 bits, scale and offset for 32: 6
+  FT_WEIGHT_Q5_K, ///< 5 bits, codes of scale and offset for 32: 5.63
+  FT_WEIGHT_Q6_K, ///< 6 bits, codes of scales for 16: 6.56
+  FT_WEIGHT_Q3_K  ///< 4 bits, codes of scale and offset for 16: 5.13; also Q2_K
+} ft_weight_format;
 
 /// Whether this machine can run `set`.
 bool ft_is_available(ft_instruction_set set);
@@ -46,10 +60,27 @@ void ft_prefetch(const void *memory, size_t count);
 size_t ft_packed_columns(ft_weight_format format, size_t columns);
 /// Bytes of one panel of FT_PANEL output rows.
 size_t ft_panel_bytes(ft_weight_format format, size_t columns);
+/// How packing ended.
+typedef enum {
+  FT_PACKED = 0,
+  FT_NOT_FINITE = 1 ///< a weight, or a scale of weights, is infinite or no number
+} ft_packing_result;
+
 /// Packs one panel. `rows[i]` is an output row in the file's format `elements[i]`, or NULL for a row of zeros.
-/// `scratch` holds FT_PANEL * packed columns floats. Q4_0 rows become four-bit panels without a change.
-void ft_pack_panel(ft_instruction_set set, ft_weight_format format, const ft_element elements[FT_PANEL],
-                   const void *const rows[FT_PANEL], size_t columns, float *scratch, uint8_t *panel);
+/// Rows of block formats that `format` holds are taken over as they are; the others are rounded to the nearest.
+///
+/// `exponents`, if not NULL, has for each input column a power of two that its weights are multiplied by, and
+/// `row_exponents` for each of the FT_PANEL rows. `importance`, if not NULL, has for each column the mean square of its inputs: rounding keeps the products' error small, not the
+/// weights'. `scratch` holds `ft_packing_scratch(columns)` floats. Adds, if `errors` is not NULL, to `errors[0]` the squared difference between
+/// weights and packed weights and to `errors[1]` the weights' squares.
+ft_packing_result ft_pack_panel(ft_instruction_set set, ft_weight_format format, const ft_element elements[FT_PANEL],
+                                const void *const rows[FT_PANEL], size_t columns, const int8_t *exponents,
+                                const int8_t *row_exponents, const float *importance, float *scratch, uint8_t *panel, double errors[2]);
+size_t ft_packing_scratch(size_t columns);
+/// The weights of a packed panel, [FT_PANEL, packed columns].
+void ft_unpack_panel(ft_weight_format format, size_t columns, const uint8_t *panel, float *output);
+/// Whether a panel of `format` holds the weights of blocks of `element` exactly, but for the rounding of single floats.
+bool ft_holds(ft_weight_format format, ft_element element);
 /// Weights that lie in one block, 1 for plain numbers.
 size_t ft_block_weights(ft_element element);
 /// Bytes of a block.
@@ -58,7 +89,7 @@ size_t ft_block_bytes(ft_element element);
 void ft_to_float(ft_element element, const void *source, size_t count, float *output);
 
 /// Number of the layout of packed panels: another one means other bytes.
-#define FT_LAYOUT 1
+#define FT_LAYOUT 2
 /// A checksum against damage by chance; reads as fast as memory gives.
 uint64_t ft_checksum(const void *bytes, size_t count);
 
@@ -72,16 +103,23 @@ void ft_fill_random_halves(uint64_t seed, size_t count, uint16_t *output);
 /// Input rows as a product reads them. Rows are cut into tiles of as many as an instruction set computes side by side;
 /// within a tile they are interleaved: four bytes (or one float) of each of its rows in turn.
 typedef struct {
-  void *values;           ///< [rows, stride] eight-bit integers, or floats for brain-float weights; zero past the columns
-  int8_t *scratch;        ///< [rows, stride], a row before it is interleaved
-  float *scales;          ///< [rows], of the integers
-  int32_t *row_sums;      ///< [rows], sums of the integers
-  int32_t *group_offsets; ///< [rows, stride / FT_GROUP] interleaved, -8 times the sums of groups
-  size_t stride;          ///< a multiple of 2 * FT_GROUP
+  void *values;     ///< [rows, stride] eight-bit integers, or floats for bfloat16 weights; zero past the columns
+  int8_t *scratch;  ///< [rows, stride], a row before it is interleaved
+  float *scales;    ///< [groups, rows] interleaved, of the integers of each group
+  void *sums;       ///< [runs, rows] interleaved, what each run of a format's scales needs to know of its inputs
+  size_t stride;    ///< a multiple of 2 * FT_GROUP
+  /// Groups with an outlier, which leaves the other inputs next to no digits: their second digits.
+  uint32_t *second_counts; ///< [rows]
+  uint32_t *second_groups; ///< [rows, stride / FT_GROUP], ascending
+  int8_t *second_digits;   ///< [rows, stride]
+  float *second_scales;    ///< [rows, stride / FT_GROUP]
+  void *second_sums;       ///< [rows, stride / FT_RUN]
 } ft_prepared_rows;
+/// Inputs of the shortest run that has a scale of its own.
+#define FT_RUN 16
 
-/// Prepares rows `first ..< first + count` of the `rows` that a product will have: in symmetric eight bits for integer
-/// weights, as they are for brain floats.
+/// Prepares rows `first ..< first + count` of the `rows` that a product will have: in symmetric eight bits with a scale
+/// for each group of FT_GROUP for integer weights, as they are for bfloat16.
 void ft_prepare_rows(ft_instruction_set set, ft_weight_format format, const float *x, size_t x_stride, size_t columns,
                      size_t rows, size_t first, size_t count, const ft_prepared_rows *output);
 
@@ -128,11 +166,12 @@ float ft_sum_exp(ft_instruction_set set, const float *values, size_t count, floa
 /// Rotates (after normalising, when `norm` is not NULL) one head in place. Channel i pairs with i + head_size / 2.
 void ft_norm_rotate(ft_instruction_set set, float *head, size_t head_size, const float *norm, float epsilon,
                     const float *cosines, const float *sines);
-/// How keys and values are kept: halves, saturated; or bytes, each head of each position with a scale of its own.
+/// How keys and values are kept: halves, saturated; or bytes, every FT_GROUP channels of a head of a position with a scale
+/// of their own.
 typedef enum { FT_CACHE_HALF = 0, FT_CACHE_INT8 = 1 } ft_cache_format;
 
 /// Bytes of one head's keys, or values, in one block. A key block is [head_size, FT_BLOCK], a value block
-/// [FT_BLOCK, head_size]; after bytes come the positions' FT_BLOCK scales, as floats.
+/// [FT_BLOCK, head_size]; after bytes come scales, [groups of channels, FT_BLOCK] floats.
 size_t ft_cache_block_bytes(ft_cache_format format, size_t head_size);
 
 /// Writes one position's key and value of one KV head, of at most FT_LARGEST_HEAD channels.

@@ -66,8 +66,13 @@ public struct Scheduler: Sendable {
     let known: Int
     let remaining: Int
     let scored: Int
-    let priority: Int
+    var priority: Int
+    /// Requests submitted later that were admitted before it.
+    var overtaken = 0
   }
+
+  /// Requests of lower numbers that may overtake one that waits; then it is next whatever comes.
+  static let mostOvertakings = 32
 
   let limits: Limits
   private(set) var pool: BlockPool
@@ -101,7 +106,7 @@ public struct Scheduler: Sendable {
   ///
   /// - Parameters:
   ///   - scored: the first this many positions want logits, as prompt log-probabilities need them.
-  ///   - priority: lower numbers are admitted first.
+  ///   - priority: lower numbers are admitted first, but nobody is overtaken more than `mostOvertakings` times.
   public mutating func add(
     _ request: RequestID, known: Int, remaining: Int, scored: Int = 0, priority: Int = 0
   ) {
@@ -162,6 +167,7 @@ public struct Scheduler: Sendable {
       prefixQueries += next.known
       prefixHits += hits
       waiting.removeFirst()
+      noteAdmission(of: next.request)
     }
     return pass.shares
   }
@@ -181,6 +187,21 @@ public struct Scheduler: Sendable {
     if limits.sharesPrefixes {
       pool.publish(&running[index].table, computed: running[index].computed, tokens: tokens)
     }
+  }
+
+  /// Counts those that the admitted request has overtaken, and brings to the head who was overtaken often enough.
+  private mutating func noteAdmission(of request: RequestID) {
+    var aged: [Waiting] = []
+    for index in waiting.indices where waiting[index].request < request && waiting[index].priority > .min {
+      waiting[index].overtaken += 1
+      guard waiting[index].overtaken >= Self.mostOvertakings else { continue }
+      waiting[index].priority = .min
+      aged.append(waiting[index])
+    }
+    guard !aged.isEmpty else { return }
+    waiting.removeAll { entry in aged.contains { $0.request == entry.request } }
+    let place = waiting.firstIndex { $0.priority > .min } ?? waiting.count
+    waiting.insert(contentsOf: aged, at: place)
   }
 
   private struct Pass {

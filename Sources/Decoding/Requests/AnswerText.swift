@@ -5,7 +5,7 @@ package import Tokenization
 /// Text that might be the beginning of a stop string is held back until it is known not to be.
 package struct AnswerText {
   private var decoder: StreamingDecoder
-  private let stops: [[UInt8]]
+  private var stops: StopMatcher
   /// UTF-8 that has been decoded and not handed out.
   private var held: [UInt8] = []
   /// How many of the first bytes of `held` came before stop strings counted: no match may end among them.
@@ -25,7 +25,7 @@ package struct AnswerText {
   package init(tokenizer: Tokenizer, request: GenerationRequest) {
     decoder = StreamingDecoder(
       tokenizer: tokenizer, skipsSpecialTokens: request.skipsSpecialTokens, keeping: request.visibleTokens)
-    stops = request.stopping.strings.map { Array($0.utf8) }
+    stops = StopMatcher(request.stopping.strings)
     gate = ThoughtGate(stops.isEmpty ? nil : request.stopping.thought)
     includesStop = request.stopping.includesStopString
   }
@@ -57,25 +57,26 @@ package struct AnswerText {
     guard !stops.isEmpty else { return (piece, nil) }
     held += piece.utf8
     if !honoursStops { exempt = held.count }
-    // The stop string that begins first wins; of several that begin there, the first in the request's order.
-    for start in held.indices {
-      if let stop = stops.first(where: { start + $0.count > exempt && held[start...].starts(with: $0) }) {
-        let text = String(decoding: held[..<(includesStop ? start + stop.count : start)], as: UTF8.self)
-        held = []
-        return (text, String(decoding: stop, as: UTF8.self))
+    // Where each match ends and begins is counted from the start of the answer; `held` begins at `start`.
+    let start = stops.position - (held.count - piece.utf8.count)
+    var best: StopMatcher.Match?
+    for byte in piece.utf8 {
+      stops.advance(by: byte) { match in
+        guard match.end - start > exempt else { return }
+        // The stop string that begins first wins; of several that begin there, the first in the request's order.
+        if let known = best, (known.begin, known.stop) < (match.begin, match.stop) { return }
+        best = match
       }
     }
-    let kept = stops.map { Self.overlap(of: held, with: $0) }.max() ?? 0
+    if let best {
+      let text = String(decoding: held[..<((includesStop ? best.end : best.begin) - start)], as: UTF8.self)
+      held = []
+      return (text, stops.texts[best.stop])
+    }
+    let kept = stops.settle()
     let text = String(decoding: held.dropLast(kept), as: UTF8.self)
     exempt = max(0, exempt - (held.count - kept))
     held.removeFirst(held.count - kept)
     return (text, nil)
-  }
-
-  /// Length of the longest end of `text` that is a proper beginning of `stop`.
-  private static func overlap(of text: [UInt8], with stop: [UInt8]) -> Int {
-    var length = min(text.count, stop.count - 1)
-    while length > 0, !text.suffix(length).elementsEqual(stop.prefix(length)) { length -= 1 }
-    return length
   }
 }

@@ -43,6 +43,9 @@ public struct StopConditions: Sendable, Equatable {
   /// Most stop strings in one request.
   public static let maximumStringCount = 16
 
+  /// Most bytes (UTF-8) of a stop string.
+  public static let maximumStringBytes = 1024
+
   /// The tokens that end the answer.
   var endTokens: Set<TokenID> { ignoresEndOfText ? tokens : tokens.union(endOfTextTokens) }
 
@@ -65,6 +68,11 @@ public struct StopConditions: Sendable, Equatable {
       throw RequestError(
         parameter: "stop",
         message: "stop holds \(strings.count) strings; expected at most \(Self.maximumStringCount)")
+    }
+    if let long = strings.first(where: { $0.utf8.count > Self.maximumStringBytes }) {
+      throw RequestError(
+        parameter: "stop",
+        message: "stop holds a string of \(long.utf8.count) bytes; expected at most \(Self.maximumStringBytes)")
     }
     guard !strings.contains("") else {
       throw RequestError(parameter: "stop", message: "stop holds an empty string, which every answer contains")

@@ -130,10 +130,10 @@ public struct HubClient: Sendable {
     _ file: HubFile, of model: ModelName, commit: String, received: @escaping @Sendable (Int) -> Void
   ) async throws {
     let blob = cache.folder(of: model) + "/blobs/" + file.blob
-    if Self.size(of: blob) == file.size { return }
+    if Self.isWhole(blob, file) { return }
     // One writer a blob, in this process or another; whoever waited finds the file there.
     try await FileLock.hold(cache.lock(of: file.blob, of: model)) {
-      if Self.size(of: blob) != file.size {
+      if !Self.isWhole(blob, file) {
         try await download(file, of: model, commit: commit, to: blob, received: received)
       }
     }
@@ -278,6 +278,11 @@ public struct HubClient: Sendable {
 
   private static func size(of path: String) -> Int? {
     (try? FileManager.default.attributesOfItem(atPath: path))?[.size].flatMap { ($0 as? NSNumber)?.intValue }
+  }
+
+  /// Whether the blob is there and is what the hub has: one of the right size may hold anything.
+  private static func isWhole(_ blob: String, _ file: HubFile) -> Bool {
+    size(of: blob) == file.size && (try? checksum(of: blob, like: file.checksum)) == file.checksum
   }
 
   private static func checksum(of path: String, like wanted: HubFile.Checksum) throws -> HubFile.Checksum {

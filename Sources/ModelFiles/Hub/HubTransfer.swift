@@ -91,11 +91,14 @@ final class HubTransfer: NSObject, URLSessionDataDelegate {
   ) {
     guard let response = response as? HTTPURLResponse else { return completionHandler(.cancel) }
     let retryAfter = response.value(forHTTPHeaderField: "Retry-After").flatMap { Double($0) }
+      .flatMap { $0.isFinite ? $0 : nil }
     state.withLock { $0.answer = Answer(status: response.statusCode, retryAfter: retryAfter) }
     guard (200..<300).contains(response.statusCode) else { return completionHandler(.allow) }
     do {
-      if !FileManager.default.fileExists(atPath: path) { try Data().write(to: URL(fileURLWithPath: path)) }
-      let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+      // Not through a link: who can put one there would have the download written wherever it leads.
+      let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o644)
+      guard descriptor >= 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
+      let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
       // A server that ignores the range sends the file from its beginning.
       try file.truncate(atOffset: response.statusCode == 206 ? UInt64(offset) : 0)
       try file.seekToEnd()

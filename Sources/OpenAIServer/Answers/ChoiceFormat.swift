@@ -12,10 +12,16 @@ protocol ChoiceFormat: Sendable {
 
   /// Adds a token to the whole.
   mutating func add(_ token: GeneratedToken)
+  /// Takes what the first answer to the same prompt was told about it, and this one was not.
+  mutating func share(with first: Self)
   /// The whole answer.
   mutating func whole(_ summary: GenerationSummary) -> JSONValue
   /// What stands beside the choices, of a request whose first answer this is.
   var besideChoices: [(key: String, value: JSONValue)] { get }
+}
+
+extension ChoiceFormat {
+  func share(with first: Self) {}
 }
 
 /// What an endpoint's answers have in common.
@@ -26,7 +32,7 @@ protocol AnswerFormat: Sendable {
   var chunkName: String { get }
   /// What ids begin with.
   var idPrefix: String { get }
-  /// Answers per prompt.
+  /// Answers per prompt, of which the first is told about the prompt.
   var count: Int { get }
   /// Whether the one token that the engine must generate is kept from the client.
   var discardsOutput: Bool { get }
@@ -38,6 +44,8 @@ protocol AnswerFormat: Sendable {
 struct TokenExtras: Sendable {
   let returnsIDs: Bool
   let returnsOrigins: Bool
+
+  var areWanted: Bool { returnsIDs || returnsOrigins }
 
   func add(_ tokens: [GeneratedToken], to choice: inout JSONObject) {
     if returnsIDs { choice["token_ids"] = .array(tokens.map { .integer(Int($0.id)) }) }

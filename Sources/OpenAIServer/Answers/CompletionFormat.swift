@@ -31,6 +31,8 @@ struct CompletionChoice: ChoiceFormat {
   private let format: CompletionFormat
   private var text = ""
   private var logprobs = LogprobLists()
+  /// Those of the prompt.
+  private var echoed = LogprobLists()
   private var tokens: [GeneratedToken] = []
   private var offsets: TextOffsets
   private var hasEchoed = false
@@ -67,23 +69,32 @@ struct CompletionChoice: ChoiceFormat {
   }
 
   mutating func add(_ token: GeneratedToken) {
-    var lists = logprobs
-    logprobs = LogprobLists()
-    defer { logprobs = lists }
     promptLogprobs = promptLogprobs ?? token.promptLogprobs
-    if format.echoes, !hasEchoed { text += echo(scores: token.promptLogprobs, into: &lists) }
+    if format.echoes, !hasEchoed {
+      var lists = LogprobLists()
+      text += echo(scores: token.promptLogprobs, into: &lists)
+      echoed = lists
+    }
     guard !format.discardsOutput else { return }
     text += token.text
-    tokens.append(token)
-    list(token, in: &lists)
+    if format.extras.areWanted { tokens.append(token) }
+    guard format.wantsLogprobs else { return }
+    logprobs.append(token.id, score: token.logprobs, offset: offsets.next(token.id))
+  }
+
+  mutating func share(with first: CompletionChoice) {
+    echoed = first.echoed
+    promptLogprobs = promptLogprobs ?? first.promptLogprobs
   }
 
   func whole(_ summary: GenerationSummary) -> JSONValue {
     let reason = endReason(summary.reason)
+    let lists = echoed + logprobs
     var choice = JSONObject([
       ("index", .integer(index)),
       ("text", .string(format.discardsOutput ? text : text + summary.remainingText)),
-      ("logprobs", format.wantsLogprobs ? logprobs.json : .null), ("finish_reason", .string(reason.name)),
+      ("logprobs", format.wantsLogprobs ? lists.json(format.names) : .null),
+      ("finish_reason", .string(reason.name)),
       ("stop_reason", reason.stopReason(endOfText: format.endOfText)),
     ])
     if let scores = format.promptScores {
@@ -105,9 +116,8 @@ struct CompletionChoice: ChoiceFormat {
     guard format.wantsLogprobs else { return text }
     var own = TextOffsets(tokenizer: format.names.tokenizer, skipsSpecialTokens: false)
     for (place, token) in prompt.enumerated() {
-      let name = format.names.name(of: token)
       let score = place == 0 ? nil : scores.flatMap { $0.indices.contains(place - 1) ? $0[place - 1] : nil }
-      lists.append(name, score: score, names: format.names, offset: own.next(token))
+      lists.append(token, score: score, offset: own.next(token))
     }
     offsets.start(at: text.unicodeScalars.count)
     return text
@@ -115,8 +125,7 @@ struct CompletionChoice: ChoiceFormat {
 
   private mutating func list(_ token: GeneratedToken, in lists: inout LogprobLists) {
     guard format.wantsLogprobs else { return }
-    lists.append(
-      format.names.name(of: token.id), score: token.logprobs, names: format.names, offset: offsets.next(token.id))
+    lists.append(token.id, score: token.logprobs, offset: offsets.next(token.id))
   }
 
   private func piece(
@@ -124,7 +133,7 @@ struct CompletionChoice: ChoiceFormat {
   ) -> JSONValue {
     var choice = JSONObject([
       ("index", .integer(index)), ("text", .string(text)),
-      ("logprobs", format.wantsLogprobs && !lists.isEmpty ? lists.json : .null),
+      ("logprobs", format.wantsLogprobs && !lists.isEmpty ? lists.json(format.names) : .null),
       ("finish_reason", end.map { .string($0.name) } ?? .null),
     ])
     if let end { choice["stop_reason"] = end.stopReason(endOfText: format.endOfText) }
@@ -133,35 +142,43 @@ struct CompletionChoice: ChoiceFormat {
   }
 }
 
-/// `logprobs` of a completion: four lists, one entry per token.
+/// `logprobs` of a completion: four lists, one entry per token. They are kept as they came until they are written: as JSON
+/// they take ten times the memory.
 private struct LogprobLists {
-  private var tokens: [JSONValue] = []
-  private var logprobs: [JSONValue] = []
-  private var top: [JSONValue] = []
-  private var offsets: [JSONValue] = []
+  private var entries: [(token: TokenID, score: TokenLogprobs?, offset: Int)] = []
 
-  var isEmpty: Bool { tokens.isEmpty }
+  var isEmpty: Bool { entries.isEmpty }
 
-  /// Adds a token; the first of a text has no score.
-  mutating func append(_ name: String, score: TokenLogprobs?, names: TokenNames, offset: Int) {
-    tokens.append(.string(name))
-    offsets.append(.integer(offset))
-    guard let score else {
-      logprobs.append(.null)
-      top.append(.null)
-      return
-    }
-    logprobs.append(TokenNames.clamped(score.chosen))
-    var alternatives = JSONObject(score.top.map { (names.name(of: $0.token), TokenNames.clamped($0.logprob)) })
-    // As vLLM: the chosen token is always there, even beyond the count.
-    if alternatives[name] == nil { alternatives[name] = TokenNames.clamped(score.chosen) }
-    top.append(.object(alternatives))
+  static func + (first: LogprobLists, second: LogprobLists) -> LogprobLists {
+    var both = first
+    both.entries += second.entries
+    return both
   }
 
-  var json: JSONValue {
-    [
-      "text_offset": .array(offsets), "token_logprobs": .array(logprobs), "tokens": .array(tokens),
-      "top_logprobs": .array(top),
+  /// Adds a token; the first of a text has no score.
+  mutating func append(_ token: TokenID, score: TokenLogprobs?, offset: Int) {
+    entries.append((token, score, offset))
+  }
+
+  func json(_ names: TokenNames) -> JSONValue {
+    var (tokens, logprobs, top): ([JSONValue], [JSONValue], [JSONValue]) = ([], [], [])
+    for entry in entries {
+      let name = names.name(of: entry.token)
+      tokens.append(.string(name))
+      guard let score = entry.score else {
+        logprobs.append(.null)
+        top.append(.null)
+        continue
+      }
+      logprobs.append(TokenNames.clamped(score.chosen))
+      var alternatives = JSONObject(score.top.map { (names.name(of: $0.token), TokenNames.clamped($0.logprob)) })
+      // As vLLM: the chosen token is always there, even beyond the count.
+      if alternatives[name] == nil { alternatives[name] = TokenNames.clamped(score.chosen) }
+      top.append(.object(alternatives))
+    }
+    return [
+      "text_offset": .array(entries.map { .integer($0.offset) }), "token_logprobs": .array(logprobs),
+      "tokens": .array(tokens), "top_logprobs": .array(top),
     ]
   }
 }

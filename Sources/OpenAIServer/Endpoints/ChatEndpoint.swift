@@ -6,7 +6,10 @@ struct ChatEndpoint: Sendable {
   let serving: ServingContext
 
   func handle(_ request: Request, context: ServerRequestContext) async throws -> Response {
-    let chat = try ChatCompletionRequest(try await serving.body.object(of: request), serving: serving)
+    let body = try await serving.body.bytes(of: request)
+    let chat = try await serving.work.run(for: context, steps: ServingContext.readingSteps) { [serving] budget in
+      try ChatCompletionRequest(BodyReader.object(in: body), serving: serving, budget: budget)
+    }
     let generation = chat.generation
     let format = ChatFormat(
       names: TokenNames(tokenizer: serving.tokenizer, byID: generation.namesTokensByID), extras: generation.extras,

@@ -6,7 +6,10 @@ struct CompletionEndpoint: Sendable {
   let serving: ServingContext
 
   func handle(_ request: Request, context: ServerRequestContext) async throws -> Response {
-    let completion = try CompletionRequest(try await serving.body.object(of: request), serving: serving)
+    let body = try await serving.body.bytes(of: request)
+    let completion = try await serving.work.run(for: context, steps: ServingContext.readingSteps) { [serving] budget in
+      try CompletionRequest(BodyReader.object(in: body), serving: serving, budget: budget)
+    }
     let generation = completion.generation
     let format = CompletionFormat(
       discardsOutput: completion.isEchoOnly,

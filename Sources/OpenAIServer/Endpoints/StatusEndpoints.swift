@@ -21,7 +21,7 @@ struct StatusEndpoints: Sendable {
   func playground(_ request: Request, context: ServerRequestContext) -> Response {
     var response = Response.text(serving.pages.playground, type: "text/html; charset=utf-8")
     response.headers[.contentSecurityPolicy] =
-      "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; connect-src 'self'"
+      "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; connect-src 'self'; frame-ancestors 'none'"
     response.headers[.xContentTypeOptions] = "nosniff"
     return response
   }

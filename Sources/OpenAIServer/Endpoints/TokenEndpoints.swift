@@ -7,15 +7,26 @@ struct TokenEndpoints: Sendable {
   let serving: ServingContext
 
   func tokenize(_ request: Request, context: ServerRequestContext) async throws -> Response {
-    let fields = try await serving.body.object(of: request)
+    let body = try await serving.body.bytes(of: request)
+    return try await serving.work.run(for: context, steps: ServingContext.readingSteps) { budget in
+      try .json(tokens(BodyReader.object(in: body), budget: budget))
+    }
+  }
+
+  private func tokens(_ fields: JSONFields, budget: WorkBudget) throws -> JSONValue {
     try serving.check(modelNamed: fields.string("model"))
+    // A text that is longer than the context is only counted.
+    let most = serving.mostReadTokens
     let tokens: [TokenID]
     if fields.value("messages") != nil {
       let tools = try fields.array("tools").flatMap { $0.isEmpty ? nil : $0 }
       let conversation = try ChatPrompt(fields, hasTools: tools != nil, serving: serving)
-      tokens = conversation.tokens(of: try conversation.text(tools: tools), tokenizer: serving.tokenizer)
+      tokens = try conversation.tokens(
+        of: conversation.text(tools: tools, budget: budget), mostTokens: most, serving: serving, budget: budget)
     } else if let prompt = try fields.string("prompt") {
-      tokens = serving.tokenizer.encode(prompt, addsSpecialTokens: try fields.bool("add_special_tokens") ?? true)
+      tokens = try serving.tokens(
+        of: prompt, addsSpecialTokens: try fields.bool("add_special_tokens") ?? true,
+        mostTokens: most, budget: budget)
     } else {
       throw fields.missing("prompt", "a text, or messages")
     }
@@ -26,11 +37,15 @@ struct TokenEndpoints: Sendable {
     if try fields.bool("return_token_strs") ?? false {
       answer["token_strs"] = .array(tokens.map { .string(serving.tokenizer.text(of: $0) ?? "") })
     }
-    return .json(.object(answer))
+    return .object(answer)
   }
 
   /// What the tokenizer is like, under the names of `tokenizer_config.json`.
-  func information(_ request: Request, context: ServerRequestContext) -> Response {
+  func information(_ request: Request, context: ServerRequestContext) async throws -> Response {
+    try await serving.work.run(for: context) { _ in .json(information()) }
+  }
+
+  private func information() -> JSONValue {
     let tokenizer = serving.tokenizer
     func named(_ token: String?) -> JSONValue { token.map(JSONValue.string) ?? .null }
     var facts = JSONObject([
@@ -47,11 +62,17 @@ struct TokenEndpoints: Sendable {
     facts["added_tokens_decoder"] = .object(
       JSONObject(
         special.map { ("\($0)", ["content": .string(tokenizer.text(of: $0) ?? ""), "special": true]) }))
-    return .json(.object(facts))
+    return .object(facts)
   }
 
   func detokenize(_ request: Request, context: ServerRequestContext) async throws -> Response {
-    let fields = try await serving.body.object(of: request)
+    let body = try await serving.body.bytes(of: request)
+    return try await serving.work.run(for: context, steps: ServingContext.readingSteps) { _ in
+      try .json(text(BodyReader.object(in: body)))
+    }
+  }
+
+  private func text(_ fields: JSONFields) throws -> JSONValue {
     try serving.check(modelNamed: fields.string("model"))
     guard let tokens = try fields.tokens("tokens") else { throw fields.missing("tokens", "an array of token ids") }
     let limit = serving.engine.vocabularySize
@@ -59,6 +80,6 @@ struct TokenEndpoints: Sendable {
       throw APIError.badRequest(
         "tokens holds \(token); the vocabulary has ids 0 to \(limit - 1)", parameter: "tokens")
     }
-    return .json(["prompt": .string(serving.tokenizer.decode(tokens))])
+    return ["prompt": .string(serving.tokenizer.decode(tokens))]
   }
 }

@@ -70,7 +70,8 @@ struct ErrorResponses: RouterMiddleware {
         ])
     }
     // What is left of a body that nobody reads would keep the connection busy.
-    if [.contentTooLarge, .requestTimeout].contains(apiError.status) {
+    // Where the next request begins after a malformed one nobody knows.
+    if [.contentTooLarge, .requestTimeout].contains(apiError.status) || apiError.code == BodyReader.malformed {
       serving.connections.connection(of: context.channel).close(after: .seconds(2))
     }
     var response = Response.json(apiError.json, status: apiError.status)

@@ -25,11 +25,7 @@ struct HostCheck: RouterMiddleware {
     _ request: Request, context: ServerRequestContext,
     next: (Request, ServerRequestContext) async throws -> Response
   ) async throws -> Response {
-    // Who speaks HTTP/1.1 has to say whom it calls, and browsers do.
-    if request.head.authority == nil, request.headers[.httpVersion] != "1.0" {
-      throw APIError(
-        .badRequest, "the header Host is missing; expected one, as HTTP/1.1 has it", kind: "invalid_request_error")
-    }
+    try checkPresence(request)
     guard let names, let host = request.head.authority, !names.contains(Self.name(in: host)) else {
       return try await next(request, context)
     }
@@ -37,6 +33,17 @@ struct HostCheck: RouterMiddleware {
       .forbidden,
       "the header Host is '\(host.prefix(100))'; expected localhost, or a name that --allowed-hosts gives",
       kind: "permission_error", code: "host_not_allowed")
+  }
+
+  /// RFC 9112 3.2: a request of HTTP/1.1 names its host, once; browsers always do. Who disagrees about which of two is
+  /// meant can be played off against each other.
+  private func checkPresence(_ request: Request) throws(APIError) {
+    let others = request.headers.count { $0.name.canonicalName == "host" }
+    let isMissing = (request.head.authority ?? "").isEmpty && request.headers[.httpVersion] != "1.0"
+    guard others > 0 || isMissing else { return }
+    let found = others > 0 ? "is given \(others + 1) times" : "is missing"
+    throw APIError(
+      .badRequest, "the header Host \(found); expected it once", kind: "invalid_request_error")
   }
 
   private static func isLoopback(_ host: String) -> Bool {

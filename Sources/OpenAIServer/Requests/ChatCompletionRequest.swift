@@ -3,7 +3,7 @@ internal import StructuredOutput
 internal import Tokenization
 
 /// The body of `/v1/chat/completions`.
-struct ChatCompletionRequest {
+struct ChatCompletionRequest: Sendable {
   var generation: GenerationFields
   /// Token ids of the conversation in the chat template.
   let prompt: [TokenID]
@@ -13,15 +13,16 @@ struct ChatCompletionRequest {
   /// What of the request its answer cannot show that it was not heeded.
   let warnings: [String]
 
-  init(_ fields: JSONFields, serving: ServingContext) throws(APIError) {
+  init(_ fields: JSONFields, serving: ServingContext, budget: WorkBudget) throws(APIError) {
     try UnsupportedFields.refuse(fields, inChat: true)
-    generation = try GenerationFields(fields, serving: serving)
+    generation = try GenerationFields(fields, serving: serving, budget: budget)
     let tools = try ToolFields(fields)
     let hasTools = tools.descriptions != nil
     let conversation = try ChatPrompt(fields, hasTools: hasTools, serving: serving)
     let served = conversation.served
-    let text = try conversation.text(tools: tools.descriptions)
-    prompt = generation.truncated(conversation.tokens(of: text, tokenizer: serving.tokenizer))
+    let text = try conversation.text(tools: tools.descriptions, budget: budget)
+    prompt = generation.truncated(
+      try conversation.tokens(of: text, mostTokens: generation.mostTokens, serving: serving, budget: budget))
     let thoughts = Self.thoughts(after: text, continuing: conversation.continued ?? "", in: served)
     parser = ModelAnswerParser(
       thoughts: thoughts == .none ? nil : ReasoningSplitter(startsInside: thoughts == .open),
@@ -35,7 +36,7 @@ struct ChatCompletionRequest {
     generation.request.constraint = generation.filters.restricting(
       try tools.constraint(
         form: try ConstraintSource.form(fields), format: served.toolCallFormat, constraints: serving.constraints,
-        reasoning: thoughts))
+        reasoning: thoughts, budget: budget))
     warnings = try Self.warnings(fields, hasTools: hasTools, served: served)
     let limits = [
       try fields.integer("max_completion_tokens", in: 1 ... .max), try fields.integer("max_tokens", in: 1 ... .max),

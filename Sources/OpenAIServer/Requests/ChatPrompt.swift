@@ -63,11 +63,12 @@ struct ChatPrompt {
   }
 
   /// The prompt's text.
-  func text(tools: [JSONValue]?) throws(APIError) -> String {
+  func text(tools: [JSONValue]?, budget: WorkBudget) throws(APIError) -> String {
     let text: String
     do {
       text = try served.template.render(
-        messages: messages, tools: tools, addGenerationPrompt: addsGenerationPrompt, context: context)
+        messages: messages, tools: tools, addGenerationPrompt: addsGenerationPrompt, context: context,
+        budget: budget)
     } catch {
       throw .badRequest("\(error)", parameter: "messages", reason: "the chat template refuses the conversation")
     }
@@ -84,9 +85,11 @@ struct ChatPrompt {
     return String(beginning)
   }
 
-  /// The prompt's tokens.
-  func tokens(of text: String, tokenizer: Tokenizer) -> [TokenID] {
-    tokenizer.encode(text, addsSpecialTokens: addsSpecialTokens)
+  /// The prompt's tokens, of which there may be `mostTokens`.
+  func tokens(
+    of text: String, mostTokens: Int, serving: ServingContext, budget: WorkBudget
+  ) throws(APIError) -> [TokenID] {
+    try serving.tokens(of: text, addsSpecialTokens: addsSpecialTokens, mostTokens: mostTokens, budget: budget)
   }
 
   /// Stands at the end of a message that the answer goes on with, so that the place is found in the rendered text.

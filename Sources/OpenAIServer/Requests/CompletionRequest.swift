@@ -3,7 +3,7 @@ internal import Decoding
 internal import Tokenization
 
 /// The body of `/v1/completions`.
-struct CompletionRequest {
+struct CompletionRequest: Sendable {
   var generation: GenerationFields
   /// Token ids of each prompt.
   let prompts: [[TokenID]]
@@ -17,17 +17,19 @@ struct CompletionRequest {
   /// Most prompts in one request.
   static let maximumPrompts = 1024
 
-  init(_ fields: JSONFields, serving: ServingContext) throws(APIError) {
+  init(_ fields: JSONFields, serving: ServingContext, budget: WorkBudget) throws(APIError) {
     try UnsupportedFields.refuse(fields, inChat: false)
-    let generation = try GenerationFields(fields, serving: serving)
+    let generation = try GenerationFields(fields, serving: serving, budget: budget)
     self.generation = generation
-    prompts = try Self.prompts(fields, tokenizer: serving.tokenizer).map { generation.truncated($0) }
+    prompts = try Self.prompts(fields, mostTokens: generation.mostTokens, serving: serving, budget: budget).map {
+      generation.truncated($0)
+    }
     echoes = try fields.bool("echo") ?? false
     let limit = try fields.integer("max_tokens", in: 0 ... .max) ?? Self.defaultMaximumTokens
     isEchoOnly = limit == 0
     let form = try ConstraintSource.form(fields)
     self.generation.request.constraint = generation.filters.restricting(
-      try serving.constraints.constraint(for: form, reasoning: .none))
+      try serving.constraints.constraint(for: form, reasoning: .none, budget: budget))
     guard limit > 0 || echoes else {
       throw fields.wrong("max_tokens", 0, "1 or more, or 0 together with echo")
     }
@@ -37,19 +39,39 @@ struct CompletionRequest {
     if echoes, let count {
       self.generation.request.promptLogprobCount = max(count, generation.request.promptLogprobCount ?? 0)
     }
+    try checkPromptLogprobs()
     if let suffix = try fields.string("suffix"), !suffix.isEmpty {
       throw fields.wrong("suffix", .string(suffix), "nothing: the model only continues a text")
     }
   }
 
+  /// Log-probabilities of prompts that the answers of one request may hold: all answers repeat their prompts'.
+  static let mostPromptLogprobs = 1 << 20
+
+  private func checkPromptLogprobs() throws(APIError) {
+    guard let count = generation.request.promptLogprobCount else { return }
+    let tokens = prompts.reduce(0) { $0 + $1.count }
+    let lists = (echoes && generation.request.logprobCount != nil ? 1 : 0) + (generation.returnsPromptLogprobs ? 1 : 0)
+    let entries = tokens.multipliedReportingOverflow(by: generation.count * (count + 1) * lists)
+    guard !entries.overflow, entries.partialValue <= Self.mostPromptLogprobs else {
+      throw .badRequest(
+        "n \(generation.count) repeats \(tokens) tokens of prompts with \(entries.partialValue) log-probabilities; expected at most \(Self.mostPromptLogprobs)",
+        parameter: "n")
+    }
+  }
+
   /// A text, token ids, or an array of either.
-  private static func prompts(_ fields: JSONFields, tokenizer: Tokenizer) throws(APIError) -> [[TokenID]] {
+  private static func prompts(
+    _ fields: JSONFields, mostTokens: Int, serving: ServingContext, budget: WorkBudget
+  ) throws(APIError) -> [[TokenID]] {
     let expected = "a text, an array of texts, an array of token ids or an array of such arrays"
     guard let value = fields.value("prompt") else { throw fields.missing("prompt", expected) }
     let addsSpecialTokens = try fields.bool("add_special_tokens") ?? true
-    func encode(_ text: String) -> [TokenID] { tokenizer.encode(text, addsSpecialTokens: addsSpecialTokens) }
+    func encode(_ text: String) throws(APIError) -> [TokenID] {
+      try serving.tokens(of: text, addsSpecialTokens: addsSpecialTokens, mostTokens: mostTokens, budget: budget)
+    }
     switch value {
-    case .string(let text): return [encode(text)]
+    case .string(let text): return [try encode(text)]
     case .array(let values):
       guard !values.isEmpty else { throw fields.wrong("prompt", value, expected + "; not an empty one") }
       guard values.count <= maximumPrompts || values.first?.string == nil && values.first?.array == nil else {
@@ -59,7 +81,7 @@ struct CompletionRequest {
       var prompts: [[TokenID]] = []
       for value in values {
         if let text = value.string {
-          prompts.append(encode(text))
+          prompts.append(try encode(text))
         } else if let values = value.array, let tokens = JSONFields.tokens(values) {
           prompts.append(tokens)
         } else {

@@ -4,7 +4,7 @@ internal import ModelFiles
 internal import Tokenization
 
 /// The fields that chat and plain completions share, read into a request for the engine.
-struct GenerationFields {
+struct GenerationFields: Sendable {
   /// Sampling, stopping, speculation; the prompt is still empty.
   var request: GenerationRequest
   /// Answers per prompt.
@@ -22,11 +22,13 @@ struct GenerationFields {
   /// Which tokens answers may be made of.
   let filters: TokenFilters
   private let longestPrompt: Int?
+  /// Most tokens that a prompt may come to before its beginning is left out.
+  let mostTokens: Int
 
   /// Most answers per prompt.
   static let maximumCount = 128
 
-  init(_ fields: JSONFields, serving: ServingContext) throws(APIError) {
+  init(_ fields: JSONFields, serving: ServingContext, budget: WorkBudget) throws(APIError) {
     try serving.check(modelNamed: fields.string("model"))
     count = try fields.integer("n", in: 1...Self.maximumCount) ?? 1
     streams = try fields.bool("stream") ?? false
@@ -34,8 +36,9 @@ struct GenerationFields {
     includesUsage = try streamOptions?.bool("include_usage") ?? false
     reportsUsageContinuously = try streamOptions?.bool("continuous_usage_stats") ?? false
     namesTokensByID = try fields.bool("return_tokens_as_token_ids") ?? false
-    filters = try TokenFilters(fields, serving: serving)
+    filters = try TokenFilters(fields, serving: serving, budget: budget)
     longestPrompt = try Self.longestPrompt(fields, serving: serving)
+    mostTokens = longestPrompt == nil ? serving.engine.maximumLength : serving.mostReadTokens
     returnsTokenIDs = try fields.bool("return_token_ids") ?? false
     returnsTokenOrigins = try fields.bool("return_token_origins") ?? false
     if let best = try fields.integer("best_of"), best != count {
@@ -56,7 +59,7 @@ struct GenerationFields {
     }
     request.promptLogprobCount = promptCount
     request.listsVerifications = serving.configuration.speculationReport == .detailed
-    request.priority = try fields.integer("priority") ?? 0
+    request.priority = try Self.priority(fields, serving: serving)
     (request.window, request.method) = try Self.speculation(fields, serving: serving)
   }
 
@@ -72,6 +75,17 @@ struct GenerationFields {
   /// The end of `prompt` that is read.
   func truncated(_ prompt: [TokenID]) -> [TokenID] { longestPrompt.map { Array(prompt.suffix($0)) } ?? prompt }
 
+  /// How urgent the request is, which it may say only where the server was told to listen.
+  private static func priority(_ fields: JSONFields, serving: ServingContext) throws(APIError) -> Int {
+    guard let priority = try fields.integer("priority"), priority != 0 else { return 0 }
+    guard serving.configuration.allowsPriority else {
+      throw .badRequest(
+        "priority is \(priority); expected 0 or nothing: this server takes requests in their order (--scheduling-policy fcfs)",
+        parameter: "priority")
+    }
+    return priority
+  }
+
   /// One request for each answer, in the order of their indices.
   func requests(for prompts: [[TokenID]]) -> [GenerationRequest] {
     prompts.flatMap { prompt in
@@ -80,6 +94,8 @@ struct GenerationFields {
         request.prompt = prompt
         // Answers of one request differ although they share its seed.
         request.sampling.seed &+= UInt64(index)
+        // What is known of a prompt is the same for all of them; streams need it each on its own.
+        if index > 0, !streams { request.promptLogprobCount = nil }
         return request
       }
     }

@@ -43,9 +43,12 @@ struct ToolFields {
   ///
   /// - Throws: 400 for what cannot be kept to.
   func constraint(
-    form: ResponseFormat, format: ToolCallFormat?, constraints: ConstraintSource, reasoning: ReasoningPrefix
+    form: ResponseFormat, format: ToolCallFormat?, constraints: ConstraintSource, reasoning: ReasoningPrefix,
+    budget: WorkBudget
   ) throws(APIError) -> GrammarConstraint? {
-    guard !definitions.isEmpty else { return try constraints.constraint(for: form, reasoning: reasoning) }
+    guard !definitions.isEmpty else {
+      return try constraints.constraint(for: form, reasoning: reasoning, budget: budget)
+    }
     guard choice == .auto else {
       guard let format else {
         throw .badRequest(
@@ -57,17 +60,18 @@ struct ToolFields {
       let compiler = try constraints.compiler()
       do {
         return try compiler.toolCalls(
-          callable, format: format, severalCalls: choice == .required && allowsSeveralCalls, reasoning: reasoning)
+          callable, format: format, severalCalls: choice == .required && allowsSeveralCalls, reasoning: reasoning,
+          budget: budget)
       } catch {
         throw APIError(error)
       }
     }
-    guard let format else { return try constraints.constraint(for: form, reasoning: reasoning) }
+    guard let format else { return try constraints.constraint(for: form, reasoning: reasoning, budget: budget) }
     guard form != .text else {
       guard let compiler = try? constraints.compiler() else { return nil }
       do {
         return try compiler.textOrToolCalls(
-          definitions, format: format, severalCalls: allowsSeveralCalls, reasoning: reasoning)
+          definitions, format: format, severalCalls: allowsSeveralCalls, reasoning: reasoning, budget: budget)
       } catch {
         throw APIError(error)
       }
@@ -75,7 +79,8 @@ struct ToolFields {
     let compiler = try constraints.compiler()
     do {
       return try compiler.toolCalls(
-        definitions, orElse: form, format: format, severalCalls: allowsSeveralCalls, reasoning: reasoning)
+        definitions, orElse: form, format: format, severalCalls: allowsSeveralCalls, reasoning: reasoning,
+        budget: budget)
     } catch {
       throw APIError(error)
     }

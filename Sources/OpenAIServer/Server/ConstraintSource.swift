@@ -42,9 +42,13 @@ final class ConstraintSource: Sendable {
   /// What keeps an answer to a form; `nil` for free text.
   ///
   /// - Throws: 400 naming the part of the request that cannot be kept to.
-  func constraint(for form: ResponseFormat, reasoning: ReasoningPrefix) throws(APIError) -> GrammarConstraint? {
+  func constraint(
+    for form: ResponseFormat, reasoning: ReasoningPrefix, budget: WorkBudget
+  ) throws(APIError) -> GrammarConstraint? {
     guard form != .text else { return nil }
     let compiler = try compiler()
-    do { return try compiler.constraint(for: form, reasoning: reasoning) } catch { throw APIError(error) }
+    do { return try compiler.constraint(for: form, reasoning: reasoning, budget: budget) } catch {
+      throw APIError(error)
+    }
   }
 }

@@ -42,7 +42,7 @@ public struct InferenceServer: Sendable {
   }
 
   /// Serves until SIGTERM or SIGINT, or until the task is cancelled; then stops accepting, lets running requests finish
-  /// for as long as the configuration says, and returns.
+  /// for as long as the configuration says, and returns. A second signal ends the process at once.
   ///
   /// - Parameters:
   ///   - handlesSignals: whether SIGTERM and SIGINT are caught.
@@ -79,6 +79,9 @@ public struct InferenceServer: Sendable {
               running: serving.running, connections: connections, timeout: configuration.shutdownTimeout,
               logger: serving.logger)),
         ], gracefulShutdownSignals: handlesSignals ? [.sigterm, .sigint] : [], logger: quiet))
+    // Answers that run on have the time limit; what comes after them has a few seconds more.
+    let watch = handlesSignals ? SignalWatch(timeout: configuration.shutdownTimeout + .seconds(5)) : nil
+    defer { withExtendedLifetime(watch) {} }
     do {
       try await withTaskCancellationHandler {
         try await group.run()

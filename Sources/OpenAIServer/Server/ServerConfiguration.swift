@@ -28,6 +28,10 @@ public struct ServerConfiguration: Sendable {
   public var servedFacts: [(name: String, value: String)] = []
   /// Requests that the engine computes on at one time (`max_num_seqs`).
   public var concurrentRequests = 1
+  /// Whether requests may say how urgent they are (`scheduling_policy` `priority`).
+  public var allowsPriority = false
+  /// Threads that read requests and write answers, beside those that serve connections and compute.
+  public var requestThreads = 2
   /// Requests that may wait beyond those.
   public var maximumQueueLength = 256
   /// Open connections.

@@ -17,6 +17,7 @@ final class ServingContext: Sendable {
   let gate: AdmissionGate
   let running = RunningRequests()
   let connections = ConnectionTable()
+  let work: RequestWork
   let metrics: ServerMetrics
   let pages: EmbeddedPages
   let started = Date()
@@ -36,6 +37,7 @@ final class ServingContext: Sendable {
       textTokens: templates.all.reduce(into: []) { tokens, template in
         tokens.formUnion(template.visibleTokens(in: tokenizer, hasTools: true))
       })
+    work = RequestWork(threadCount: configuration.requestThreads, connections: connections, running: running)
     gate = AdmissionGate(limit: configuration.concurrentRequests + configuration.maximumQueueLength)
     metrics = ServerMetrics(
       modelName: configuration.servedModelNames.first ?? "", engine: model.engine,
@@ -50,6 +52,31 @@ final class ServingContext: Sendable {
   var modelName: String { configuration.servedModelNames.first ?? "" }
   var tokenizer: Tokenizer { model.target.tokenizer }
   var engine: Engine { model.engine }
+
+  /// Steps that one request's reading may take.
+  static let readingSteps = ConstraintCompiler.defaultSteps
+
+  /// Most tokens that a text may come to where not all of them must fit the context.
+  var mostReadTokens: Int { max(1 << 20, engine.maximumLength) }
+
+  /// The tokens of a prompt.
+  ///
+  /// - Throws: 400 for a text that has more than `mostTokens` for certain, before it is looked at.
+  func tokens(
+    of text: String, addsSpecialTokens: Bool, mostTokens: Int, budget: WorkBudget
+  ) throws(APIError) -> [TokenID] {
+    if let bytes = tokenizer.mostBytes(ofTokens: mostTokens), text.utf8.count > bytes {
+      // The beginning is what clients look for.
+      let limit =
+        mostTokens == engine.maximumLength
+        ? "this model's maximum context length is \(mostTokens) tokens" : "at most \(mostTokens) tokens are read"
+      throw APIError.badRequest(
+        "\(limit), and the prompt has \(text.utf8.count) bytes; at most \(bytes) can be so few tokens",
+        parameter: "prompt", code: "context_length_exceeded")
+    }
+    // Work that was called off has no answer, whatever it says.
+    return tokenizer.encode(text, addsSpecialTokens: addsSpecialTokens, budget: budget) ?? []
+  }
 
   /// Refuses a request for another model.
   func check(modelNamed name: String?) throws(APIError) {

@@ -45,7 +45,7 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
   /// The answer in one piece.
   func response() async throws -> Response {
     let failure = FailureBox()
-    let work = Task { try await whole() }
+    let work = Task { try await answers() }
     let registration = try serving.running.register { error in
       failure.set(error)
       work.cancel()
@@ -53,21 +53,27 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
     let departure = serving.connections.connection(of: context.channel).onClose { work.cancel() }
     defer { withExtendedLifetime((registration, departure, ticket)) {} }
     do {
-      let body = try await withTaskCancellationHandler {
+      let answers = try await withTaskCancellationHandler {
         try await work.value
       } onCancel: {
         work.cancel()
       }
-      return .json(body)
+      return try await serving.work.run(for: context) { _ in try whole(answers) }
     } catch is CancellationError {
       logCancellation(because: failure.error?.code ?? "client_left")
       throw failure.error ?? CancellationError()
     }
   }
 
-  private func whole() async throws -> JSONValue {
-    typealias Answer = (index: Int, choice: Format.Choice, json: JSONValue, summary: GenerationSummary)
-    let answers = try await withThrowingTaskGroup(of: Answer.self) { group in
+  /// One answer that has come to its end.
+  private struct Answer: Sendable {
+    let index: Int
+    var choice: Format.Choice
+    let summary: GenerationSummary
+  }
+
+  private func answers() async throws -> [Answer] {
+    try await withThrowingTaskGroup(of: Answer.self) { group in
       for (index, stream) in streams.enumerated() {
         group.addTask {
           var choice = format.choice(index)
@@ -81,8 +87,7 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
             case .finished(let summary):
               meter.finish(summary)
               if case .failed(let reason) = summary.reason { throw APIError.engineFailed(reason) }
-              let json = choice.whole(summary)
-              return (index, choice, json, summary)
+              return Answer(index: index, choice: choice, summary: summary)
             }
           }
           meter.abort()
@@ -93,14 +98,36 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
       for try await answer in group { answers.append(answer) }
       return answers.sorted { $0.index < $1.index }
     }
+  }
+
+  /// Most bytes of an answer in one piece.
+  private static var mostBytes: Int { 128 << 20 }
+
+  /// The body of the answer, one choice after the other turned into text.
+  private func whole(_ answers: [Answer]) throws -> Response {
     let usage = usage(of: answers.map { ($0.index, $0.summary) })
     serving.metrics.observe(longestOf: answers.map(\.summary))
     log(usage, reasons: answers.map(\.summary.reason.name))
-    var body = envelope(format.objectName, choices: answers.map(\.json))
-    for (key, value) in answers.first?.choice.besideChoices ?? [] { body[key] = value }
-    body["usage"] = usage.json
-    body["metrics"] = metrics(usage)
-    return .object(body)
+    var body = ByteBuffer()
+    body.writeString(JSONValue.object(envelope(format.objectName)).serialized().dropLast() + ",\"choices\":[")
+    for (place, answer) in answers.enumerated() {
+      var choice = answer.choice
+      choice.share(with: answers[place - answer.index % format.count].choice)
+      if place > 0 { body.writeString(",") }
+      body.writeString(choice.whole(answer.summary).serialized())
+      guard body.readableBytes <= Self.mostBytes else {
+        throw APIError.badRequest(
+          "the answer has more than \(Self.mostBytes) bytes; expected fewer answers or log-probabilities, or stream: true",
+          parameter: "n")
+      }
+    }
+    var end = JSONObject()
+    for (key, value) in answers.first?.choice.besideChoices ?? [] { end[key] = value }
+    end["usage"] = usage.json
+    end["metrics"] = metrics(usage)
+    body.writeString("]," + JSONValue.object(end).serialized().dropFirst())
+    return Response(
+      status: .ok, headers: [.contentType: "application/json"], body: ResponseBody(byteBuffer: body))
   }
 
   // MARK: Streaming
@@ -150,7 +177,7 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
       log(usage, reasons: summaries.map(\.summary.reason.name))
     }
     if generation.includesUsage {
-      var last = envelope(format.chunkName, choices: [])
+      var last = piece(choices: [])
       last["usage"] = usage.json
       last["metrics"] = metrics(usage)
       _ = queue.push(.object(last))
@@ -170,8 +197,8 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
     var packed: [GeneratedToken] = []
     var written = 0
     func push(_ pieces: [JSONValue]) -> Bool {
-      pieces.allSatisfy { piece in
-        var chunk = envelope(format.chunkName, choices: [piece])
+      pieces.allSatisfy {
+        var chunk = piece(choices: [$0])
         if generation.reportsUsageContinuously {
           chunk["usage"] = Usage.json(promptTokens: promptTokens, outputTokens: format.discardsOutput ? 0 : written)
         }
@@ -221,11 +248,18 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
   // MARK: Parts
 
   /// The fields that every answer and every piece begins with.
-  private func envelope(_ object: String, choices: [JSONValue]) -> JSONObject {
+  private func envelope(_ object: String) -> JSONObject {
     JSONObject([
       ("id", .string(id)), ("object", .string(object)), ("created", .integer(created)),
-      ("model", .string(serving.modelName)), ("choices", .array(choices)),
+      ("model", .string(serving.modelName)),
     ])
+  }
+
+  /// A piece with its choices.
+  private func piece(choices: [JSONValue]) -> JSONObject {
+    var piece = envelope(format.chunkName)
+    piece["choices"] = .array(choices)
+    return piece
   }
 
   private func metrics(_ usage: Usage) -> JSONValue? {

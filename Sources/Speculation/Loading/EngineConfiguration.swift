@@ -8,9 +8,8 @@ public struct EngineConfiguration: Sendable {
   public var model: String
   /// How to speculate; `nil` for plain decoding.
   public var speculation: SpeculativeConfiguration?
-  /// How matrices are kept in memory, the draft's too; `nil` for what comes nearest to each model's files: bf16, but for
-  /// quantised GGUF files.
-  public var format: WeightFormat?
+  /// What matrices become in memory, the draft's too.
+  public var quantization = Quantization.file
   /// Longest sequence, prompt and output (`max_model_len`); by default the model's own limit, at most
   /// `defaultMaximumLength`.
   public var maximumLength: Int?
@@ -28,6 +27,8 @@ public struct EngineConfiguration: Sendable {
   public var auditShare = 0.0
   /// Where packed weights are kept from start to start; `nil` to pack them at every start.
   public var weightCache: WeightCache?
+  /// Hears, in a sentence, of what was made smaller than asked for.
+  public var report: @Sendable (String) -> Void = { _ in }
   /// Threads to compute on.
   public var threads = WorkerPool.defaultThreadCount
   /// Which kernels to use; the best that the machine has when `nil`.
@@ -56,11 +57,11 @@ public struct EngineConfiguration: Sendable {
   public func validate() throws(EngineConfigurationError) {
     try Self.check("--max-num-seqs", sequences, in: 1...256)
     try Self.check("--max-num-batched-tokens", rows, in: 1...8192)
-    try Self.check("--threads", threads, in: 1...256)
-    if case .pjrt = backend, let format, format != .bfloat16 {
+    try Self.check("--threads", threads, in: 1...WorkerPool.mostThreads)
+    if case .pjrt = backend, quantization == .int8 || quantization == .int4 {
       throw EngineConfigurationError(
         description:
-          "--quantization \(format.rawValue) is for --backend cpu; on a PJRT plugin weights have --pjrt-dtype")
+          "--quantization \(quantization.rawValue) is for --backend cpu; on a PJRT plugin weights have --pjrt-dtype")
     }
     if case .pjrt = backend, cacheFormat != .float16 {
       throw EngineConfigurationError(

@@ -47,6 +47,43 @@ extension EngineConfiguration {
     return EngineSizes(target: limits, draft: draftLimits, blocks: blocks, decodingRows: decodingRows)
   }
 
+  /// Makes the target's KV cache as small as the process's memory limits want it.
+  ///
+  /// - Throws: `EngineConfigurationError` when there is no room for one sequence, or for the cache that was asked for.
+  func fit(
+    _ sizes: inout EngineSizes, target: ModelDirectory, draft: ModelDirectory?, limits: [MemoryLimit]
+  ) throws(EngineConfigurationError) {
+    func blockBytes(_ model: ModelConfiguration) -> Int {
+      model.layerCount
+        * KVStorage.blockByteCount(kvHeadCount: model.kvHeadCount, headSize: model.headSize, format: cacheFormat)
+    }
+    func blocks(_ limits: RunnerLimits) -> (each: Int, all: Int) {
+      let each = (limits.positions + KVStorage.blockSize - 1) / KVStorage.blockSize
+      return (each, each * limits.sequences)
+    }
+    let wanted = blocks(sizes.target)
+    var need = MemoryNeed(
+      weights: target.weightBytes(quantization), files: target.fileBytes, draftCache: 0,
+      blockBytes: blockBytes(target.configuration), blocks: min(sizes.blocks ?? .max, wanted.all),
+      leastBlocks: wanted.each)
+    if let draft, let limits = sizes.draft {
+      need.weights += draft.weightBytes(quantization)
+      need.files += draft.fileBytes
+      need.draftCache = blocks(limits).all * blockBytes(draft.configuration)
+    }
+    let (fitting, limit) = try need.fittingBlocks(limits)
+    guard let limit, fitting < need.blocks else { return }
+    if let cacheBytes {
+      throw EngineConfigurationError(
+        description:
+          "--kv-cache-memory-bytes is \(cacheBytes); \(limit.name) of \(limit.bytes) bytes leaves \(fitting * need.blockBytes)"
+      )
+    }
+    report(need.notice(fitting, limit))
+    sizes.blocks = fitting
+    sizes.target.sequences = min(sizes.target.sequences, (fitting + wanted.each - 1) / wanted.each)
+  }
+
   /// The devices, with the cache of programs that packed weights have theirs beside; `nil` on the processor.
   package func session() throws -> PJRTSession? {
     guard case .pjrt(let options) = backend else { return nil }

@@ -109,8 +109,8 @@ public struct ModelDirectory: Sendable {
     _ options: EngineConfiguration, limits: RunnerLimits, pool: WorkerPool, progress: (Double) -> Void
   ) throws -> CPUModelRunner {
     try CPUModelRunner(
-      checkpoint: checkpoint, configuration: configuration, format: options.format ?? checkpoint.nearestFormat,
-      limits: limits, pool: pool, instructionSet: options.instructionSet, cacheFormat: options.cacheFormat,
+      checkpoint: checkpoint, configuration: configuration, quantization: options.quantization, limits: limits,
+      pool: pool, instructionSet: options.instructionSet, cacheFormat: options.cacheFormat,
       cache: options.weightCache, progress: progress
     )
   }

@@ -6,7 +6,7 @@ internal import Tensor
 public import Tokenization
 internal import Transformer
 
-/// Measures how well a model predicts a text.
+/// Measures how well a model predicts a text, and how far its predictions are from another's.
 public struct PerplexityMeter {
   /// What was measured.
   public struct Result: Sendable, Equatable {
@@ -16,52 +16,108 @@ public struct PerplexityMeter {
     public let tokens: Int
     /// Memory of the weights.
     public let packedBytes: Int
-    /// Their format.
-    public let format: String
+    /// What the weights are in memory.
+    public let quantization: String
+    /// How far its predictions are from those of the reference; `nil` without one.
+    public let divergence: Divergence?
+  }
+
+  /// How far predictions of the same tokens are apart.
+  public struct Divergence: Sendable, Equatable {
+    /// Kullback-Leibler divergence from the reference's distribution, in nats: mean, 99th percentile and largest.
+    public let mean, percentile99, largest: Double
+    /// Share of the tokens for which both find the same token the most likely, 0 to 1.
+    public let topAgreement: Double
+
+    /// The figures of each token's divergence and agreement.
+    init(_ divergences: [Double], agreeing: Int) {
+      let sorted = divergences.sorted()
+      mean = sorted.reduce(0, +) / Double(max(sorted.count, 1))
+      percentile99 = sorted.isEmpty ? 0 : sorted[min(sorted.count - 1, sorted.count * 99 / 100)]
+      largest = sorted.last ?? 0
+      topAgreement = Double(agreeing) / Double(max(sorted.count, 1))
+    }
   }
 
   private let runner: any ModelRunner
-  private let format: String
+  private let quantization: String
   private let window: Int
+  private let firstScored: Int
   private let blocks: [Int32]
   private static let rowsPerPass = 64
 
   /// A meter of the model that `configuration` names, loaded as it says.
   ///
-  /// - Parameter window: tokens that are read in one piece; the first of each is not predicted.
-  public init(_ model: ModelDirectory, _ configuration: EngineConfiguration, window: Int) throws {
+  /// - Parameters:
+  ///   - window: tokens that are read in one piece; the first of each is not predicted.
+  ///   - firstScored: the position in a window whose prediction is the first that counts.
+  public init(
+    _ model: ModelDirectory, _ configuration: EngineConfiguration, window: Int, firstScored: Int = 0
+  ) throws {
     var configuration = configuration
     configuration.maximumLength = window
     try configuration.validate()
     let positions = try configuration.positions(modelLimit: model.configuration.maximumPosition)
     let session = try configuration.session()
-    format = session?.element.rawValue ?? (configuration.format ?? model.checkpoint.nearestFormat).rawValue
+    quantization = session?.element.rawValue ?? configuration.quantization.rawValue
     runner = try model.loadRunner(
       configuration, limits: RunnerLimits(rows: Self.rowsPerPass, logitRows: Self.rowsPerPass, positions: positions),
       pool: WorkerPool(threadCount: configuration.threads), session: session, progress: { _ in })
     blocks = (0..<Int32(runner.capacity.blockCount)).map { $0 }
-    self.window = window
+    (self.window, self.firstScored) = (window, firstScored)
   }
 
-  /// The perplexity on `tokens`.
-  public func measure(_ tokens: [TokenID], progress: (Double) -> Void) throws -> Result {
-    var (total, count) = (0.0, 0)
+  /// The perplexity on `tokens`, and the divergence from `reference`, a meter of the same windows.
+  public func measure(
+    _ tokens: [TokenID], against reference: PerplexityMeter? = nil, progress: (Double) -> Void
+  ) throws -> Result {
+    precondition(reference.map { $0.window == window && $0.firstScored == firstScored } ?? true)
+    var (total, count, agreeing) = (0.0, 0, 0)
+    var divergences: [Double] = []
     for start in stride(from: 0, to: tokens.count - 1, by: window) {
       let piece = tokens[start..<min(start + window, tokens.count)]
       for first in stride(from: 0, to: piece.count - 1, by: Self.rowsPerPass) {
         let rows = piece.dropFirst(first).prefix(Self.rowsPerPass)
-        var batch = Batch()
-        batch.append(rows, at: first, blocks: blocks, logitCount: rows.count)
-        let logits = try runner.forward(batch)
-        for row in 0..<rows.count where rows.startIndex + row + 1 < piece.endIndex {
+        let logits = try forward(rows, at: first)
+        let expected = try reference?.forward(rows, at: first)
+        for row in 0..<rows.count where first + row >= firstScored && rows.startIndex + row + 1 < piece.endIndex {
           total -= TokenLogprobs(logits, row: row, token: piece[rows.startIndex + row + 1], count: 0).chosen
           count += 1
+          guard let expected else { continue }
+          divergences.append(Self.divergence(of: logits, from: expected, row: row))
+          if logits.argmax(row: row) == expected.argmax(row: row) { agreeing += 1 }
         }
+        progress(Double(start + first + rows.count) / Double(tokens.count))
       }
-      progress(Double(start + piece.count) / Double(tokens.count))
     }
     return Result(
-      perplexity: exp(total / Double(max(count, 1))), tokens: count,
-      packedBytes: runner.memory.packedWeights, format: format)
+      perplexity: exp(total / Double(max(count, 1))), tokens: count, packedBytes: runner.memory.packedWeights,
+      quantization: quantization, divergence: reference.map { _ in Divergence(divergences, agreeing: agreeing) })
+  }
+
+  private func forward(_ rows: ArraySlice<TokenID>, at position: Int) throws -> Activations {
+    var batch = Batch()
+    batch.append(rows, at: position, blocks: blocks, logitCount: rows.count)
+    return try runner.forward(batch)
+  }
+
+  /// The Kullback-Leibler divergence of one row's distribution from the expected one, in nats.
+  private static func divergence(of logits: Activations, from expected: Activations, row: Int) -> Double {
+    let (peak, expectedPeak) = (logits.argmax(row: row), expected.argmax(row: row))
+    return logits.withRow(row) { values in
+      expected.withRow(row) { truth in
+        let (highest, highestTruth) = (values[peak], truth[expectedPeak])
+        // Sum over tokens of p (log p - log q), with both sums of exponentials taken on the way.
+        var (sum, truthSum, weighted) = (0.0, 0.0, 0.0)
+        for index in values.indices {
+          let (distance, truthDistance) = (values[index] - highest, truth[index] - highestTruth)
+          let share = Double(exp(truthDistance))
+          sum += Double(exp(distance))
+          truthSum += share
+          weighted += share * Double(truthDistance - distance)
+        }
+        return max(0, weighted / truthSum - log(truthSum) + log(sum))
+      }
+    }
   }
 }

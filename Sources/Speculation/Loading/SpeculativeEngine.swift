@@ -74,8 +74,9 @@ package struct LoopParts {
 
     let pool = WorkerPool(threadCount: configuration.threads)
     let session = try configuration.session()
-    let sizes = try configuration.sizes(
+    var sizes = try configuration.sizes(
       target: target.configuration, draft: draft?.configuration, element: session?.element)
+    if session == nil { try configuration.fit(&sizes, target: target, draft: draft, limits: MemoryLimit.all()) }
     blocks = sizes.blocks
     if let session, session.options.fusesSpeculation {
       try session.checkSpeculation(window: window, sequences: sizes.target.sequences)

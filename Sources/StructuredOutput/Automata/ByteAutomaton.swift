@@ -174,6 +174,14 @@ final class ByteAutomaton: Sendable {
   static func combine(
     _ first: ByteAutomaton, _ second: ByteAutomaton, accepts: (Bool, Bool) -> Bool
   ) throws(TooLarge) -> ByteAutomaton? {
+    var work = Limit.work
+    return try combine(first, second, work: &work, accepts: accepts)
+  }
+
+  /// The same with at most `work` steps, which what is taken is subtracted from.
+  static func combine(
+    _ first: ByteAutomaton, _ second: ByteAutomaton, work: inout Int, accepts: (Bool, Bool) -> Bool
+  ) throws(TooLarge) -> ByteAutomaton? {
     // Classes of pairs.
     var classes: [UInt8] = []
     var numbers: [SIMD2<UInt8>: UInt8] = [:]
@@ -196,6 +204,8 @@ final class ByteAutomaton: Sendable {
     var current = 0
     while current < states.count {
       let state = states[current]
+      work -= representatives.count
+      guard work >= 0 else { throw TooLarge() }
       accepting.append(
         accepts(
           state[0] >= 0 && first.accepting[Int(state[0])], state[1] >= 0 && second.accepting[Int(state[1])]))

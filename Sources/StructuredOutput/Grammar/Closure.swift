@@ -1,10 +1,13 @@
 /// Collects the configurations that a step leads to.
 struct Closure {
   let grammar: Grammar
-  private(set) var state = GrammarState()
+  private var state = GrammarState()
   /// The same configurations, once there are too many to search one by one.
   private var known: Set<GrammarState.Configuration> = []
   private var expanded: Set<Expansion> = []
+  private var popped: Set<Frame> = []
+  /// What was done so far.
+  private(set) var steps = 0
   /// What is still to be followed; a list rather than recursion, whose depth a schema could choose.
   private var pending: [Work] = []
 
@@ -52,14 +55,21 @@ struct Closure {
 
   private mutating func settle() {
     while let work = pending.popLast() {
+      steps += 1
+      if steps > Grammar.maximumSteps, !state.isDead {
+        pending = []
+        return
+      }
       switch work {
       case .expand(let node, let frame): begin(node, under: frame)
       case .pop(nil): state.accepts = true
       case .pop(let frame?):
+        // What is below a frame goes on in the same way however often it is reached.
+        guard popped.insert(frame).inserted else { continue }
         if case .loop = grammar.nodes[Int(frame.node)] {
-          iterate(Int(frame.node), done: frame.position, under: frame.parent)
+          iterate(Int(frame.node), done: frame.position, above: frame.parents)
         } else {
-          proceed(Int(frame.node), from: Int(frame.position), under: frame.parent)
+          proceed(Int(frame.node), from: Int(frame.position), above: frame.parents)
         }
       }
     }
@@ -74,12 +84,12 @@ struct Closure {
         GrammarState.Configuration(
           terminal: Int32(terminal), state: ByteAutomaton.start, needed: length?.minimum ?? 0,
           room: length?.maximum ?? .max, parent: frame), of: grammar.terminals[terminal].automaton)
-    case .sequence: proceed(node, from: 0, under: frame)
+    case .sequence: proceed(node, from: 0, above: [frame])
     case .choice(let parts):
       // A choice that leads back to itself has nothing new to offer.
       guard expanded.insert(Expansion(node: node, frame: frame)).inserted else { return }
       for part in parts { pending.append(.expand(part, under: frame)) }
-    case .loop: iterate(node, done: 0, under: frame)
+    case .loop: iterate(node, done: 0, above: [frame])
     }
   }
 
@@ -98,21 +108,59 @@ struct Closure {
     return known.insert(configuration).inserted
   }
 
-  private mutating func proceed(_ node: Int, from position: Int, under frame: Frame?) {
+  private mutating func proceed(_ node: Int, from position: Int, above parents: [Frame?]) {
     guard case .sequence(let parts) = grammar.nodes[node], position < parts.count else {
-      return pending.append(.pop(frame))
+      for parent in parents { pending.append(.pop(parent)) }
+      return
     }
-    let isLast = position == parts.count - 1
-    let rest = isLast ? frame : Frame(node: node, position: Int32(position + 1), parent: frame)
-    pending.append(.expand(parts[position], under: rest))
+    if position == parts.count - 1 {
+      for parent in parents { pending.append(.expand(parts[position], under: parent)) }
+    } else {
+      let rest = Frame(node: Int32(node), position: Int32(position + 1), parents: parents)
+      pending.append(.expand(parts[position], under: rest))
+    }
   }
 
-  private mutating func iterate(_ node: Int, done: Int32, under frame: Frame?) {
+  private mutating func iterate(_ node: Int, done: Int32, above parents: [Frame?]) {
     guard case .loop(let body, let minimum, let maximum) = grammar.nodes[node] else { return }
-    if Int(done) >= minimum { pending.append(.pop(frame)) }
+    if Int(done) >= minimum { for parent in parents { pending.append(.pop(parent)) } }
     if let maximum, Int(done) >= maximum { return }
     // Beyond the minimum an unbounded loop need not count.
     let next = maximum == nil ? min(Int(done) + 1, minimum) : Int(done) + 1
-    pending.append(.expand(body, under: Frame(node: node, position: Int32(clamping: next), parent: frame)))
+    pending.append(
+      .expand(body, under: Frame(node: Int32(node), position: Int32(clamping: next), parents: parents)))
+  }
+
+  // MARK: The result
+
+  /// A place at which a match may stand, whatever is below the frame.
+  private struct Place: Hashable {
+    let terminal, state, needed, room: Int32
+    let node, position: Int32
+  }
+
+  /// The configurations that were reached; those at one place are one.
+  consuming func finish() -> GrammarState {
+    guard state.configurations.count > 1 else { return state }
+    var places: [Place: Int] = [:]
+    var merged = GrammarState(configurations: [], accepts: state.accepts)
+    for configuration in state.configurations {
+      guard let parent = configuration.parent else {
+        merged.configurations.append(configuration)
+        continue
+      }
+      let place = Place(
+        terminal: configuration.terminal, state: configuration.state, needed: configuration.needed,
+        room: configuration.room, node: parent.node, position: parent.position)
+      guard let index = places[place], let known = merged.configurations[index].parent else {
+        places[place] = merged.configurations.count
+        merged.configurations.append(configuration)
+        continue
+      }
+      merged.configurations[index] = GrammarState.Configuration(
+        terminal: configuration.terminal, state: configuration.state, needed: configuration.needed,
+        room: configuration.room, parent: known.merged(with: parent))
+    }
+    return merged
   }
 }

@@ -19,12 +19,17 @@ final class CompiledGrammar: Sendable {
     var numbers: [GrammarState: Int32] = [:]
     /// The state after state `i` and byte `b`, at `i * 256 + b`: −1 for none, −2 where it is not known.
     var transitions: [Int32] = []
+    /// Steps that finding each of them took.
+    var steps: [Int32] = []
   }
 
   private enum Limit {
     /// Bytes of masks kept.
     static let maskBytes = 6 << 20
     static let states = 2_048
+    /// Steps that one mask is followed beyond the terminals under way: tokens that take more are left out of it. Schemas
+    /// that people write take a hundredth of this.
+    static let steps = 200_000
   }
 
   init(grammar: Grammar, vocabulary: TokenVocabulary, shared: SharedMasks) {
@@ -45,6 +50,7 @@ final class CompiledGrammar: Sendable {
       var words = Array(repeating: UInt64(0), count: (vocabulary.size + 63) / 64)
       func insert(_ token: TokenID) { words[Int(token) >> 6] |= 1 << (UInt64(token) & 63) }
       let forced = forcedToken(in: state)
+      var steps = 0
       if let forced { insert(forced) }
       for configuration in forced == nil ? state.configurations : [] {
         let terminal = grammar.terminals[Int(configuration.terminal)]
@@ -57,7 +63,7 @@ final class CompiledGrammar: Sendable {
         if memory.states.count > Limit.states { memory.forgetStates() }
         let after = memory.number(of: grammar.state(after: configuration.parent))
         guard after >= 0 else { continue }
-        for exit in local.exits { follow(exit, from: after, &memory, insert) }
+        for exit in local.exits { follow(exit, from: after, &memory, &steps, insert) }
       }
       if grammar.isText(state) { for token in vocabulary.controlTokens { insert(token) } }
       if state.configurations.isEmpty {
@@ -74,13 +80,19 @@ final class CompiledGrammar: Sendable {
   }
 
   /// Inserts the tokens below trie node `exit` that state `after` takes.
-  private func follow(_ exit: Int32, from after: Int32, _ memory: inout Memory, _ insert: (TokenID) -> Void) {
+  ///
+  /// - Parameter steps: taken for this mask so far. They are counted whether the way was known or not, so that a mask is
+  ///   the same whatever was asked for before.
+  private func follow(
+    _ exit: Int32, from after: Int32, _ memory: inout Memory, _ steps: inout Int, _ insert: (TokenID) -> Void
+  ) {
     let base = Int(vocabulary.depths[Int(exit)])
     var path = [after]
     var node = Int(exit) + 1
     while node < Int(vocabulary.ends[Int(exit)]) {
       let depth = Int(vocabulary.depths[node]) - base
-      let next = memory.next(path[depth - 1], vocabulary.bytes[node], grammar)
+      guard steps <= Limit.steps else { return }
+      let next = memory.next(path[depth - 1], vocabulary.bytes[node], grammar, &steps)
       guard next >= 0 else {
         node = Int(vocabulary.ends[node])
         continue
@@ -105,22 +117,27 @@ extension CompiledGrammar.Memory {
     numbers[state] = number
     states.append(state)
     transitions += Array(repeating: -2, count: 256)
+    steps += Array(repeating: 0, count: 256)
     return number
   }
 
   /// The state after a byte; −1 when it cannot follow.
-  mutating func next(_ state: Int32, _ byte: UInt8, _ grammar: Grammar) -> Int32 {
+  mutating func next(_ state: Int32, _ byte: UInt8, _ grammar: Grammar, _ spent: inout Int) -> Int32 {
     let place = Int(state) * 256 + Int(byte)
-    if transitions[place] != -2 { return transitions[place] }
-    let number = number(of: grammar.advance(states[Int(state)], by: byte))
-    transitions[place] = number
-    return number
+    if transitions[place] == -2 {
+      let (after, taken) = grammar.step(from: states[Int(state)], by: byte)
+      let number = number(of: after)
+      (transitions[place], steps[place]) = (number, Int32(clamping: taken))
+    }
+    spent += Int(steps[place])
+    return transitions[place]
   }
 
   mutating func forgetStates() {
     states = []
     numbers = [:]
     transitions = []
+    steps = []
   }
 }
 

@@ -34,7 +34,9 @@ final class Grammar: Sendable {
   /// Most frames of one stack: bounds how deep the text can nest. An array or object takes at least one.
   static let maximumDepth = 120
   /// Most ways to go on that are followed at once; further ones are not begun.
-  static let maximumConfigurations = 4_096
+  static let maximumConfigurations = 2_048
+  /// Most steps that following one byte takes; ways to go on that are found later are not begun, but for the first.
+  static let maximumSteps = 16_384
 
   /// A grammar of these nodes; `nil` when no finite text (within the limit on depth) matches the root.
   ///
@@ -56,21 +58,25 @@ final class Grammar: Sendable {
   var start: GrammarState {
     var closure = Closure(grammar: self)
     closure.expand(root, under: nil)
-    return closure.state
+    return closure.finish()
   }
 
   /// Where a match goes on after `byte`; a state without configurations that accepts nothing when it cannot.
-  func advance(_ state: GrammarState, by byte: UInt8) -> GrammarState {
+  func advance(_ state: GrammarState, by byte: UInt8) -> GrammarState { step(from: state, by: byte).state }
+
+  /// The same, and the steps that it took.
+  func step(from state: GrammarState, by byte: UInt8) -> (state: GrammarState, steps: Int) {
     var closure = Closure(grammar: self)
     for configuration in state.configurations { closure.step(configuration, by: byte) }
-    return closure.state
+    let steps = closure.steps + state.configurations.count
+    return (closure.finish(), steps)
   }
 
   /// Where a match goes on once the terminal under way above `frame` is complete.
   func state(after frame: Frame?) -> GrammarState {
     var closure = Closure(grammar: self)
     closure.pop(frame)
-    return closure.state
+    return closure.finish()
   }
 
   /// Whether any token may come next, also one that is no text.
@@ -87,34 +93,51 @@ final class Grammar: Sendable {
     !freeStates.isEmpty && state.configurations.contains { freeStates[$0.terminal] != nil }
   }
 
-  /// The least numbers of frames; `Int.max` for what never ends.
+  /// The least numbers of frames; `Int.max` for what never ends, or needs more than `maximumDepth`.
+  ///
+  /// Heights are settled from the least on (Knuth 1977, "A generalization of Dijkstra's algorithm"): a node's height is
+  /// never below those that it follows from, so each node is settled once.
   private static func heights(of nodes: [Node], canWrite: (Int) -> Bool) -> [Int] {
     var users: [[Int]] = Array(repeating: [], count: nodes.count)
+    /// Parts of each sequence that are not settled, and what those settled come to.
+    var unsettled = Array(repeating: 0, count: nodes.count)
+    var heights = Array(repeating: Int.max, count: nodes.count)
+    var due: [[Int]] = Array(repeating: [], count: maximumDepth + 1)
     for (index, node) in nodes.enumerated() {
       switch node {
-      case .terminal: break
-      case .sequence(let parts), .choice(let parts): for part in parts { users[part].append(index) }
-      case .loop(let body, _, _): users[body].append(index)
+      case .terminal(let terminal): if canWrite(terminal) { due[0].append(index) }
+      case .choice(let parts): for part in parts { users[part].append(index) }
+      case .sequence(let parts):
+        unsettled[index] = parts.count
+        for part in parts { users[part].append(index) }
+        if parts.isEmpty { due[0].append(index) }
+      case .loop(let body, let minimum, _):
+        users[body].append(index)
+        if minimum == 0 { due[0].append(index) }
       }
     }
-    var heights = Array(repeating: Int.max, count: nodes.count)
-    var queue = Array(nodes.indices.reversed())
-    while let index = queue.popLast() {
-      let height: Int
-      switch nodes[index] {
-      case .terminal(let terminal): height = canWrite(terminal) ? 0 : .max
-      case .choice(let parts): height = parts.map { heights[$0] }.min() ?? .max
-      case .loop(let body, let minimum, _): height = minimum == 0 ? 0 : above(heights[body])
-      case .sequence(let parts):
-        height = parts.enumerated().map { $0 == parts.count - 1 ? heights[$1] : above(heights[$1]) }.max() ?? 0
-      }
-      if height < heights[index] {
+    for height in due.indices {
+      while let index = due[height].popLast() {
+        guard heights[index] == .max else { continue }
         heights[index] = height
-        queue += users[index]
+        for user in users[index] where heights[user] == .max {
+          let reached: Int
+          switch nodes[user] {
+          case .terminal: continue
+          case .choice: reached = height
+          case .loop: reached = height + 1
+          case .sequence(let parts):
+            unsettled[user] -= 1
+            guard unsettled[user] == 0 else { continue }
+            // All but the last part lie above a frame of the sequence's own; the least settled is the last to come.
+            let last = heights[parts[parts.count - 1]]
+            let others = parts.dropLast().map { heights[$0] + 1 }.max() ?? 0
+            reached = max(last, others)
+          }
+          if reached <= maximumDepth { due[reached].append(user) }
+        }
       }
     }
     return heights
   }
-
-  private static func above(_ height: Int) -> Int { height == .max ? .max : height + 1 }
 }

@@ -1,3 +1,5 @@
+internal import Tokenization
+
 /// Writes down a grammar's nodes.
 struct GrammarBuilder {
   private var nodes: [Grammar.Node] = []
@@ -5,6 +7,10 @@ struct GrammarBuilder {
   private var standard: [ObjectIdentifier: Int] = [:]
   private var transitions = 0
   private var freeStates: [Int32: Set<Int32>] = [:]
+  /// Steps that making the grammar may take.
+  let budget: WorkBudget
+
+  init(budget: WorkBudget) { self.budget = budget }
 
   /// Bounds on a grammar.
   enum Limit {

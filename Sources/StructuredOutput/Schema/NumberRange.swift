@@ -92,7 +92,9 @@ struct NumberRange: Sendable, Equatable {
   // MARK: Decimals
 
   /// Automata whose common texts are the decimal numbers within the bounds.
-  func decimals() throws(ByteAutomaton.TooLarge) -> ByteAutomaton? {
+  ///
+  /// - Parameter work: steps that may be taken, which those taken are subtracted from.
+  func decimals(work: inout Int) throws(ByteAutomaton.TooLarge) -> ByteAutomaton? {
     let widest = max(lower?.value.magnitude ?? 0, upper?.value.magnitude ?? 0)
     // Few enough digits that reading the text as a double cannot round it onto a bound.
     let room = max(0, min(StandardAutomata.maximumFractionDigits, 15 - String(Int(min(widest, Self.greatest))).count))
@@ -104,11 +106,12 @@ struct NumberRange: Sendable, Equatable {
     let limits = BytePattern.choice([
       magnitudes(negative: false, least: false), magnitudes(negative: true, least: false),
     ])
-    guard let first = try ByteAutomaton.make(shape), let second = try ByteAutomaton.make(wholes),
-      let third = try ByteAutomaton.make(limits),
-      let both = try ByteAutomaton.combine(first, second, accepts: { $0 && $1 })
+    guard let first = try ByteAutomaton.make(shape, work: &work),
+      let second = try ByteAutomaton.make(wholes, work: &work),
+      let third = try ByteAutomaton.make(limits, work: &work),
+      let both = try ByteAutomaton.combine(first, second, work: &work, accepts: { $0 && $1 })
     else { return nil }
-    return try ByteAutomaton.combine(both, third, accepts: { $0 && $1 })
+    return try ByteAutomaton.combine(both, third, work: &work, accepts: { $0 && $1 })
   }
 
   /// Texts of one sign that keep to the bound on the magnitude from below (`least`) or from above.

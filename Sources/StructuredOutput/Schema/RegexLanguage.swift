@@ -18,7 +18,7 @@ struct RegexLanguage {
         if condition.isNegative { continue }
         return nil
       }
-      texts = try ByteAutomaton.combine(known, ahead) { $0 && $1 != condition.isNegative }
+      texts = try ByteAutomaton.combine(known, ahead, work: &work) { $0 && $1 != condition.isNegative }
     }
     return texts
   }

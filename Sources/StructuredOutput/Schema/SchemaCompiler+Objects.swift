@@ -23,12 +23,13 @@ extension SchemaCompiler {
   private mutating func members(_ parts: [Int]) throws -> Members {
     var members = Members()
     let required = try self.required(in: parts)
+    let requiredNames = Set(required)
     var known: Set<String> = []
     for part in parts {
       let (schema, pointer) = (document.parts[part].value, document.parts[part].pointer)
       if case .object(let properties)? = schema["properties"] {
         for name in properties.keys where known.insert(name).inserted {
-          members.names.append((name, required.contains(name)))
+          members.names.append((name, requiredNames.contains(name)))
         }
       }
       if schema["additionalProperties"] != nil { members.allowsOthers = true }
@@ -88,10 +89,15 @@ extension SchemaCompiler {
   /// An object: named properties in their order, each with a comma before it but the first, then further ones.
   mutating func objectNode(_ parts: [Int]) throws -> Int {
     var members = try members(parts)
-    for (name, isRequired) in members.names where try !isName(name, of: parts) {
-      if isRequired { return try builder.choice([]) }
-      members.names.removeAll { $0.name == name }
+    var kept: [(name: String, isRequired: Bool)] = []
+    for (name, isRequired) in members.names {
+      if try isName(name, of: parts) {
+        kept.append((name, isRequired))
+      } else if isRequired {
+        return try builder.choice([])
+      }
     }
+    members.names = kept
     let comma = try builder.terminal(StandardAutomata.comma)
     let space = try builder.terminal(StandardAutomata.optionalSpace)
     let colon = try builder.terminal(StandardAutomata.colonSpace)
@@ -148,7 +154,7 @@ extension SchemaCompiler {
     let pointer = document.parts[parts[0]].pointer
     do {
       if !names.isEmpty, let keys = others, let named = try ByteAutomaton.literals(names) {
-        others = try ByteAutomaton.combine(keys, named) { $0 && !$1 }
+        others = try combined(keys, named) { $0 && !$1 }
       }
       var choices: [Int] = []
       for chosen in 0..<(1 << patterns.count) {
@@ -161,7 +167,7 @@ extension SchemaCompiler {
             keys = isChosen ? nil : known
             continue
           }
-          keys = try ByteAutomaton.combine(known, matched) { $0 && $1 == isChosen }
+          keys = try combined(known, matched) { $0 && $1 == isChosen }
         }
         guard let keys else { continue }
         let matched = patterns.indices.filter { chosen >> $0 & 1 == 1 }.map { patterns[$0] }
@@ -241,7 +247,7 @@ extension SchemaCompiler {
   private func combined(
     _ first: ByteAutomaton, _ second: ByteAutomaton, at pointer: String, accepts: (Bool, Bool) -> Bool
   ) throws(ConstraintError) -> ByteAutomaton? {
-    do { return try ByteAutomaton.combine(first, second, accepts: accepts) } catch {
+    do { return try combined(first, second, accepts: accepts) } catch {
       throw ConstraintError(path: pointer, message: "is too complex to compile")
     }
   }

@@ -34,7 +34,9 @@ extension SchemaCompiler {
   private mutating func automaton(
     _ pattern: BytePattern, at pointer: String, name: String
   ) throws(ConstraintError) -> ByteAutomaton? {
-    do { return try ByteAutomaton.make(pattern, work: &automatonWork) } catch {
+    do {
+      return try withWork { work throws(ByteAutomaton.TooLarge) in try ByteAutomaton.make(pattern, work: &work) }
+    } catch {
       throw ConstraintError(path: pointer, message: "\(name) is too complex to compile")
     }
   }
@@ -53,7 +55,8 @@ extension SchemaCompiler {
     }
     if isInteger { return try text(range.integers, at: pointer, name: "the range") }
     do {
-      guard let automaton = try range.decimals() else { return try builder.choice([]) }
+      let decimals = try withWork { work throws(ByteAutomaton.TooLarge) in try range.decimals(work: &work) }
+      guard let automaton = decimals else { return try builder.choice([]) }
       return try builder.terminal(automaton)
     } catch is ByteAutomaton.TooLarge {
       throw ConstraintError(path: pointer, message: "the range is too complex to compile")
@@ -89,11 +92,11 @@ extension SchemaCompiler {
             .sequence([StandardAutomata.integerPattern, .optional(StandardAutomata.fraction)]), at: pointer,
             name: "the range")
         } else {
-          try range.decimals()
+          try withWork { work throws(ByteAutomaton.TooLarge) in try range.decimals(work: &work) }
         }
       for multiple in multiples {
         guard let known = numbers, let own = multiple.automaton() else { break }
-        numbers = try ByteAutomaton.combine(known, own) { $0 && $1 }
+        numbers = try combined(known, own) { $0 && $1 }
       }
       return try numbers.map { try builder.terminal($0) } ?? builder.choice([])
     } catch is ByteAutomaton.TooLarge {
@@ -174,8 +177,8 @@ extension SchemaCompiler {
   /// The contents of strings in which a regular expression finds a match, as they are written.
   mutating func contents(of expression: String, at pointer: String) throws(ConstraintError) -> ByteAutomaton? {
     do {
-      return try SchemaRegex.search(expression) { StandardAutomata.canonicalCharacter($0) }
-        .automaton(work: &automatonWork)
+      let language = try SchemaRegex.search(expression) { StandardAutomata.canonicalCharacter($0) }
+      return try withWork { work throws(ByteAutomaton.TooLarge) in try language.automaton(work: &work) }
     } catch let failure as SchemaRegex.Failure {
       throw ConstraintError(path: pointer, message: "the pattern \(failure.message)")
     } catch {
@@ -187,8 +190,17 @@ extension SchemaCompiler {
     _ first: ByteAutomaton?, _ second: ByteAutomaton, at pointer: String
   ) throws(ConstraintError) -> ByteAutomaton? {
     guard let first else { return second }
-    do { return try ByteAutomaton.combine(first, second) { $0 && $1 } } catch {
+    do { return try combined(first, second) { $0 && $1 } } catch {
       throw ConstraintError(path: pointer, message: "the pattern is too complex to compile with its bounds")
+    }
+  }
+
+  /// `ByteAutomaton.combine` within the budget.
+  func combined(
+    _ first: ByteAutomaton, _ second: ByteAutomaton, accepts: (Bool, Bool) -> Bool
+  ) throws(ByteAutomaton.TooLarge) -> ByteAutomaton? {
+    try withWork { work throws(ByteAutomaton.TooLarge) in
+      try ByteAutomaton.combine(first, second, work: &work, accepts: accepts)
     }
   }
 
@@ -286,6 +298,7 @@ extension SchemaCompiler {
       alternatives = alternatives.flatMap { known in own.map { known + $0 } }
     }
     var values: [JSONValue] = []
+    var known: Set<CanonicalValue> = []
     for alternative in alternatives {
       guard !alternative.isEmpty else { return nil }
       let types = try types(of: alternative)
@@ -297,7 +310,7 @@ extension SchemaCompiler {
       } else {
         return nil
       }
-      for value in own where !values.contains(where: { $0.isSame(as: value) }) { values.append(value) }
+      for value in own where known.insert(CanonicalValue(value)).inserted { values.append(value) }
     }
     return values
   }

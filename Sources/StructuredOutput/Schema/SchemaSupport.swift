@@ -42,6 +42,18 @@ enum SchemaSupport {
     }
   }
 
+  /// Whether a schema says nothing of its own: it refers to other schemas, and beside that there are only remarks.
+  static func onlyJoins(_ schema: JSONValue) -> Bool {
+    guard case .object(let object) = schema, joining.contains(where: { object[$0] != nil }) else { return false }
+    return object.keys.allSatisfy { joining.contains($0) || remarks.contains($0) }
+  }
+
+  private static let joining: Set = ["$ref", "allOf", "anyOf", "oneOf"]
+  private static let remarks: Set = [
+    "$defs", "definitions", "$schema", "$id", "$comment", "title", "description", "default", "examples", "deprecated",
+    "readOnly", "writeOnly",
+  ]
+
   /// Patterns of names, with the schemas of the properties that have such names.
   static func patternProperties(of schema: JSONValue) -> [(pattern: String, schema: JSONValue)] {
     guard case .object(let patterns)? = schema["patternProperties"] else { return [] }

@@ -6,21 +6,25 @@ struct SchemaValidator {
   var document: SchemaDocument
   /// Automata of patterns over plain UTF-8.
   private var patterns: [String: ByteAutomaton?] = [:]
-  private var steps = 0
+  /// The values of a part's `const` and `enum`.
+  private var constants: [Int: Set<CanonicalValue>] = [:]
+  private let budget: WorkBudget
 
-  private static let maximumSteps = 2_000_000
   private static let maximumDepth = 200
 
-  init(_ document: SchemaDocument) { self.document = document }
+  init(_ document: SchemaDocument, budget: WorkBudget) {
+    self.document = document
+    self.budget = budget
+  }
 
   /// Whether `value` is valid for the part of this number.
   ///
   /// - Throws: `ConstraintError` where the schema is malformed or the question too deep.
   mutating func isValid(_ value: JSONValue, for part: Int, depth: Int = 0) throws(ConstraintError) -> Bool {
     let (schema, pointer) = (document.parts[part].value, document.parts[part].pointer)
-    steps += 1
-    guard depth < Self.maximumDepth, steps < Self.maximumSteps else {
-      throw ConstraintError(path: pointer, message: "compares constants with schemas too deep or too many")
+    guard budget.spend(SchemaSteps.perStep) else { throw SchemaSteps.exhausted(at: pointer) }
+    guard depth < Self.maximumDepth else {
+      throw ConstraintError(path: pointer, message: "compares constants with schemas nested too deep")
     }
     if case .bool(let verdict) = schema { return verdict }
     let below = depth + 1
@@ -38,8 +42,7 @@ struct SchemaValidator {
       guard count >= min(least, branches.count), count <= most else { return false }
     }
     if SchemaSupport.matchesNothing(schema) { return false }
-    if let constant = schema["const"], !constant.isSame(as: value) { return false }
-    if let constants = schema["enum"]?.array, !constants.contains(where: { $0.isSame(as: value) }) { return false }
+    if let constants = listed(part, schema), !constants.contains(CanonicalValue(value)) { return false }
     if let types = try SchemaTypes(schema, at: pointer), !types.allows(value) { return false }
     switch value {
     case .integer, .bigInteger, .number: return try isValid(value.double ?? .nan, schema, pointer)
@@ -48,6 +51,18 @@ struct SchemaValidator {
     case .object(let object): return try isValid(object, schema, pointer, depth: below)
     case .null, .bool: return true
     }
+  }
+
+  /// The values that `const` and `enum` of a part leave; `nil` without either.
+  private mutating func listed(_ part: Int, _ schema: JSONValue) -> Set<CanonicalValue>? {
+    if let known = constants[part] { return known }
+    var found = schema["enum"]?.array.map { Set($0.map(CanonicalValue.init)) }
+    if let constant = schema["const"] {
+      let only: Set = [CanonicalValue(constant)]
+      found = found?.intersection(only) ?? only
+    }
+    if let found { constants[part] = found }
+    return found
   }
 
   private func isValid(_ number: Double, _ schema: JSONValue, _ pointer: String) throws(ConstraintError) -> Bool {
@@ -69,8 +84,10 @@ struct SchemaValidator {
   mutating func matches(_ text: String, _ pattern: String, at pointer: String) throws(ConstraintError) -> Bool {
     if patterns[pattern] == nil {
       do {
-        var work = ByteAutomaton.Limit.work
-        patterns[pattern] = try SchemaRegex.search(pattern) { BytePattern.scalars($0) }.automaton(work: &work)
+        let language = try SchemaRegex.search(pattern) { BytePattern.scalars($0) }
+        patterns[pattern] = try SchemaSteps.withWork(budget) { work throws(ByteAutomaton.TooLarge) in
+          try language.automaton(work: &work)
+        }
       } catch let error as SchemaRegex.Failure {
         throw ConstraintError(path: pointer, message: "the pattern \(error.message)")
       } catch {
@@ -86,9 +103,7 @@ struct SchemaValidator {
     let (minimum, maximum) = try SchemaBounds.read("minItems", "maxItems", of: schema, at: pointer)
     guard elements.count >= minimum, elements.count <= maximum ?? .max else { return false }
     if schema["uniqueItems"] == .bool(true) {
-      for (index, element) in elements.enumerated() {
-        if elements[..<index].contains(where: { $0.isSame(as: element) }) { return false }
-      }
+      guard Set(elements.map(CanonicalValue.init)).count == elements.count else { return false }
     }
     let items = SchemaItems(schema, at: pointer, in: &document)
     for (index, element) in elements.enumerated() {
@@ -122,33 +137,19 @@ struct SchemaValidator {
   mutating func propertyParts(
     _ name: String, in schema: JSONValue, at pointer: String
   ) throws(ConstraintError) -> [Int] {
+    guard budget.spend(SchemaSteps.perStep) else { throw SchemaSteps.exhausted(at: pointer) }
     var parts: [Int] = []
     if let property = schema["properties"]?[name] {
       parts.append(document.number(of: property, at: pointer + "/properties" + name.pointerStep))
     }
     for (pattern, property) in SchemaSupport.patternProperties(of: schema) {
       let place = pointer + "/patternProperties" + pattern.pointerStep
+      guard budget.spend(SchemaSteps.perStep) else { throw SchemaSteps.exhausted(at: place) }
       if try matches(name, pattern, at: place) { parts.append(document.number(of: property, at: place)) }
     }
     if parts.isEmpty, let additional = schema["additionalProperties"] {
       parts.append(document.number(of: additional, at: pointer + "/additionalProperties"))
     }
     return parts
-  }
-}
-
-extension JSONValue {
-  /// Whether both are one value to JSON Schema: numbers by value, objects whatever the order of their keys.
-  func isSame(as other: JSONValue) -> Bool {
-    switch (self, other) {
-    case (.integer, .number), (.number, .integer), (.bigInteger, .number), (.number, .bigInteger):
-      return self.double == other.double
-    case (.array(let left), .array(let right)):
-      return left.count == right.count && zip(left, right).allSatisfy { $0.isSame(as: $1) }
-    case (.object(let left), .object(let right)):
-      return left.count == right.count
-        && left.pairs.allSatisfy { pair in right[pair.key].map { pair.value.isSame(as: $0) } ?? false }
-    default: return self == other
-    }
   }
 }

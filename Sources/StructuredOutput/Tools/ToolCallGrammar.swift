@@ -1,4 +1,4 @@
-internal import Tokenization
+public import Tokenization
 
 extension ConstraintCompiler {
   /// Calls of tools and nothing else: for `tool_choice` `"required"` or a function by name.
@@ -8,11 +8,12 @@ extension ConstraintCompiler {
   ///   - severalCalls: whether one answer may call more than once (`parallel_tool_calls`).
   /// - Throws: `ConstraintError` for parameters that cannot be kept to.
   public func toolCalls(
-    _ tools: [ToolDefinition], format: ToolCallFormat, severalCalls: Bool = true, reasoning: ReasoningPrefix = .none
+    _ tools: [ToolDefinition], format: ToolCallFormat, severalCalls: Bool = true, reasoning: ReasoningPrefix = .none,
+    budget: WorkBudget? = nil
   ) throws(ConstraintError) -> GrammarConstraint {
     guard !tools.isEmpty else { throw ConstraintError(path: "/tools", message: "is empty; a call needs a tool") }
     let key = Self.key("required", tools, format: format, severalCalls: severalCalls)
-    return try constraint(key: key, reasoning: reasoning) { builder throws in
+    return try constraint(key: key, reasoning: reasoning, budget: budget) { builder throws in
       try builder.calls(of: tools, format: format, severalCalls: severalCalls, isKept: true)
     }
   }
@@ -22,10 +23,10 @@ extension ConstraintCompiler {
   /// - Throws: `ConstraintError` for a form that cannot be kept to, and for parameters of a strict tool that cannot be.
   public func toolCalls(
     _ tools: [ToolDefinition], orElse form: ResponseFormat, format: ToolCallFormat, severalCalls: Bool = true,
-    reasoning: ReasoningPrefix = .none
+    reasoning: ReasoningPrefix = .none, budget: WorkBudget? = nil
   ) throws(ConstraintError) -> GrammarConstraint {
     let key = Self.key("auto or \(form.key)", tools, format: format, severalCalls: severalCalls)
-    return try constraint(key: key, reasoning: reasoning) { builder throws in
+    return try constraint(key: key, reasoning: reasoning, budget: budget) { builder throws in
       let calls = try builder.calls(of: tools, format: format, severalCalls: severalCalls, isKept: false)
       return try builder.choice([try builder.node(of: form), calls])
     }
@@ -38,10 +39,11 @@ extension ConstraintCompiler {
   ///
   /// - Throws: `ConstraintError` for parameters of a strict tool that cannot be kept to.
   public func textOrToolCalls(
-    _ tools: [ToolDefinition], format: ToolCallFormat, severalCalls: Bool = true, reasoning: ReasoningPrefix = .none
+    _ tools: [ToolDefinition], format: ToolCallFormat, severalCalls: Bool = true, reasoning: ReasoningPrefix = .none,
+    budget: WorkBudget? = nil
   ) throws(ConstraintError) -> GrammarConstraint {
     let key = Self.key("auto", tools, format: format, severalCalls: severalCalls)
-    return try constraint(key: key, reasoning: reasoning, isFree: true) { builder throws in
+    return try constraint(key: key, reasoning: reasoning, isFree: true, budget: budget) { builder throws in
       try format == .qwen
         ? builder.textWithTaggedCalls(of: tools, format: format, severalCalls: severalCalls)
         : builder.textOrCalls(of: tools, format: format, severalCalls: severalCalls)
@@ -94,7 +96,7 @@ extension GrammarBuilder {
         throw ConstraintError(
           path: tool.path + "/type", message: "is \(other.serialized()); expected \"object\", which arguments are")
       }
-      return try SchemaCompiler.compile(.object(parameters), into: &self, at: tool.path)
+      return try SchemaCompiler.compile(.object(parameters), into: &self, at: tool.path, budget: budget)
     } catch is ConstraintError where !isKept && !tool.isStrict {
       return try JSONGrammar(&self).object
     }

@@ -27,6 +27,7 @@ public struct ToolDefinition: Sendable, Equatable {
       throw ConstraintError(path: path, message: "is \(tools.kind); expected a list of tools")
     }
     var definitions: [ToolDefinition] = []
+    var names: Set<String> = []
     for (index, tool) in elements.enumerated() {
       let place = "\(path)/\(index)"
       if let type = tool["type"], type != "function" {
@@ -35,7 +36,7 @@ public struct ToolDefinition: Sendable, Equatable {
       guard let function = tool["function"], let name = function["name"]?.string, !name.isEmpty else {
         throw ConstraintError(path: place + "/function/name", message: "is missing; a tool needs a name")
       }
-      guard !definitions.contains(where: { $0.name == name }) else {
+      guard names.insert(name).inserted else {
         throw ConstraintError(path: place + "/function/name", message: "is '\(name)' like an earlier tool's")
       }
       let parameters: JSONValue?

@@ -24,6 +24,9 @@ struct AddedTokenMatcher: Sendable {
 
   var isEmpty: Bool { tokens.isEmpty }
 
+  /// Whether a token takes white space beside it, however much.
+  var stripsText: Bool { tokens.contains { $0.stripsLeft || $0.stripsRight } }
+
   /// Adds a token that is to be found as `pattern`; a later one takes the place of an earlier one with the same pattern.
   mutating func insert(_ token: AddedToken, pattern: String) {
     guard let first = pattern.utf8.first else { return }

@@ -25,13 +25,17 @@ public struct ChatTemplate: Sendable {
   ///   - tools: Descriptions of the functions that the model may call, `nil` for none.
   ///   - addGenerationPrompt: Whether the text ends where the assistant's answer begins.
   ///   - context: Further variables: `enable_thinking`, `bos_token`, `eos_token`, `date_string`, ….
+  ///   - budget: Ends the rendering when it is cancelled.
   /// - Throws: `ChatTemplateError`; of kind `raised` when the template itself refuses the conversation.
   public func render(
     messages: [ChatMessage], tools: [JSONValue]? = nil, addGenerationPrompt: Bool = true,
-    context: [String: JSONValue] = [:]
+    context: [String: JSONValue] = [:], budget: WorkBudget? = nil
   ) throws(ChatTemplateError) -> String {
-    try render(
-      variables: Self.variables(messages: messages, tools: tools, addGenerationPrompt: addGenerationPrompt, context))
+    var limits = TemplateLimits()
+    limits.budget = budget
+    return try render(
+      variables: Self.variables(messages: messages, tools: tools, addGenerationPrompt: addGenerationPrompt, context),
+      limits: limits)
   }
 
   /// What a template sees beside its own variables: always `messages`, `tools`, `documents` and

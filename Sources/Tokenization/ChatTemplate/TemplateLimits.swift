@@ -11,6 +11,9 @@ package struct TemplateLimits: Sendable {
   /// Nested lists, tuples and dictionaries in one value that a template builds.
   package var valueDepth = 200
 
+  /// Ends the rendering once nobody waits for it.
+  package var budget: WorkBudget?
+
   package init() {}
 
   /// Nested constructs in a template's text.

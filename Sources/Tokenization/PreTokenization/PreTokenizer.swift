@@ -14,6 +14,11 @@ struct PreTokenizer: Sendable {
 
   let steps: [Step]
 
+  /// Whether a step leaves out part of the text.
+  var dropsText: Bool {
+    steps.contains { if case .split(_, .removed, _) = $0 { true } else { false } }
+  }
+
   /// Cuts `bytes[range]` (UTF-8) into words. A step that inserts text replaces `bytes`; the ranges refer to what is there
   /// in the end.
   func words(

@@ -80,7 +80,7 @@ struct Batch: AsyncParsableCommand {
     configuration.sequences = min(maxNumSeqs, max(lines.count, 1))
     let model = try engine.resources.load(configuration)
     let requests = try lines.enumerated().map { try request($1, line: $0 + 1, model: model) }
-    let writer = try output.map { try Self.create($0) } ?? .standardOutput
+    let file = try output.map { try OutputFile.open($0) }
 
     var answers: [Int: Answer] = [:]
     var (next, written, tokens) = (0, 0, 0)
@@ -98,7 +98,7 @@ struct Batch: AsyncParsableCommand {
         answers[answer.index] = answer
         tokens += answer.token_ids.count
         while let ready = answers.removeValue(forKey: written) {
-          writer.write(try Self.line(ready))
+          try write(try Self.line(ready), to: file)
           written += 1
         }
         let speed = Double(tokens) / ((ContinuousClock.now - started) / .seconds(1))
@@ -173,9 +173,10 @@ struct Batch: AsyncParsableCommand {
     return try encoder.encode(answer) + Data("\n".utf8)
   }
 
-  private static func create(_ path: String) throws -> FileHandle {
-    guard FileManager.default.createFile(atPath: path, contents: nil), let handle = FileHandle(forWritingAtPath: path)
-    else { throw ValidationError("Cannot write '\(path)'.") }
-    return handle
+  private func write(_ line: Data, to file: FileHandle?) throws {
+    guard let file else { return emit(line) }
+    do { try file.write(contentsOf: line) } catch {
+      throw ValidationError("Cannot write '\(output ?? "")': \(OutputFile.reason(error))")
+    }
   }
 }

@@ -27,8 +27,8 @@ struct BenchForward: ParsableCommand {
   var shape: ModelShape?
 
   @Option(
-    help: "Weights in memory: none (bf16), int8 or int4 (default: none; for a quantised GGUF file what comes nearest).")
-  var quantization: Quantization?
+    help: "Weights in memory: file (as the file has them), none (bf16), int8 or int4.")
+  var quantization = Quantization.file
 
   @Option(parsing: .upToNextOption, help: "Rows of passes that want logits for every row.")
   var rows = [1, 2, 3, 4, 5, 6, 8, 12, 16, 32]
@@ -69,7 +69,7 @@ struct BenchForward: ParsableCommand {
 
   func validate() throws {
     guard (model == nil) != (shape == nil) else { throw ValidationError("Name one of --model and --shape.") }
-    guard accelerator.backend == .cpu || (model != nil && quantization == nil && kernels == nil && threads == nil)
+    guard accelerator.backend == .cpu || (model != nil && quantization == .file && kernels == nil && threads == nil)
     else {
       throw ValidationError(
         "--backend pjrt measures a --model; --shape, --quantization, --threads and --kernels are the cpu's.")
@@ -86,8 +86,8 @@ struct BenchForward: ParsableCommand {
     guard (1...4096).contains(maxNumBatchedTokens) else {
       throw ValidationError("--max-num-batched-tokens is \(maxNumBatchedTokens); expected 1 to 4096.")
     }
-    if let threads, !(1...64).contains(threads) {
-      throw ValidationError("--threads is \(threads); expected 1 to 64.")
+    if let threads, !(1...WorkerPool.mostThreads).contains(threads) {
+      throw ValidationError("--threads is \(threads); expected 1 to \(WorkerPool.mostThreads).")
     }
     if let kernels, !InstructionSet.available.contains(kernels) {
       throw ValidationError("This machine cannot run \(kernels.rawValue) kernels.")
@@ -102,10 +102,10 @@ struct BenchForward: ParsableCommand {
 
   func run() throws {
     if accelerator.backend == .pjrt { return try runOnDevices() }
-    let (source, nearest) = try source()
+    let source = try source()
     let benchmark = ForwardBenchmark(
-      source, format: quantization?.format ?? nearest, plan: plan,
-      threads: threads ?? WorkerPool.defaultThreadCount, instructionSet: kernels,
+      source, quantization: quantization, plan: plan, threads: threads ?? WorkerPool.defaultThreadCount,
+      instructionSet: kernels,
       cacheFormat: kvCacheDtype.format)
     let bar = Mutex(ProgressBar())
     let report: ForwardReport
@@ -131,14 +131,11 @@ struct BenchForward: ParsableCommand {
     if json { try emitJSON(report) } else { emit(BenchForwardText.rendered(report)) }
   }
 
-  /// The weights, and the format for them unless one is asked for.
-  private func source() throws -> (ForwardBenchmark.Source, nearest: WeightFormat) {
-    if let shape { return (.shape(shape), .bfloat16) }
+  private func source() throws -> ForwardBenchmark.Source {
+    if let shape { return .shape(shape) }
     let path = try HubCache().locate(model ?? "")
     let checkpoint = try Checkpoint(directory: path)
     let name = URL(fileURLWithPath: path).lastPathComponent
-    return (
-      .checkpoint(checkpoint, try ModelConfiguration(directory: path), name: name), checkpoint.nearestFormat
-    )
+    return .checkpoint(checkpoint, try ModelConfiguration(directory: path), name: name)
   }
 }

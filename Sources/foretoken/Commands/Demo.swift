@@ -95,7 +95,7 @@ struct Demo: AsyncParsableCommand {
       emit("\n" + Self.table(rows).rendered(style: style) + "\n\n")
       emit(
         style.dim(
-          "Medians of \(repetitions) runs of each kind in turns, greedy, \(configuration.threads) threads, weights \(resources.quantization?.name ?? "as their files").\n"
+          "Medians of \(repetitions) runs of each kind in turns, greedy, \(configuration.threads) threads, weights \(resources.quantization.name).\n"
         ))
     }
     guard rows.allSatisfy(\.identical) else {

@@ -39,7 +39,9 @@ struct Expand: ParsableCommand {
     """
 
   func validate() throws {
-    guard threads ?? 1 >= 1 else { throw ValidationError("--threads is \(threads ?? 0); expected 1 or more.") }
+    if let threads, !(1...WorkerPool.mostThreads).contains(threads) {
+      throw ValidationError("--threads is \(threads); expected 1 to \(WorkerPool.mostThreads).")
+    }
   }
 
   func run() throws {

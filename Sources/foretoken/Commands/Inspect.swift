@@ -23,12 +23,20 @@ struct Inspect: ParsableCommand {
       let has_chat_template: Bool
     }
 
+    struct Conversion: Encodable {
+      let quantization, from, to: String
+      /// Root of the mean squared change of weights over that of the weights, from samples; zero where nothing changes.
+      let relative_error: Double?
+    }
+
     var path: String
     var architecture: [String: String] = [:]
     var parameters: [String: Int] = [:]
     var bytes_on_disk: [String: Int] = [:]
     var tensors: [String: Int] = [:]
     var memory_bytes: [String: Int] = [:]
+    /// What `--quantization` makes of the matrices of each element type.
+    var conversions: [Conversion] = []
     /// What `--quantization` is unless it is given.
     var default_quantization: String?
     var kv_cache_bytes_per_token: Int?
@@ -61,9 +69,9 @@ struct Inspect: ParsableCommand {
       report.parameters = summary.parameters
       report.bytes_on_disk = summary.bytesOnDisk
       report.tensors = checkpoint.countByType
-      report.default_quantization = Quantization(checkpoint.nearestFormat).rawValue
+      report.default_quantization = Quantization.file.rawValue
       report.memory_bytes = Dictionary(
-        uniqueKeysWithValues: summary.memoryByFormat.map { (Self.flag($0.key), $0.value) })
+        uniqueKeysWithValues: summary.memoryByQuantization.map { (Self.flag($0.key), $0.value) })
       report.kv_cache_bytes_per_token = summary.keyValueBytesPerToken
       let total = summary.parameters.values.reduce(0, +)
       let parts = summary.parameters.sorted { $0.key < $1.key }.map { "\($0.key) \(Self.millions($0.value))" }
@@ -75,13 +83,19 @@ struct Inspect: ParsableCommand {
             "\(type) \(readable(bytes: bytes)) in \(report.tensors[type, default: 0]) tensors"
           }.joined(separator: ", ")
         ))
-      for format in WeightFormat.allCases {
+      for quantization in Quantization.allCases {
         lines.append(
           (
-            "memory as \(Self.flag(format))",
-            (summary.memoryByFormat[format].map { readable(bytes: $0) } ?? "–")
-              + (format == checkpoint.nearestFormat ? " (default)" : "")
+            "memory as \(Self.flag(quantization))",
+            (summary.memoryByQuantization[quantization].map { readable(bytes: $0) } ?? "–")
+              + (quantization == .file ? " (default)" : "")
           ))
+      }
+      report.conversions = Self.conversions(of: checkpoint)
+      for conversion in report.conversions {
+        let error = conversion.relative_error.map { $0 < 1e-5 ? "exact" : String(format: "off by %.2f %%", $0 * 100) }
+        lines.append(
+          ("\(conversion.from) as \(conversion.quantization)", "\(conversion.to), \(error ?? "cannot be packed")"))
       }
       lines.append(("KV cache", "\(readable(bytes: summary.keyValueBytesPerToken)) per token"))
     }
@@ -110,14 +124,33 @@ struct Inspect: ParsableCommand {
       let style = TextStyle(for: .standardOutput)
       let width = lines.map(\.0.count).max() ?? 0
       for (name, value) in lines {
-        emit(style.bold(name) + String(repeating: " ", count: width - name.count + 2) + value + "\n")
+        let padding = String(repeating: " ", count: width - name.count + 2)
+        emit(style.bold(name.escapingControls) + padding + value.escapingControls + "\n")
       }
-      for reason in report.unsupported { emit(style.red("problem") + "  " + reason + "\n") }
+      for reason in report.unsupported { emit(style.red("problem") + "  " + reason.escapingControls + "\n") }
     }
     if !report.unsupported.isEmpty { throw ExitCode.failure }
   }
 
-  private static func flag(_ format: WeightFormat) -> String { Quantization(format).name }
+  /// What becomes of each element type's matrices, and how far off they are then.
+  private static func conversions(of checkpoint: Checkpoint) -> [Report.Conversion] {
+    ElementType.allCases.flatMap { type -> [Report.Conversion] in
+      let matrices = checkpoint.matrices(of: type)
+      guard !matrices.isEmpty else { return [] }
+      return Quantization.allCases.map { quantization in
+        let format = quantization.format(of: type)
+        let errors = matrices.map { format.relativeError(of: $0) }
+        let mean = errors.contains(nil) ? nil : errors.reduce(0) { $0 + ($1 ?? 0) * ($1 ?? 0) } / Double(errors.count)
+        return Report.Conversion(
+          quantization: quantization.rawValue, from: type.rawValue, to: format.rawValue,
+          relative_error: mean?.squareRoot())
+      }
+    }
+  }
+
+  private static func flag(_ quantization: Quantization) -> String {
+    quantization == .none ? "bf16" : quantization.rawValue
+  }
 
   /// The text in one line of at most 80 characters.
   private static func shortened(_ text: String) -> String {

@@ -10,8 +10,10 @@ struct Perplexity: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Measure a model's perplexity on a text, in each format of weights and KV cache.",
     discussion: """
-      The text is cut into windows; every token but a window's first is predicted. Lower is better; the last column is \
-      the loss against bf16 weights and a KV cache in half precision.
+      The text is cut into windows; every token but a window's first is predicted. Lower is better; the loss is that \
+      against bf16 weights and a KV cache in half precision. With --against, the distributions of both are compared for \
+      every token: Kullback-Leibler divergence (mean, 99th percentile, largest, in nats) and how often both find the same \
+      token the most likely.
       """)
 
   @Option(name: [.short, .long], help: "A model directory, a GGUF file, or ORG/NAME in the Hugging Face cache.")
@@ -22,15 +24,25 @@ struct Perplexity: ParsableCommand {
 
   @Option(
     parsing: .upToNextOption,
-    help: "Formats to compare: none (bf16), int8, int4 (default: all; a PJRT plugin has its own).")
+    help: """
+      Formats to compare: none (bf16), file (as the file has them), int8, int4 (default: all that differ; a PJRT plugin \
+      has its own).
+      """)
   var quantization: [Quantization] = []
 
   @Option(
     parsing: .upToNextOption, help: "Formats of keys and values to compare: auto (half precision), float16, int8.")
   var kvCacheDtype: [KVCacheType] = [.auto]
 
+  @Option(
+    help: "Compare each token's distribution with that of weights in this format, and a KV cache in half precision.")
+  var against: Quantization?
+
   @Option(help: "Tokens per window.")
   var window = 512
+
+  @Option(help: "Count predictions from this position of each window on (llama-perplexity counts its second half).")
+  var scoreFrom = 0
 
   @Option(help: "Most windows to measure; 0 for the whole text.")
   var windows = 0
@@ -47,7 +59,13 @@ struct Perplexity: ParsableCommand {
     guard quantization.isEmpty || accelerator.backend == .cpu else {
       throw ValidationError("--quantization is for --backend cpu; on a PJRT plugin weights have --pjrt-dtype.")
     }
+    guard against == nil || accelerator.backend == .cpu else {
+      throw ValidationError("--against is for --backend cpu.")
+    }
     guard window >= 2 else { throw ValidationError("--window is \(window); expected 2 or more.") }
+    guard (0...window - 2).contains(scoreFrom) else {
+      throw ValidationError("--score-from is \(scoreFrom); expected 0 to \(window - 2), as --window is \(window).")
+    }
     guard windows >= 0 else { throw ValidationError("--windows is \(windows); expected 0 or more.") }
   }
 
@@ -64,6 +82,10 @@ struct Perplexity: ParsableCommand {
     let loss_percent: Double?
     let tokens: Int
     let packed_weights_bytes: Int
+    let kl_mean: Double?
+    let kl_p99: Double?
+    let kl_max: Double?
+    let top1_agreement: Double?
   }
 
   func run() throws {
@@ -77,38 +99,54 @@ struct Perplexity: ParsableCommand {
     guard tokens.count >= 2 else { throw ValidationError("'\(file)' has \(tokens.count) tokens; expected 2 or more.") }
     var rows: [Row] = []
     var bar = ProgressBar()
+    func meter(_ quantization: Quantization?, _ cacheFormat: KVCacheFormat) throws -> PerplexityMeter {
+      var configuration = EngineConfiguration(model: model)
+      configuration.backend = accelerator.backendChoice
+      configuration.cacheFormat = cacheFormat
+      if let quantization { configuration.quantization = quantization }
+      configuration.weightCache = accelerator.programCache
+      if let threads { configuration.threads = threads }
+      return try PerplexityMeter(directory, configuration, window: window, firstScored: scoreFrom)
+    }
+    let reference = try against.map { try meter($0, .float16) }
     for format in formats {
       for cacheFormat in Set(kvCacheDtype.map(\.format)).sorted(by: { $0.rawValue < $1.rawValue }) {
-        var configuration = EngineConfiguration(model: model)
-        configuration.backend = accelerator.backendChoice
-        (configuration.format, configuration.cacheFormat) = (format?.format, cacheFormat)
-        configuration.weightCache = accelerator.programCache
-        if let threads { configuration.threads = threads }
-        let measured = try PerplexityMeter(directory, configuration, window: window)
-          .measure(tokens) { bar.update("Measuring", fraction: $0) }
-        let reference = rows.first {
+        let measured = try meter(format, cacheFormat)
+          .measure(tokens, against: reference) { bar.update("Measuring", fraction: $0) }
+        let unquantised = rows.first {
           $0.quantization == Quantization.none.rawValue && $0.kv_cache_dtype == KVCacheFormat.float16.rawValue
         }
         rows.append(
           Row(
-            quantization: format?.rawValue ?? measured.format,
-            kv_cache_dtype: format == nil ? measured.format : cacheFormat.rawValue, perplexity: measured.perplexity,
-            loss_percent: reference.map { (measured.perplexity / $0.perplexity - 1) * 100 }, tokens: measured.tokens,
-            packed_weights_bytes: measured.packedBytes))
+            quantization: format?.rawValue ?? measured.quantization,
+            kv_cache_dtype: format == nil ? measured.quantization : cacheFormat.rawValue,
+            perplexity: measured.perplexity,
+            loss_percent: unquantised.map { (measured.perplexity / $0.perplexity - 1) * 100 }, tokens: measured.tokens,
+            packed_weights_bytes: measured.packedBytes, kl_mean: measured.divergence?.mean,
+            kl_p99: measured.divergence?.percentile99, kl_max: measured.divergence?.largest,
+            top1_agreement: measured.divergence?.topAgreement))
       }
     }
     bar.clear()
     if json { return try emitJSON(rows) }
-    var table = Table([
-      ("weights", .left), ("KV cache", .left), ("perplexity", .right), ("loss", .right), ("tokens", .right),
-      ("memory", .right),
-    ])
+    let divergences: [(String, Table.Alignment)] =
+      against == nil ? [] : [("KL mean", .right), ("KL 99 %", .right), ("KL max", .right), ("same top", .right)]
+    var table = Table(
+      [("weights", .left), ("KV cache", .left), ("perplexity", .right), ("loss", .right)] + divergences
+        + [("tokens", .right), ("memory", .right)])
     for row in rows {
-      table.append([
-        row.quantization, row.kv_cache_dtype, String(format: "%.4f", row.perplexity),
-        row.loss_percent.formatted(digits: 2, suffix: " %"),
-        "\(row.tokens)", readable(bytes: row.packed_weights_bytes),
-      ])
+      let figures =
+        against == nil
+        ? []
+        : [
+          row.kl_mean.formatted(digits: 6), row.kl_p99.formatted(digits: 5), row.kl_max.formatted(digits: 4),
+          row.top1_agreement.map { $0 * 100 }.formatted(digits: 2, suffix: " %"),
+        ]
+      table.append(
+        [
+          row.quantization, row.kv_cache_dtype, String(format: "%.4f", row.perplexity),
+          row.loss_percent.formatted(digits: 2, suffix: " %"),
+        ] + figures + ["\(row.tokens)", readable(bytes: row.packed_weights_bytes)])
     }
     emit(table.rendered(style: TextStyle(for: .standardOutput)) + "\n")
   }

@@ -54,8 +54,6 @@ struct ReportCommand: ParsableCommand {
 
   private func write(_ text: String, to name: String) throws {
     guard name != "-" else { return emit(text) }
-    do { try Data(text.utf8).write(to: URL(fileURLWithPath: name), options: .atomic) } catch {
-      throw ValidationError("Cannot write '\(name)': \(error.localizedDescription)")
-    }
+    try OutputFile.write(Data(text.utf8), to: name)
   }
 }

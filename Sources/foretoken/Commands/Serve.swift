@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Decoding
+internal import Benchmarking
 internal import Foundation
 internal import Logging
 internal import ModelFiles
@@ -55,10 +56,19 @@ struct Serve: AsyncParsableCommand {
     engine.speculation = try speculation.configuration()
     engine.sequences = maxNumSeqs
     engine.auditShare = speculationAudit
+    engine.report = { logger.warning("\($0)") }
     engine.weightCache?.report = { logger.warning("\($0)") }
     var configuration = try server.configuration(for: name)
     configuration.concurrentRequests = maxNumSeqs
+    try fitConnections(&configuration, logger)
     configuration.speculativeMethods = engine.speculation?.methodNames ?? []
+    let share = ProcessorShare.current
+    logger.info(
+      "processor",
+      metadata: [
+        "cores": "\(share.cores)", "quota": "\(share.quota.map { "\($0)" } ?? "none")", "threads": "\(engine.threads)",
+        "kernels": "\((engine.instructionSet ?? .best).rawValue)",
+      ])
     let model = try resources.load(engine) { logger.error("\($0)") }
     configuration.servedFacts = facts(of: model, engine)
     configuration.cacheFacts = [
@@ -68,12 +78,13 @@ struct Serve: AsyncParsableCommand {
     ]
     let host = configuration.host
     let shown = configuration.servedModelNames[0]
+    let shownHost = host.contains(":") && !host.hasPrefix("[") ? "[\(host)]" : host
     let inference = try InferenceServer(model: model, configuration: configuration, logger: logger)
     do {
       try await inference.run { port in
         logger.info(
           "listening",
-          metadata: ["address": "http://\(host):\(port)", "model": "\(shown)", "window": "\(model.window)"])
+          metadata: ["address": "http://\(shownHost):\(port)", "model": "\(shown)", "window": "\(model.window)"])
       }
     } catch let error as ListeningError {
       note("Error: \(error)")
@@ -88,8 +99,8 @@ struct Serve: AsyncParsableCommand {
   /// What is served, for the page.
   private func facts(of model: SpeculativeEngine, _ engine: EngineConfiguration) -> [(name: String, value: String)] {
     var facts: [(name: String, value: String)] = []
-    let format = engine.format ?? model.target.checkpoint.nearestFormat
-    facts.append(("weights", format.rawValue))
+    let formats = model.target.checkpoint.weightFormats(engine.quantization).map(\.rawValue)
+    facts.append(("weights", formats.joined(separator: ", ")))
     facts.append(("context", "\(model.engine.maximumLength) tokens"))
     facts.append(("speculation", engine.speculation?.methodName ?? "none"))
     if let draft = engine.speculation?.draftModel { facts.append(("draft", HubCache.modelName(of: draft))) }
@@ -97,6 +108,25 @@ struct Serve: AsyncParsableCommand {
     let remembered = engine.speculation.map { $0.methodNames.contains("suffix") ? $0.suffix.cachedRequests : 0 } ?? 0
     if remembered > 0 { facts.append(("past answers indexed", "up to \(remembered)")) }
     return facts
+  }
+
+  /// Files that the process opens beside its connections, with room for more.
+  private static let ownFiles = 64
+
+  /// Raises the limit on open files, and takes no more connections than it leaves room for: a server that cannot accept
+  /// a connection can do nothing about it but try again at once.
+  private func fitConnections(_ configuration: inout ServerConfiguration, _ logger: Logger) throws {
+    let room = OpenFiles.raiseLimit() - Self.ownFiles
+    guard room >= 1 else {
+      throw ValidationError(
+        "This process may open \(room + Self.ownFiles) files at a time; serving takes at least \(Self.ownFiles + 1) (ulimit -n)."
+      )
+    }
+    guard room < configuration.maximumConnections else { return }
+    logger.warning(
+      "fewer connections than asked for: the limit on open files leaves no room for more (ulimit -n)",
+      metadata: ["asked_for": "\(configuration.maximumConnections)", "connections": "\(room)"])
+    configuration.maximumConnections = room
   }
 
   /// The program's arguments, with what environment and file add when they name this subcommand.

@@ -133,10 +133,7 @@ struct Tune: AsyncParsableCommand {
     }
     var isLost = false
     if let output {
-      do { try result.encoded().write(to: URL(fileURLWithPath: output), options: .atomic) } catch {
-        note("foretoken: cannot write '\(output)': \(error.localizedDescription); the result follows")
-        isLost = true
-      }
+      isLost = try !OutputFile.keeps(try result.encoded(), in: output)
     }
     if json || isLost {
       emit(String(decoding: try result.encoded(), as: UTF8.self))
@@ -163,9 +160,7 @@ struct Tune: AsyncParsableCommand {
     let directory = try ModelDirectory(model ?? "")
     var models = TuningModels(target: model ?? "", drafts: draftModel)
     let settings = resources.configuration(for: model ?? "")
-    if let format = settings.format ?? (settings.backend == .cpu ? directory.checkpoint.nearestFormat : nil) {
-      models.format = format
-    }
+    models.quantization = settings.quantization
     models.maximumLength = settings.maximumLength
     models.rows = settings.rows
     models.threads = settings.threads

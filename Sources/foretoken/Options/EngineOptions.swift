@@ -65,10 +65,10 @@ struct SpeculationOptions: ParsableArguments {
 struct ResourceOptions: ParsableArguments {
   @Option(
     help: """
-      Weights in memory: none (bf16), int8 or int4; converted while loading (default: none; for a quantised GGUF file \
-      what comes nearest to it).
+      Weights in memory: file (as the file has them: GGUF blocks keep their values, all else is bf16), none (bf16), int8 \
+      or int4, which round what is larger while loading.
       """)
-  var quantization: Quantization?
+  var quantization = Quantization.file
 
   @Option(help: "Longest sequence, prompt and answer together (default: the model's limit, at most 4096).")
   var maxModelLen: Int?
@@ -89,7 +89,7 @@ struct ResourceOptions: ParsableArguments {
       """)
   var kvCacheDtype = KVCacheType.auto
 
-  @Option(help: "Threads to compute on (default: one per physical core).")
+  @Option(help: "Threads to compute on (default: one per physical core, at most the CPU quota of the container).")
   var threads: Int?
 
   @Option(help: "Kernels to compute with; all give the same bits (default: the fastest that this machine has).")
@@ -105,7 +105,7 @@ struct ResourceOptions: ParsableArguments {
   /// The flags that make `foretoken serve` load models as these do.
   var servingFlags: [String] {
     var flags: [String] = []
-    if let quantization { flags += ["--quantization", quantization.rawValue] }
+    if quantization != .file { flags += ["--quantization", quantization.rawValue] }
     if let maxModelLen { flags += ["--max-model-len", "\(maxModelLen)"] }
     if maxNumBatchedTokens != 256 { flags += ["--max-num-batched-tokens", "\(maxNumBatchedTokens)"] }
     if kvCacheDtype != .auto { flags += ["--kv-cache-dtype", kvCacheDtype.rawValue] }
@@ -117,7 +117,8 @@ struct ResourceOptions: ParsableArguments {
   func configuration(for model: String) -> EngineConfiguration {
     var configuration = EngineConfiguration(model: model)
     if weightCache { configuration.weightCache = WeightCache(folder: WeightCache.defaultFolder) { note($0) } }
-    configuration.format = quantization?.format
+    configuration.report = { note($0) }
+    configuration.quantization = quantization
     configuration.maximumLength = maxModelLen
     configuration.rows = maxNumBatchedTokens
     configuration.cacheBytes = kvCacheMemoryBytes

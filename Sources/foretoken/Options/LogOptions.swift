@@ -54,6 +54,7 @@ struct JSONLogHandler: LogHandler {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     guard let data = try? encoder.encode(line) else { return }
-    FileHandle.standardError.write(data + Data([UInt8(ascii: "\n")]))
+    // A log that cannot be written must not end the server.
+    try? FileHandle.standardError.write(contentsOf: data + Data([UInt8(ascii: "\n")]))
   }
 }

@@ -36,7 +36,7 @@ struct PriceOptions: ParsableArguments {
   /// Bytes of the instance's memory for weights and KV cache, where the table knows them.
   func memoryBytes() throws -> Int? {
     guard let instance, let memory = try? table().instance(instance).memoryGiB else { return nil }
-    return Int(memory * 1_073_741_824)
+    return Int(exactly: (memory * 1_073_741_824).rounded())
   }
 
   private func table() throws -> InstanceTable {

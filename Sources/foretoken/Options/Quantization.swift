@@ -1,27 +1,13 @@
-internal import ArgumentParser
-internal import Tensor
+public import ArgumentParser
+public import Tensor
 
-/// Formats by vLLM's flag: `--quantization none|int8|int4`.
-enum Quantization: String, ExpressibleByArgument, CaseIterable {
-  case none, int8, int4
-
-  /// The format by the name of its numbers.
-  var name: String { self == .none ? "bf16" : rawValue }
-
-  init(_ format: WeightFormat) {
-    self =
-      switch format {
-      case .bfloat16: .none
-      case .int8: .int8
-      case .int4: .int4
-      }
-  }
-
-  var format: WeightFormat {
+extension Quantization: ExpressibleByArgument {
+  /// What weights are called in sentences.
+  var name: String {
     switch self {
-    case .none: .bfloat16
-    case .int8: .int8
-    case .int4: .int4
+    case .none: "bf16"
+    case .file: "as their files have them"
+    case .int8, .int4: rawValue
     }
   }
 }

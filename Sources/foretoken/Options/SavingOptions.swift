@@ -36,10 +36,7 @@ struct SavingOptions: ParsableArguments {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     let data = try encoder.encode(value)
-    do { try data.write(to: file, options: .atomic) } catch {
-      note(
-        "foretoken: cannot write '\(file.path(percentEncoded: false))': \(error.localizedDescription); the result follows"
-      )
+    guard try OutputFile.keeps(data, in: file.path(percentEncoded: false)) else {
       if !json { emit(String(decoding: data, as: UTF8.self) + "\n") }
       throw ExitCode.failure
     }

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Foundation
 internal import ModelFiles
 internal import OpenAIServer
+internal import Tensor
 
 /// Flags about the network, limits and what answers carry. Names are vLLM's where it has the thing.
 struct ServerOptions: ParsableArguments {
@@ -39,6 +40,12 @@ struct ServerOptions: ParsableArguments {
 
   @Option(help: "Report acceptance in answers: none, summary or detailed (every verification).")
   var perRequestSpecDecodeMetrics = RequestMetrics.summary
+
+  @Option(
+    help: """
+      Which waiting request is next: fcfs, the one that came first, or priority, the one with the lowest priority field.
+      """)
+  var schedulingPolicy = SchedulingPolicy.fcfs
 
   @Option(help: "Most requests that wait; beyond them clients get 429.")
   var maxQueueLength = 256
@@ -109,6 +116,8 @@ struct ServerOptions: ParsableArguments {
     }
     configuration.streamInterval = streamInterval
     configuration.speculationReport = perRequestSpecDecodeMetrics.report
+    configuration.allowsPriority = schedulingPolicy == .priority
+    configuration.requestThreads = max(2, ProcessorShare.current.threads / 4)
     configuration.maximumQueueLength = maxQueueLength
     configuration.maximumConnections = maxConnections
     configuration.maximumBodyBytes = maxBodyBytes
@@ -121,6 +130,11 @@ struct ServerOptions: ParsableArguments {
     configuration.version = Foretoken.configuration.version
     return configuration
   }
+}
+
+/// `--scheduling-policy`.
+enum SchedulingPolicy: String, ExpressibleByArgument, CaseIterable {
+  case fcfs, priority
 }
 
 /// `--per-request-spec-decode-metrics`.

@@ -1,13 +1,49 @@
 internal import Foundation
 
 /// Writes text to standard output at once, without a newline of its own.
-func emit(_ text: String) {
-  FileHandle.standardOutput.write(Data(text.utf8))
+///
+/// Ends the process when it cannot be written: quietly when nobody reads it any more, as a signal would have done, else
+/// with a sentence.
+func emit(_ text: String) { emit(Data(text.utf8)) }
+
+/// The same with bytes.
+func emit(_ data: Data) {
+  do { try FileHandle.standardOutput.write(contentsOf: data) } catch {
+    if OutputFile.isBrokenPipe(error) { exit(128 + SIGPIPE) }
+    note("Error: cannot write standard output: \(OutputFile.reason(error))")
+    exit(EXIT_FAILURE)
+  }
 }
 
-/// Writes a line to standard error.
+/// Writes a line to standard error, control characters escaped: it may quote files and servers.
 func note(_ text: String) {
-  FileHandle.standardError.write(Data((text + "\n").utf8))
+  // There is nobody to tell if that does not work.
+  try? FileHandle.standardError.write(contentsOf: Data((text.escapingControls + "\n").utf8))
+}
+
+extension String {
+  /// The text with control characters, but for line breaks and tabs, and with marks that change the direction of writing
+  /// written as escapes: what a terminal would obey is shown instead.
+  var escapingControls: String {
+    guard unicodeScalars.contains(where: Self.isControl) else { return self }
+    var output = ""
+    for scalar in unicodeScalars {
+      if Self.isControl(scalar) {
+        output += "\\u{" + String(scalar.value, radix: 16) + "}"
+      } else {
+        output.unicodeScalars.append(scalar)
+      }
+    }
+    return output
+  }
+
+  private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.value {
+    case 0x09, 0x0A: false
+    case ..<0x20, 0x7F...0x9F, 0x200E, 0x200F, 0x2028...0x202E, 0x2066...0x2069: true
+    default: false
+    }
+  }
 }
 
 /// Prints a value as JSON, keys sorted.

@@ -30,5 +30,7 @@ struct ProgressBar {
     Self.write("\r\u{1B}[K")
   }
 
-  private static func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+  private static func write(_ text: String) {
+    try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
+  }
 }

@@ -134,6 +134,40 @@ import Testing
     #expect(input.isEmpty)
   }
 
+  @Test(
+    "counts and rates that no measurement gives are refused or drawn, and never a trap",
+    arguments: [
+      "9223372036854775807", "-9223372036854775808", "9223372036854775808", "1e19", "1e300", "1e13", "-1", "0",
+    ])
+  func absurdNumbers(value: String) throws {
+    let names = [
+      "completed", "failed", "total_input_tokens", "total_output_tokens", "duration", "request_throughput",
+      "spec_decode_num_drafts", "spec_decode_draft_tokens", "spec_decode_accepted_tokens", "count_ttft",
+      "mean_ttft_ms", "max_concurrent_requests", "output_throughput", "spec_decode_per_position_acceptance_rates",
+      "distribution_ttft_ms", "num_prompts",
+    ]
+    let whole = String(decoding: try JSONEncoder().encode(Self.comparison("text").a), as: UTF8.self)
+    var changed = 0
+    for name in names {
+      guard let key = whole.range(of: "\"\(name)\":") else { continue }
+      let rest = whole[key.upperBound...]
+      let end =
+        rest.first == "["
+        ? rest.firstIndex(of: "]").map { rest.index(after: $0) } : rest.firstIndex { ",}".contains($0) }
+      let list = rest.first == "["
+      let text = whole[..<key.upperBound] + (list ? "[\(value), 0.5]" : value) + whole[(end ?? rest.endIndex)...]
+      changed += 1
+      var input = ReportInput()
+      do { try input.add(Data(text.utf8), name: "r.json") } catch {
+        #expect("\(error)".contains("r.json"))
+        continue
+      }
+      let (html, markdown) = (try Report(input).html(), try Report(input).markdown())
+      #expect(!html.isEmpty && !markdown.isEmpty)
+    }
+    #expect(changed > 8)
+  }
+
   @Test("extreme figures are drawn without leaving the chart", arguments: [0.0, 1e-300, 1e300, -5])
   func extremes(value: Double) throws {
     var result = TuningFixture.result()

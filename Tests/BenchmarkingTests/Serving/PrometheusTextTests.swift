@@ -48,6 +48,29 @@ import Testing
     }
   }
 
+  @Test(
+    "counters that no server has are left out, and figures are made of what remains",
+    arguments: ["1e19", "1e300", "-1e300", "9223372036854775807", "-5", "NaN", "+Inf", "1e13", "3.7", "1e12"])
+  func absurdCounters(value: String) throws {
+    func page(_ counts: String, position: String = "0") throws -> SpeculationCounters? {
+      SpeculationCounters(
+        try samples(
+          """
+          vllm:spec_decode_num_drafts_total \(counts)
+          vllm:spec_decode_num_draft_tokens_total \(counts)
+          vllm:spec_decode_num_draft_tokens_total{engine="2"} 7
+          vllm:spec_decode_num_accepted_tokens_total \(counts)
+          vllm:spec_decode_num_accepted_tokens_per_pos_total{position="\(position)"} \(counts)
+          """))
+    }
+    let before = try #require(try page("0"))
+    for position in ["0", "-5", "99999999999", "9223372036854775807", "x"] {
+      guard let after = try page(value, position: position), let found = after.since(before) else { continue }
+      #expect(found.drafts >= 0 && found.draftTokens >= 0 && found.acceptedTokens >= 0)
+      #expect(found.acceptedPerPosition.count <= 1024 && found.acceptedPerPosition.allSatisfy { $0 >= 0 })
+    }
+  }
+
   @Test("what speculation did is the difference of two pages, summed over engines")
   func counters() throws {
     func counters(_ drafts: Int, _ proposed: Int, _ accepted: [Int]) throws -> SpeculationCounters? {

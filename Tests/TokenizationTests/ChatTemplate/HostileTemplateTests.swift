@@ -52,6 +52,26 @@ import Tokenization
     #expect(failure(of: source) != nil)
   }
 
+  @Test(
+    arguments: [
+      "'a'.center(N)", "'a'.ljust(N)", "'a'.rjust(N)", "'a'.zfill(N)", "'-a'.zfill(N)", "'%*d' % (N, 1)",
+      "'%.*f' % (N, 1.5)", "'%*s' % (N, 'a')", "'%c' % N", "'%x' % N", "'%d' % N", "'{:d}'.format(N)",
+      "'{:,}'.format(N)", "'a'[N]", "'abc'[N:]", "'abc'[:N]", "'abc'[::N]", "list[N]", "list[N:N:N]", "list|batch(N)",
+      "list|slice(N)", "'a'|truncate(N)", "'a'|truncate(5, leeway=N)", "'a'|indent(N)", "'a'|center(N)",
+      "'a b'.split(' ', N)", "'a'.find('a', N)", "'a'.find('a', 0, N)", "'a'.replace('a', 'b', N)", "N|round(N)",
+      "1.5|round(N)", "N|abs", "N|string", "N|int", "N|float", "N|filesizeformat", "range(N)", "range(0, N)",
+      "range(0, 10, N)", "list|tojson(N)", "'abc'|wordwrap(N)", "N % -1", "N // -1", "-N", "N - 1", "N * N", "N ** 2",
+      "2 ** N", "[1] * N", "'a' * N", "(1,) * N", "list.index(1, N)", "list.index(1, 0, N)", "list.count(N)",
+      "'abc'.startswith('a', N)", "'abc'.count('a', N, N)",
+    ]) func `take numbers at the ends of 64 bits`(expression: String)
+  {
+    for number in ["(-9223372036854775807 - 1)", "-9223372036854775807", "9223372036854775807", "-4294967297"] {
+      // Whatever comes of it, it is a text or an error.
+      let source = "{{ " + expression.replacingOccurrences(of: "N", with: number) + " }}"
+      if let failure = failure(of: source) { #expect(!failure.description.isEmpty) }
+    }
+  }
+
   @Test(arguments: [
     ("{{ ", "(", "1", ")", " }}"), ("{{ ", "[", "1", "]", " }}"), ("{{ ", "{1:", "1", "}", " }}"),
     ("{{ ", "f(", "1", ")", " }}"), ("{{ ", "x[", "1", "]", " }}"), ("{{ ", "x|first(a=", "1", ")", " }}"),

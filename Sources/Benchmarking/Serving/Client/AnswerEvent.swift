@@ -55,11 +55,13 @@ struct AnswerEvent {
     speculation = SpeculationFigures(response: value)
   }
 
+  /// A number of tokens; `nil` for what is none, which is what an answer of more than `mostTokens` is taken for.
   static func count(_ value: JSONValue?) -> Int? {
+    let most = OutsideNumbers.mostTokens
     switch value {
-    case .integer(let count) where count >= 0: count
-    case .number(let count) where count >= 0 && count < 1e15: Int(count)
-    default: nil
+    case .integer(let count): return (0...most).contains(count) ? count : nil
+    case .number(let count): return count >= 0 && count <= Double(most) ? Int(count) : nil
+    default: return nil
     }
   }
 
@@ -75,10 +77,13 @@ extension SpeculationFigures {
   init?(response: JSONValue) {
     if let found = response["metrics"]?["speculative_decoding"], case .object = found {
       let drafts = AnswerEvent.count(found["num_spec_steps"]) ?? 0
-      let histogram = (found["acceptance_histogram"]?.array ?? []).map { AnswerEvent.count($0) ?? 0 }
+      let histogram = (found["acceptance_histogram"]?.array ?? []).prefix(OutsideNumbers.mostPositions).map {
+        AnswerEvent.count($0) ?? 0
+      }
       // Verifications that accepted at least n proposals.
       var atLeast: [Int] = []
-      for count in histogram.dropFirst().reversed() { atLeast.insert(count + (atLeast.first ?? 0), at: 0) }
+      for count in histogram.dropFirst().reversed() { atLeast.append(count + (atLeast.last ?? 0)) }
+      atLeast.reverse()
       self.init(
         source: .responses, drafts: drafts, draftTokens: AnswerEvent.count(found["num_draft_tokens"]) ?? 0,
         acceptedTokens: AnswerEvent.count(found["num_accepted_draft_tokens"]) ?? 0, acceptedPerPosition: atLeast)

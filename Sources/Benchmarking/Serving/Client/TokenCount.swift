@@ -93,7 +93,8 @@ struct TokenCount {
     var (seen, given) = (0, 0)
     return weights.enumerated().map { index, weight in
       seen += weight
-      let until = index == weights.count - 1 ? total : Int((Double(total) * Double(seen) / Double(sum)).rounded())
+      let until =
+        index == weights.count - 1 ? total : OutsideNumbers.count(Double(total) * Double(seen) / Double(sum))
       defer { given = until }
       return until - given
     }

@@ -87,7 +87,7 @@ extension SpeculationFigures {
       source: try values.decodeIfPresent(Source.self, forKey: FlatKey("spec_decode_source")) ?? .metrics,
       drafts: drafts, draftTokens: try values.decode(Int.self, forKey: FlatKey("spec_decode_draft_tokens")),
       acceptedTokens: try values.decode(Int.self, forKey: FlatKey("spec_decode_accepted_tokens")),
-      acceptedPerPosition: rates.map { Int(($0 * Double(drafts)).rounded()) })
+      acceptedPerPosition: rates.prefix(OutsideNumbers.mostPositions).map { OutsideNumbers.count($0 * Double(drafts)) })
   }
 
   /// The rate in percent, and rates by position as shares, as vLLM writes them.

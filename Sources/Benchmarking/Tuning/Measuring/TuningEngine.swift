@@ -15,7 +15,7 @@ package struct TuningModels: Sendable {
   /// Candidate drafts, likewise.
   package var drafts: [String]
   /// How matrices are kept in memory.
-  package var format = WeightFormat.bfloat16
+  package var quantization = Quantization.file
   /// Longest sequence; by default the model's own limit, at most 4096.
   package var maximumLength: Int?
   /// Most rows in one pass.
@@ -83,6 +83,10 @@ package final class TuningEngine: Sendable {
   package let drafts: [ModelDirectory]
   /// Packed weights in bytes: the target's, then the drafts'.
   package let weightBytes: [Int]
+  /// Memory of the target, then of the drafts.
+  let memory: [RunnerMemory]
+  /// Whether their products are of integers.
+  let isQuantised: [Bool]
   /// `nil` on devices, whose limits this machine's are not.
   let ceilings: MachineCeilings.Sample?
   /// Format of the weights, as results name it.
@@ -112,7 +116,7 @@ package final class TuningEngine: Sendable {
     limits = ServingSimulation.Limits(rows: models.rows, logitRows: bounds.logitRows, concurrency: concurrency)
     let instructionSet = models.instructionSet
     var configuration = EngineConfiguration(model: models.target)
-    (configuration.format, configuration.instructionSet) = (models.format, instructionSet)
+    (configuration.quantization, configuration.instructionSet) = (models.quantization, instructionSet)
     configuration.cacheFormat = models.cacheFormat
     (configuration.backend, configuration.weightCache) = (models.backend, models.programCache)
     try configuration.validate()
@@ -127,12 +131,12 @@ package final class TuningEngine: Sendable {
       (quantization, ceilings) = (session.element.rawValue, nil)
     } else {
       kernels = (instructionSet ?? .best).rawValue
-      quantization = models.format == .bfloat16 ? "none" : models.format.rawValue
+      quantization = models.quantization.rawValue
       ceilings = try Self.ceilings(pool: pool, instructionSet: instructionSet)
     }
     let (log, selection) = (StepLog(), RunSwitch())
     let runner = try load(target, "target")
-    var weightBytes = [runner.memory.packedWeights]
+    var runners = [runner]
     let costs = try PassCosts.measure(runner, rows: decodingRows)
     bounds.logitRows = concurrency
     var proposers: [DraftModelProposer] = []
@@ -140,7 +144,7 @@ package final class TuningEngine: Sendable {
     for draft in drafts {
       bounds.positions = min(bounds.positions, draft.configuration.maximumPosition)
       let draftRunner = try load(draft, "draft")
-      weightBytes.append(draftRunner.memory.packedWeights)
+      runners.append(draftRunner)
       let timed = TimedRunner(draftRunner, isTarget: false, log: log)
       proposers.append(DraftModelProposer(runner: timed, vocabularySize: runner.vocabularySize))
       // A second proposer over the same runner: they never serve at the same time.
@@ -155,7 +159,9 @@ package final class TuningEngine: Sendable {
       selection: selection, log: log)
     self.log = log
     self.selection = selection
-    self.weightBytes = weightBytes
+    memory = runners.map(\.memory)
+    weightBytes = memory.map(\.packedWeights)
+    isQuantised = runners.map { ($0 as? CPUModelRunner)?.isQuantised ?? false }
     engine = Engine(
       DecodingLoop(
         runner: TimedRunner(runner, isTarget: true, log: log), tokenizer: target.tokenizer, proposer: proposer,

@@ -92,7 +92,11 @@ extension TemplateRenderer {
   ) throws(ChatTemplateError) -> Int? {
     if scalars.first == "*" {
       scalars.removeFirst()
-      return try integer(try take(), default: 0, of: "'*' in a format")
+      let value = try integer(try take(), default: 0, of: "'*' in a format")
+      guard value.magnitude <= limits.outputBytes else {
+        throw .limit("a format has more than \(limits.outputBytes) characters")
+      }
+      return value
     }
     var digits = ""
     while let digit = scalars.first, ("0"..."9").contains(digit) {

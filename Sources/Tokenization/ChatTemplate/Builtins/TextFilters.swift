@@ -186,8 +186,8 @@ extension TemplateRenderer {
 
   /// `text` filled up to `width` code points.
   func aligned(_ text: Text, width: Int, fill: Text, _ alignment: Alignment) throws(ChatTemplateError) -> Text {
+    guard width > text.count else { return text }
     let missing = width - text.count
-    guard missing > 0 else { return text }
     try checkLength(missing)
     try charge(missing / 16)
     func padding(_ count: Int) -> [UInt8] { (0..<count).flatMap { _ in fill.utf8 } }

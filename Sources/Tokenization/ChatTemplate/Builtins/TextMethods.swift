@@ -192,7 +192,7 @@ extension TemplateRenderer {
     throws(ChatTemplateError) -> Value
   {
     let bound = try arguments.positional(upTo: word == "zfill" ? 1 : 2, required: 1, of: callee)
-    let width = try integer(bound[0], default: 0, of: callee)
+    let width = max(try integer(bound[0], default: 0, of: callee), 0)
     if word == "zfill" {
       let isSigned = text.hasPrefix("-") || text.hasPrefix("+")
       let sign = isSigned ? Text(text.utf8.prefix(1)) : ""

@@ -39,6 +39,7 @@ final class TemplateRenderer {
     guard steps <= limits.steps else {
       throw .limit("rendering takes more than \(limits.steps) evaluation steps")
     }
+    if let budget = limits.budget, budget.isCancelled { throw .limit("nobody waits for the rendering any more") }
   }
 
   /// Enters one nested evaluation; the caller leaves it with `ascend`.

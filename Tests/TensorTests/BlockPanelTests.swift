@@ -1,10 +1,11 @@
 import Foundation
+import ModelFiles
 import Tensor
 import TestSupport
 import Testing
 
-/// Q4_0 blocks become four-bit panels as they are.
-@Suite struct FourBitBlockTests {
+/// Blocks of files become panels as they are.
+@Suite struct BlockPanelTests {
   @Test("every weight of a Q4_0 tensor is what it was, on every instruction set")
   func takenOver() throws {
     let (rows, columns) = (37, 96)
@@ -22,7 +23,7 @@ import Testing
     let tensor = try #require(
       TensorView(name: "w", elementType: .q4_0, shape: [rows, columns], byteRange: 0..<data.count, file: file))
     let pool = WorkerPool(threadCount: 2)
-    let matrix = try PackedMatrix(stacking: [tensor], format: .int4, pool: pool)
+    let matrix = try PackedMatrix(stacking: [tensor], format: .q4_0, pool: pool)
     let weights = tensor.floats()
     #expect(Set(weights).count > 100)
     for set in InstructionSet.available {
@@ -37,6 +38,63 @@ import Testing
         let found = output.row(0)
         for row in 0..<rows { #expect(found[row] == 127 * weights[row * columns + column]) }
       }
+    }
+  }
+
+  @Test(
+    "every weight of a tensor of blocks is what the gguf package says, on every instruction set",
+    arguments: [ElementType.q4_0, .q4_1, .q5_0, .q5_1, .q8_0, .q2_K, .q3_K, .q4_K, .q5_K, .q6_K])
+  func everyBlockFormat(type: ElementType) throws {
+    let file = try GGUFFile(path: Places.golden.appendingPathComponent("gguf/blocks.gguf").path)
+    let blocks = try file.tensor(type.rawValue)
+    let (rows, columns) = (blocks.shape[0], blocks.shape[1])
+    let wanted = try file.tensor(type.rawValue + ".values").floats()
+    let pool = WorkerPool(threadCount: 1)
+    for quantization in [Quantization.file, .int8] where quantization == .file || type == .q8_0 {
+      let format = quantization.format(of: type)
+      #expect(format != .bfloat16)
+      let matrix = try PackedMatrix(stacking: [blocks], format: format, pool: pool)
+      for set in InstructionSet.available {
+        let operations = try TensorOperations(pool: pool, instructionSet: set, rowCapacity: 1, columnCapacity: columns)
+        let (x, output) = (
+          try Activations(rowCapacity: 1, columns: columns), try Activations(rowCapacity: 1, columns: rows)
+        )
+        for column in 0..<columns {
+          x.setRow(0, to: (0..<columns).map { $0 == column ? 127 : 0 })
+          operations.linear(x, rowCount: 1, weight: matrix, into: output)
+          for row in 0..<rows {
+            // Scale times integer less offset, in single precision: off by the rounding of the largest of them.
+            let (found, weight) = (output.row(0)[row], 127 * wanted[row * columns + column])
+            let run = wanted[row * columns + column / 16 * 16..<row * columns + column / 16 * 16 + 16]
+            let size = 127 * (run.map { abs($0) }.max() ?? 0)
+            #expect(abs(found - weight) <= 4e-6 * max(size, abs(weight)), "\(set) \(row) \(column)")
+          }
+        }
+      }
+    }
+  }
+
+  @Test("weights that are no finite numbers are refused by name", arguments: [WeightFormat.int8, .int4, .q4_0, .q6_K])
+  func infinities(format: WeightFormat) throws {
+    for value in [Float.infinity, -.infinity, .nan] {
+      var values = [Float](repeating: 0.5, count: 3 * 64)
+      values[100] = value
+      let tensor = try RandomTensor([3, 64], values: values)
+      let error = #expect(throws: PackingError.self) {
+        try PackedMatrix(stacking: [tensor.view], format: format, pool: WorkerPool(threadCount: 1))
+      }
+      #expect(error?.description.contains("'weight', rows 0 to 2: a weight is infinite") == true)
+    }
+    // The scale of a block.
+    let block = Data([0x00, 0x7C] + [UInt8](repeating: 0x77, count: 16))
+    let directory = try TemporaryDirectory()
+    try directory.write(block, to: "q4_0")
+    let tensor = try #require(
+      TensorView(
+        name: "w", elementType: .q4_0, shape: [1, 32], byteRange: 0..<18,
+        file: MappedFile(path: directory.path + "/q4_0")))
+    #expect(throws: PackingError.self) {
+      try PackedMatrix(stacking: [tensor], format: format, pool: WorkerPool(threadCount: 1))
     }
   }
 

@@ -1,0 +1,36 @@
+internal import Tokenization
+
+/// Numbers that servers and files give: whatever they are, figures are made of them without a trap.
+enum OutsideNumbers {
+  /// The largest count that is believed; beyond it the other side is wrong. Sums of millions of them fit 64 bits.
+  static let mostCounted = 10_000_000_000_000.0
+  /// Most tokens of one answer, for which there is a place in memory each.
+  static let mostTokens = 10_000_000
+  /// Most positions of a window.
+  static let mostPositions = 1024
+
+  /// The whole number nearest to `value` among those from 0 to `mostCounted`.
+  static func count(_ value: Double) -> Int {
+    value > 0 ? Int(min(value, mostCounted).rounded()) : 0
+  }
+
+  /// Refuses a document with a count that no measurement gives. What is larger still fits no integer, and is refused or
+  /// drawn for what it is.
+  ///
+  /// - Parameter name: the file's name, for the error.
+  static func check(_ document: JSONValue, name: String) throws(ResultFileError) {
+    var pending: [(key: String, value: JSONValue)] = [("", document)]
+    while let (key, value) = pending.popLast() {
+      switch value {
+      case .object(let object): pending += object.pairs.map { ($0.key, $0.value) }
+      case .array(let elements): pending += elements.map { (key, $0) }
+      case .integer, .bigInteger, .number:
+        guard key != "seed", let number = value.double, (mostCounted...1e19).contains(abs(number)) else { continue }
+        throw ResultFileError(
+          "'\(name)': '\(key)' is \(value.serialized()); expected a number of at most \(mostCounted), as a measurement gives"
+        )
+      case .null, .bool, .string: break
+      }
+    }
+  }
+}

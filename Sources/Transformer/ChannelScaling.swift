@@ -1,0 +1,75 @@
+internal import ModelFiles
+internal import Tensor
+
+/// Powers of two that move between what writes a layer's channels and the matrices that read them, so that no channel's
+/// weights are lost beside the others' when groups of them are rounded to one scale.
+///
+/// A channel whose weights are far below their neighbours' has inputs that are as far above: the product is what it would
+/// be, but rounding would take the weights for zeros. Multiplying the weights by a power of two and dividing the channel's
+/// source (a norm's weight, a row of the up or value projection) by it changes no result by a bit.
+struct ChannelScaling {
+  /// Of the inputs of queries, keys and values, and of gate and up: `[hidden]`.
+  var attentionInputs: [Int8]?
+  var feedForwardInputs: [Int8]?
+  /// Of the value projection's rows: `[kvHeads · headSize]`.
+  var values: [Int8]?
+  /// Of the up projection's rows: `[intermediate]`.
+  var intermediate: [Int8]?
+
+  /// Channels within this power of two of the usual magnitude are left as they are.
+  private static let tolerance = 2
+
+  /// Powers of two that bring channels' weights, whose largest are `peaks`, nearer to their median where that brings their
+  /// `sources` (a norm's weights, or the largest weights of the rows that write them) nearer to theirs as well; `nil`
+  /// where there are none. What rounding would gain on one side alone it would lose on the other.
+  static func exponents(levelling peaks: [Float], and sources: [Float]) -> [Int8]? {
+    guard let median = median(of: peaks), let usual = self.median(of: sources) else { return nil }
+    let exponents = zip(peaks, sources).map { peak, source -> Int8 in
+      let (above, below) = (nearestPowerOfTwo(median / peak), nearestPowerOfTwo(abs(source) / usual))
+      guard above.signum() == below.signum() else { return 0 }
+      let distance = min(abs(above), abs(below), 30)
+      return distance < tolerance ? 0 : Int8(clamping: above.signum() * distance)
+    }
+    return exponents.contains { $0 != 0 } ? exponents : nil
+  }
+
+  private static func median(of magnitudes: [Float]) -> Float? {
+    let present = magnitudes.map { abs($0) }.filter { $0 > 0 && $0.isFinite }.sorted()
+    return present.isEmpty ? nil : present[present.count / 2]
+  }
+
+  /// The integer nearest to the logarithm to base 2 of a ratio, zero for one that is no positive number.
+  private static func nearestPowerOfTwo(_ ratio: Float) -> Int {
+    guard ratio > 0, ratio.isFinite else { return 0 }
+    return Int(ratio.exponent) + (ratio.significand >= Float(2).squareRoot() ? 1 : 0)
+  }
+
+  /// Largest magnitudes by channel of a KV head, of peaks by channel of a query head: query heads that share a KV head
+  /// share its exponents.
+  static func sharedPeaks(_ peaks: [Float], kvHeadCount: Int, headSize: Int) -> [Float] {
+    let group = peaks.count / headSize / kvHeadCount
+    return (0..<kvHeadCount * headSize).map { channel in
+      let (head, place) = channel.quotientAndRemainder(dividingBy: headSize)
+      return (0..<group).reduce(0) { max($0, peaks[(head * group + $1) * headSize + place]) }
+    }
+  }
+
+  /// Exponents by channel of a query head, of those by channel of a KV head.
+  static func spread(_ exponents: [Int8], headCount: Int, headSize: Int) -> [Int8] {
+    let group = headCount * headSize / exponents.count
+    return (0..<headCount).flatMap { head in exponents[head / group * headSize..<(head / group + 1) * headSize] }
+  }
+
+  /// Exponents by channel of a KV head, of those by channel of a query head.
+  static func gathered(_ exponents: [Int8], kvHeadCount: Int, headSize: Int) -> [Int8] {
+    let group = exponents.count / headSize / kvHeadCount
+    return (0..<kvHeadCount).flatMap { head in exponents[head * group * headSize..<(head * group) * headSize + headSize]
+    }
+  }
+
+  /// `values` divided by two to the powers `exponents`.
+  static func divide(_ values: [Float], by exponents: [Int8]?) -> [Float] {
+    guard let exponents else { return values }
+    return zip(values, exponents).map { Float(sign: .plus, exponent: -Int($1), significand: $0) }
+  }
+}

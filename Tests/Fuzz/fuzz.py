@@ -1,0 +1,381 @@
+#!/usr/bin/env python3
+"""Mutated files, requests, templates and hostile peers: whatever they hold, a program ends with a status of its own and the
+server goes on. Needs Python alone. Every failure is printed with its kind and seed, which make it again.
+
+    Tests/Fuzz/fuzz.py --seconds 600            all kinds, in turns
+    Tests/Fuzz/fuzz.py --kinds gguf --seed 17 --count 1
+"""
+
+import argparse
+import concurrent.futures
+import http.client
+import http.server
+import json
+import os
+import pathlib
+import random
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+from mutators import NUMBERS, mutated_bytes, mutated_json, mutated_value
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PROGRAM = os.environ.get("FORETOKEN", str(ROOT / ".build/release/foretoken"))
+DRAFT = ROOT / "Models/foretoken-reference-draft"
+
+
+class Failure(Exception):
+    """What must not happen."""
+
+
+class Command:
+    """Runs the program; a death by a signal or a hang is a failure."""
+
+    def __init__(self, folder: pathlib.Path):
+        self.folder = folder
+        self.environment = {
+            **os.environ, "FORETOKEN_CACHE": str(folder / "cache"), "SWIFT_BACKTRACE": "enable=no", "HF_HOME": str(folder)}
+
+    def __call__(self, *arguments: str, timeout: float = 60, text: bytes = b"") -> subprocess.CompletedProcess:
+        try:
+            done = subprocess.run(
+                [PROGRAM, *arguments], capture_output=True, input=text, timeout=timeout, env=self.environment)
+        except subprocess.TimeoutExpired:
+            raise Failure(f"{arguments[0]} did not end within {timeout} s")
+        if done.returncode < 0 or done.returncode >= 128:
+            raise Failure(f"{arguments[0]} died with status {done.returncode}: {done.stderr[-300:]!r}")
+        if done.returncode and not (done.stderr + done.stdout).strip():
+            raise Failure(f"{arguments[0]} failed without a word")
+        return done
+
+
+class Peer:
+    """A server that answers what a test gave it."""
+
+    def __init__(self):
+        peer = self
+        self.metrics, self.stream, self.pages = b"", b"", 0
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_):
+                pass
+
+            def answer(self, body, kind):
+                try:
+                    self.send_response(200)
+                    self.send_header("Content-Type", kind)
+                    self.send_header("Content-Length", str(len(body)))
+                    self.end_headers()
+                    self.wfile.write(body)
+                except OSError:
+                    pass
+
+            def do_GET(self):
+                if self.path == "/metrics":
+                    peer.pages += 1
+                    return self.answer(b"vllm:spec_decode_num_drafts_total 0\n" if peer.pages == 1 else peer.metrics, "text/plain")
+                self.answer(b'{"data":[{"id":"m"}]}' if self.path == "/v1/models" else b"{}", "application/json")
+
+            def do_POST(self):
+                self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                self.answer(peer.stream, "text/event-stream")
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+
+class Fuzzer:
+    def __init__(self, folder: pathlib.Path):
+        self.folder = folder
+        self.run = Command(folder)
+        self.peer = Peer()
+        self.server = None
+        self.port = 0
+        self.lock = threading.Lock()
+
+    # MARK: Files
+
+    def model(self, seed: int) -> pathlib.Path:
+        """A copy of the draft's folder, its weights a link."""
+        folder = self.folder / f"model-{seed}"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        for file in DRAFT.iterdir():
+            if file.is_file():
+                os.symlink(file, folder / file.name)
+        return folder
+
+    def replaced(self, seed: int, name: str, data: bytes, *command: str) -> None:
+        folder = self.model(seed)
+        (folder / name).unlink(missing_ok=True)
+        (folder / name).write_bytes(data)
+        try:
+            self.run(*[argument.replace("DIR", str(folder)) for argument in command])
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def safetensors(self, seed, rng):
+        data = (DRAFT / "model.safetensors").read_bytes()
+        length = struct.unpack("<Q", data[:8])[0]
+        header = mutated_json(data[8:8 + length].decode(), rng)
+        size = len(header) if rng.random() < 0.8 else int(rng.choice(NUMBERS[:14])) % 2**64
+        # The values themselves hardly matter: a few kilobytes of them show whether lengths are checked.
+        rest = data[8 + length:] if rng.random() < 0.2 else data[8 + length:8 + length + 4096]
+        self.replaced(seed, "model.safetensors", struct.pack("<Q", size) + header + rest, "inspect", "DIR")
+
+    def gguf(self, seed, rng):
+        def text(value):
+            return struct.pack("<Q", len(value)) + value
+
+        metadata = [(b"general.architecture", 8, text(b"llama")), (b"llama.block_count", 4, struct.pack("<I", 1)),
+                    (b"llama.embedding_length", 4, struct.pack("<I", 32)), (b"llama.context_length", 4, struct.pack("<I", 64)),
+                    (b"llama.feed_forward_length", 4, struct.pack("<I", 64)), (b"llama.attention.head_count", 4, struct.pack("<I", 2)),
+                    (b"tokenizer.ggml.tokens", 9, struct.pack("<IQ", 8, 2) + text(b"a") + text(b"b"))]
+        data = b"GGUF" + struct.pack("<IQQ", 3, 1, len(metadata))
+        data += b"".join(text(name) + struct.pack("<I", kind) + value for name, kind, value in metadata)
+        data += text(b"token_embd.weight") + struct.pack("<IQQIQ", 2, 32, 2, 0, 0)
+        data += bytes(-len(data) % 32) + bytes(32 * 2 * 4)
+        path = self.folder / f"{seed}.gguf"
+        path.write_bytes(mutated_bytes(data, rng))
+        try:
+            self.run("inspect", str(path))
+        finally:
+            path.unlink()
+
+    def tokenizer(self, seed, rng):
+        data = mutated_json((DRAFT / "tokenizer.json").read_text(), rng)
+        self.replaced(seed, "tokenizer.json", data, "tokenize", "-m", "DIR", "Hello, wörld")
+
+    def configs(self, seed, rng):
+        name = rng.choice([file for file in ["config.json", "generation_config.json", "tokenizer_config.json"] if (DRAFT / file).exists()])
+        self.replaced(seed, name, mutated_json((DRAFT / name).read_text(), rng), "inspect", "DIR")
+
+    def template(self, seed, rng):
+        source = (
+            "{% for m in messages %}<|{{ m.role }}|>{{ m.content|trim }}{% if loop.last %}{{ '%5d' % loop.index }}{% endif %}"
+            "{% endfor %}{% set x = namespace(n=1) %}{{ messages[0].content[1:9:2].center(9) }}{{ range(3)|list|tojson }}")
+        text = source
+        for _ in range(rng.randint(1, 4)):
+            if rng.random() < 0.5:
+                digits = [index for index, letter in enumerate(text) if letter.isdigit()]
+                place = rng.choice(digits) if digits else 0
+                text = text[:place] + f"({int(rng.choice(NUMBERS[:14]))})" + text[place + 1:]
+            else:
+                text = mutated_bytes(text.encode(), rng).decode(errors="replace")
+        self.replaced(seed, "chat_template.jinja", text.encode(), "generate", "-m", "DIR", "--max-tokens", "1", "--threads", "1", "Hi there, you")
+
+    def cache(self, seed, rng, folder, text):
+        place = self.folder / "cache" / folder
+        files = [file for file in place.rglob("*") if file.is_file()] if place.exists() else []
+        if not files:
+            self.run("generate", "-m", str(DRAFT), "--max-tokens", "1", "--threads", "1", text)
+            files = [file for file in place.rglob("*") if file.is_file()] if place.exists() else []
+        if not files:
+            return
+        file = rng.choice(files)
+        file.write_bytes(mutated_bytes(file.read_bytes(), rng))
+        self.run("generate", "-m", str(DRAFT), "--max-tokens", "1", "--threads", "1", text)
+
+    def digests(self, seed, rng):
+        self.cache(seed, rng, "digests", "Hi")
+
+    def speculative_config(self, seed, rng):
+        config = {
+            "method": "ngram", "num_speculative_tokens": 3, "prompt_lookup_min": 2, "prompt_lookup_max": 5, "verification": "coupled",
+            "suffix_decoding_max_tree_depth": 24}
+        text = mutated_json(json.dumps(config), rng).decode(errors="replace").replace("\x00", "")
+        self.run("generate", "-m", str(DRAFT), "--threads", "1", "--max-tokens", "1", f"--speculative-config={text}", "Hi")
+
+    # MARK: Results and peers
+
+    def results(self, seed, rng):
+        result = json.loads((ROOT / "Tests/Fuzz/result.json").read_text())
+        path = self.folder / f"result-{seed}.json"
+        path.write_bytes(mutated_json(json.dumps(result), rng))
+        try:
+            self.run("report", str(path), "-o", "-")
+        finally:
+            path.unlink()
+
+    def bench(self):
+        self.peer.pages = 0
+        self.run(
+            "bench", "serve", "--base-url", self.peer.url, "--num-prompts", "2", "--output-len", "2", "--workload", "structured",
+            timeout=120)
+
+    def expositions(self, seed, rng):
+        names = ["drafts", "draft_tokens", "accepted_tokens", 'accepted_tokens_per_pos{position="0"}']
+        text = "".join(f"vllm:spec_decode_num_{name} {rng.choice(NUMBERS)}\n" for name in names).replace("}", "}", 1)
+        with self.lock:
+            self.peer.metrics = text.encode() if rng.random() < 0.6 else mutated_bytes(text.encode(), rng)
+            self.peer.stream = b'data: {"choices":[{"index":0,"text":"a","finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
+            self.bench()
+
+    def streams(self, seed, rng):
+        events = [
+            {"choices": [{"index": 0, "text": "a"}]}, {"choices": [{"index": 0, "text": "b", "finish_reason": "stop"}]},
+            {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 2}, "metrics": {"speculative_decoding": {
+                "num_spec_steps": 3, "num_accepted_draft_tokens": 2, "num_draft_tokens": 6, "acceptance_histogram": [1, 1, 1]}}}]
+        lines = [b"data: " + json.dumps(mutated_value(event, rng)).encode(errors="surrogatepass") + b"\n\n" for event in events]
+        body = b"".join(lines) + b"data: [DONE]\n\n"
+        with self.lock:
+            self.peer.stream = body if rng.random() < 0.6 else mutated_bytes(body, rng)
+            self.bench()
+
+    def datasets(self, seed, rng):
+        line = json.dumps({"prompt": "Say it.", "output_tokens": 3, "category": "x", "messages": [{"role": "user", "content": "a"}]})
+        path = self.folder / f"data-{seed}.jsonl"
+        path.write_bytes(mutated_json(line, rng) + b"\n" + line.encode() + b"\n")
+        try:
+            self.run("batch", "-m", str(DRAFT), "--threads", "1", "--max-tokens", "1", str(path))
+        finally:
+            path.unlink()
+
+    # MARK: The server
+
+    def serve(self):
+        if self.server and self.server.poll() is None:
+            return
+        if self.server:
+            raise Failure(f"the server ended with status {self.server.returncode}")
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.server = subprocess.Popen(
+            [PROGRAM, "serve", str(DRAFT), "--port", str(self.port), "--threads", "1", "--log-level", "error"],
+            stderr=subprocess.DEVNULL, env=self.run.environment)
+        for _ in range(300):
+            if self.is_healthy():
+                return
+            time.sleep(0.1)
+        raise Failure("the server did not start")
+
+    def is_healthy(self) -> bool:
+        try:
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+            connection.request("GET", "/health")
+            return connection.getresponse().status == 200
+        except OSError:
+            return False
+
+    def post(self, path: str, body: bytes) -> int:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection.request("POST", path, body, {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        response.read()
+        connection.close()
+        return response.status
+
+    def checked(self, status: int) -> None:
+        if status >= 500:
+            raise Failure(f"status {status}")
+        if self.server.poll() is not None:
+            raise Failure(f"the server ended with status {self.server.returncode}")
+
+    def requests(self, seed, rng):
+        self.serve()
+        body = {
+            "prompt": "Hi", "max_tokens": 2, "temperature": 0.5, "top_p": 0.9, "top_k": 5, "n": 1, "stop": ["x"], "seed": 1, "logprobs": 2,
+            "echo": True, "min_tokens": 1, "logit_bias": {"5": 1}, "stop_token_ids": [3], "priority": 0, "presence_penalty": 0.1,
+            "speculative": {"enabled": False}, "stream_options": {"include_usage": True}}
+        if rng.random() < 0.5:
+            body = {**body, "messages": [{"role": "user", "content": [{"type": "text", "text": "a"}]}], "tools": [
+                {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}], "tool_choice": "auto"}
+            del body["prompt"], body["logprobs"], body["echo"]
+            path = "/v1/chat/completions"
+        else:
+            path = rng.choice(["/v1/completions", "/tokenize"])
+        self.checked(self.post(path, mutated_json(json.dumps(body), rng)))
+
+    def schemas(self, seed, rng):
+        self.serve()
+        schema = {
+            "type": "object", "required": ["a", "b"], "additionalProperties": False, "$defs": {"n": {"type": ["integer", "null"], "minimum": 1}},
+            "properties": {
+                "a": {"$ref": "#/$defs/n"}, "b": {"type": "array", "items": {"enum": ["x", 1, None]}, "minItems": 1, "maxItems": 3},
+                "c": {"anyOf": [{"type": "string", "pattern": "^a+b?$", "maxLength": 5}, {"type": "number", "multipleOf": 0.5, "maximum": 9}]},
+                "d": {"oneOf": [{"const": 1}, {"type": "string", "format": "date"}], "allOf": [{"$ref": "#/properties/a"}]}}}
+        value = mutated_value(schema, rng)
+        if rng.random() < 0.2:
+            value["properties"] = {"again": {"$ref": "#"}, **(value.get("properties") or {})} if isinstance(value.get("properties"), dict) else {}
+        self.checked(self.post("/v1/completions", json.dumps({"prompt": "x", "max_tokens": 3, "guided_json": value}).encode()))
+
+    def raw_http(self, seed, rng):
+        self.serve()
+        text = (
+            b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"1e\r\n{\"prompt\":\"a\",\"max_tokens\":1  }\r\n0\r\n\r\nGET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
+            connection.sendall(mutated_bytes(text, rng))
+            connection.shutdown(socket.SHUT_WR)
+            connection.settimeout(10)
+            answer = b""
+            try:
+                while piece := connection.recv(65536):
+                    answer += piece
+            except OSError:
+                pass
+        for line in answer.split(b"\r\n"):
+            if line.startswith(b"HTTP/1.1 5"):
+                raise Failure(line.decode(errors="replace"))
+        if self.server.poll() is not None:
+            raise Failure(f"the server ended with status {self.server.returncode}")
+        if seed % 50 == 0 and not self.is_healthy():
+            raise Failure("the server is not healthy")
+
+
+KINDS = [
+    "safetensors", "gguf", "tokenizer", "configs", "template", "digests", "speculative_config", "results", "expositions", "streams",
+    "datasets", "requests", "schemas", "raw_http"]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=600, help="stop after so long (default: ten minutes)")
+    parser.add_argument("--count", type=int, default=1000, help="most mutations of a kind")
+    parser.add_argument("--seed", type=int, default=0, help="the first mutation's seed")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
+    parser.add_argument("--jobs", type=int, default=max(1, (os.cpu_count() or 2) // 2), help="programs at a time")
+    options = parser.parse_args()
+    end = time.monotonic() + options.seconds
+    failures, done = [], dict.fromkeys(options.kinds, 0)
+    with tempfile.TemporaryDirectory(prefix="foretoken-fuzz-") as folder:
+        fuzzer = Fuzzer(pathlib.Path(folder))
+
+        def one(kind: str, seed: int) -> None:
+            if time.monotonic() > end:
+                return
+            try:
+                getattr(fuzzer, kind)(seed, random.Random(f"{kind} {seed}"))
+            except Failure as failure:
+                failures.append((kind, seed, str(failure)))
+                print(f"FAILED {kind} --seed {seed}: {failure}", flush=True)
+            done[kind] += 1
+
+        try:
+            with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+                # Kinds in turns, so that a short run has some of each.
+                for seed in range(options.seed, options.seed + options.count):
+                    if time.monotonic() > end:
+                        break
+                    list(pool.map(lambda kind: one(kind, seed), options.kinds))
+        finally:
+            if fuzzer.server:
+                fuzzer.server.kill()
+    for kind, count in done.items():
+        print(f"{kind:20} {count:6} mutations, {sum(1 for failed, _, _ in failures if failed == kind)} failures")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
