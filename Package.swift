@@ -42,6 +42,8 @@ let package = Package(
     .systemLibrary(
       name: "CForetokenPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"]), .brew(["pcre2"])]),
     .systemLibrary(
+      name: "CForetokenZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
+    .systemLibrary(
       name: "CForetokenEditline", pkgConfig: "libedit", providers: [.apt(["libedit-dev"]), .brew(["libedit"])]),
     .target(name: "Tensor", dependencies: ["CForetokenKernels"], swiftSettings: strict),
     .target(
@@ -65,12 +67,14 @@ let package = Package(
     .target(
       name: "OpenAIServer",
       dependencies: [
+        "CForetokenZlib",
         "ModelFiles", "Tokenization", "Decoding", "Speculation", "StructuredOutput",
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Yams", package: "Yams"),
       ],

@@ -1,4 +1,4 @@
-internal import Foundation
+internal import Tokenization
 
 /// Numbers that servers and files give: whatever they are, figures are made of them without a trap.
 enum OutsideNumbers {
@@ -17,19 +17,19 @@ enum OutsideNumbers {
   /// Refuses a document with a count that no measurement gives. What is larger still fits no integer, and is refused or
   /// drawn for what it is.
   ///
-  /// - Parameters:
-  ///   - document: what `JSONSerialization` made of it.
-  ///   - name: the file's name, for the error.
-  static func check(_ document: Any, name: String) throws(ResultFileError) {
-    var pending: [(key: String, value: Any)] = [("", document)]
+  /// - Parameter name: the file's name, for the error.
+  static func check(_ document: JSONValue, name: String) throws(ResultFileError) {
+    var pending: [(key: String, value: JSONValue)] = [("", document)]
     while let (key, value) = pending.popLast() {
       switch value {
-      case let object as [String: Any]: pending += object.map { ($0.key, $0.value) }
-      case let array as [Any]: pending += array.map { (key, $0) }
-      case let number as NSNumber where key != "seed" && (mostCounted...1e19).contains(abs(number.doubleValue)):
+      case .object(let object): pending += object.pairs.map { ($0.key, $0.value) }
+      case .array(let elements): pending += elements.map { (key, $0) }
+      case .integer, .bigInteger, .number:
+        guard key != "seed", let number = value.double, (mostCounted...1e19).contains(abs(number)) else { continue }
         throw ResultFileError(
-          "'\(name)': '\(key)' is \(number); expected a number of at most \(mostCounted), as a measurement gives")
-      default: break
+          "'\(name)': '\(key)' is \(value.serialized()); expected a number of at most \(mostCounted), as a measurement gives"
+        )
+      case .null, .bool, .string: break
       }
     }
   }

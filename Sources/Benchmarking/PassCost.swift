@@ -53,3 +53,8 @@ struct PassCost: Sendable {
     return (layerOperations + headOperations) / peak + attentionOperations / ceilings.floatOperations
   }
 }
+
+extension ModelConfiguration {
+  /// Keys and values of one position, in half precision.
+  var keyValueBytesPerToken: Int { 2 * 2 * kvHeadCount * headSize * layerCount }
+}

@@ -119,6 +119,14 @@ public struct Checkpoint: Sendable {
     return layers + format.packedByteCount(rows: configuration.vocabularySize, columns: configuration.hiddenSize)
   }
 
+  /// The formats that the layers' matrices get, that of most weights first.
+  public func weightFormats(_ quantization: Quantization) -> [WeightFormat] {
+    let sizes = layerMatrices.reduce(into: [WeightFormat: Int]()) {
+      $0[quantization.format(of: $1.type), default: 0] += $1.rows * $1.columns
+    }
+    return sizes.sorted { ($1.value, $0.key.rawValue) < ($0.value, $1.key.rawValue) }.map(\.key)
+  }
+
   /// A few of the layers' matrices of `type`, and the matrices outside of layers.
   public func matrices(of type: ElementType) -> [TensorView] {
     let names = places.keys.sorted().filter { name in

@@ -1,24 +1,29 @@
 /// `generation_config.json`: how the model's makers mean it to be sampled.
 public struct GenerationConfiguration: Sendable, Equatable {
-  /// Tokens that end an answer.
+  /// Tokens that end an answer: those of `generation_config.json` and of `config.json`.
   public let endOfTextTokens: [Int]
   /// Suggested sampling; `nil` where nothing is said.
   public let temperature, topP, repetitionPenalty: Double?
   /// Suggested number of likeliest tokens to keep.
   public let topK: Int?
 
-  /// Reads the file of a model directory; where there is none, `config.json` tells the end of text.
+  /// Reads the file of a model directory, if there is one; ends of text stand in `config.json` too.
   ///
   /// - Throws: `ModelFileError` when a file is there and not as expected.
   public init(directory: String) throws(ModelFileError) {
     let path = directory + "/generation_config.json"
     let file = JSONFile.exists(path) ? try JSONFile.decode(GenerationFile.self, at: path) : nil
     let config = try JSONFile.decode(GenerationFile.self, at: directory + "/config.json")
-    endOfTextTokens = file?.eos_token_id?.ids ?? config.eos_token_id?.ids ?? []
-    let source = file?.eos_token_id == nil ? directory + "/config.json" : path
-    for id in endOfTextTokens where !(0...Int(Int32.max)).contains(id) {
-      throw ModelFileError(source, "eos_token_id is \(id); expected a token id")
+    var ends: [Int] = []
+    for (source, tokens) in [(path, file?.eos_token_id), (directory + "/config.json", config.eos_token_id)] {
+      for id in tokens?.ids ?? [] {
+        guard (0...Int(Int32.max)).contains(id) else {
+          throw ModelFileError(source, "eos_token_id is \(id); expected a token id")
+        }
+        if !ends.contains(id) { ends.append(id) }
+      }
     }
+    endOfTextTokens = ends
     func check(_ key: String, _ value: Double?, in range: ClosedRange<Double>) throws(ModelFileError) {
       guard let value, !range.contains(value) else { return }
       throw ModelFileError(path, "\(key) is \(value); expected \(range.lowerBound) to \(range.upperBound)")

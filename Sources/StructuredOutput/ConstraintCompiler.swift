@@ -27,16 +27,17 @@ public final class ConstraintCompiler: Sendable {
 
   /// A compiler for the model with this tokenizer, whose answers end with one of `endTokens`.
   ///
+  /// - Parameter textTokens: control tokens that are text to answers, such as the tag of a call.
   /// - Throws: `ConstraintError` when no answer could be constrained with this vocabulary.
-  public init(_ tokenizer: Tokenizer, endTokens: Set<TokenID>) throws(ConstraintError) {
-    vocabulary = try TokenVocabulary(tokenizer, endTokens: endTokens)
+  public init(
+    _ tokenizer: Tokenizer, endTokens: Set<TokenID>, textTokens: Set<TokenID> = []
+  ) throws(ConstraintError) {
+    vocabulary = try TokenVocabulary(tokenizer, endTokens: endTokens, textTokens: textTokens)
   }
 
   /// JSON mode: any JSON object.
   public func jsonObject(reasoning: ReasoningPrefix = .none) throws(ConstraintError) -> GrammarConstraint {
-    try constraint(key: "json_object", reasoning: reasoning, budget: nil) { builder throws in
-      try JSONGrammar(&builder).object
-    }
+    try constraint(.jsonObject, reasoning: reasoning, budget: nil)
   }
 
   /// JSON that is valid for a schema given as text.
@@ -61,22 +62,14 @@ public final class ConstraintCompiler: Sendable {
   public func jsonSchema(
     _ schema: JSONValue, at path: String = "", reasoning: ReasoningPrefix = .none, budget: WorkBudget? = nil
   ) throws(ConstraintError) -> GrammarConstraint {
-    try constraint(
-      key: "json_schema \(path) \(schema.serialized())", reasoning: reasoning, budget: budget
-    ) { builder throws in
-      try SchemaCompiler.compile(schema, into: &builder, at: path, budget: builder.budget)
-    }
+    try constraint(.jsonSchema(schema, path: path), reasoning: reasoning, budget: budget)
   }
 
   /// One of some texts.
   public func choice(
     _ texts: [String], at path: String = "", reasoning: ReasoningPrefix = .none, budget: WorkBudget? = nil
   ) throws(ConstraintError) -> GrammarConstraint {
-    guard !texts.isEmpty else { throw ConstraintError(path: path, message: "is empty; expected texts to choose from") }
-    let key = "choice " + texts.map(JSONText.quoted).joined(separator: ",")
-    return try constraint(key: key, reasoning: reasoning, budget: budget) { builder throws in
-      try builder.literals(texts)
-    }
+    try constraint(.choice(texts, path: path), reasoning: reasoning, budget: budget)
   }
 
   /// Text that a regular expression (ECMA-262) matches as a whole.
@@ -85,18 +78,14 @@ public final class ConstraintCompiler: Sendable {
   public func regex(
     _ expression: String, at path: String = "", reasoning: ReasoningPrefix = .none, budget: WorkBudget? = nil
   ) throws(ConstraintError) -> GrammarConstraint {
-    try constraint(key: "regex \(path) \(expression)", reasoning: reasoning, budget: budget) { builder throws in
-      do {
-        let language = try SchemaRegex.match(expression) { .scalars($0) }
-        let automaton = try SchemaSteps.withWork(builder.budget) { work throws(ByteAutomaton.TooLarge) in
-          try language.automaton(work: &work)
-        }
-        return try automaton.map { try builder.terminal($0) } ?? builder.choice([])
-      } catch let failure as SchemaRegex.Failure {
-        throw ConstraintError(path: path, message: "the expression \(failure.message)")
-      } catch {
-        throw ConstraintError(path: path, message: "the expression is too complex to compile")
-      }
+    try constraint(.regex(expression, path: path), reasoning: reasoning, budget: budget)
+  }
+
+  private func constraint(
+    _ format: ResponseFormat, reasoning: ReasoningPrefix, budget: WorkBudget?
+  ) throws(ConstraintError) -> GrammarConstraint {
+    try constraint(key: format.key, reasoning: reasoning, budget: budget) { builder throws in
+      try builder.node(of: format)
     }
   }
 
@@ -118,13 +107,16 @@ public final class ConstraintCompiler: Sendable {
       let root =
         try isFree
         ? builder.adding(reasoning, beforeFree: answer) : builder.adding(reasoning, before: answer)
-      grammar = builder.grammar(root: root)
+      grammar = builder.grammar(root: root, vocabulary: vocabulary)
     } catch let error as ConstraintError {
       throw error
     } catch {
       throw ConstraintError(path: "", message: "the schema is too large")
     }
-    guard let grammar else { throw ConstraintError(path: "", message: "no finite JSON text matches the schema") }
+    guard let grammar else {
+      let writers = vocabulary.writable == nil ? "" : " that this model has tokens for"
+      throw ConstraintError(path: "", message: "no finite text\(writers) matches the form that is asked for")
+    }
     let compiled = CompiledGrammar(grammar: grammar, vocabulary: vocabulary, shared: shared)
     cache.withLock { $0.keep(compiled, key) }
     return GrammarConstraint(compiled)

@@ -34,7 +34,9 @@ public struct GrammarConstraint: TokenConstraint {
         hasEnded = true
         return
       }
-    } else if compiled.vocabulary.endTokens.contains(token) || compiled.vocabulary.tokenizer.isSpecial(token) {
+    } else if compiled.vocabulary.endTokens.contains(token)
+      || compiled.vocabulary.tokenizer.isSpecial(token) && !compiled.vocabulary.textTokens.contains(token)
+    {
       // In text that may be anything such a token says nothing, unless it ends the answer.
       return
     }

@@ -14,7 +14,7 @@ public enum ResponseFormat: Sendable, Equatable {
   case regex(String, path: String)
 
   /// What the body of a request asks for: OpenAI's `response_format`, vLLM's `structured_outputs` and its older
-  /// `guided_json`, `guided_regex` and `guided_choice`.
+  /// `guided_json`, `guided_regex` and `guided_choice`, llama.cpp's `json_schema`.
   ///
   /// - Throws: `ConstraintError` naming the path of what is malformed or not supported, and for two forms at once.
   public init(request: JSONValue) throws(ConstraintError) {
@@ -26,13 +26,16 @@ public enum ResponseFormat: Sendable, Equatable {
     if let outputs = Self.member("structured_outputs", of: request) {
       let kinds = [
         ("json", Kind.json), ("json_object", .jsonObject), ("regex", .regex), ("choice", .choice),
-        ("grammar", .unsupported), ("structural_tag", .unsupported),
+        ("grammar", .unsupported), ("structural_tag", .unsupported), ("whitespace_pattern", .unsupported),
+        ("disable_any_whitespace", .switchedOff), ("disable_additional_properties", .switchedOff),
       ]
       found += try Self.read(kinds, of: outputs, at: "/structured_outputs")
     }
     let guided = [
       ("guided_json", Kind.json), ("guided_regex", .regex), ("guided_choice", .choice),
-      ("guided_grammar", .unsupported),
+      ("guided_grammar", .unsupported), ("guided_whitespace_pattern", .unsupported),
+      // llama.cpp's names.
+      ("json_schema", .json), ("grammar", .unsupported),
     ]
     found += try Self.read(guided, of: request, at: "")
     guard found.count <= 1 else {
@@ -46,7 +49,13 @@ public enum ResponseFormat: Sendable, Equatable {
   public init(responseFormat: JSONValue, at path: String = "/response_format") throws(ConstraintError) {
     switch responseFormat["type"]?.string {
     case "text": self = .text
-    case "json_object": self = .jsonObject
+    case "json_object":
+      // llama.cpp and others take a schema here.
+      guard let schema = Self.member("schema", of: responseFormat) else {
+        self = .jsonObject
+        break
+      }
+      self = .jsonSchema(schema, path: path + "/schema")
     case "json_schema":
       guard let description = responseFormat["json_schema"], case .object = description else {
         throw ConstraintError(path: path + "/json_schema", message: "is missing; expected an object with a schema")
@@ -67,6 +76,8 @@ public enum ResponseFormat: Sendable, Equatable {
 
   private enum Kind {
     case json, jsonObject, regex, choice, unsupported
+    /// Not supported unless it is false.
+    case switchedOff
   }
 
   private static func member(_ name: String, of value: JSONValue) -> JSONValue? {
@@ -104,11 +115,54 @@ public enum ResponseFormat: Sendable, Equatable {
           throw ConstraintError(path: place, message: "is \(argument.kind); expected a list of texts")
         }
         format = .choice(texts.compactMap(\.string), path: place)
-      case .unsupported: throw ConstraintError(path: place, message: "'\(name)' is not supported")
+      case .switchedOff where argument == .bool(false): continue
+      case .unsupported, .switchedOff: throw ConstraintError(path: place, message: "'\(name)' is not supported")
       }
       found.append((format, place))
     }
     return found
+  }
+}
+
+extension ResponseFormat {
+  /// Tells formats apart in what is kept of them.
+  var key: String {
+    switch self {
+    case .text: "text"
+    case .jsonObject: "json_object"
+    case .jsonSchema(let schema, let path): "json_schema \(path) \(schema.serialized())"
+    case .choice(let texts, _): "choice " + texts.map(JSONText.quoted).joined(separator: ",")
+    case .regex(let expression, let path): "regex \(path) \(expression)"
+    }
+  }
+}
+
+extension GrammarBuilder {
+  /// The texts of a format that is not free text.
+  mutating func node(of format: ResponseFormat) throws -> Int {
+    switch format {
+    case .text: return try choice([])
+    case .jsonObject: return try JSONGrammar(&self).object
+    case .jsonSchema(let schema, let path):
+      return try SchemaCompiler.compile(schema, into: &self, at: path, budget: budget)
+    case .choice(let texts, let path):
+      guard !texts.isEmpty else {
+        throw ConstraintError(path: path, message: "is empty; expected texts to choose from")
+      }
+      return try literals(texts)
+    case .regex(let expression, let path):
+      do {
+        let language = try SchemaRegex.match(expression) { .scalars($0) }
+        let automaton = try SchemaSteps.withWork(budget) { work throws(ByteAutomaton.TooLarge) in
+          try language.automaton(work: &work)
+        }
+        return try automaton.map { try terminal($0) } ?? choice([])
+      } catch let failure as SchemaRegex.Failure {
+        throw ConstraintError(path: path, message: "the expression \(failure.message)")
+      } catch {
+        throw ConstraintError(path: path, message: "the expression is too complex to compile")
+      }
+    }
   }
 }
 

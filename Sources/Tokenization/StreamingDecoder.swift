@@ -4,18 +4,23 @@
 public struct StreamingDecoder: Sendable {
   private let tokenizer: Tokenizer
   private let skipsSpecialTokens: Bool
+  private let kept: Set<TokenID>
   /// The first bytes of a character that is not complete, at most three.
   private var pending: [UInt8] = []
 
-  /// - Parameter skipsSpecialTokens: whether special tokens are left out of the text.
-  public init(tokenizer: Tokenizer, skipsSpecialTokens: Bool) {
+  /// - Parameters:
+  ///   - skipsSpecialTokens: whether special tokens are left out of the text.
+  ///   - kept: special tokens that are not.
+  public init(tokenizer: Tokenizer, skipsSpecialTokens: Bool, keeping kept: Set<TokenID> = []) {
     self.tokenizer = tokenizer
+    self.kept = kept
     self.skipsSpecialTokens = skipsSpecialTokens
   }
 
   /// The text that `token` completes; empty when nothing is complete yet.
   public mutating func append(_ token: TokenID) -> String {
-    tokenizer.appendBytes(of: token, skipsSpecialTokens: skipsSpecialTokens, to: &pending)
+    tokenizer.appendBytes(
+      of: token, skipsSpecialTokens: skipsSpecialTokens && !kept.contains(token), to: &pending)
     let complete = pending.count - Self.incompleteSuffixLength(pending)
     guard complete > 0 else { return "" }
     defer { pending.removeSubrange(..<complete) }

@@ -22,9 +22,14 @@ public struct Tokenizer: Sendable {
   let normalizedTextMatcher: AddedTokenMatcher
   let scratchPool = ScratchPool()
 
-  /// The chat template's source, from `chat_template.jinja` or else `tokenizer_config.json` (of several named ones, the one
-  /// named `default`).
-  public let chatTemplate: String?
+  /// The chat templates' sources by name, from `chat_template.jinja` (the one named `default`) and
+  /// `additional_chat_templates/NAME.jinja`, or else from `tokenizer_config.json`.
+  public let chatTemplates: [String: String]
+
+  /// The chat template's source: of several named ones the one named `default`; a single one, whatever its name.
+  public var chatTemplate: String? {
+    chatTemplates["default"] ?? (chatTemplates.count == 1 ? chatTemplates.values.first : nil)
+  }
 
   /// The text of the token that starts a text (`bos_token`), from `tokenizer_config.json`.
   public let beginOfTextToken: String?
@@ -39,18 +44,25 @@ public struct Tokenizer: Sendable {
   public init(directory: String) throws(TokenizerError) {
     let file = "\(directory)/tokenizer.json"
     let configurationFile = "\(directory)/tokenizer_config.json"
-    let templateFile = "\(directory)/chat_template.jinja"
-    let template = try FileContents.read(templateFile, isOptional: true)
+    var templates: [String: String] = [:]
+    if let template = try FileContents.read("\(directory)/chat_template.jinja", isOptional: true) {
+      templates["default"] = String(decoding: template, as: UTF8.self)
+    }
+    let folder = "\(directory)/additional_chat_templates"
+    for name in FileContents.names(in: folder, endingWith: ".jinja") {
+      guard let template = try FileContents.read("\(folder)/\(name).jinja", isOptional: true) else { continue }
+      templates[name] = String(decoding: template, as: UTF8.self)
+    }
     try self.init(
       tokenizer: try FileContents.read(file) ?? [], file: file,
       configuration: try FileContents.read(configurationFile, isOptional: true), configurationFile: configurationFile,
-      chatTemplate: template.map { String(decoding: $0, as: UTF8.self) })
+      chatTemplates: templates)
   }
 
   /// Builds a tokenizer from its parts, which must fit together.
   init(
     vocabulary: Vocabulary, model: BytePairModel, normalizer: Normalizer, preTokenizer: PreTokenizer,
-    postProcessor: PostProcessor, addedTokens: [AddedToken], chatTemplate: String?, beginOfTextToken: String?,
+    postProcessor: PostProcessor, addedTokens: [AddedToken], chatTemplates: [String: String], beginOfTextToken: String?,
     endOfTextToken: String?
   ) {
     var matcher = AddedTokenMatcher()
@@ -62,7 +74,7 @@ public struct Tokenizer: Sendable {
     self.postProcessor = postProcessor
     givenTextMatcher = matcher
     normalizedTextMatcher = AddedTokenMatcher()
-    self.chatTemplate = chatTemplate
+    self.chatTemplates = chatTemplates
     self.beginOfTextToken = beginOfTextToken
     self.endOfTextToken = endOfTextToken
   }
@@ -70,7 +82,7 @@ public struct Tokenizer: Sendable {
   /// Builds a tokenizer from the contents of its files; the names are for messages.
   package init(
     tokenizer: [UInt8], file: String, configuration: [UInt8]? = nil, configurationFile: String = "",
-    chatTemplate: String? = nil
+    chatTemplates: [String: String] = [:]
   ) throws(TokenizerError) {
     let parts = try TokenizerFile(tokenizer, file: file)
     let settings =
@@ -105,7 +117,7 @@ public struct Tokenizer: Sendable {
     postProcessor = parts.postProcessor
     self.givenTextMatcher = givenTextMatcher
     self.normalizedTextMatcher = normalizedTextMatcher
-    self.chatTemplate = chatTemplate ?? settings.chatTemplate
+    self.chatTemplates = chatTemplates.isEmpty ? settings.chatTemplates : chatTemplates
     beginOfTextToken = settings.beginOfTextToken
     endOfTextToken = settings.endOfTextToken
   }

@@ -188,7 +188,7 @@ def test_a_port_that_is_taken_is_said(server):
     port = server.url.rsplit(":", 1)[1]
     result = subprocess.run(
         [Server.PROGRAM, "serve", TARGET, "--port", port], capture_output=True, text=True, timeout=60)
-    assert result.returncode != 0 and port in result.stderr and "in use" in result.stderr
+    assert result.returncode != 0 and port in result.stderr and "in use" in result.stderr and "--port" in result.stderr
 
 
 def test_logs_of_json_are_json(start):

@@ -163,3 +163,54 @@ def test_settings_can_be_reached(page):
     page.wait_for_selector("#window", state="visible")
     box = page.locator("#settings").bounding_box()
     assert box["x"] >= 0 and box["x"] + box["width"] <= page.viewport_size["width"] + 1
+
+
+def test_what_is_left_empty_is_the_model_s_own(page):
+    with page.expect_request("**/v1/chat/completions") as asked:
+        send(page, "#run")
+    body = asked.value.post_data_json
+    assert not {"temperature", "top_p", "top_k", "min_p"} & set(body)
+    # The model's makers suggest greedy answers, which stands grey in the field.
+    assert page.get_attribute("#temperature", "placeholder") == "0" and page.input_value("#temperature") == ""
+    page.wait_for_selector(".answer:not([aria-busy]) .figures")
+
+
+def test_enter_sends_and_shift_enter_begins_a_line(page):
+    if not page.evaluate("matchMedia('(hover: hover)').matches"):
+        pytest.skip("on a keyboard of a phone Enter begins a line")
+    page.evaluate("document.getElementById('max_tokens').value = 8")
+    page.fill("#prompt", "one")
+    page.press("#prompt", "Shift+Enter")
+    assert page.input_value("#prompt") == "one\n" and page.locator(".answer").count() == 0
+    page.type("#prompt", "two")
+    page.press("#prompt", "Enter")
+    page.wait_for_selector(".answer:not([aria-busy]) .figures")
+    assert page.inner_text(".asked") == "one\ntwo"
+
+
+def test_what_is_served_is_shown(page):
+    facts = page.evaluate("document.getElementById('served').textContent")
+    assert "draft_model" in facts and "foretoken-reference-draft" in facts and "4096 tokens" in facts
+
+
+def test_bars_and_total_are_of_the_same_guesses(page):
+    send(page, "#run")
+    page.wait_for_selector(".answer:not([aria-busy]) .figures")
+    accepted, proposed = map(int, re.findall(r"\d+", page.evaluate(
+        "[...document.querySelectorAll('.measures div')].find((one) => one.textContent.includes('Guesses')).title")))
+    total = round(100 * accepted / proposed)
+    bars = [int(share) for share in re.findall(r": (\d+) %", page.get_attribute(".chart svg", "aria-label"))]
+    assert min(bars) <= total <= max(bars)
+
+
+def test_a_key_is_asked_for_where_one_looks(browser, start):
+    server = start("--threads", "2", "--api-key", "hush")
+    page = browser.new_page()
+    page.goto(server.url)
+    page.wait_for_selector("#key-needed", state="visible")
+    page.click("#enter-key")
+    page.fill("#key", "hush")
+    page.press("#key", "Tab")
+    page.wait_for_selector("#dot.ready")
+    assert page.is_hidden("#key-needed")
+    page.close()

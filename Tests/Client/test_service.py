@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import json
+import re
 import socket
 import time
 
@@ -201,6 +202,23 @@ def test_prompts_are_not_logged(start):
     assert "confidential" not in log and "request_id" in log
 
 
+def test_the_log_says_why_a_request_was_refused_and_how_a_cancelled_one_ended(start):
+    server = start("--threads", "2")
+    with server.http() as http:
+        assert http.post("/v1/completions", json={"prompt": "a", "temperature": "confidential"}).status_code == 400
+        body = {"prompt": "a", "max_tokens": 3000, "ignore_eos": True, "stream": True}
+        with http.stream("POST", "/v1/completions", json=body) as answer:
+            next(answer.iter_lines())
+    deadline = time.monotonic() + 10
+    while not any("cancelled" in line for line in server.log) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    server.stop()
+    [refused] = [line for line in server.log if "refused" in line]
+    assert "param=temperature" in refused and "reason=expected a number" in refused and "confidential" not in refused
+    [cancelled] = [line for line in server.log if " cancelled" in line]
+    assert "cause=client_left" in cancelled and re.search(r"output_tokens=\d+", cancelled)
+
+
 def test_too_many_requests_are_told_to_wait(start):
     server = start("--max-num-seqs", "1", "--max-queue-length", "1", "--threads", "1")
     client = server.openai()
@@ -276,7 +294,7 @@ def test_a_reader_that_does_not_read_is_cut(start):
     wait_until(lambda: server.metrics()["vllm:num_requests_running"] == 0, 60)
     assert server.metrics()["vllm:generation_tokens_total"] < 3900
     server.stop()
-    assert any("stream cut" in line or "reader stuck" in line for line in server.log)
+    assert any("cause=reader_too_slow" in line or "reader stuck" in line for line in server.log)
     connection.close()
 
 

@@ -244,7 +244,6 @@ def test_without_need_the_model_may_answer(calling):
     ({"tool_choice": "required"}, "tool_choice"), ({"tools": [CLOCK], "tool_choice": "perhaps"}, "tool_choice"),
     ({"tools": [CLOCK], "tool_choice": {"type": "function", "function": {"name": "other"}}}, "tool_choice"),
     ({"tools": [CLOCK, CLOCK]}, "tools"), ({"tools": {"a": 1}}, "tools"),
-    ({"tools": [CLOCK], "tool_choice": "required", "response_format": FORMAT}, "tool_choice"),
 ])
 def test_tools_that_do_not_fit_are_refused_by_name(calling, more, field):
     with pytest.raises(openai.BadRequestError) as caught:

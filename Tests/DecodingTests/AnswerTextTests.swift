@@ -36,6 +36,61 @@ import Tokenization
     }
   }
 
+  /// The text until its end or a stop, of an answer that may begin with a thought.
+  private func run(_ text: String, stop: String, isOpen: Bool, includesStop: Bool = false) -> (String, String?) {
+    var request = GenerationRequest(prompt: [])
+    request.stopping.strings = [stop]
+    request.stopping.includesStopString = includesStop
+    request.stopping.thought = StopConditions.Thought(opening: "<think>", closing: "</think>", isOpen: isOpen)
+    var answer = AnswerText(tokenizer: tokenizer, request: request)
+    var output = ""
+    for token in tokenizer.encode(text) {
+      let (piece, found) = answer.append(token)
+      output += piece
+      if found != nil { return (output, found) }
+    }
+    let (rest, found) = answer.finish()
+    return (output + rest, found)
+  }
+
+  @Test("a stop string counts after the thought only")
+  func thoughts() {
+    let thought = "<think>\nThe word HALT is here, </thin k> and HALT again.\n</think>"
+    for (text, isOpen) in [
+      ("\n" + thought, false), (String(thought.dropFirst(7)), true), (thought + "\n\nYes, ", false),
+    ] {
+      #expect(run(text, stop: "HALT", isOpen: isOpen) == (text, nil))
+      #expect(run(text + "HALT there", stop: "HALT", isOpen: isOpen) == (text, "HALT"))
+    }
+    // No thought: text from the beginning on, also what only begins like one.
+    for text in ["Go on, ", "  <think", "<thinking> ", " <"] {
+      #expect(run(text + "HALT", stop: "HALT", isOpen: false) == (text, "HALT"))
+      #expect(run(text, stop: "HALT", isOpen: false) == (text, nil))
+    }
+    // The tag's own letters are no stop string.
+    #expect(run("<think>a</think>b", stop: "think>", isOpen: false) == ("<think>a</think>b", nil))
+  }
+
+  @Test("the text holds its stop string when it is to")
+  func includedStop() {
+    #expect(run("one, two, three", stop: "two", isOpen: false, includesStop: true) == ("one, two", "two"))
+  }
+
+  @Test("control tokens are text when they are to be, all or some")
+  func controlTokens() throws {
+    let end = try #require(tokenizer.id(of: "<|im_end|>"))
+    let start = try #require(tokenizer.id(of: "<|im_start|>"))
+    func text(_ change: (inout GenerationRequest) -> Void) -> String {
+      var request = GenerationRequest(prompt: [])
+      change(&request)
+      var answer = AnswerText(tokenizer: tokenizer, request: request)
+      return [start, end].map { answer.append($0).text }.joined()
+    }
+    #expect(text { _ in } == "")
+    #expect(text { $0.skipsSpecialTokens = false } == "<|im_start|><|im_end|>")
+    #expect(text { $0.visibleTokens = [end] } == "<|im_end|>")
+  }
+
   @Test("text that only begins like a stop string is not lost")
   func nearMisses() {
     #expect(run("abcabcab", stops: ["abcd"]).text == "abcabcab")

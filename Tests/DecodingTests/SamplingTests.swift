@@ -53,6 +53,46 @@ import Tokenization
     (1, 1, 0, 0.1),
   ]
 
+  @Test(
+    "the smallest temperatures are greedy, in every way of drawing",
+    arguments: [0x1p-1074, 0x1p-1030, 2.2250738585072014e-308, 1e-300, 1e-100, 1e-39, 1e-21, 1e-19])
+  func smallestTemperatures(temperature: Double) throws {
+    let logits = try Self.logits(Self.values.map { $0 * 20 })
+    let counts = TokenCounts(prompt: [Int32]())
+    let greedy = Sampler(SamplingParameters()).sample(logits, row: 0, counts: counts, position: 0)
+    var mask = TokenMask(vocabularySize: 24)
+    for token in 0..<Int32(24) { mask.insert(token) }
+    for filter in 0..<4 {
+      var parameters = SamplingParameters()
+      parameters.temperature = temperature
+      parameters.seed = 9
+      if filter == 1 { parameters.topK = 5 }
+      if filter == 2 { parameters.topP = 0.5 }
+      if filter == 3 { parameters.minP = .leastNonzeroMagnitude }
+      try parameters.validate(vocabularySize: 24)
+      let sampler = Sampler(parameters)
+      for position in 0..<20 {
+        #expect(sampler.sample(logits, row: 0, counts: counts, position: position) == greedy)
+        #expect(sampler.sample(logits, row: 0, counts: counts, position: position, mask: mask) == greedy)
+        let distribution = sampler.distribution(logits, row: 0, counts: counts, position: position)
+        #expect(distribution.probability(of: greedy) == 1)
+      }
+    }
+  }
+
+  @Test("filters at their smallest leave the likeliest token", arguments: [0, 0x1p-1074, 0x1p-1030])
+  func smallestFilters(topP: Double) throws {
+    let logits = try Self.logits(Self.values)
+    var parameters = SamplingParameters()
+    (parameters.temperature, parameters.topP) = (1, topP)
+    try parameters.validate(vocabularySize: 24)
+    let counts = TokenCounts(prompt: [Int32]())
+    let greedy = Sampler(SamplingParameters()).sample(logits, row: 0, counts: counts, position: 0)
+    for position in 0..<20 {
+      #expect(Sampler(parameters).sample(logits, row: 0, counts: counts, position: position) == greedy)
+    }
+  }
+
   @Test("most of the noise is left out, and the token is that of a draw with all of it", arguments: 0..<60)
   func fastDraw(seed: UInt64) throws {
     var generator = SeededGenerator(seed: seed)
@@ -187,7 +227,7 @@ import Tokenization
     }
     #expect(refused { $0.temperature = -1 } == "temperature")
     #expect(refused { $0.temperature = .nan } == "temperature")
-    #expect(refused { $0.topP = 0 } == "top_p")
+    #expect(refused { $0.topP = -0.1 } == "top_p")
     #expect(refused { $0.topP = 1.1 } == "top_p")
     #expect(refused { $0.topK = -1 } == "top_k")
     #expect(refused { $0.minP = 2 } == "min_p")

@@ -79,7 +79,7 @@ import Testing
       #expect(error?.reason.contains(says) == true, "\(error?.description ?? "no error")")
     } else {
       let found = try GenerationConfiguration(directory: directory.path)
-      #expect(found.endOfTextTokens == (text == "{}" ? [7] : [1, 2]))
+      #expect(found.endOfTextTokens == (text == "{}" ? [7] : [1, 2, 7]))
     }
   }
 }

@@ -99,11 +99,7 @@ struct PlainValidator {
   }
 
   private static func number(_ value: JSONValue) -> Double {
-    switch value {
-    case .integer(let whole): Double(whole)
-    case .number(let number): number
-    default: .nan
-    }
+    value.double ?? .nan
   }
 
   private static func equal(_ left: JSONValue, _ right: JSONValue) -> Bool {

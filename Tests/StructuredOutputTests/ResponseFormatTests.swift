@@ -24,6 +24,11 @@ import Tokenization
         == .jsonSchema(["type": "null"], path: "/structured_outputs/json"))
     #expect(try format(#"{"structured_outputs": {"json_object": true}}"#) == .jsonObject)
     #expect(try format(#"{"guided_json": {"type": "null"}}"#) == .jsonSchema(["type": "null"], path: "/guided_json"))
+    #expect(
+      try format(#"{"response_format": {"type": "json_object", "schema": {"type": "null"}}}"#)
+        == .jsonSchema(["type": "null"], path: "/response_format/schema"))
+    #expect(try format(#"{"json_schema": {"type": "null"}}"#) == .jsonSchema(["type": "null"], path: "/json_schema"))
+    #expect(try format(#"{"structured_outputs": {"regex": "a", "disable_any_whitespace": false}}"#) != .text)
     #expect(try format(#"{"guided_choice": ["a", "b"]}"#) == .choice(["a", "b"], path: "/guided_choice"))
     #expect(try format(#"{"structured_outputs": {"regex": "a+"}}"#) == .regex("a+", path: "/structured_outputs/regex"))
   }
@@ -38,6 +43,11 @@ import Tokenization
         "/response_format/json_schema/schema"
       ),
       (#"{"response_format": {"type": "json_object"}, "guided_regex": "a"}"#, "/guided_regex"),
+      (
+        #"{"structured_outputs": {"regex": "a", "disable_any_whitespace": true}}"#,
+        "/structured_outputs/disable_any_whitespace"
+      ),
+      (#"{"guided_whitespace_pattern": " "}"#, "/guided_whitespace_pattern"), (#"{"grammar": "x"}"#, "/grammar"),
       (#"{"guided_grammar": "root ::= x"}"#, "/guided_grammar"), (#"{"guided_choice": "a"}"#, "/guided_choice"),
     ])
   func malformed(body: String, path: String) throws {

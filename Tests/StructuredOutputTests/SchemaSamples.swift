@@ -54,6 +54,24 @@ struct SchemaSample: Sendable, CustomStringConvertible {
       SchemaSample(
         schema: #"{"type":"string","enum":["a",1,"bb\"c"],"minLength":2}"#, accepted: [#""bb\"c""#],
         rejected: [#""a""#, "1"]),
+      // The parent says what tells the alternatives apart: that the property is required.
+      SchemaSample(
+        schema:
+          #"{"type":"object","properties":{"action":{"type":"string"}},"required":["action"],"oneOf":[{"properties":{"action":{"const":"go"},"to":{"enum":["n","s"]}},"required":["to"]},{"properties":{"action":{"const":"say"},"text":{"type":"string","maxLength":8}},"required":["text"]}]}"#,
+        accepted: [#"{"action": "go", "to": "n"}"#, #"{"action": "say", "text": "hi"}"#],
+        rejected: [#"{"action": "go", "text": "hi"}"#, #"{"action": "go"}"#, #"{"action": "fly", "to": "n"}"#]),
+      // The same through a reference, from a sibling of allOf, and with types that only the parent narrows.
+      SchemaSample(
+        schema:
+          ##"{"$defs":{"base":{"required":["kind"]}},"allOf":[{"$ref":"#/$defs/base"},{"oneOf":[{"properties":{"kind":{"const":1}}},{"properties":{"kind":{"const":2}}}]}],"type":"object"}"##,
+        accepted: [#"{"kind": 1}"#, #"{"kind": 2}"#], rejected: [#"{"kind": 3}"#, "{}"]),
+      SchemaSample(
+        schema: #"{"type":["integer","string"],"oneOf":[{"type":["integer","null"]},{"type":["string","null"]}]}"#,
+        accepted: ["1", #""a""#], rejected: ["null", "true"]),
+      SchemaSample(
+        schema:
+          #"{"type":"object","properties":{"v":{"minimum":1,"oneOf":[{"type":"integer","maximum":5},{"type":"string"}]}},"required":["v"]}"#,
+        accepted: [#"{"v": 3}"#, #"{"v": "x"}"#], rejected: [#"{"v": 0}"#, #"{"v": 6}"#]),
       SchemaSample(schema: #"{"const":"yes"}"#, accepted: [#""yes""#], rejected: [#""no""#]),
       SchemaSample(
         schema: #"{"type":"string","minLength":2,"maxLength":4}"#,

@@ -209,6 +209,126 @@ import Tokenization
     #expect((constraint.mask == nil) == isFree)
   }
 
+  @Test("beside a form of the answer there is a call or the form, and nothing else", arguments: ToolCallFormat.allCases)
+  func callOrForm(format: ToolCallFormat) throws {
+    let writer = try RandomWriter()
+    let form = ResponseFormat.jsonSchema(
+      ["type": "object", "properties": ["ok": ["type": "boolean"]], "required": ["ok"], "additionalProperties": false],
+      path: "/response_format/json_schema/schema")
+    let constraint = try writer.compiler.toolCalls(try #require(Self.offered), orElse: form, format: format)
+    let head =
+      format == .qwen
+      ? "<tool_call>\n{\"name\": \"get_weather\", \"arguments\": " : "{\"name\": \"get_weather\", \"parameters\": "
+    let tail = format == .qwen ? "}\n</tool_call>" : "}"
+    for (text, isWhole) in [
+      ("{\"ok\": true}", true), (head + "{\"city\": \"Bonn\", \"days\": 7}" + tail, true),
+      (head + "{\"city\": \"Bonn\", \"days\": 9}" + tail, false), ("Hello", false), ("{\"ok\": 1}", false),
+    ] {
+      var state = constraint
+      let isAllowed = state.advance(byText: text)
+      #expect((isAllowed && state.isComplete) == isWhole, "\(text)")
+    }
+    #expect(constraint.mask != nil)
+  }
+
+  @Test("a control token may come where text may, and not within a call", arguments: ToolCallFormat.allCases)
+  func controlTokens(format: ToolCallFormat) throws {
+    let writer = try RandomWriter()
+    let control = try #require(writer.tokenizer.id(of: "<|im_start|>"))
+    var constraint = try writer.compiler.textOrToolCalls(try #require(Self.offered), format: format)
+    #expect(constraint.mask?.contains(control) ?? true)
+    constraint.advance(by: control)
+    let head =
+      format == .qwen
+      ? "<tool_call>\n{\"name\": \"get_weather\", \"arguments\": {" : "{\"name\": \"get_weather\", \"parameters\": {"
+    var partial = constraint
+    let begins = partial.advance(byText: String(head.prefix(format == .qwen ? 5 : 9)))
+    #expect(begins && partial.mask?.contains(control) ?? true)
+    let calls = constraint.advance(byText: head)
+    #expect(calls && constraint.mask?.contains(control) == false)
+  }
+
+  @Test("a tag that is a control token is text when it is told to be")
+  func taggedByControlToken() throws {
+    let tokenizer = try Tokenizer(directory: Places.target)
+    let tag = try #require(tokenizer.id(of: "<|im_start|>"))
+    let compiler = try ConstraintCompiler(tokenizer, endTokens: [8191, 8189], textTokens: [tag])
+    var constraint = try compiler.choice(["<|im_start|>yes"])
+    #expect(constraint.mask?.contains(tag) == true)
+    constraint.advance(by: tag)
+    let ends = constraint.advance(byText: "yes")
+    #expect(ends && constraint.isComplete)
+    let plain = try ConstraintCompiler(tokenizer, endTokens: [8191, 8189]).choice(["<|im_start|>yes"])
+    #expect(plain.mask?.contains(tag) == false)
+  }
+
+  @Test(
+    "arguments are an object whatever the schema says",
+    arguments: [
+      "{}", "{\"properties\": {\"a\": {}}}", "{\"type\": [\"object\", \"null\"]}", "{\"description\": \"none\"}",
+      "null",
+    ])
+  func argumentsAreObjects(parameters: String) throws {
+    let writer = try RandomWriter()
+    let tools = try ToolDefinition.list(
+      JSONValue(parsing: #"[{"type": "function", "function": {"name": "f", "parameters": \#(parameters)}}]"#))
+    for choice in ["required", "auto"] {
+      for (arguments, isAllowed) in [("{}", true), ("3", false), ("null", false), ("\"a\"", false), ("[]", false)] {
+        var constraint =
+          choice == "auto"
+          ? try writer.compiler.textOrToolCalls(tools, format: .qwen)
+          : try writer.compiler.toolCalls(tools, format: .qwen)
+        let goesOn = constraint.advance(
+          byText: "<tool_call>\n{\"name\": \"f\", \"arguments\": \(arguments)}\n</tool_call>")
+        #expect(goesOn == isAllowed, "\(choice) \(arguments)")
+      }
+    }
+    let wrong = [ToolDefinition(name: "f", parameters: ["type": "string"])]
+    #expect(throws: ConstraintError.self) { try writer.compiler.toolCalls(wrong, format: .qwen) }
+  }
+
+  @Test("allowed tools are those that are named, in either API's form, and others are refused")
+  func allowedTools() throws {
+    let tools = [ToolDefinition(name: "a"), ToolDefinition(name: "b")]
+    for json in [
+      #"{"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": [{"type": "function", "function": {"name": "b"}}]}}"#,
+      #"{"type": "allowed_tools", "mode": "required", "tools": [{"type": "function", "name": "b"}]}"#,
+    ] {
+      let found = try #require(try ToolChoice.allowed(JSONValue(parsing: json), of: tools))
+      #expect(found.choice == .required && found.tools.map(\.name) == ["b"])
+    }
+    #expect(try ToolChoice.allowed("auto", of: tools) == nil)
+    for json in [
+      #"{"type": "allowed_tools", "allowed_tools": {"tools": [{"function": {"name": "c"}}]}}"#,
+      #"{"type": "allowed_tools", "allowed_tools": {"tools": []}}"#,
+      #"{"type": "allowed_tools", "allowed_tools": {"mode": "never", "tools": [{"name": "a"}]}}"#,
+    ] {
+      #expect(throws: ConstraintError.self) { try ToolChoice.allowed(JSONValue(parsing: json), of: tools) }
+    }
+  }
+
+  @Test(
+    "a call that is cut off leaves no markup in the content",
+    arguments: [
+      (.qwen, "Well.<tool", "Well."), (.qwen, "<tool_call>", ""), (.qwen, "<tool_call>\n{\"na", ""),
+      (.qwen, "Well. <tool_call>\n{\"name\": \"f\", \"argum", "Well."), (.qwen, "a <", "a <"),
+      (.llama, "{\"name\": \"f", ""), (.llama, "{\"na", ""), (.llama, "<|python_t", ""),
+      (.llama, "{\"answer\": 4", "{\"answer\": 4"), (.llama, "{\"name\": \"John", "{\"name\": \"John"),
+    ] as [(ToolCallFormat, String, String)])
+  func cutCalls(format: ToolCallFormat, text: String, content: String) {
+    for size in [1, 3, 100] {
+      var parser = ToolCallParser(format: format, names: ["f"]) { "id\($0)" }
+      var answer = Answer()
+      var rest = Array(text)[...]
+      while !rest.isEmpty {
+        answer.add(parser.append(String(rest.prefix(size))))
+        rest = rest.dropFirst(size)
+      }
+      answer.add(parser.finish(isCut: true))
+      #expect(answer.content == content && answer.calls.isEmpty, "\(size)")
+    }
+  }
+
   @Test("in a thought a call is text; after it, a call", arguments: [ReasoningPrefix.open, .allowed])
   func callsAndThoughts(reasoning: ReasoningPrefix) throws {
     let writer = try RandomWriter()

@@ -49,7 +49,7 @@ import Tokenization
     let tokenizer = try Tokenizer(
       tokenizer: Array(TokenizerFileTests.good.utf8), file: "tokenizer.json", configuration: Array(configuration.utf8),
       configurationFile: "tokenizer_config.json")
-    #expect(tokenizer.chatTemplate == "D")
+    #expect(tokenizer.chatTemplate == "D" && tokenizer.chatTemplates == ["tool_use": "T", "default": "D"])
     #expect(tokenizer.beginOfTextToken == nil && tokenizer.endOfTextToken == "<e>")
     #expect(tokenizer.encode("a<x>") == [0, 7])
     #expect(tokenizer.text(of: 3) == "<e>" && tokenizer.text(of: 6) == nil && tokenizer.vocabularySize == 8)
@@ -73,6 +73,10 @@ import Tokenization
     #expect(try Tokenizer(directory: directory.path).chatTemplate == "C")
     try Data("J".utf8).write(to: directory.appendingPathComponent("chat_template.jinja"))
     #expect(try Tokenizer(directory: directory.path).chatTemplate == "J")
+    let folder = directory.appendingPathComponent("additional_chat_templates")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    try Data("T".utf8).write(to: folder.appendingPathComponent("tool_use.jinja"))
+    #expect(try Tokenizer(directory: directory.path).chatTemplates == ["default": "J", "tool_use": "T"])
   }
 }
 

@@ -155,7 +155,8 @@ import Transformer
       try copy.write(weights, to: "model.safetensors")
       let runner = try CPUModelRunner(
         checkpoint: Checkpoint(directory: copy.path), configuration: ModelConfiguration(directory: copy.path),
-        quantization: .int8, limits: RunnerLimits(rows: 8, logitRows: 8, positions: 16), pool: WorkerPool(threadCount: 2),
+        quantization: .int8, limits: RunnerLimits(rows: 8, logitRows: 8, positions: 16),
+        pool: WorkerPool(threadCount: 2),
         cache: nil)
       var batch = Batch()
       batch.append([5, 99], at: 0, blocks: [0], logitCount: 1)

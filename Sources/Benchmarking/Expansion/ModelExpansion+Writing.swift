@@ -1,5 +1,6 @@
 internal import Foundation
 internal import ModelFiles
+internal import Tokenization
 
 extension ModelExpansion {
   /// Writes the expanded model as a Hugging Face directory: weights, `config.json`, and the small model's tokenizer.
@@ -49,19 +50,19 @@ extension ModelExpansion {
   /// The small model's `config.json` with the sizes of the shape.
   private func expandedConfiguration() throws -> Data {
     let path = checkpoint.directory + "/config.json"
-    let found = try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: path)))
-    guard var members = found as? [String: Any] else {
-      throw ModelFileError(path, "is not a JSON object")
-    }
-    let sizes: [String: Any] = [
-      "hidden_size": shape.hiddenSize, "num_hidden_layers": shape.layerCount, "num_attention_heads": shape.headCount,
-      "num_key_value_heads": shape.kvHeadCount, "head_dim": shape.headSize,
-      "intermediate_size": shape.intermediateSize, "vocab_size": shape.vocabularySize,
-      "tie_word_embeddings": shape.tiesWordEmbeddings, "rms_norm_eps": Double(epsilon),
-    ]
-    members.merge(sizes) { _, new in new }
+    let found = try? JSONValue(parsing: Array(Data(contentsOf: URL(fileURLWithPath: path))))
+    guard case .object(var members)? = found else { throw ModelFileError(path, "is not a JSON object") }
     // It lists the small model's layers.
-    members["layer_types"] = nil
-    return try JSONSerialization.data(withJSONObject: members, options: [.prettyPrinted, .sortedKeys])
+    members = JSONObject(members.pairs.filter { $0.key != "layer_types" }.map { ($0.key, $0.value) })
+    let sizes: [(String, JSONValue)] = [
+      ("hidden_size", .integer(shape.hiddenSize)), ("num_hidden_layers", .integer(shape.layerCount)),
+      ("num_attention_heads", .integer(shape.headCount)), ("num_key_value_heads", .integer(shape.kvHeadCount)),
+      ("head_dim", .integer(shape.headSize)), ("intermediate_size", .integer(shape.intermediateSize)),
+      ("vocab_size", .integer(shape.vocabularySize)), ("tie_word_embeddings", .bool(shape.tiesWordEmbeddings)),
+      ("rms_norm_eps", .number(Double(epsilon))),
+    ]
+    for (key, value) in sizes { members[key] = value }
+    let style = JSONStyle(itemSeparator: ",", indentation: "  ", sortsKeys: true)
+    return Data(JSONValue.object(members).serialized(style).utf8)
   }
 }

@@ -6,8 +6,9 @@ enum FigureText {
   static func ratio(_ value: Double) -> String { String(format: "%.2f×", value) }
 
   /// "1.62× (1.55 to 1.70)".
-  static func ratio(_ value: Double, _ lower: Double, _ upper: Double) -> String {
-    String(format: "%.2f× (%.2f to %.2f)", value, lower, upper)
+  static func ratio(_ value: Double, _ lower: Double?, _ upper: Double?) -> String {
+    guard let lower, let upper else { return ratio(value) }
+    return String(format: "%.2f× (%.2f to %.2f)", value, lower, upper)
   }
 
   /// Milliseconds with three digits.

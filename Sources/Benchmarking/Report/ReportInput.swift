@@ -1,4 +1,5 @@
 public import Foundation
+internal import Tokenization
 
 /// The results that a report is made of.
 public struct ReportInput: Sendable {
@@ -19,18 +20,14 @@ public struct ReportInput: Sendable {
   ///
   /// - Throws: `ResultFileError` for a file that none of them wrote.
   public mutating func add(_ data: Data, name: String) throws(ResultFileError) {
-    let object: [String: Any]
-    do {
-      guard let found = try JSONSerialization.jsonObject(with: data) as? [String: Any] else {
-        throw ResultFileError("'\(name)' holds no JSON object; \(Self.expected)")
-      }
-      try OutsideNumbers.check(found, name: name)
-      object = found
-    } catch let error as ResultFileError {
-      throw error
-    } catch {
-      throw ResultFileError("'\(name)' is not JSON; \(Self.expected)")
+    let found: JSONValue
+    do { found = try JSONValue(parsing: Array(data)) } catch {
+      throw ResultFileError("'\(name)' is not JSON (\(error)); \(Self.expected)")
     }
+    guard case .object(let object) = found else {
+      throw ResultFileError("'\(name)' holds no JSON object; \(Self.expected)")
+    }
+    try OutsideNumbers.check(found, name: name)
     if object["schema"] != nil {
       tunings.append((name, try TuningResult(json: data, name: name)))
     } else if object["overall"] != nil, object["a"] != nil, object["b"] != nil {

@@ -36,12 +36,15 @@ struct ServingSections {
       guard let ratio = result.overall.outputThroughput else {
         return "\(a) and \(b) could not be compared: no pair of requests was completed by both."
       }
+      let found = FigureText.ratio(ratio.ratio, ratio.lower, ratio.upper)
       let verdict =
-        ratio.lower > 1
-        ? "\(a) generates \(FigureText.ratio(ratio.ratio, ratio.lower, ratio.upper)) the tokens per second of \(b)"
-        : ratio.upper < 1
-          ? "\(a) is slower than \(b): \(FigureText.ratio(ratio.ratio, ratio.lower, ratio.upper)) its tokens per second"
-          : "\(a) and \(b) are equally fast within the measurement's precision (\(FigureText.ratio(ratio.ratio, ratio.lower, ratio.upper)))"
+        switch (ratio.lower, ratio.upper) {
+        case (let lower?, _) where lower > 1: "\(a) generates \(found) the tokens per second of \(b)"
+        case (_, let upper?) where upper < 1: "\(a) is slower than \(b): \(found) its tokens per second"
+        case (nil, _), (_, nil):
+          "\(a) generated \(found) the tokens per second of \(b), in too few pairs (\(result.overall.pairs)) to say more"
+        default: "\(a) and \(b) are equally fast within the measurement's precision (\(found))"
+        }
       return "\(verdict), on \(Self.setting(result.a)).\(extremes(result))\(outputs(result))"
     }
   }
@@ -79,9 +82,11 @@ struct ServingSections {
       tiles.append(
         ReportPage.Tile(
           label: "Speedup", value: FigureText.ratio(ratio.ratio),
-          detail: String(
-            format: "tokens per second; %.0f %% interval %.2f to %.2f", result.confidence * 100, ratio.lower,
-            ratio.upper)))
+          detail: ratio.lower.flatMap { lower in
+            ratio.upper.map {
+              String(format: "tokens per second; %.0f %% interval %.2f to %.2f", result.confidence * 100, lower, $0)
+            }
+          } ?? "tokens per second; too few pairs for an interval"))
     }
     if let a = result.a.total.latencies[.tpot], let b = result.b.total.latencies[.tpot] {
       tiles.append(
@@ -132,9 +137,10 @@ struct ServingSections {
 
   private func intervalChart(_ result: ServingComparisonResult) -> Chart? {
     let entries = ([result.overall] + result.categories).compactMap { category in
-      category.outputThroughput.map {
-        IntervalChart.Entry(
-          name: category == result.overall ? "all" : category.name, ratio: $0.ratio, lower: $0.lower, upper: $0.upper,
+      category.outputThroughput.flatMap { ratio -> IntervalChart.Entry? in
+        guard let lower = ratio.lower, let upper = ratio.upper else { return nil }
+        return IntervalChart.Entry(
+          name: category == result.overall ? "all" : category.name, ratio: ratio.ratio, lower: lower, upper: upper,
           isTotal: category == result.overall)
       }
     }

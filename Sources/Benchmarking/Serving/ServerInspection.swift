@@ -39,6 +39,17 @@ package struct ServerInspection: Sendable {
     return SpeculationCounters(samples)
   }
 
+  /// What is to be known about the server's figures: an index that keeps past answers makes prompts that come again look
+  /// easier than they are. `nil` if there is nothing, or the server does not say.
+  package func caution() async -> String? {
+    guard let page = try? await client.get("/metrics", of: endpoint),
+      let samples = try? PrometheusText.samples(page),
+      let kept = samples.first(where: { $0.name == "foretoken:served_info" })?.labels["past_answers_indexed"]
+    else { return nil }
+    return
+      "\(endpoint.baseURL) guesses from past answers (\(kept)): prompts that it has answered before, in earlier runs too, are guessed better than new ones. Start it anew, or with \"suffix_decoding_max_cached_requests\": 0, to measure without."
+  }
+
   /// Waits until the server answers a short form of `request`, and finds out whether it takes `continuous_usage_stats`.
   ///
   /// - Returns: the endpoint as it is to be asked.

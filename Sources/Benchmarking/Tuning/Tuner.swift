@@ -395,8 +395,3 @@ struct CostsByProposer: Sendable {
     overhead = OverheadModel(steps)
   }
 }
-
-extension ModelConfiguration {
-  /// Keys and values of one position, in half precision.
-  var keyValueBytesPerToken: Int { 2 * 2 * kvHeadCount * headSize * layerCount }
-}

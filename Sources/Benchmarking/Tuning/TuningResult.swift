@@ -1,5 +1,3 @@
-public import Foundation
-
 /// What `foretoken tune` found: measurements, predictions, and the configuration that it chose.
 ///
 /// The document that other commands read (`foretoken report`, `foretoken deploy --from-tuning`). Its JSON has the
@@ -215,6 +213,13 @@ public struct TuningResult: Sendable, Codable, Equatable {
     public var bestTokensPerSecond: Double { measured?.tokensPerSecond ?? predicted?.tokensPerSecond ?? 0 }
     /// Measured speedup where it was verified, the predicted one otherwise.
     public var bestSpeedup: Double { measuredSpeedup?.estimate ?? predictedSpeedup ?? 1 }
+    /// Whether the measurement leaves open if this is faster than plain decoding or slower. A single run has no interval,
+    /// and a prediction none either.
+    package var leavesGainOpen: Bool {
+      measuredSpeedup.map { $0.lower < $0.upper && $0.lower <= 1 && $0.upper >= 1 } ?? false
+    }
+    /// The speedup as far as it is shown.
+    package var shownSpeedup: Double { leavesGainOpen ? min(bestSpeedup, 1) : bestSpeedup }
   }
 
   /// An estimate and its confidence interval.
@@ -385,33 +390,5 @@ extension TuningResult {
   /// The entry of a candidate at a concurrency.
   public func entry(_ candidate: Candidate, at concurrency: Int) -> Entry? {
     entries.first { $0.candidate == candidate && $0.concurrency == concurrency }
-  }
-
-  /// Reads a document that `encoded` wrote.
-  ///
-  /// - Parameter name: the file's name, for errors.
-  /// - Throws: `ResultFileError` for what is not such a document, or one of another schema.
-  public init(json: Data, name: String) throws(ResultFileError) {
-    struct Header: Decodable { let schema: String? }
-    let decoder = JSONDecoder()
-    decoder.keyDecodingStrategy = .convertFromSnakeCase
-    let found = (try? decoder.decode(Header.self, from: json))?.schema
-    guard found == Self.currentSchema else {
-      throw ResultFileError(
-        "'\(name)': the schema is \(found.map { "'\($0)'" } ?? "missing"); expected '\(Self.currentSchema)', as `foretoken tune` writes it"
-      )
-    }
-    if let document = try? JSONSerialization.jsonObject(with: json) { try OutsideNumbers.check(document, name: name) }
-    do { self = try decoder.decode(Self.self, from: json) } catch {
-      throw ResultFileError("'\(name)' is not a tuning result: \(ResultFileError.summary(of: error))")
-    }
-  }
-
-  /// The document as JSON, keys sorted.
-  public func encoded() throws -> Data {
-    let encoder = JSONEncoder()
-    encoder.keyEncodingStrategy = .convertToSnakeCase
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    return try encoder.encode(self) + Data("\n".utf8)
   }
 }

@@ -19,6 +19,8 @@ final class ActiveRequest {
   let submitted: ContinuousClock.Instant
   private var timing = GenerationTiming()
   private var promptLogprobs: [TokenLogprobs] = []
+  /// Tokens of the prompt that were in the KV cache already.
+  private var cachedTokens = 0
   private var hasStarted = false
 
   init(_ request: GenerationRequest, id: RequestID, tokenizer: Tokenizer, maximumLength: Int) {
@@ -29,7 +31,7 @@ final class ActiveRequest {
     tokens = request.prompt
     counts = TokenCounts(prompt: request.prompt, isKept: request.sampling.hasPenalties)
     constraint = request.constraint
-    text = AnswerText(tokenizer: tokenizer, stops: request.stopping.strings)
+    text = AnswerText(tokenizer: tokenizer, request: request)
     maximumOutput = min(request.stopping.maximumTokens, maximumLength - request.prompt.count)
     submitted = .now
   }
@@ -42,10 +44,11 @@ final class ActiveRequest {
       sampler: sampler, counts: counts, constraint: constraint, remaining: maximumOutput - outputCount)
   }
 
-  /// Marks the first pass that works on the request.
-  func start() {
+  /// Marks the first pass that works on the request, from position `first` on.
+  func start(at first: Int) {
     guard !hasStarted else { return }
     hasStarted = true
+    cachedTokens = first
     timing.queueSeconds = secondsSinceSubmission
   }
 
@@ -121,7 +124,8 @@ final class ActiveRequest {
     }
     return .finished(
       GenerationSummary(
-        reason: reason, remainingText: remaining, promptTokens: request.prompt.count, outputTokens: outputCount,
+        reason: reason, remainingText: remaining, promptTokens: request.prompt.count, cachedTokens: cachedTokens,
+        outputTokens: outputCount,
         speculation: speculation, verifications: verifications, timing: timing))
   }
 

@@ -105,8 +105,9 @@ public final class DecodingLoop {
       tokens: { id in requests[id]?.tokens ?? [] })
     guard !shares.isEmpty else { return [] }
     do {
-      for share in shares { requests[share.request]?.start() }
+      for share in shares { requests[share.request]?.start(at: share.positions.lowerBound) }
       let outcome = try fusedOutcome(of: shares) ?? unfusedOutcome(of: shares)
+      totals.tokensPerStep.observe(Double(shares.reduce(0) { $0 + $1.positions.count }))
       targetSeconds += outcome.passSeconds
       let ended = ContinuousClock.now
       let times = StepTimes(

@@ -22,6 +22,10 @@ public struct EngineStatistics: Sendable, Equatable {
   public internal(set) var outputTokens = 0
   /// Steps taken.
   public internal(set) var steps = 0
+  /// Tokens of each step, of prompts and of answers; without rejected proposals.
+  public internal(set) var tokensPerStep = Histogram(bounds: [
+    1, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384,
+  ])
   /// Seconds of these steps.
   public internal(set) var stepSeconds = 0.0
   /// Seconds of each step outside of passes of the target and of drafts: messages, scheduling, proposals without a

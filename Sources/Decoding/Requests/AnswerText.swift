@@ -10,10 +10,24 @@ package struct AnswerText {
   private var held: [UInt8] = []
   /// How many of the first bytes of `held` came before stop strings counted: no match may end among them.
   private var exempt = 0
+  private var gate: ThoughtGate
+  /// Whether the stop string that ends the text is part of it.
+  private let includesStop: Bool
 
+  /// The text of an answer without thoughts that ends before the first of `stops`.
   package init(tokenizer: Tokenizer, stops: [String]) {
-    decoder = StreamingDecoder(tokenizer: tokenizer, skipsSpecialTokens: true)
-    self.stops = StopMatcher(stops)
+    var request = GenerationRequest(prompt: [])
+    request.stopping.strings = stops
+    self.init(tokenizer: tokenizer, request: request)
+  }
+
+  /// The text of the answer to `request`.
+  package init(tokenizer: Tokenizer, request: GenerationRequest) {
+    decoder = StreamingDecoder(
+      tokenizer: tokenizer, skipsSpecialTokens: request.skipsSpecialTokens, keeping: request.visibleTokens)
+    stops = StopMatcher(request.stopping.strings)
+    gate = ThoughtGate(stops.isEmpty ? nil : request.stopping.thought)
+    includesStop = request.stopping.includesStopString
   }
 
   /// The text that `token` completes, and the stop string that it completes, if any.
@@ -22,12 +36,16 @@ package struct AnswerText {
   ///
   /// - Parameter honoursStops: whether a stop string that this token completes counts (`min_tokens`).
   package mutating func append(_ token: TokenID, honoursStops: Bool = true) -> (text: String, stop: String?) {
-    release(after: decoder.append(token), honoursStops: honoursStops)
+    let (thought, answer) = gate.split(decoder.append(token))
+    let (text, stop) = release(after: answer, honoursStops: honoursStops)
+    return (thought + text, stop)
   }
 
   /// The rest of the text, when the answer ends for another reason than a stop string.
   package mutating func finish() -> (text: String, stop: String?) {
-    var (text, stop) = release(after: decoder.finish(), honoursStops: true)
+    let (thought, answer) = gate.split(decoder.finish())
+    var (text, stop) = release(after: gate.finish() + answer, honoursStops: true)
+    text = thought + text
     if stop == nil {
       text += String(decoding: held, as: UTF8.self)
       held = []
@@ -51,7 +69,7 @@ package struct AnswerText {
       }
     }
     if let best {
-      let text = String(decoding: held[..<(best.begin - start)], as: UTF8.self)
+      let text = String(decoding: held[..<((includesStop ? best.end : best.begin) - start)], as: UTF8.self)
       held = []
       return (text, stops.texts[best.stop])
     }

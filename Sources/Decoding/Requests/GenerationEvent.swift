@@ -49,6 +49,8 @@ public struct GenerationSummary: Sendable, Equatable {
   public let remainingText: String
   /// Tokens of the prompt.
   public let promptTokens: Int
+  /// Of these, tokens whose keys and values were in the cache already.
+  public let cachedTokens: Int
   /// Tokens generated.
   public let outputTokens: Int
   /// How speculation went.
@@ -102,6 +104,8 @@ public struct SpeculationCounts: Sendable, Equatable {
   public private(set) var acceptedTokens = 0
   /// Accepted proposals by their place in the window.
   public private(set) var acceptedPerPosition: [Int] = []
+  /// Proposals by their place in the window: not every verification has as many.
+  public private(set) var proposedPerPosition: [Int] = []
 
   /// Nothing counted yet.
   public init() {}
@@ -114,8 +118,10 @@ public struct SpeculationCounts: Sendable, Equatable {
     acceptedTokens += accepted
     if acceptedPerPosition.count < proposed {
       acceptedPerPosition += Array(repeating: 0, count: proposed - acceptedPerPosition.count)
+      proposedPerPosition += Array(repeating: 0, count: proposed - proposedPerPosition.count)
     }
     for position in 0..<accepted { acceptedPerPosition[position] += 1 }
+    for position in 0..<proposed { proposedPerPosition[position] += 1 }
   }
 
   /// Adds another request's counters.
@@ -123,9 +129,14 @@ public struct SpeculationCounts: Sendable, Equatable {
     drafts += other.drafts
     draftTokens += other.draftTokens
     acceptedTokens += other.acceptedTokens
-    for (position, count) in other.acceptedPerPosition.enumerated() {
-      if position == acceptedPerPosition.count { acceptedPerPosition.append(0) }
-      acceptedPerPosition[position] += count
+    acceptedPerPosition = Self.sum(acceptedPerPosition, other.acceptedPerPosition)
+    proposedPerPosition = Self.sum(proposedPerPosition, other.proposedPerPosition)
+  }
+
+  /// Place by place; a list that ends has nothing further on.
+  private static func sum(_ left: [Int], _ right: [Int]) -> [Int] {
+    (0..<max(left.count, right.count)).map { place in
+      (place < left.count ? left[place] : 0) + (place < right.count ? right[place] : 0)
     }
   }
 

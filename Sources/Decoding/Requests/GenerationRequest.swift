@@ -22,6 +22,10 @@ public struct GenerationRequest: Sendable {
   public var sampling = SamplingParameters()
   /// When the answer ends.
   public var stopping = StopConditions()
+  /// Whether control tokens are left out of the answer's text.
+  public var skipsSpecialTokens = true
+  /// Control tokens that are text all the same, because the answer is read by them: tags of calls and of thoughts.
+  public var visibleTokens: Set<TokenID> = []
   /// Whether and how many alternatives to report log-probabilities for: `nil` none, 0 the chosen token's only.
   public var logprobCount: Int?
 
@@ -61,7 +65,8 @@ public struct GenerationRequest: Sendable {
       throw RequestError(
         parameter: "prompt",
         message:
-          "the prompt has \(prompt.count) tokens; with room for an answer at most \(maximumLength - 1) fit the context of \(maximumLength)"
+          // Clients look for the first words, which are OpenAI's and vLLM's.
+          "this model's maximum context length is \(maximumLength) tokens, and the prompt has \(prompt.count) tokens; with room for an answer at most \(maximumLength - 1) fit"
       )
     }
     for token in prompt where token < 0 || token >= vocabularySize {

@@ -13,8 +13,29 @@ public struct StopConditions: Sendable, Equatable {
   public var ignoresEndOfText = false
   /// Tokens that end the answer like an end of text, whatever `ignoresEndOfText`.
   public var tokens: Set<TokenID> = []
-  /// Texts that end the answer; they are not part of it.
+  /// Texts that end the answer.
   public var strings: [String] = []
+  /// Whether the answer holds the text that ended it (`include_stop_str_in_output`).
+  public var includesStopString = false
+  /// A thought that the answer may begin with: `strings` count after it only, as a thought is not the answer.
+  public var thought: Thought?
+
+  /// A thought at the beginning of an answer, between two tags.
+  public struct Thought: Sendable, Equatable {
+    /// What opens it.
+    public let opening: String
+    /// What closes it.
+    public let closing: String
+    /// Whether the prompt has opened it already.
+    public let isOpen: Bool
+
+    /// A thought between these tags.
+    public init(opening: String, closing: String, isOpen: Bool) {
+      self.opening = opening
+      self.closing = closing
+      self.isOpen = isOpen
+    }
+  }
 
   /// Only the token limit.
   public init() {}

@@ -19,6 +19,8 @@ public struct Sampler: Sendable {
   /// - Parameters:
   ///   - withheld: tokens that wait until there are `opening` tokens (`min_tokens`).
   public init(_ parameters: SamplingParameters, withholding withheld: Set<TokenID> = [], before opening: Int = 0) {
+    var parameters = parameters
+    if parameters.temperature < SamplingParameters.leastTemperature { parameters.temperature = 0 }
     self.parameters = parameters
     self.withheld = withheld
     self.opening = withheld.isEmpty ? 0 : opening

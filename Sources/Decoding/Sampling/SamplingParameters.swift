@@ -2,9 +2,9 @@ public import Tokenization
 
 /// How the next token is chosen from the logits. Names and meanings are those of the OpenAI API and of vLLM.
 public struct SamplingParameters: Sendable, Equatable {
-  /// Divides the logits; 0 is greedy decoding.
+  /// Divides the logits; 0 is greedy decoding, and so is what is too small to divide by (`leastTemperature`).
   public var temperature: Double = 0
-  /// Keeps the most likely tokens whose probabilities sum to at least this; 1 keeps all.
+  /// Keeps the most likely tokens whose probabilities sum to at least this, one at least; 1 keeps all.
   public var topP: Double = 1
   /// Keeps this many of the most likely tokens; 0 keeps all.
   public var topK: Int = 0
@@ -34,7 +34,7 @@ public struct SamplingParameters: Sendable, Equatable {
   /// - Throws: `RequestError` that names the parameter, the value found and the range.
   public func validate(vocabularySize: Int) throws(RequestError) {
     try Self.check("temperature", temperature, in: 0...100)
-    try Self.check("top_p", topP, in: Double.leastNonzeroMagnitude...1, shown: "above 0 and at most 1")
+    try Self.check("top_p", topP, in: 0...1)
     try Self.check("min_p", minP, in: 0...1)
     try Self.check("repetition_penalty", repetitionPenalty, in: 1e-3...1e3)
     try Self.check("presence_penalty", presencePenalty, in: -2...2)
@@ -52,12 +52,16 @@ public struct SamplingParameters: Sendable, Equatable {
     }
   }
 
+  /// Temperatures below this are greedy decoding: logits that differ at all are so far apart then that no noise brings
+  /// another token to the top, and quotients by less may leave the range of single precision.
+  public static let leastTemperature = 1e-20
+
   private static func check(
-    _ name: String, _ value: Double, in range: ClosedRange<Double>, shown: String? = nil
+    _ name: String, _ value: Double, in range: ClosedRange<Double>
   ) throws(RequestError) {
     // A NaN fails `contains`.
     guard range.contains(value) else {
-      let expected = shown ?? "\(range.lowerBound) to \(range.upperBound)"
+      let expected = "\(range.lowerBound) to \(range.upperBound)"
       throw RequestError(parameter: name, message: "\(name) is \(value); expected \(expected)")
     }
   }

@@ -6,6 +6,8 @@ public import Tokenization
 public struct TokenLogprobs: Sendable, Equatable {
   /// The chosen token's.
   public let chosen: Double
+  /// The chosen token's place among all by likelihood; 1 is the most likely.
+  public let rank: Int
   /// The most likely tokens, most likely first.
   public let top: [Entry]
 
@@ -19,7 +21,7 @@ public struct TokenLogprobs: Sendable, Equatable {
 
   /// Log-probabilities of `token` and of the `count` most likely tokens in row `row` of `logits`.
   public init(_ logits: Activations, row: Int, token: TokenID, count: Int) {
-    (chosen, top) = logits.withRow(row) { values in
+    (chosen, rank, top) = logits.withRow(row) { values in
       let peak = Double(values[logits.argmax(row: row)])
       var sum = 0.0
       for index in values.indices { sum += exp(Double(values[index]) - peak) }
@@ -32,7 +34,10 @@ public struct TokenLogprobs: Sendable, Equatable {
         leaders.insert(Entry(token: TokenID(index), logprob: logprob), at: place)
         if leaders.count > count { leaders.removeLast() }
       }
-      return (Double(values[Int(token)]) - normaliser, leaders)
+      let own = values[Int(token)]
+      var rank = 1
+      for index in values.indices where values[index] > own { rank += 1 }
+      return (Double(own) - normaliser, rank, leaders)
     }
   }
 }

@@ -36,6 +36,11 @@ public struct TokenMask: Sendable, Hashable {
     return rest
   }
 
+  /// The tokens in both sets.
+  func intersection(_ other: TokenMask) -> TokenMask {
+    TokenMask(words: zip(words, other.words).map { $0 & $1 })
+  }
+
   /// Number of tokens in the set.
   public var count: Int { words.reduce(0) { $0 + $1.nonzeroBitCount } }
 

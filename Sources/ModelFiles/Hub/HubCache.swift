@@ -72,6 +72,24 @@ public struct HubCache: Sendable {
   }
 }
 
+extension HubCache {
+  /// What to call a model that is given as `model`: ORG/NAME for a path into a cache, the last part of another path, and
+  /// what is no path as it is.
+  public static func modelName(of model: String) -> String {
+    guard FileManager.default.fileExists(atPath: model) else { return model }
+    let url = URL(fileURLWithPath: model).standardizedFileURL
+    for path in [url.path, url.resolvingSymlinksInPath().path] {
+      let folder = path.split(separator: "/").last { $0.hasPrefix("models--") }
+      let parts = folder?.dropFirst("models--".count).split(separator: "-", omittingEmptySubsequences: false)
+      guard let parts, let border = parts.firstIndex(of: ""), border > 0 else { continue }
+      // Two dashes stand for the slash; the name may have more of them.
+      let name = "\(parts[..<border].joined(separator: "-"))/\(parts[(border + 1)...].joined(separator: "-"))"
+      if ModelName(name) != nil { return name }
+    }
+    return url.lastPathComponent
+  }
+}
+
 /// A model's name on the hub: ORG/NAME.
 struct ModelName: Sendable, Equatable, CustomStringConvertible {
   let organisation, name: String

@@ -17,9 +17,14 @@ public struct PullProgress: Sendable, Equatable {
 
 /// Downloads models from the Hugging Face hub into the shared cache.
 public struct HubClient: Sendable {
-  private let endpoint: String
+  /// Told why there is another try, and after how many seconds.
+  public var waiting: @Sendable (String, Double) -> Void = { _, _ in }
+  /// Where files come from.
+  public let endpoint: String
   private let token: String?
   private let cache: HubCache
+  /// Whether nothing may be asked of the hub (`HF_HUB_OFFLINE`).
+  private let isOffline: Bool
   /// Pauses before another try after a dropped connection.
   private let pausesSeconds: [Double]
 
@@ -36,6 +41,9 @@ public struct HubClient: Sendable {
     let found = (value("HF_TOKEN") ?? saved)?.trimmingCharacters(in: .whitespacesAndNewlines) ?? ""
     token = found.isEmpty ? nil : found
     cache = HubCache(environment: environment)
+    isOffline = ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"].contains { name in
+      ["1", "on", "yes", "true"].contains(value(name)?.lowercased())
+    }
     self.pausesSeconds = pausesSeconds
   }
 
@@ -60,6 +68,11 @@ public struct HubClient: Sendable {
     guard !revision.isEmpty, revision.split(separator: "/").allSatisfy({ $0 != ".." && $0 != "." }),
       !revision.hasPrefix("/")
     else { throw HubError("'\(revision)' is no revision; expected a branch, tag or commit") }
+    if isOffline {
+      do { return try cache.locate(model, revision: revision) } catch {
+        throw HubError("HF_HUB_OFFLINE is set, so that nothing is downloaded, and \(error)")
+      }
+    }
     let folder = cache.folder(of: name)
     try make(folder + "/blobs")
     let listing = try await list(model, revision, folder: folder)
@@ -223,6 +236,7 @@ public struct HubClient: Sendable {
       }
       // A busy server knows best when to come back, within reason.
       let pause = min(max(pausesSeconds[attempt], retryAfter ?? 0), Self.longestPause)
+      waiting(trouble, pause)
       try await Task.sleep(for: .seconds(pause))
       attempt += 1
     }

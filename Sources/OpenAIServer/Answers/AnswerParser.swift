@@ -5,7 +5,9 @@ protocol AnswerParser: Sendable {
   /// The parts that `text` completes.
   mutating func consume(_ text: String) -> [AnswerPart]
   /// The rest, once the answer has ended.
-  mutating func finish() -> [AnswerPart]
+  ///
+  /// - Parameter isCut: whether it was broken off, by a limit or a stop string.
+  mutating func finish(isCut: Bool) -> [AnswerPart]
 }
 
 /// A piece of an answer.

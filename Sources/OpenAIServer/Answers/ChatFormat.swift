@@ -7,12 +7,14 @@ struct ChatFormat: AnswerFormat {
   let chunkName = "chat.completion.chunk"
   let idPrefix = "chatcmpl-"
   let discardsOutput = false
-  let answersPerPrompt = 1
 
   let names: TokenNames
   let extras: TokenExtras
   let endOfText: Set<TokenID>
   let wantsLogprobs: Bool
+  let count: Int
+  let prompt: [TokenID]
+  let promptScores: PromptScores?
   /// A parser that has seen nothing yet; each answer has a copy.
   let parser: any AnswerParser
 
@@ -26,6 +28,7 @@ struct ChatChoice: ChoiceFormat {
   private var parser: any AnswerParser
   private var message = MessageParts()
   private var tokens: [GeneratedToken] = []
+  private var promptLogprobs: [TokenLogprobs]?
 
   init(index: Int, format: ChatFormat, parser: any AnswerParser) {
     self.index = index
@@ -44,18 +47,19 @@ struct ChatChoice: ChoiceFormat {
 
   mutating func closing(_ summary: GenerationSummary) -> JSONValue {
     var delta = MessageParts()
-    delta.add(parser.consume(summary.remainingText) + parser.finish())
+    delta.add(parser.consume(summary.remainingText) + parser.finish(isCut: summary.reason.isCut))
     if !delta.calls.isEmpty { message.calls = delta.calls }
     return piece(delta.delta(isLast: true), tokens: nil, end: summary.reason)
   }
 
   mutating func add(_ token: GeneratedToken) {
     message.add(parser.consume(token.text))
+    promptLogprobs = promptLogprobs ?? token.promptLogprobs
     tokens.append(token)
   }
 
   mutating func whole(_ summary: GenerationSummary) -> JSONValue {
-    message.add(parser.consume(summary.remainingText) + parser.finish())
+    message.add(parser.consume(summary.remainingText) + parser.finish(isCut: summary.reason.isCut))
     var choice = JSONObject([
       ("index", .integer(index)), ("message", message.message), ("logprobs", logprobs(tokens)),
       ("finish_reason", .string(finishReason(summary.reason))),
@@ -63,6 +67,11 @@ struct ChatChoice: ChoiceFormat {
     ])
     format.extras.add(tokens, to: &choice)
     return .object(choice)
+  }
+
+  var besideChoices: [(key: String, value: JSONValue)] {
+    guard let scores = format.promptScores else { return [] }
+    return [("prompt_logprobs", format.names.promptLogprobs(format.prompt, promptLogprobs ?? [], count: scores.count))]
   }
 
   private func finishReason(_ reason: FinishReason) -> String {
@@ -127,7 +136,7 @@ private struct MessageParts {
       ("role", "assistant"), ("content", content.isEmpty && !calls.isEmpty ? .null : .string(content)),
       ("refusal", .null),
     ])
-    if !reasoning.isEmpty { message["reasoning_content"] = .string(reasoning) }
+    addReasoning(to: &message)
     if !calls.isEmpty { message["tool_calls"] = .array(calls.map { Self.json($0, withIndex: false) }) }
     return .object(message)
   }
@@ -135,10 +144,17 @@ private struct MessageParts {
   /// A piece of a message; the last one says nothing where nothing came.
   func delta(isLast: Bool) -> JSONValue {
     var delta = JSONObject()
-    if !reasoning.isEmpty { delta["reasoning_content"] = .string(reasoning) }
+    addReasoning(to: &delta)
     if !calls.isEmpty { delta["tool_calls"] = .array(calls.map { Self.json($0, withIndex: true) }) }
     if !content.isEmpty || (delta.isEmpty && !isLast) { delta["content"] = .string(content) }
     return .object(delta)
+  }
+
+  /// The thought, under both names that clients look for.
+  private func addReasoning(to object: inout JSONObject) {
+    guard !reasoning.isEmpty else { return }
+    object["reasoning_content"] = .string(reasoning)
+    object["reasoning"] = .string(reasoning)
   }
 
   private static func json(_ call: Call, withIndex: Bool) -> JSONValue {

@@ -16,6 +16,8 @@ protocol ChoiceFormat: Sendable {
   mutating func share(with first: Self)
   /// The whole answer.
   mutating func whole(_ summary: GenerationSummary) -> JSONValue
+  /// What stands beside the choices, of a request whose first answer this is.
+  var besideChoices: [(key: String, value: JSONValue)] { get }
 }
 
 extension ChoiceFormat {
@@ -30,10 +32,10 @@ protocol AnswerFormat: Sendable {
   var chunkName: String { get }
   /// What ids begin with.
   var idPrefix: String { get }
+  /// Answers per prompt, of which the first is told about the prompt.
+  var count: Int { get }
   /// Whether the one token that the engine must generate is kept from the client.
   var discardsOutput: Bool { get }
-  /// Answers per prompt, of which the first is told about the prompt.
-  var answersPerPrompt: Int { get }
   /// The format of answer `index`.
   func choice(_ index: Int) -> Choice
 }
@@ -51,7 +53,24 @@ struct TokenExtras: Sendable {
   }
 }
 
+/// The prompt's log-probabilities, where a request wants them beside or within its choices.
+struct PromptScores: Sendable {
+  /// How many of the likeliest tokens to tell at each place.
+  let count: Int
+
+  /// `nil` when the request does not ask for them.
+  init?(_ generation: GenerationFields) {
+    guard generation.returnsPromptLogprobs else { return nil }
+    count = generation.request.promptLogprobCount ?? 0
+  }
+}
+
 extension FinishReason {
+  /// Whether the answer was broken off rather than ended by the model.
+  var isCut: Bool {
+    if case .stopToken = self { false } else { true }
+  }
+
   /// `stop_reason`, as vLLM has it: the stop string or the stop token's id; `null` for an end of text.
   func stopReason(endOfText: Set<TokenID>) -> JSONValue {
     switch self {

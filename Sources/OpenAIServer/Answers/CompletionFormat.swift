@@ -14,10 +14,10 @@ struct CompletionFormat: AnswerFormat {
   let wantsLogprobs: Bool
   let echoes: Bool
   let prompts: [[TokenID]]
-  /// Answers per prompt.
   let count: Int
-
-  var answersPerPrompt: Int { count }
+  let promptScores: PromptScores?
+  /// Whether the answer's text has no control tokens.
+  let skipsSpecialTokens: Bool
 
   func choice(_ index: Int) -> CompletionChoice {
     CompletionChoice(index: index, prompt: prompts[index / count], format: self)
@@ -34,15 +34,18 @@ struct CompletionChoice: ChoiceFormat {
   /// Those of the prompt.
   private var echoed = LogprobLists()
   private var tokens: [GeneratedToken] = []
-  /// Characters of the text so far, as `text_offset` counts them.
-  private var offset = 0
+  private var offsets: TextOffsets
   private var hasEchoed = false
+  private var promptLogprobs: [TokenLogprobs]?
 
   init(index: Int, prompt: [TokenID], format: CompletionFormat) {
     self.index = index
     self.prompt = prompt
     self.format = format
+    offsets = TextOffsets(tokenizer: format.names.tokenizer, skipsSpecialTokens: format.skipsSpecialTokens)
   }
+
+  var besideChoices: [(key: String, value: JSONValue)] { [] }
 
   func opening() -> [JSONValue] { [] }
 
@@ -66,6 +69,7 @@ struct CompletionChoice: ChoiceFormat {
   }
 
   mutating func add(_ token: GeneratedToken) {
+    promptLogprobs = promptLogprobs ?? token.promptLogprobs
     if format.echoes, !hasEchoed {
       var lists = LogprobLists()
       text += echo(scores: token.promptLogprobs, into: &lists)
@@ -75,12 +79,12 @@ struct CompletionChoice: ChoiceFormat {
     text += token.text
     if format.extras.areWanted { tokens.append(token) }
     guard format.wantsLogprobs else { return }
-    logprobs.append(token.id, score: token.logprobs, offset: offset)
-    offset += token.text.unicodeScalars.count
+    logprobs.append(token.id, score: token.logprobs, offset: offsets.next(token.id))
   }
 
   mutating func share(with first: CompletionChoice) {
     echoed = first.echoed
+    promptLogprobs = promptLogprobs ?? first.promptLogprobs
   }
 
   func whole(_ summary: GenerationSummary) -> JSONValue {
@@ -93,6 +97,9 @@ struct CompletionChoice: ChoiceFormat {
       ("finish_reason", .string(reason.name)),
       ("stop_reason", reason.stopReason(endOfText: format.endOfText)),
     ])
+    if let scores = format.promptScores {
+      choice["prompt_logprobs"] = format.names.promptLogprobs(prompt, promptLogprobs ?? [], count: scores.count)
+    }
     format.extras.add(tokens, to: &choice)
     return .object(choice)
   }
@@ -107,17 +114,18 @@ struct CompletionChoice: ChoiceFormat {
     hasEchoed = true
     let text = format.names.tokenizer.decode(prompt)
     guard format.wantsLogprobs else { return text }
+    var own = TextOffsets(tokenizer: format.names.tokenizer, skipsSpecialTokens: false)
     for (place, token) in prompt.enumerated() {
-      lists.append(token, score: place == 0 ? nil : scores?[place - 1], offset: offset)
-      offset += format.names.tokenizer.decode(CollectionOfOne(token)).unicodeScalars.count
+      let score = place == 0 ? nil : scores.flatMap { $0.indices.contains(place - 1) ? $0[place - 1] : nil }
+      lists.append(token, score: score, offset: own.next(token))
     }
+    offsets.start(at: text.unicodeScalars.count)
     return text
   }
 
   private mutating func list(_ token: GeneratedToken, in lists: inout LogprobLists) {
     guard format.wantsLogprobs else { return }
-    lists.append(token.id, score: token.logprobs, offset: offset)
-    offset += token.text.unicodeScalars.count
+    lists.append(token.id, score: token.logprobs, offset: offsets.next(token.id))
   }
 
   private func piece(

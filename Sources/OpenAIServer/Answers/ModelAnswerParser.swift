@@ -4,11 +4,14 @@ internal import StructuredOutput
 struct ModelAnswerParser: AnswerParser {
   private var thoughts: ReasoningSplitter?
   private var calls: ToolCallParser?
+  private let givesReasoning: Bool
 
   /// - Parameters:
   ///   - thoughts: finds the thoughts; `nil` for a model that has none.
   ///   - calls: finds calls; `nil` when no tool may be called.
-  init(thoughts: ReasoningSplitter?, calls: ToolCallParser?) {
+  ///   - givesReasoning: whether thoughts are given out or left out.
+  init(thoughts: ReasoningSplitter?, calls: ToolCallParser?, givesReasoning: Bool = true) {
+    self.givesReasoning = givesReasoning
     self.thoughts = thoughts
     self.calls = calls
   }
@@ -18,15 +21,15 @@ struct ModelAnswerParser: AnswerParser {
     return pieces.flatMap { parts(of: $0) }
   }
 
-  mutating func finish() -> [AnswerPart] {
+  mutating func finish(isCut: Bool) -> [AnswerPart] {
     var parts = (thoughts?.finish() ?? []).flatMap { self.parts(of: $0) }
-    parts += (calls?.finish() ?? []).map(Self.part)
+    parts += (calls?.finish(isCut: isCut) ?? []).map(Self.part)
     return parts
   }
 
   private mutating func parts(of piece: ReasoningSplitter.Piece) -> [AnswerPart] {
     switch piece {
-    case .reasoning(let text): [.reasoning(text)]
+    case .reasoning(let text): givesReasoning ? [.reasoning(text)] : []
     case .content(let text): afterThoughts(text)
     }
   }

@@ -4,13 +4,19 @@ internal import Tokenization
 /// What a request cost and how speculation went, over all of its answers.
 struct Usage: Sendable {
   let promptTokens: Int
+  /// Tokens of the prompts whose keys and values were in the cache already.
+  private(set) var cachedTokens = 0
   private(set) var outputTokens = 0
   private(set) var speculation = SpeculationCounts()
   private var verifications: [VerificationCounts] = []
 
   init(promptTokens: Int) { self.promptTokens = promptTokens }
 
-  mutating func add(_ summary: GenerationSummary, discardsOutput: Bool) {
+  /// Adds an answer.
+  ///
+  /// - Parameter isFirst: whether it is its prompt's first; the prompt counts once.
+  mutating func add(_ summary: GenerationSummary, isFirst: Bool, discardsOutput: Bool) {
+    if isFirst { cachedTokens += min(summary.cachedTokens, summary.promptTokens) }
     if !discardsOutput { outputTokens += summary.outputTokens }
     speculation.add(summary.speculation)
     verifications += summary.verifications
@@ -18,6 +24,15 @@ struct Usage: Sendable {
 
   /// `usage`.
   var json: JSONValue {
+    guard case .object(var usage) = Self.json(promptTokens: promptTokens, outputTokens: outputTokens) else {
+      return .null
+    }
+    usage["prompt_tokens_details"] = ["cached_tokens": .integer(cachedTokens)]
+    return .object(usage)
+  }
+
+  /// `usage` of an answer that is not complete.
+  static func json(promptTokens: Int, outputTokens: Int) -> JSONValue {
     [
       "prompt_tokens": .integer(promptTokens), "completion_tokens": .integer(outputTokens),
       "total_tokens": .integer(promptTokens + outputTokens),
@@ -38,6 +53,8 @@ struct Usage: Sendable {
       ("num_spec_steps", .integer(speculation.drafts)),
       ("num_accepted_draft_tokens", .integer(speculation.acceptedTokens)),
       ("num_draft_tokens", .integer(speculation.draftTokens)), ("num_spec_tokens", .integer(window)),
+      ("num_draft_tokens_per_pos", .array(speculation.proposedPerPosition.map { .integer($0) })),
+      ("num_accepted_tokens_per_pos", .array(perPosition.map { .integer($0) })),
     ])
     if report == .detailed {
       figures["per_step_accepted"] = .array(verifications.map { .integer($0.accepted) })

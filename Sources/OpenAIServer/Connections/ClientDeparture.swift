@@ -12,9 +12,16 @@ final class ClientDeparture: ChannelInboundHandler, RemovableChannelHandler {
   /// Bytes that the system may hold for a reader that does not read; by itself it would take megabytes.
   static let sendBufferBytes: SocketOptionValue = 256 << 10
 
+  private let maximumBodyBytes: Int
+
+  /// - Parameter maximumBodyBytes: bytes of a request's body.
+  init(maximumBodyBytes: Int) { self.maximumBodyBytes = maximumBodyBytes }
+
   func handlerAdded(context: ChannelHandlerContext) {
-    if let codec = try? context.pipeline.syncOperations.context(handlerType: HTTP1ToHTTPServerCodec.self) {
-      try? context.pipeline.syncOperations.addHandler(HostPresence(), position: .before(codec.handler))
+    // Versions are seen only right behind the decoder.
+    let pipeline = context.pipeline.syncOperations
+    if let decoder = try? pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self) {
+      try? pipeline.addHandler(HTTPVersions(maximumBodyBytes: maximumBodyBytes), position: .after(decoder))
     }
     context.channel.setOption(.socketOption(.so_sndbuf), value: Self.sendBufferBytes).whenComplete { _ in }
   }
@@ -25,20 +32,5 @@ final class ClientDeparture: ChannelInboundHandler, RemovableChannelHandler {
     } else {
       context.fireUserInboundEventTriggered(event)
     }
-  }
-}
-
-/// Gives a request of HTTP/1.1 that names no host an empty name, so that `HostCheck`, which does not see the version, can
-/// tell it from one of HTTP/1.0, which need not name any.
-private final class HostPresence: ChannelInboundHandler, RemovableChannelHandler {
-  typealias InboundIn = HTTPServerRequestPart
-  typealias InboundOut = HTTPServerRequestPart
-
-  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-    guard case .head(var head) = unwrapInboundIn(data), head.version.major == 1, head.version.minor >= 1,
-      !head.headers.contains(name: "Host")
-    else { return context.fireChannelRead(data) }
-    head.headers.add(name: "Host", value: "")
-    context.fireChannelRead(wrapInboundOut(.head(head)))
   }
 }

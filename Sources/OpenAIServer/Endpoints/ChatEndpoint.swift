@@ -12,14 +12,15 @@ struct ChatEndpoint: Sendable {
     }
     let generation = chat.generation
     let format = ChatFormat(
-      names: TokenNames(tokenizer: serving.tokenizer), extras: generation.extras,
+      names: TokenNames(tokenizer: serving.tokenizer, byID: generation.namesTokensByID), extras: generation.extras,
       endOfText: generation.request.stopping.endOfTextTokens,
-      wantsLogprobs: generation.request.logprobCount != nil,
-      parser: chat.parser)
+      wantsLogprobs: generation.request.logprobCount != nil, count: generation.count, prompt: chat.prompt,
+      promptScores: PromptScores(generation), parser: chat.parser)
     let job = try AnswerJob(
       generation.requests(for: [chat.prompt]), promptTokens: chat.prompt.count, format: format, serving: serving,
       context: context)
-    return generation.streams
-      ? try job.eventStream(includesUsage: generation.includesUsage) : try await job.response()
+    var response = generation.streams ? try job.eventStream(generation) : try await job.response()
+    if !chat.warnings.isEmpty { response.headers[.warnings] = chat.warnings.joined(separator: "; ") }
+    return response
   }
 }

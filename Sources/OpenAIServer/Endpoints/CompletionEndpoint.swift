@@ -12,14 +12,15 @@ struct CompletionEndpoint: Sendable {
     }
     let generation = completion.generation
     let format = CompletionFormat(
-      discardsOutput: completion.isEchoOnly, names: TokenNames(tokenizer: serving.tokenizer),
+      discardsOutput: completion.isEchoOnly,
+      names: TokenNames(tokenizer: serving.tokenizer, byID: generation.namesTokensByID),
       extras: generation.extras, endOfText: generation.request.stopping.endOfTextTokens,
       wantsLogprobs: generation.request.logprobCount != nil, echoes: completion.echoes, prompts: completion.prompts,
-      count: generation.count)
+      count: generation.count, promptScores: PromptScores(generation),
+      skipsSpecialTokens: generation.request.skipsSpecialTokens)
     let job = try AnswerJob(
       generation.requests(for: completion.prompts),
       promptTokens: completion.prompts.reduce(0) { $0 + $1.count }, format: format, serving: serving, context: context)
-    return generation.streams
-      ? try job.eventStream(includesUsage: generation.includesUsage) : try await job.response()
+    return generation.streams ? try job.eventStream(generation) : try await job.response()
   }
 }

@@ -1,6 +1,8 @@
 internal import Decoding
 internal import Foundation
 internal import Hummingbird
+internal import ModelFiles
+internal import Speculation
 internal import Tokenization
 
 /// `/v1/models`.
@@ -20,10 +22,18 @@ struct ModelEndpoints: Sendable {
   }
 
   private func description(_ name: String) -> JSONValue {
-    [
+    let own = serving.model.target.generation
+    var defaults = JSONObject()
+    defaults["temperature"] = own.temperature.map(JSONValue.number)
+    defaults["top_p"] = own.topP.map(JSONValue.number)
+    defaults["top_k"] = own.topK.map(JSONValue.integer)
+    defaults["repetition_penalty"] = own.repetitionPenalty.map(JSONValue.number)
+    let served = JSONObject(serving.configuration.servedFacts.map { ($0.name, .string($0.value)) })
+    return [
       "id": .string(name), "object": "model", "created": .integer(Int(serving.started.timeIntervalSince1970)),
       "owned_by": "foretoken", "root": .string(serving.modelName), "parent": nil,
-      "max_model_len": .integer(serving.engine.maximumLength),
+      "max_model_len": .integer(serving.engine.maximumLength), "default_sampling_params": .object(defaults),
+      "served": .object(served),
     ]
   }
 }

@@ -6,9 +6,6 @@ internal import Tokenization
 struct TokenEndpoints: Sendable {
   let serving: ServingContext
 
-  /// Most tokens that a text may come to, where it is longer than the context: it is only counted.
-  private static let mostTokens = 1 << 20
-
   func tokenize(_ request: Request, context: ServerRequestContext) async throws -> Response {
     let body = try await serving.body.bytes(of: request)
     return try await serving.work.run(for: context, steps: ServingContext.readingSteps) { budget in
@@ -18,15 +15,18 @@ struct TokenEndpoints: Sendable {
 
   private func tokens(_ fields: JSONFields, budget: WorkBudget) throws -> JSONValue {
     try serving.check(modelNamed: fields.string("model"))
+    // A text that is longer than the context is only counted.
+    let most = serving.mostReadTokens
     let tokens: [TokenID]
     if fields.value("messages") != nil {
-      let conversation = try ChatPrompt(fields, serving: serving)
+      let tools = try fields.array("tools").flatMap { $0.isEmpty ? nil : $0 }
+      let conversation = try ChatPrompt(fields, hasTools: tools != nil, serving: serving)
       tokens = try conversation.tokens(
-        of: conversation.text(tools: fields.array("tools"), budget: budget), serving: serving, budget: budget)
+        of: conversation.text(tools: tools, budget: budget), mostTokens: most, serving: serving, budget: budget)
     } else if let prompt = try fields.string("prompt") {
       tokens = try serving.tokens(
         of: prompt, addsSpecialTokens: try fields.bool("add_special_tokens") ?? true,
-        mostTokens: max(Self.mostTokens, serving.engine.maximumLength), budget: budget)
+        mostTokens: most, budget: budget)
     } else {
       throw fields.missing("prompt", "a text, or messages")
     }
@@ -38,6 +38,31 @@ struct TokenEndpoints: Sendable {
       answer["token_strs"] = .array(tokens.map { .string(serving.tokenizer.text(of: $0) ?? "") })
     }
     return .object(answer)
+  }
+
+  /// What the tokenizer is like, under the names of `tokenizer_config.json`.
+  func information(_ request: Request, context: ServerRequestContext) async throws -> Response {
+    try await serving.work.run(for: context) { _ in .json(information()) }
+  }
+
+  private func information() -> JSONValue {
+    let tokenizer = serving.tokenizer
+    func named(_ token: String?) -> JSONValue { token.map(JSONValue.string) ?? .null }
+    var facts = JSONObject([
+      ("tokenizer_class", "PreTrainedTokenizerFast"), ("model_max_length", .integer(serving.engine.maximumLength)),
+      ("vocab_size", .integer(tokenizer.vocabularySize)), ("bos_token", named(tokenizer.beginOfTextToken)),
+      ("eos_token", named(tokenizer.endOfTextToken)),
+    ])
+    let templates = serving.configuration.chatTemplate.map { ["default": $0] } ?? tokenizer.chatTemplates
+    facts["chat_template"] =
+      templates.count > 1
+      ? .array(templates.sorted { $0.key < $1.key }.map { ["name": .string($0.key), "template": .string($0.value)] })
+      : named(templates.values.first)
+    let special = (TokenID(0)..<TokenID(tokenizer.vocabularySize)).filter { tokenizer.isSpecial($0) }
+    facts["added_tokens_decoder"] = .object(
+      JSONObject(
+        special.map { ("\($0)", ["content": .string(tokenizer.text(of: $0) ?? ""), "special": true]) }))
+    return .object(facts)
   }
 
   func detokenize(_ request: Request, context: ServerRequestContext) async throws -> Response {

@@ -9,9 +9,12 @@ package struct ExpositionText {
     self.labels = labels.map { "\($0)=\"\(Self.escaped($1))\"" }.joined(separator: ",")
   }
 
-  package mutating func gauge(_ name: String, _ help: String, _ value: Double) {
+  package mutating func gauge(
+    _ name: String, _ help: String, _ value: Double, labels: [(String, String)] = []
+  ) {
     head(name, help, "gauge")
-    line(name, value: "\(value)")
+    let extra = labels.map { "\($0)=\"\(Self.escaped($1))\"" }.joined(separator: ",")
+    line(name, extra: extra.isEmpty ? nil : extra, value: "\(value)")
   }
 
   package mutating func counter(_ name: String, _ help: String, _ value: Int) {

@@ -9,8 +9,14 @@ final class ServerMetrics: Sendable {
     var timePerOutputToken = Histogram(bounds: Histogram.tokenSeconds)
     var queueTime = Histogram(bounds: Histogram.requestSeconds)
     var latency = Histogram(bounds: Histogram.requestSeconds)
+    var prefillTime = Histogram(bounds: Histogram.requestSeconds)
+    var decodeTime = Histogram(bounds: Histogram.requestSeconds)
+    var inferenceTime = Histogram(bounds: Histogram.requestSeconds)
     var promptTokens = Histogram(bounds: Histogram.tokenCounts)
     var outputTokens = Histogram(bounds: Histogram.tokenCounts)
+    var longestAnswer = Histogram(bounds: Histogram.tokenCounts)
+    var maximumTokens = Histogram(bounds: Histogram.tokenCounts)
+    var answers = Histogram(bounds: [1, 2, 5, 10, 20])
     var finished: [String: Int] = ["stop": 0, "length": 0, "abort": 0, "error": 0]
     var responses: [Response: Int] = [:]
   }
@@ -24,10 +30,16 @@ final class ServerMetrics: Sendable {
   private let state = Mutex(State())
   private let modelName: String
   private let engine: Engine
+  private let cacheLabels, servedLabels: [(String, String)]
 
-  init(modelName: String, engine: Engine) {
+  /// - Parameters:
+  ///   - cacheLabels: facts about the KV cache.
+  ///   - servedLabels: facts about what is served.
+  init(modelName: String, engine: Engine, cacheLabels: [(String, String)], servedLabels: [(String, String)]) {
     self.modelName = modelName
     self.engine = engine
+    self.cacheLabels = cacheLabels
+    self.servedLabels = servedLabels
   }
 
   /// A time between two tokens of one answer.
@@ -41,11 +53,31 @@ final class ServerMetrics: Sendable {
       state.latency.observe(summary.timing.totalSeconds)
       state.promptTokens.observe(Double(summary.promptTokens))
       state.outputTokens.observe(Double(summary.outputTokens))
-      if summary.outputTokens > 0 { state.timeToFirstToken.observe(summary.timing.firstTokenSeconds) }
+      let timing = summary.timing
+      state.inferenceTime.observe(max(0, timing.totalSeconds - timing.queueSeconds))
+      if summary.outputTokens > 0 {
+        state.timeToFirstToken.observe(timing.firstTokenSeconds)
+        state.prefillTime.observe(max(0, timing.firstTokenSeconds - timing.queueSeconds))
+        state.decodeTime.observe(max(0, timing.totalSeconds - timing.firstTokenSeconds))
+      }
       if let seconds = summary.timing.secondsPerOutputToken(summary.outputTokens) {
         state.timePerOutputToken.observe(seconds)
       }
     }
+  }
+
+  /// A request has been taken, with its answers.
+  func observe(_ requests: [GenerationRequest], answersPerPrompt: Int) {
+    state.withLock { state in
+      state.answers.observe(Double(answersPerPrompt))
+      if let limit = requests.first?.stopping.maximumTokens, limit < .max { state.maximumTokens.observe(Double(limit)) }
+    }
+  }
+
+  /// All answers of a request have ended.
+  func observe(longestOf answers: [GenerationSummary]) {
+    guard let longest = answers.map(\.outputTokens).max() else { return }
+    state.withLock { $0.longestAnswer.observe(Double(longest)) }
   }
 
   /// An answer whose client has gone.
@@ -91,6 +123,18 @@ final class ServerMetrics: Sendable {
       state.timePerOutputToken)
     text.histogram("vllm:e2e_request_latency_seconds", "From arrival to the end.", state.latency)
     text.histogram("vllm:request_queue_time_seconds", "From arrival to the first pass.", state.queueTime)
+    text.histogram(
+      "vllm:request_prefill_time_seconds", "From the first pass to the first token.", state.prefillTime)
+    text.histogram("vllm:request_decode_time_seconds", "From the first token to the end.", state.decodeTime)
+    text.histogram("vllm:request_inference_time_seconds", "From the first pass to the end.", state.inferenceTime)
+    text.histogram(
+      "vllm:iteration_tokens_total", "Tokens of a step, of prompts and of answers.", engine.tokensPerStep)
+    text.histogram(
+      "vllm:request_max_num_generation_tokens", "Tokens of a request's longest answer.", state.longestAnswer)
+    text.histogram("vllm:request_params_max_tokens", "Limits on answers' tokens, where given.", state.maximumTokens)
+    text.histogram("vllm:request_params_n", "Answers that a request asks for per prompt.", state.answers)
+    text.gauge("foretoken:served_info", "What is served, in the labels.", 1, labels: servedLabels)
+    text.gauge("vllm:cache_config_info", "The KV cache, in the labels.", 1, labels: cacheLabels)
     text.histogram("vllm:request_prompt_tokens", "Tokens of a prompt.", state.promptTokens)
     text.histogram("vllm:request_generation_tokens", "Tokens of an answer.", state.outputTokens)
     text.responses(

@@ -8,6 +8,9 @@ internal import Tokenization
 struct ErrorResponses: RouterMiddleware {
   let serving: ServingContext
 
+  /// nginx's status for an answer that nobody waits for any more.
+  private static let clientClosedRequest = 499
+
   func handle(
     _ request: Request, context: ServerRequestContext,
     next: (Request, ServerRequestContext) async throws -> Response
@@ -26,6 +29,8 @@ struct ErrorResponses: RouterMiddleware {
       response = errorResponse(error, request: request, context: context)
     }
     response.headers[.requestID] = context.requestID
+    // Errors have to be readable to pages of other origins too.
+    CrossOrigin(origins: serving.configuration.allowedOrigins).admit(request, to: &response)
     let handler = context.endpointPath ?? "none"
     serving.metrics.observe(method: request.method.rawValue, handler: handler, status: response.status.code)
     context.logger.debug(
@@ -43,7 +48,8 @@ struct ErrorResponses: RouterMiddleware {
     case let error as APIError: apiError = error
     case is CancellationError:
       // Nobody is there to read it.
-      apiError = APIError(.init(code: 499, reasonPhrase: "Client Closed Request"), "cancelled", kind: "server_error")
+      apiError = APIError(
+        .init(code: Self.clientClosedRequest, reasonPhrase: "Client Closed Request"), "cancelled", kind: "server_error")
     case let error as HTTPError where error.status == .notFound:
       apiError = APIError(
         .notFound, "there is nothing at \(request.uri.path); /openapi.json says what there is",
@@ -56,9 +62,12 @@ struct ErrorResponses: RouterMiddleware {
         .internalServerError, "the request could not be served; the log has the details under \(context.requestID)",
         kind: "server_error")
     }
-    if apiError.status.code >= 400 {
+    if apiError.status.code != Self.clientClosedRequest {
       context.logger.notice(
-        "refused", metadata: ["status": "\(apiError.status.code)", "param": "\(apiError.parameter ?? "")"])
+        "refused",
+        metadata: [
+          "status": "\(apiError.status.code)", "param": "\(apiError.parameter ?? "")", "reason": "\(apiError.reason)",
+        ])
     }
     // What is left of a body that nobody reads would keep the connection busy.
     // Where the next request begins after a malformed one nobody knows.
@@ -74,6 +83,12 @@ struct ErrorResponses: RouterMiddleware {
 extension HTTPField.Name {
   /// `X-Request-Id`.
   static var requestID: Self { .init(parsed: "x-request-id") ?? .from }
+  /// The version of HTTP that the client speaks, as `HTTPVersions` found it.
+  static var httpVersion: Self { .init(parsed: HTTPVersions.header) ?? .from }
+  /// `X-Accel-Buffering`: whether nginx and its like hold back what they pass on.
+  static var accelBuffering: Self { .init(parsed: "x-accel-buffering") ?? .from }
+  /// `X-Foretoken-Warning`: what of a request was not heeded.
+  static var warnings: Self { .init(parsed: "x-foretoken-warning") ?? .from }
 }
 
 extension Response {

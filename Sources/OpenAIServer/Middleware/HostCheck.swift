@@ -26,7 +26,6 @@ struct HostCheck: RouterMiddleware {
     next: (Request, ServerRequestContext) async throws -> Response
   ) async throws -> Response {
     try checkPresence(request)
-    // Browsers always say whom they call; what does not is no browser.
     guard let names, let host = request.head.authority, !names.contains(Self.name(in: host)) else {
       return try await next(request, context)
     }
@@ -36,11 +35,12 @@ struct HostCheck: RouterMiddleware {
       kind: "permission_error", code: "host_not_allowed")
   }
 
-  /// RFC 9112 3.2: a request of HTTP/1.1 names its host, once. Who disagrees about which of two is meant can be played
-  /// off against each other.
+  /// RFC 9112 3.2: a request of HTTP/1.1 names its host, once; browsers always do. Who disagrees about which of two is
+  /// meant can be played off against each other.
   private func checkPresence(_ request: Request) throws(APIError) {
     let others = request.headers.count { $0.name.canonicalName == "host" }
-    guard others > 0 || request.head.authority == "" else { return }
+    let isMissing = (request.head.authority ?? "").isEmpty && request.headers[.httpVersion] != "1.0"
+    guard others > 0 || isMissing else { return }
     let found = others > 0 ? "is given \(others + 1) times" : "is missing"
     throw APIError(
       .badRequest, "the header Host \(found); expected it once", kind: "invalid_request_error")

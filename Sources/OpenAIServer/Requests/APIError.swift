@@ -8,6 +8,8 @@ package struct APIError: Error, Sendable, CustomStringConvertible {
   package let status: HTTPResponse.Status
   /// One sentence: what was found, what was expected.
   package let message: String
+  /// The same for the log, which is not to hold what clients write: without the value that was found.
+  package let reason: String
   /// `type` in the API.
   package let kind: String
   /// The field at fault.
@@ -21,10 +23,11 @@ package struct APIError: Error, Sendable, CustomStringConvertible {
 
   init(
     _ status: HTTPResponse.Status, _ message: String, kind: String, parameter: String? = nil, code: String? = nil,
-    retryAfterSeconds: Int? = nil, allow: String? = nil
+    retryAfterSeconds: Int? = nil, allow: String? = nil, reason: String? = nil
   ) {
     self.status = status
     self.message = message
+    self.reason = reason ?? message
     self.kind = kind
     self.parameter = parameter
     self.code = code
@@ -33,8 +36,11 @@ package struct APIError: Error, Sendable, CustomStringConvertible {
   }
 
   /// 400 about a field.
-  static func badRequest(_ message: String, parameter: String?, code: String? = nil) -> APIError {
-    APIError(.badRequest, message, kind: "invalid_request_error", parameter: parameter, code: code)
+  static func badRequest(
+    _ message: String, parameter: String?, code: String? = nil, reason: String? = nil
+  ) -> APIError {
+    APIError(
+      .badRequest, message, kind: "invalid_request_error", parameter: parameter, code: code, reason: reason)
   }
 
   /// What the engine says about a request that it cannot serve.
@@ -46,7 +52,7 @@ package struct APIError: Error, Sendable, CustomStringConvertible {
   /// What cannot be kept to, by its path in the request.
   init(_ error: ConstraintError) {
     let field = error.path.split(separator: "/").first.map(String.init)
-    self = .badRequest("\(error)", parameter: field)
+    self = .badRequest("\(error)", parameter: field, reason: "a form of the answer that cannot be kept to")
   }
 
   static func overloaded(limit: Int) -> APIError {
@@ -83,6 +89,7 @@ package struct APIError: Error, Sendable, CustomStringConvertible {
     var fields: HTTPFields = [:]
     if let retryAfterSeconds { fields[.retryAfter] = String(retryAfterSeconds) }
     if let allow { fields[.allow] = allow }
+    if status == .unsupportedMediaType { fields[.acceptEncoding] = Inflation.encodings }
     if status == .unauthorized { fields[.wwwAuthenticate] = "Bearer" }
     return fields
   }

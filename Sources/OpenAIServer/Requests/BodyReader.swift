@@ -14,8 +14,8 @@ struct BodyReader: Sendable {
 
   /// The bytes of a request's body, which is to be JSON.
   ///
-  /// - Throws: 415 for another content type, 413 for too many bytes, 408 for a body that does not come.
-  func bytes(of request: Request) async throws -> ByteBuffer {
+  /// - Throws: 415 for another content type or encoding, 413 for too many bytes, 408 for a body that does not come.
+  func bytes(of request: Request) async throws -> ReceivedBody {
     // Asking for the type keeps web pages of other origins from posting without the browser asking first.
     let type = request.headers[.contentType]?.split(separator: ";").first?.lowercased() ?? ""
     guard type == "application/json" || type.hasSuffix("+json") else {
@@ -25,15 +25,27 @@ struct BodyReader: Sendable {
         kind: "invalid_request_error")
     }
     if let length = request.headers[.contentLength].flatMap(Int.init), length > maximumBytes { throw tooLarge }
-    return try await collect(request.body)
+    let encoding = request.headers[.contentEncoding]?.lowercased() ?? "identity"
+    guard ["identity", "gzip", "x-gzip", "deflate"].contains(encoding) else {
+      throw APIError(
+        .unsupportedMediaType,
+        "the header Content-Encoding is '\(encoding.prefix(60))'; expected one of \(Inflation.encodings), or none",
+        kind: "invalid_request_error")
+    }
+    return ReceivedBody(
+      bytes: try await collect(request.body), encoding: encoding == "identity" ? nil : encoding,
+      maximumBytes: maximumBytes)
   }
 
   /// The JSON object that a body holds.
   ///
-  /// - Throws: 400 when it holds none.
-  static func object(in body: ByteBuffer) throws -> JSONFields {
+  /// A compressed body is unfolded first; the bound on its size holds before and after.
+  ///
+  /// - Throws: 400 when it holds none, or is not compressed as it says; 413 for one that unfolds to too many bytes.
+  static func object(in body: ReceivedBody) throws -> JSONFields {
+    let body = try body.inflated()
     do {
-      let value = try JSONValue(parsing: Array(body.readableBytesView))
+      let value = try JSONValue(parsing: body)
       guard case .object(let object) = value else {
         throw APIError.badRequest("the body is \(JSONFields.shown(value)); expected a JSON object", parameter: nil)
       }
@@ -67,8 +79,32 @@ struct BodyReader: Sendable {
     }
   }
 
-  private var tooLarge: APIError {
-    APIError(
-      .contentTooLarge, "the body has more than the allowed \(maximumBytes) bytes", kind: "invalid_request_error")
+  private var tooLarge: APIError { .bodyTooLarge(maximumBytes) }
+}
+
+/// A body as it came.
+struct ReceivedBody: Sendable {
+  fileprivate let bytes: ByteBuffer
+  /// How it is compressed.
+  fileprivate let encoding: String?
+  /// Most bytes of what it stands for.
+  fileprivate let maximumBytes: Int
+
+  /// The bytes that it stands for.
+  fileprivate func inflated() throws(APIError) -> [UInt8] {
+    let bytes = Array(self.bytes.readableBytesView)
+    guard let encoding else { return bytes }
+    do { return try Inflation.inflate(bytes, limit: maximumBytes) } catch {
+      switch error {
+      case .tooLarge: throw .bodyTooLarge(maximumBytes)
+      case .malformed: throw .badRequest("the body is not what Content-Encoding says: \(encoding)", parameter: nil)
+      }
+    }
+  }
+}
+
+extension APIError {
+  fileprivate static func bodyTooLarge(_ limit: Int) -> APIError {
+    APIError(.contentTooLarge, "the body has more than the allowed \(limit) bytes", kind: "invalid_request_error")
   }
 }

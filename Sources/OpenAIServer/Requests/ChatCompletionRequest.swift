@@ -10,18 +10,34 @@ struct ChatCompletionRequest: Sendable {
   /// Finds thoughts and calls in an answer.
   let parser: ModelAnswerParser
 
+  /// What of the request its answer cannot show that it was not heeded.
+  let warnings: [String]
+
   init(_ fields: JSONFields, serving: ServingContext, budget: WorkBudget) throws(APIError) {
-    generation = try GenerationFields(fields, serving: serving)
+    try UnsupportedFields.refuse(fields, inChat: true)
+    generation = try GenerationFields(fields, serving: serving, budget: budget)
     let tools = try ToolFields(fields)
-    let conversation = try ChatPrompt(fields, serving: serving)
+    let hasTools = tools.descriptions != nil
+    let conversation = try ChatPrompt(fields, hasTools: hasTools, serving: serving)
+    let served = conversation.served
     let text = try conversation.text(tools: tools.descriptions, budget: budget)
-    prompt = try conversation.tokens(of: text, serving: serving, budget: budget)
-    let thoughts = Self.thoughts(after: text, continuing: conversation.continued ?? "", serving: serving)
+    prompt = generation.truncated(
+      try conversation.tokens(of: text, mostTokens: generation.mostTokens, serving: serving, budget: budget))
+    let thoughts = Self.thoughts(after: text, continuing: conversation.continued ?? "", in: served)
     parser = ModelAnswerParser(
       thoughts: thoughts == .none ? nil : ReasoningSplitter(startsInside: thoughts == .open),
-      calls: tools.parser(format: serving.toolCallFormat))
-    generation.request.constraint = try Self.constraint(
-      fields, tools: tools, thoughts: thoughts, serving: serving, budget: budget)
+      calls: tools.parser(format: served.toolCallFormat),
+      givesReasoning: try fields.bool("include_reasoning") ?? true)
+    generation.request.visibleTokens = served.visibleTokens(in: serving.tokenizer, hasTools: hasTools)
+    if thoughts != .none {
+      generation.request.stopping.thought = StopConditions.Thought(
+        opening: ReasoningSplitter.opening, closing: ReasoningSplitter.closing, isOpen: thoughts == .open)
+    }
+    generation.request.constraint = generation.filters.restricting(
+      try tools.constraint(
+        form: try ConstraintSource.form(fields), format: served.toolCallFormat, constraints: serving.constraints,
+        reasoning: thoughts, budget: budget))
+    warnings = try Self.warnings(fields, hasTools: hasTools, served: served)
     let limits = [
       try fields.integer("max_completion_tokens", in: 1 ... .max), try fields.integer("max_tokens", in: 1 ... .max),
     ]
@@ -35,13 +51,28 @@ struct ChatCompletionRequest: Sendable {
     if wantsLogprobs { generation.request.logprobCount = topCount ?? 0 }
   }
 
+  private static func warnings(
+    _ fields: JSONFields, hasTools: Bool, served: ServedTemplate
+  ) throws(APIError) -> [String] {
+    var warnings: [String] = []
+    if hasTools, !served.traits.writesTools {
+      warnings.append("tools: the chat template does not write them, so that the model does not know of them")
+    }
+    if try fields.string("reasoning_effort") == "none", served.separatesReasoning,
+      served.traits.thinkingSwitches.isEmpty
+    {
+      warnings.append("reasoning_effort: the chat template has no switch for thinking")
+    }
+    return warnings
+  }
+
   /// Whether the answer to a prompt may begin with a thought.
   ///
   /// - Parameter beginning: the part of the answer that the prompt ends with.
   private static func thoughts(
-    after prompt: String, continuing beginning: String, serving: ServingContext
+    after prompt: String, continuing beginning: String, in served: ServedTemplate
   ) -> ReasoningPrefix {
-    guard serving.separatesReasoning else { return .none }
+    guard served.separatesReasoning else { return .none }
     if !beginning.allSatisfy(\.isWhitespace) {
       return ReasoningSplitter.isUnfinished(in: beginning) ? .open : .none
     }
@@ -49,21 +80,5 @@ struct ChatCompletionRequest: Sendable {
     var end = prompt[...]
     while let last = end.last, last.isWhitespace { end.removeLast() }
     return end.hasSuffix(ReasoningSplitter.closing) ? .none : .allowed
-  }
-
-  /// What the answer must keep to: a call of a tool or a form, not both.
-  private static func constraint(
-    _ fields: JSONFields, tools: ToolFields, thoughts: ReasoningPrefix, serving: ServingContext,
-    budget: WorkBudget
-  ) throws(APIError) -> GrammarConstraint? {
-    let form = try serving.constraints.constraint(fields, reasoning: thoughts, budget: budget)
-    let call = try tools.constraint(
-      format: serving.toolCallFormat, compiler: serving.constraints.compiler, reasoning: thoughts, budget: budget)
-    guard form == nil || call == nil || tools.choice == .auto else {
-      throw .badRequest(
-        "tool_choice asks for a call and another field for a form of the answer; expected one of them",
-        parameter: "tool_choice")
-    }
-    return form ?? call
   }
 }

@@ -10,15 +10,19 @@ struct ChatPrompt {
   /// Whether the tokenizer adds what it puts around a text, which templates usually write themselves.
   private let addsSpecialTokens: Bool
   private let context: [String: JSONValue]
-  private let template: ChatTemplate
+  /// The template that it is put into.
+  let served: ServedTemplate
 
-  init(_ fields: JSONFields, serving: ServingContext) throws(APIError) {
-    template = try serving.chatTemplate.get()
+  /// - Parameter hasTools: whether the model is to know of tools.
+  init(_ fields: JSONFields, hasTools: Bool, serving: ServingContext) throws(APIError) {
+    served = try serving.templates.template(named: fields.string("chat_template"), hasTools: hasTools)
     guard let values = try fields.array("messages") else { throw fields.missing("messages", "an array of messages") }
     guard !values.isEmpty else { throw fields.wrong("messages", [], "at least one message") }
     var messages: [ChatMessage] = []
     for (index, value) in values.enumerated() {
-      messages.append(try Self.message(value, name: "messages[\(index)]"))
+      do { messages.append(try ChatMessage(client: value, at: "messages[\(index)]", for: served.traits)) } catch {
+        throw .badRequest("\(error)", parameter: error.path, reason: error.message)
+      }
     }
     addsSpecialTokens = try fields.bool("add_special_tokens") ?? false
     let continues = try fields.bool("continue_final_message") ?? false
@@ -35,6 +39,11 @@ struct ChatPrompt {
     }
     self.messages = messages
     var context = serving.model.target.templateContext
+    if let documents = try fields.array("documents") { context["documents"] = .array(documents) }
+    if let effort = try Self.reasoningEffort(fields) {
+      context["reasoning_effort"] = .string(effort)
+      if effort == "none" { for name in served.traits.thinkingSwitches { context[name] = .bool(false) } }
+    }
     if let more = try fields.fields("chat_template_kwargs") {
       let reserved: Set = ["messages", "tools", "add_generation_prompt"]
       for (key, value) in more.object.pairs where !reserved.contains(key) { context[key] = value }
@@ -42,15 +51,26 @@ struct ChatPrompt {
     self.context = context
   }
 
+  /// How much the model is to think, where its template has a say in that.
+  private static func reasoningEffort(_ fields: JSONFields) throws(APIError) -> String? {
+    let efforts = ["none", "minimal", "low", "medium", "high", "xhigh"]
+    guard let effort = try fields.string("reasoning_effort") else { return nil }
+    guard efforts.contains(effort) else {
+      throw fields.wrong(
+        "reasoning_effort", .string(effort), "one of " + efforts.map { "\"\($0)\"" }.joined(separator: ", "))
+    }
+    return effort
+  }
+
   /// The prompt's text.
   func text(tools: [JSONValue]?, budget: WorkBudget) throws(APIError) -> String {
     let text: String
     do {
-      text = try template.render(
+      text = try served.template.render(
         messages: messages, tools: tools, addGenerationPrompt: addsGenerationPrompt, context: context,
         budget: budget)
     } catch {
-      throw .badRequest("\(error)", parameter: "messages")
+      throw .badRequest("\(error)", parameter: "messages", reason: "the chat template refuses the conversation")
     }
     guard continued != nil else { return text }
     guard let end = text.ranges(of: Self.mark).last?.lowerBound else {
@@ -65,9 +85,11 @@ struct ChatPrompt {
     return String(beginning)
   }
 
-  /// The prompt's tokens.
-  func tokens(of text: String, serving: ServingContext, budget: WorkBudget) throws(APIError) -> [TokenID] {
-    try serving.tokens(of: text, addsSpecialTokens: addsSpecialTokens, budget: budget)
+  /// The prompt's tokens, of which there may be `mostTokens`.
+  func tokens(
+    of text: String, mostTokens: Int, serving: ServingContext, budget: WorkBudget
+  ) throws(APIError) -> [TokenID] {
+    try serving.tokens(of: text, addsSpecialTokens: addsSpecialTokens, mostTokens: mostTokens, budget: budget)
   }
 
   /// Stands at the end of a message that the answer goes on with, so that the place is found in the rendered text.
@@ -76,59 +98,19 @@ struct ChatPrompt {
   /// The last message's content, which gets `mark` at its end.
   private static func text(of messages: inout [ChatMessage], marking mark: String) throws(APIError) -> String {
     let last = messages.count - 1
-    guard let content = messages[last]["content"]?.string else {
-      throw .badRequest(
-        "continue_final_message is true, and messages[\(last)].content is no text; expected the text to go on with",
-        parameter: "messages[\(last)].content")
+    switch messages[last]["content"] {
+    case .string(let content)? where !content.isEmpty:
+      messages[last]["content"] = .string(content + mark + " ")
+      return content
+    case .array(var parts)?:
+      guard let content = parts.last?["text"]?.string, !content.isEmpty else { break }
+      parts[parts.count - 1] = ["type": "text", "text": .string(content + mark + " ")]
+      messages[last]["content"] = .array(parts)
+      return content
+    default: break
     }
-    messages[last]["content"] = .string(content + mark + " ")
-    return content
-  }
-
-  private static func message(_ value: JSONValue, name: String) throws(APIError) -> ChatMessage {
-    guard case .object(let object) = value else {
-      throw .badRequest("\(name) is \(JSONFields.shown(value)); expected an object", parameter: name)
-    }
-    let fields = JSONFields(object, path: name + ".")
-    guard try fields.string("role") != nil else {
-      throw fields.missing("role", "\"system\", \"user\", \"assistant\" or \"tool\"")
-    }
-    var message: ChatMessage
-    do { message = try ChatMessage(json: value) } catch { throw .badRequest("\(error)", parameter: name) }
-    switch fields.value("content") {
-    case nil, .string: break
-    case .array(let parts)?: message["content"] = .string(try text(of: parts, name: name + ".content"))
-    case let other?: throw fields.wrong("content", other, "a string or an array of text parts")
-    }
-    if let calls = try fields.array("tool_calls") {
-      message["tool_calls"] = .array(calls.map(withParsedArguments))
-    }
-    return message
-  }
-
-  /// The text of content given in parts, joined as vLLM joins it.
-  private static func text(of parts: [JSONValue], name: String) throws(APIError) -> String {
-    var texts: [String] = []
-    for (index, part) in parts.enumerated() {
-      guard part["type"]?.string == "text", let text = part["text"]?.string else {
-        let type = part["type"]?.string.map { "of type '\($0)'" } ?? "without a type"
-        throw .badRequest(
-          "\(name)[\(index)] is a part \(type); expected {\"type\": \"text\", \"text\": …}: the model reads text only",
-          parameter: "\(name)[\(index)]")
-      }
-      texts.append(text)
-    }
-    return texts.joined(separator: "\n")
-  }
-
-  /// A call whose arguments, which the API carries as text, are the object that templates expect.
-  private static func withParsedArguments(_ call: JSONValue) -> JSONValue {
-    guard case .object(var object) = call, case .object(var function)? = object["function"],
-      let text = function["arguments"]?.string, let arguments = try? JSONValue(parsing: text),
-      case .object = arguments
-    else { return call }
-    function["arguments"] = arguments
-    object["function"] = .object(function)
-    return .object(object)
+    throw .badRequest(
+      "continue_final_message is true, and messages[\(last)].content is no text; expected the text to go on with",
+      parameter: "messages[\(last)].content")
   }
 }

@@ -18,48 +18,57 @@ struct CompletionRequest: Sendable {
   static let maximumPrompts = 1024
 
   init(_ fields: JSONFields, serving: ServingContext, budget: WorkBudget) throws(APIError) {
-    generation = try GenerationFields(fields, serving: serving)
-    prompts = try Self.prompts(fields, serving: serving, budget: budget)
+    try UnsupportedFields.refuse(fields, inChat: false)
+    let generation = try GenerationFields(fields, serving: serving, budget: budget)
+    self.generation = generation
+    prompts = try Self.prompts(fields, mostTokens: generation.mostTokens, serving: serving, budget: budget).map {
+      generation.truncated($0)
+    }
     echoes = try fields.bool("echo") ?? false
     let limit = try fields.integer("max_tokens", in: 0 ... .max) ?? Self.defaultMaximumTokens
     isEchoOnly = limit == 0
-    generation.request.constraint = try serving.constraints.constraint(fields, reasoning: .none, budget: budget)
+    let form = try ConstraintSource.form(fields)
+    self.generation.request.constraint = generation.filters.restricting(
+      try serving.constraints.constraint(for: form, reasoning: .none, budget: budget))
     guard limit > 0 || echoes else {
       throw fields.wrong("max_tokens", 0, "1 or more, or 0 together with echo")
     }
-    generation.request.stopping.maximumTokens = max(limit, 1)
+    self.generation.request.stopping.maximumTokens = max(limit, 1)
     let count = try fields.integer("logprobs", in: 0...GenerationRequest.maximumLogprobCount)
-    generation.request.logprobCount = count
-    if echoes { generation.request.promptLogprobCount = count }
-    try checkEcho()
+    self.generation.request.logprobCount = count
+    if echoes, let count {
+      self.generation.request.promptLogprobCount = max(count, generation.request.promptLogprobCount ?? 0)
+    }
+    try checkPromptLogprobs()
     if let suffix = try fields.string("suffix"), !suffix.isEmpty {
       throw fields.wrong("suffix", .string(suffix), "nothing: the model only continues a text")
     }
   }
 
-  /// Log-probabilities that the echoes of one request may hold: all answers repeat their prompts'.
-  static let mostEchoedLogprobs = 1 << 20
+  /// Log-probabilities of prompts that the answers of one request may hold: all answers repeat their prompts'.
+  static let mostPromptLogprobs = 1 << 20
 
-  private func checkEcho() throws(APIError) {
-    guard echoes, let count = generation.request.logprobCount else { return }
+  private func checkPromptLogprobs() throws(APIError) {
+    guard let count = generation.request.promptLogprobCount else { return }
     let tokens = prompts.reduce(0) { $0 + $1.count }
-    let entries = tokens.multipliedReportingOverflow(by: generation.count * (count + 1))
-    guard !entries.overflow, entries.partialValue <= Self.mostEchoedLogprobs else {
+    let lists = (echoes && generation.request.logprobCount != nil ? 1 : 0) + (generation.returnsPromptLogprobs ? 1 : 0)
+    let entries = tokens.multipliedReportingOverflow(by: generation.count * (count + 1) * lists)
+    guard !entries.overflow, entries.partialValue <= Self.mostPromptLogprobs else {
       throw .badRequest(
-        "echo with logprobs \(count) and n \(generation.count) repeats \(tokens) tokens of prompts with \(entries.partialValue) log-probabilities; expected at most \(Self.mostEchoedLogprobs)",
+        "n \(generation.count) repeats \(tokens) tokens of prompts with \(entries.partialValue) log-probabilities; expected at most \(Self.mostPromptLogprobs)",
         parameter: "n")
     }
   }
 
   /// A text, token ids, or an array of either.
   private static func prompts(
-    _ fields: JSONFields, serving: ServingContext, budget: WorkBudget
+    _ fields: JSONFields, mostTokens: Int, serving: ServingContext, budget: WorkBudget
   ) throws(APIError) -> [[TokenID]] {
     let expected = "a text, an array of texts, an array of token ids or an array of such arrays"
     guard let value = fields.value("prompt") else { throw fields.missing("prompt", expected) }
     let addsSpecialTokens = try fields.bool("add_special_tokens") ?? true
     func encode(_ text: String) throws(APIError) -> [TokenID] {
-      try serving.tokens(of: text, addsSpecialTokens: addsSpecialTokens, budget: budget)
+      try serving.tokens(of: text, addsSpecialTokens: addsSpecialTokens, mostTokens: mostTokens, budget: budget)
     }
     switch value {
     case .string(let text): return [try encode(text)]

@@ -11,17 +11,34 @@ struct GenerationFields: Sendable {
   let count: Int
   let streams: Bool
   let includesUsage: Bool
+  /// Whether every event says what was used up to it.
+  let reportsUsageContinuously: Bool
   let returnsTokenIDs: Bool
   let returnsTokenOrigins: Bool
+  /// Whether tokens are named by their ids beside their log-probabilities.
+  let namesTokensByID: Bool
+  /// Whether the prompt's log-probabilities are part of the answer.
+  let returnsPromptLogprobs: Bool
+  /// Which tokens answers may be made of.
+  let filters: TokenFilters
+  private let longestPrompt: Int?
+  /// Most tokens that a prompt may come to before its beginning is left out.
+  let mostTokens: Int
 
   /// Most answers per prompt.
   static let maximumCount = 128
 
-  init(_ fields: JSONFields, serving: ServingContext) throws(APIError) {
+  init(_ fields: JSONFields, serving: ServingContext, budget: WorkBudget) throws(APIError) {
     try serving.check(modelNamed: fields.string("model"))
     count = try fields.integer("n", in: 1...Self.maximumCount) ?? 1
     streams = try fields.bool("stream") ?? false
-    includesUsage = try fields.fields("stream_options")?.bool("include_usage") ?? false
+    let streamOptions = try fields.fields("stream_options")
+    includesUsage = try streamOptions?.bool("include_usage") ?? false
+    reportsUsageContinuously = try streamOptions?.bool("continuous_usage_stats") ?? false
+    namesTokensByID = try fields.bool("return_tokens_as_token_ids") ?? false
+    filters = try TokenFilters(fields, serving: serving, budget: budget)
+    longestPrompt = try Self.longestPrompt(fields, serving: serving)
+    mostTokens = longestPrompt == nil ? serving.engine.maximumLength : serving.mostReadTokens
     returnsTokenIDs = try fields.bool("return_token_ids") ?? false
     returnsTokenOrigins = try fields.bool("return_token_origins") ?? false
     if let best = try fields.integer("best_of"), best != count {
@@ -32,10 +49,31 @@ struct GenerationFields: Sendable {
     request.sampling = try Self.sampling(fields, defaults: serving.model.target.generation)
     request.stopping = try Self.stopping(fields)
     request.stopping.endOfTextTokens = serving.model.target.endOfTextTokens
+    request.skipsSpecialTokens = try fields.bool("skip_special_tokens") ?? true
+    let promptCount = try fields.integer("prompt_logprobs", in: 0...GenerationRequest.maximumLogprobCount)
+    returnsPromptLogprobs = promptCount != nil
+    if promptCount != nil, streams {
+      throw .badRequest(
+        "prompt_logprobs is set and stream is true; expected one of them: streams begin with the answer",
+        parameter: "prompt_logprobs")
+    }
+    request.promptLogprobCount = promptCount
     request.listsVerifications = serving.configuration.speculationReport == .detailed
     request.priority = try Self.priority(fields, serving: serving)
     (request.window, request.method) = try Self.speculation(fields, serving: serving)
   }
+
+  /// Most tokens of a prompt: of a longer one the beginning is left out (`truncate_prompt_tokens`).
+  private static func longestPrompt(_ fields: JSONFields, serving: ServingContext) throws(APIError) -> Int? {
+    guard let count = try fields.integer("truncate_prompt_tokens") else { return nil }
+    guard count == -1 || count > 0 else {
+      throw fields.wrong("truncate_prompt_tokens", .integer(count), "1 or more, or -1 for as many as fit")
+    }
+    return count == -1 ? serving.engine.maximumLength - 1 : count
+  }
+
+  /// The end of `prompt` that is read.
+  func truncated(_ prompt: [TokenID]) -> [TokenID] { longestPrompt.map { Array(prompt.suffix($0)) } ?? prompt }
 
   /// How urgent the request is, which it may say only where the server was told to listen.
   private static func priority(_ fields: JSONFields, serving: ServingContext) throws(APIError) -> Int {
@@ -83,7 +121,7 @@ struct GenerationFields: Sendable {
         guard let token = TokenID(key) else {
           throw .badRequest("logit_bias names '\(key)'; expected token ids as keys", parameter: "logit_bias")
         }
-        guard let number = JSONFields.number(value) else {
+        guard let number = value.double else {
           throw .badRequest(
             "logit_bias gives token \(token) \(JSONFields.shown(value)); expected a number", parameter: "logit_bias")
         }
@@ -98,6 +136,7 @@ struct GenerationFields: Sendable {
     stopping.minimumTokens = try fields.integer("min_tokens", in: 0 ... .max) ?? 0
     stopping.strings = try fields.strings("stop") ?? []
     stopping.tokens = Set(try fields.tokens("stop_token_ids") ?? [])
+    stopping.includesStopString = try fields.bool("include_stop_str_in_output") ?? false
     stopping.ignoresEndOfText = try fields.bool("ignore_eos") ?? false
     return stopping
   }

@@ -37,13 +37,13 @@ struct JSONFields {
       case _ where range.upperBound == .max: "a whole number from \(range.lowerBound) up"
       default: "a whole number from \(range.lowerBound) to \(range.upperBound)"
       }
-    guard let number = Self.integer(value), range.contains(number) else { throw wrong(key, value, expected) }
+    guard let number = value.wholeNumber, range.contains(number) else { throw wrong(key, value, expected) }
     return number
   }
 
   func number(_ key: String) throws(APIError) -> Double? {
     guard let value = value(key) else { return nil }
-    guard let number = Self.number(value) else { throw wrong(key, value, "a number") }
+    guard let number = value.double else { throw wrong(key, value, "a number") }
     return number
   }
 
@@ -89,26 +89,10 @@ struct JSONFields {
     var tokens: [TokenID] = []
     tokens.reserveCapacity(values.count)
     for value in values {
-      guard let number = integer(value), let token = TokenID(exactly: number) else { return nil }
+      guard let number = value.wholeNumber, let token = TokenID(exactly: number) else { return nil }
       tokens.append(token)
     }
     return tokens
-  }
-
-  static func number(_ value: JSONValue) -> Double? {
-    switch value {
-    case .integer(let value): Double(value)
-    case .number(let value): value
-    default: nil
-    }
-  }
-
-  private static func integer(_ value: JSONValue) -> Int? {
-    switch value {
-    case .integer(let value): value
-    case .number(let value): Int(exactly: value)
-    default: nil
-    }
   }
 
   /// The field's name with its path.
@@ -116,7 +100,9 @@ struct JSONFields {
 
   /// 400: the field holds something else than `expected`.
   func wrong(_ key: String, _ value: JSONValue, _ expected: String) -> APIError {
-    .badRequest("\(name(key)) is \(Self.shown(value)); expected \(expected)", parameter: name(key))
+    .badRequest(
+      "\(name(key)) is \(Self.shown(value)); expected \(expected)", parameter: name(key),
+      reason: "expected \(expected)")
   }
 
   /// 400: the field is missing.

@@ -16,11 +16,15 @@ struct ToolFields {
     let given = try fields.array("tools") ?? []
     do {
       let known = try ToolDefinition.list(.array(given))
-      choice =
-        try fields.value("tool_choice").map { value throws(ConstraintError) in
-          try ToolChoice(value, tools: known)
-        } ?? (known.isEmpty ? .none : .auto)
-      definitions = choice == .none ? [] : known
+      let value = fields.value("tool_choice")
+      if let value, let allowed = try ToolChoice.allowed(value, of: known) {
+        (choice, definitions) = allowed
+      } else {
+        choice =
+          try value.map { value throws(ConstraintError) in try ToolChoice(value, tools: known) }
+          ?? (known.isEmpty ? .none : .auto)
+        definitions = choice == .none ? [] : known
+      }
     } catch {
       throw APIError(error)
     }
@@ -34,15 +38,37 @@ struct ToolFields {
     return ToolCallParser(format: format, names: Set(definitions.map(\.name)))
   }
 
-  /// What keeps an answer to calls that must be made, or the calls that it makes to their parameters; `nil` where
-  /// there is nothing to keep to.
+  /// What keeps an answer to calls and to a form: a call where one must be made; else text of the form or a call, and
+  /// without a form any text, in which a call keeps to its tool. `nil` where there is nothing to keep to.
+  ///
+  /// - Throws: 400 for what cannot be kept to.
   func constraint(
-    format: ToolCallFormat?, compiler: () throws(APIError) -> ConstraintCompiler, reasoning: ReasoningPrefix,
+    form: ResponseFormat, format: ToolCallFormat?, constraints: ConstraintSource, reasoning: ReasoningPrefix,
     budget: WorkBudget
   ) throws(APIError) -> GrammarConstraint? {
-    guard !definitions.isEmpty else { return nil }
-    if choice == .auto {
-      guard let format, let compiler = try? compiler() else { return nil }
+    guard !definitions.isEmpty else {
+      return try constraints.constraint(for: form, reasoning: reasoning, budget: budget)
+    }
+    guard choice == .auto else {
+      guard let format else {
+        throw .badRequest(
+          "tool_choice asks for a call, and the model's chat template knows no form of calls; expected \"auto\" or \"none\"",
+          parameter: "tool_choice")
+      }
+      let callable =
+        if case .named(let name) = choice { definitions.filter { $0.name == name } } else { definitions }
+      let compiler = try constraints.compiler()
+      do {
+        return try compiler.toolCalls(
+          callable, format: format, severalCalls: choice == .required && allowsSeveralCalls, reasoning: reasoning,
+          budget: budget)
+      } catch {
+        throw APIError(error)
+      }
+    }
+    guard let format else { return try constraints.constraint(for: form, reasoning: reasoning, budget: budget) }
+    guard form != .text else {
+      guard let compiler = try? constraints.compiler() else { return nil }
       do {
         return try compiler.textOrToolCalls(
           definitions, format: format, severalCalls: allowsSeveralCalls, reasoning: reasoning, budget: budget)
@@ -50,16 +76,10 @@ struct ToolFields {
         throw APIError(error)
       }
     }
-    guard let format else {
-      throw .badRequest(
-        "tool_choice asks for a call, and the model's chat template knows no form of calls; expected \"auto\" or \"none\"",
-        parameter: "tool_choice")
-    }
-    let callable = if case .named(let name) = choice { definitions.filter { $0.name == name } } else { definitions }
-    let compiler = try compiler()
+    let compiler = try constraints.compiler()
     do {
       return try compiler.toolCalls(
-        callable, format: format, severalCalls: choice == .required && allowsSeveralCalls, reasoning: reasoning,
+        definitions, orElse: form, format: format, severalCalls: allowsSeveralCalls, reasoning: reasoning,
         budget: budget)
     } catch {
       throw APIError(error)

@@ -6,9 +6,14 @@ internal import Tokenization
 /// Makes the model's constraint compiler when the first request needs it.
 final class ConstraintSource: Sendable {
   private let model: ModelDirectory
+  private let textTokens: Set<TokenID>
   private let made = Mutex<ConstraintCompiler?>(nil)
 
-  init(model: ModelDirectory) { self.model = model }
+  /// - Parameter textTokens: control tokens that are text to answers.
+  init(model: ModelDirectory, textTokens: Set<TokenID>) {
+    self.model = model
+    self.textTokens = textTokens
+  }
 
   /// The compiler.
   ///
@@ -17,7 +22,8 @@ final class ConstraintSource: Sendable {
     do {
       return try made.withLock { made throws(ConstraintError) in
         if let made { return made }
-        let compiler = try ConstraintCompiler(model.tokenizer, endTokens: model.endOfTextTokens)
+        let compiler = try ConstraintCompiler(
+          model.tokenizer, endTokens: model.endOfTextTokens, textTokens: textTokens)
         made = compiler
         return compiler
       }
@@ -26,25 +32,23 @@ final class ConstraintSource: Sendable {
     }
   }
 
-  /// The constraint for the form that a request asks for; `nil` for free text.
+  /// The form that a request asks its answer to have.
   ///
-  /// - Throws: 400 naming the part of the request that is malformed or cannot be kept to.
+  /// - Throws: 400 naming the part of the request that is malformed.
+  static func form(_ fields: JSONFields) throws(APIError) -> ResponseFormat {
+    do { return try ResponseFormat(request: .object(fields.object)) } catch { throw APIError(error) }
+  }
+
+  /// What keeps an answer to a form; `nil` for free text.
+  ///
+  /// - Throws: 400 naming the part of the request that cannot be kept to.
   func constraint(
-    _ fields: JSONFields, reasoning: ReasoningPrefix, budget: WorkBudget
+    for form: ResponseFormat, reasoning: ReasoningPrefix, budget: WorkBudget
   ) throws(APIError) -> GrammarConstraint? {
-    do {
-      let format = try ResponseFormat(request: .object(fields.object))
-      guard format != .text else { return nil }
-      let compiler = try compiler()
-      do { return try compiler.constraint(for: format, reasoning: reasoning, budget: budget) } catch {
-        throw APIError(error)
-      }
-    } catch let error as ConstraintError {
+    guard form != .text else { return nil }
+    let compiler = try compiler()
+    do { return try compiler.constraint(for: form, reasoning: reasoning, budget: budget) } catch {
       throw APIError(error)
-    } catch let error as APIError {
-      throw error
-    } catch {
-      throw .badRequest("\(error)", parameter: "response_format")
     }
   }
 }

@@ -8,6 +8,23 @@ internal import ServiceLifecycle
 public import Speculation
 internal import UnixSignals
 
+/// Why the server cannot listen.
+public struct ListeningError: Error, Sendable, CustomStringConvertible {
+  /// One sentence: the address, what is wrong with it, what to do.
+  public let description: String
+
+  init(_ error: IOError, host: String, port: Int) {
+    let reason =
+      switch error.errnoCode {
+      case EADDRINUSE: "the port is in use by another program; expected a free one with --port, or 0 for any"
+      case EACCES: "the system does not allow it; expected a port from 1024 up, or rights to lower ones"
+      case EADDRNOTAVAIL: "this machine does not have the address; expected one of its own with --host"
+      default: "\(error)"
+      }
+    description = "cannot serve on \(host):\(port): \(reason)"
+  }
+}
+
 /// The HTTP server around an engine: OpenAI's API, with vLLM's extensions.
 ///
 /// ```swift
@@ -30,7 +47,7 @@ public struct InferenceServer: Sendable {
   /// - Parameters:
   ///   - handlesSignals: whether SIGTERM and SIGINT are caught.
   ///   - onListening: called with the port once connections are accepted.
-  /// - Throws: an error of the system when the address cannot be bound.
+  /// - Throws: `ListeningError` when the address cannot be bound.
   public func run(
     handlesSignals: Bool = true, onListening: @escaping @Sendable (Int) async -> Void = { _ in }
   ) async throws {
@@ -42,7 +59,7 @@ public struct InferenceServer: Sendable {
       router: ServerRoutes(serving: serving).router(),
       server: .http1(
         configuration: .init(
-          additionalChannelHandlers: [ClientDeparture()],
+          additionalChannelHandlers: [ClientDeparture(maximumBodyBytes: configuration.maximumBodyBytes)],
           idleTimeout: TimeAmount(configuration.idleTimeout),
           httpDecoderConfiguration: .init(
             maxHeaderFieldSize: configuration.maximumHeaderBytes, maxHeaderListSize: configuration.maximumHeaderBytes,
@@ -65,10 +82,14 @@ public struct InferenceServer: Sendable {
     // Answers that run on have the time limit; what comes after them has a few seconds more.
     let watch = handlesSignals ? SignalWatch(timeout: configuration.shutdownTimeout + .seconds(5)) : nil
     defer { withExtendedLifetime(watch) {} }
-    try await withTaskCancellationHandler {
-      try await group.run()
-    } onCancel: {
-      Task { await group.triggerGracefulShutdown() }
+    do {
+      try await withTaskCancellationHandler {
+        try await group.run()
+      } onCancel: {
+        Task { await group.triggerGracefulShutdown() }
+      }
+    } catch let error as IOError {
+      throw ListeningError(error, host: configuration.host, port: configuration.port)
     }
   }
 }

@@ -21,6 +21,11 @@ public struct ServerConfiguration: Sendable {
   /// Names are checked when the server listens on loopback or when some are given: a web page whose name was made to
   /// point here (DNS rebinding) calls the server by that name.
   public var allowedHosts: [String] = []
+  /// Facts about the KV cache that `vllm:cache_config_info` has for labels, such as `cache_dtype`.
+  public var cacheFacts: [(name: String, value: String)] = []
+  /// Facts about what is served that the page shows, in their order: the method of speculation, the draft, the weights'
+  /// format.
+  public var servedFacts: [(name: String, value: String)] = []
   /// Requests that the engine computes on at one time (`max_num_seqs`).
   public var concurrentRequests = 1
   /// Whether requests may say how urgent they are (`scheduling_policy` `priority`).

@@ -48,6 +48,7 @@ struct ServerRoutes {
       Route(method: .get, path: "/v1/models/**", isGuarded: true, handler: models.one),
       Route(method: .post, path: "/tokenize", isGuarded: true, handler: tokens.tokenize),
       Route(method: .post, path: "/detokenize", isGuarded: true, handler: tokens.detokenize),
+      Route(method: .get, path: "/tokenizer_info", isGuarded: true, handler: tokens.information),
       Route(method: .get, path: "/health", isGuarded: false, handler: status.health),
       Route(method: .get, path: "/ping", isGuarded: false, handler: status.health),
       Route(method: .post, path: "/ping", isGuarded: false, handler: status.health),

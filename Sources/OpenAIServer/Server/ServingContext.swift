@@ -11,12 +11,8 @@ final class ServingContext: Sendable {
   let model: SpeculativeEngine
   let configuration: ServerConfiguration
   let logger: Logger
-  /// The chat template, or why there is none.
-  let chatTemplate: Result<ChatTemplate, APIError>
-  /// Whether the model writes its thoughts between `<think>` and `</think>`.
-  let separatesReasoning: Bool
-  /// How the model writes calls of tools, when its chat template tells it to.
-  let toolCallFormat: ToolCallFormat?
+  /// The chat templates that conversations are put into.
+  let templates: ServedTemplates
   let constraints: ConstraintSource
   let gate: AdmissionGate
   let running = RunningRequests()
@@ -32,20 +28,22 @@ final class ServingContext: Sendable {
     self.model = model
     self.configuration = configuration
     self.logger = logger
-    let source = configuration.chatTemplate ?? model.target.tokenizer.chatTemplate
-    if let given = configuration.chatTemplate {
-      chatTemplate = .success(try ChatTemplate(source: given))
-    } else {
-      do { chatTemplate = .success(try model.target.chatTemplate()) } catch {
-        chatTemplate = .failure(APIError.badRequest("\(error)", parameter: "messages"))
-      }
-    }
-    separatesReasoning = source?.contains(ReasoningSplitter.opening) ?? false
-    toolCallFormat = source.flatMap { ToolCallFormat(chatTemplate: $0) }
-    constraints = ConstraintSource(model: model.target)
+    let tokenizer = model.target.tokenizer
+    templates = try ServedTemplates(
+      given: configuration.chatTemplate, tokenizer: tokenizer, context: model.target.templateContext,
+      path: model.target.path)
+    constraints = ConstraintSource(
+      model: model.target,
+      textTokens: templates.all.reduce(into: []) { tokens, template in
+        tokens.formUnion(template.visibleTokens(in: tokenizer, hasTools: true))
+      })
     work = RequestWork(threadCount: configuration.requestThreads, connections: connections, running: running)
     gate = AdmissionGate(limit: configuration.concurrentRequests + configuration.maximumQueueLength)
-    metrics = ServerMetrics(modelName: configuration.servedModelNames.first ?? "", engine: model.engine)
+    metrics = ServerMetrics(
+      modelName: configuration.servedModelNames.first ?? "", engine: model.engine,
+      cacheLabels: configuration.cacheFacts.map { ($0.name, $0.value) }
+        + [("max_model_len", "\(model.engine.maximumLength)")],
+      servedLabels: configuration.servedFacts.map { ($0.name.replacing(" ", with: "_"), $0.value) })
     pages = try EmbeddedPages(
       modelNames: configuration.servedModelNames, vocabularySize: model.engine.vocabularySize)
   }
@@ -58,16 +56,22 @@ final class ServingContext: Sendable {
   /// Steps that one request's reading may take.
   static let readingSteps = ConstraintCompiler.defaultSteps
 
+  /// Most tokens that a text may come to where not all of them must fit the context.
+  var mostReadTokens: Int { max(1 << 20, engine.maximumLength) }
+
   /// The tokens of a prompt.
   ///
-  /// - Throws: 400 for a text that has more tokens than the context for certain, before it is looked at.
+  /// - Throws: 400 for a text that has more than `mostTokens` for certain, before it is looked at.
   func tokens(
-    of text: String, addsSpecialTokens: Bool, mostTokens: Int? = nil, budget: WorkBudget
+    of text: String, addsSpecialTokens: Bool, mostTokens: Int, budget: WorkBudget
   ) throws(APIError) -> [TokenID] {
-    let most = mostTokens ?? engine.maximumLength
-    if let bytes = tokenizer.mostBytes(ofTokens: most), text.utf8.count > bytes {
+    if let bytes = tokenizer.mostBytes(ofTokens: mostTokens), text.utf8.count > bytes {
+      // The beginning is what clients look for.
+      let limit =
+        mostTokens == engine.maximumLength
+        ? "this model's maximum context length is \(mostTokens) tokens" : "at most \(mostTokens) tokens are read"
       throw APIError.badRequest(
-        "the prompt has \(text.utf8.count) bytes; at most \(bytes) can fit the context of \(most) tokens",
+        "\(limit), and the prompt has \(text.utf8.count) bytes; at most \(bytes) can be so few tokens",
         parameter: "prompt", code: "context_length_exceeded")
     }
     // Work that was called off has no answer, whatever it says.

@@ -17,6 +17,7 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
   private let streams: [AsyncStream<GenerationEvent>]
   private let ticket: AdmissionGate.Ticket
   private let promptTokens: Int
+  private let progress = AnswerProgress()
 
   /// Hands `requests`, one per answer, to the engine.
   ///
@@ -32,6 +33,7 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
     id = format.idPrefix + context.requestID
     ticket = try serving.gate.admit(requests.count)
     var streams: [AsyncStream<GenerationEvent>] = []
+    serving.metrics.observe(requests, answersPerPrompt: format.count)
     for request in requests {
       do { streams.append(try serving.engine.generate(request)) } catch { throw APIError(error) }
     }
@@ -58,6 +60,7 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
       }
       return try await serving.work.run(for: context) { _ in try whole(answers) }
     } catch is CancellationError {
+      logCancellation(because: failure.error?.code ?? "client_left")
       throw failure.error ?? CancellationError()
     }
   }
@@ -79,6 +82,7 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
             switch event {
             case .token(let token):
               meter.token()
+              progress.count()
               choice.add(token)
             case .finished(let summary):
               meter.finish(summary)
@@ -101,14 +105,14 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
 
   /// The body of the answer, one choice after the other turned into text.
   private func whole(_ answers: [Answer]) throws -> Response {
-    var usage = Usage(promptTokens: promptTokens)
-    for answer in answers { usage.add(answer.summary, discardsOutput: format.discardsOutput) }
+    let usage = usage(of: answers.map { ($0.index, $0.summary) })
+    serving.metrics.observe(longestOf: answers.map(\.summary))
     log(usage, reasons: answers.map(\.summary.reason.name))
     var body = ByteBuffer()
     body.writeString(JSONValue.object(envelope(format.objectName)).serialized().dropLast() + ",\"choices\":[")
     for (place, answer) in answers.enumerated() {
       var choice = answer.choice
-      choice.share(with: answers[place - answer.index % format.answersPerPrompt].choice)
+      choice.share(with: answers[place - answer.index % format.count].choice)
       if place > 0 { body.writeString(",") }
       body.writeString(choice.whole(answer.summary).serialized())
       guard body.readableBytes <= Self.mostBytes else {
@@ -117,7 +121,9 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
           parameter: "n")
       }
     }
-    var end = JSONObject([("usage", usage.json)])
+    var end = JSONObject()
+    for (key, value) in answers.first?.choice.besideChoices ?? [] { end[key] = value }
+    end["usage"] = usage.json
     end["metrics"] = metrics(usage)
     body.writeString("]," + JSONValue.object(end).serialized().dropFirst())
     return Response(
@@ -127,15 +133,19 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
   // MARK: Streaming
 
   /// The answer as server-sent events.
-  func eventStream(includesUsage: Bool) throws -> Response {
+  func eventStream(_ generation: GenerationFields) throws -> Response {
     let queue = EventQueue(limit: serving.configuration.maximumBufferedBytes)
     let connection = serving.connections.connection(of: context.channel)
     let stream = RunningStream(
       queue: queue, connection: connection, requests: serving.running,
-      writing: Task { await write(into: queue, includesUsage: includesUsage) })
+      writing: Task { await write(into: queue, generation) })
     try stream.start()
     return Response(
-      status: .ok, headers: [.contentType: "text/event-stream; charset=utf-8", .cacheControl: "no-cache"],
+      status: .ok,
+      headers: [
+        // Proxies are to pass events on as they come.
+        .contentType: "text/event-stream; charset=utf-8", .cacheControl: "no-cache", .accelBuffering: "no",
+      ],
       body: ResponseBody { writer in
         let watch = Task { await hangUpWhenStuck(queue, connection) }
         defer {
@@ -148,24 +158,25 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
   }
 
   /// Writes every answer's pieces into `queue` as they come.
-  private func write(into queue: EventQueue, includesUsage: Bool) async {
+  private func write(into queue: EventQueue, _ generation: GenerationFields) async {
     let summaries = await withTaskGroup(of: (Int, GenerationSummary?).self) { group in
       for (index, stream) in streams.enumerated() {
-        group.addTask { (index, await write(stream, index: index, into: queue)) }
+        group.addTask { (index, await write(stream, index: index, into: queue, generation)) }
       }
       var summaries: [(index: Int, summary: GenerationSummary)] = []
       for await (index, summary) in group {
         if let summary { summaries.append((index, summary)) } else { group.cancelAll() }
       }
-      return summaries.sorted { $0.index < $1.index }.map(\.summary)
+      return summaries.sorted { $0.index < $1.index }
     }
-    var usage = Usage(promptTokens: promptTokens)
-    for summary in summaries { usage.add(summary, discardsOutput: format.discardsOutput) }
-    if queue.isCut {
-      context.logger.warning("stream cut", metadata: ["output_tokens": "\(usage.outputTokens)"])
+    let usage = usage(of: summaries.map { ($0.index, $0.summary) })
+    if queue.isCut || summaries.count < streams.count {
+      logCancellation(because: queue.cause ?? "client_left")
+    } else {
+      serving.metrics.observe(longestOf: summaries.map(\.summary))
+      log(usage, reasons: summaries.map(\.summary.reason.name))
     }
-    log(usage, reasons: summaries.map(\.reason.name))
-    if includesUsage {
+    if generation.includesUsage {
       var last = piece(choices: [])
       last["usage"] = usage.json
       last["metrics"] = metrics(usage)
@@ -179,13 +190,20 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
   ///
   /// - Returns: `nil` when it did not come to its end.
   private func write(
-    _ stream: AsyncStream<GenerationEvent>, index: Int, into queue: EventQueue
+    _ stream: AsyncStream<GenerationEvent>, index: Int, into queue: EventQueue, _ generation: GenerationFields
   ) async -> GenerationSummary? {
     var choice = format.choice(index)
     var meter = GenerationMeter(metrics: serving.metrics)
     var packed: [GeneratedToken] = []
+    var written = 0
     func push(_ pieces: [JSONValue]) -> Bool {
-      pieces.allSatisfy { queue.push(.object(piece(choices: [$0]))) }
+      pieces.allSatisfy {
+        var chunk = piece(choices: [$0])
+        if generation.reportsUsageContinuously {
+          chunk["usage"] = Usage.json(promptTokens: promptTokens, outputTokens: format.discardsOutput ? 0 : written)
+        }
+        return queue.push(.object(chunk))
+      }
     }
     var isOpen = push(choice.opening())
     for await event in stream {
@@ -193,6 +211,8 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
       switch event {
       case .token(let token):
         meter.token()
+        progress.count()
+        written += 1
         packed.append(token)
         guard packed.count >= serving.configuration.streamInterval else { continue }
         isOpen = push(choice.pieces(for: packed))
@@ -245,6 +265,24 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
   private func metrics(_ usage: Usage) -> JSONValue? {
     guard serving.model.window > 0 else { return nil }
     return usage.metrics(window: serving.model.window, report: serving.configuration.speculationReport)
+  }
+
+  /// What the answers that came to their ends have used, by their indices.
+  private func usage(of answers: [(index: Int, summary: GenerationSummary)]) -> Usage {
+    var usage = Usage(promptTokens: promptTokens)
+    for (index, summary) in answers {
+      usage.add(summary, isFirst: index % format.count == 0, discardsOutput: format.discardsOutput)
+    }
+    return usage
+  }
+
+  private func logCancellation(because cause: String) {
+    context.logger.notice(
+      "cancelled",
+      metadata: [
+        "prompt_tokens": "\(promptTokens)", "output_tokens": "\(progress.tokens)", "cause": "\(cause)",
+        "seconds": "\(progress.seconds)",
+      ])
   }
 
   private func log(_ usage: Usage, reasons: [String]) {

@@ -8,6 +8,8 @@ package final class EventQueue: Sendable {
     var pending = ByteBuffer()
     var isFinished = false
     var isCut = false
+    /// Why it was.
+    var cause: String?
     var waiter: CheckedContinuation<ByteBuffer?, Never>?
     /// Since when the sender has been busy with what it took.
     var sendingSince: ContinuousClock.Instant?
@@ -74,6 +76,9 @@ package final class EventQueue: Sendable {
   /// Whether the reader fell too far behind or the stream failed.
   package var isCut: Bool { state.withLock(\.isCut) }
 
+  /// Why the stream was cut, by the error's name.
+  package var cause: String? { state.withLock(\.cause) }
+
   @discardableResult
   private func change<Result: Sendable>(_ body: (inout State) -> Result) -> Result {
     let (result, resumption) = state.withLock { state in
@@ -86,7 +91,7 @@ package final class EventQueue: Sendable {
 
   private static func cut(_ state: inout State, because error: APIError) {
     guard !state.isFinished else { return }
-    (state.isFinished, state.isCut) = (true, true)
+    (state.isFinished, state.isCut, state.cause) = (true, true, error.code ?? error.kind)
     write(error.json.serialized(), to: &state.pending)
   }
 

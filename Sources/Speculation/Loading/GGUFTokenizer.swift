@@ -39,7 +39,11 @@ extension Tokenizer {
     lists.endOfText = try token("tokenizer.ggml.eos_token_id")
     lists.addsBeginOfText = try metadata.boolean("tokenizer.ggml.add_bos_token")
     lists.addsEndOfText = try metadata.boolean("tokenizer.ggml.add_eos_token")
-    lists.chatTemplate = try metadata.string("tokenizer.chat_template")
+    let template = "tokenizer.chat_template"
+    if let source = try metadata.string(template) { lists.chatTemplates["default"] = source }
+    for key in metadata.keys where key.hasPrefix(template + ".") {
+      lists.chatTemplates[String(key.dropFirst(template.count + 1))] = try metadata.string(key)
+    }
     try self.init(lists, file: file.path)
   }
 

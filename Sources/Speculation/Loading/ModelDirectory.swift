@@ -16,6 +16,9 @@ public struct ModelDirectory: Sendable {
   public let tokenizer: Tokenizer
   /// The tensors.
   public let checkpoint: Checkpoint
+  /// Tokens that end the model's answers: those that its configuration, its tokenizer and its chat template name. Makers
+  /// often say in one place only what the others do not know.
+  public let endOfTextTokens: Set<TokenID>
 
   /// Opens a directory or a GGUF file, or a model of the Hugging Face cache by its name.
   ///
@@ -41,6 +44,7 @@ public struct ModelDirectory: Sendable {
           "'\(path)': the tokenizer has token ids up to \(tokenizer.vocabularySize - 1), and the model embeds only \(configuration.vocabularySize); they do not belong together"
       )
     }
+    endOfTextTokens = Self.endOfTextTokens(generation, tokenizer)
   }
 
   /// The tokenizer alone of a model that is named as for `init`.
@@ -51,28 +55,39 @@ public struct ModelDirectory: Sendable {
     return GGUFFile.isNamed(path) ? try Tokenizer(try GGUFFile(path: path)) : try Tokenizer(directory: path)
   }
 
-  /// Tokens that end the model's answers.
-  public var endOfTextTokens: Set<TokenID> {
+  private static func endOfTextTokens(
+    _ generation: GenerationConfiguration, _ tokenizer: Tokenizer
+  ) -> Set<TokenID> {
     var tokens = Set(generation.endOfTextTokens.map { TokenID(truncatingIfNeeded: $0) })
-    if tokens.isEmpty, let token = tokenizer.endOfTextToken.flatMap({ tokenizer.id(of: $0) }) { tokens = [token] }
+    if let token = tokenizer.endOfTextToken.flatMap({ tokenizer.id(of: $0) }) { tokens.insert(token) }
+    for source in tokenizer.chatTemplates.values {
+      guard let template = try? ChatTemplate(source: source) else { continue }
+      let traits = ChatTemplateTraits(of: template, source: source, context: templateContext(tokenizer))
+      // Only a control token can end an answer: what is text, an answer may hold.
+      let next = traits.afterAnswer.flatMap { tokenizer.encode($0).first }
+      if let next, tokenizer.isSpecial(next) { tokens.insert(next) }
+    }
     return tokens
   }
 
-  /// The chat template, parsed.
+  /// The chat template, parsed, with what it makes of conversations.
   ///
   /// - Throws: `EngineConfigurationError` when the model has none, `ChatTemplateError` when it does not parse.
-  public func chatTemplate() throws -> ChatTemplate {
+  public func chatTemplate() throws -> (template: ChatTemplate, traits: ChatTemplateTraits) {
     guard let source = tokenizer.chatTemplate else {
       throw EngineConfigurationError(
         description:
           "'\(path)' has no chat template (no chat_template in tokenizer_config.json or the GGUF file's metadata, no chat_template.jinja)"
       )
     }
-    return try ChatTemplate(source: source)
+    let template = try ChatTemplate(source: source)
+    return (template, ChatTemplateTraits(of: template, source: source, context: templateContext))
   }
 
   /// Variables that chat templates expect besides the messages.
-  public var templateContext: [String: JSONValue] {
+  public var templateContext: [String: JSONValue] { Self.templateContext(tokenizer) }
+
+  private static func templateContext(_ tokenizer: Tokenizer) -> [String: JSONValue] {
     var context: [String: JSONValue] = [:]
     if let token = tokenizer.beginOfTextToken { context["bos_token"] = .string(token) }
     if let token = tokenizer.endOfTextToken { context["eos_token"] = .string(token) }

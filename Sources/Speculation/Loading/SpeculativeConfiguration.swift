@@ -1,4 +1,4 @@
-internal import Foundation
+internal import Tokenization
 
 /// How to speculate: the JSON object that vLLM's `--speculative-config` takes.
 public struct SpeculativeConfiguration: Sendable, Equatable {
@@ -137,9 +137,9 @@ public struct SpeculativeConfiguration: Sendable, Equatable {
       let highest = try keys.integer("prompt_lookup_max")
       let upper = highest ?? lowest ?? 5
       let lower = lowest ?? highest ?? 5
-      guard (1...64).contains(lower), lower <= upper, upper <= 64 else {
+      guard lower >= 1, lower <= upper else {
         throw SpeculativeConfigurationError(
-          "prompt_lookup_min is \(lower) and prompt_lookup_max \(upper); expected 1 ≤ min ≤ max ≤ 64")
+          "prompt_lookup_min is \(lower) and prompt_lookup_max \(upper); expected 1 ≤ min ≤ max")
       }
       return .ngram(lengths: lower...upper)
     default:
@@ -199,14 +199,15 @@ private struct ConfigurationKeys {
       "rejection_sample_method", "synthetic_acceptance_rate",
     ] + suffix)
 
-  private let object: [String: Any]
+  private let object: JSONObject
 
   init(json: String) throws(SpeculativeConfigurationError) {
-    let parsed = try? JSONSerialization.jsonObject(with: Data(json.utf8), options: .fragmentsAllowed)
-    guard let parsed else {
-      throw SpeculativeConfigurationError("'\(json)' is not JSON; expected an object such as {\"method\": \"ngram\"}")
+    let parsed: JSONValue
+    do { parsed = try JSONValue(parsing: json) } catch {
+      throw SpeculativeConfigurationError(
+        "'\(json)' is not JSON (\(error)); expected an object such as {\"method\": \"ngram\"}")
     }
-    guard let object = parsed as? [String: Any] else {
+    guard case .object(let object) = parsed else {
       throw SpeculativeConfigurationError("expected a JSON object such as {\"method\": \"ngram\"}")
     }
     self.object = object
@@ -221,24 +222,30 @@ private struct ConfigurationKeys {
   }
 
   func refuse(_ keys: [String], unless method: String) throws(SpeculativeConfigurationError) {
-    if let key = keys.first(where: { object[$0] != nil }) {
+    if let key = keys.first(where: { value($0) != nil }) {
       throw SpeculativeConfigurationError("'\(key)' belongs to the method '\(method)'")
     }
   }
 
+  /// The value under `key`; `null` counts as absent.
+  private func value(_ key: String) -> JSONValue? {
+    guard let value = object[key], value != .null else { return .none }
+    return value
+  }
+
+  private func wrong(_ key: String, _ value: JSONValue, _ expected: String) -> SpeculativeConfigurationError {
+    SpeculativeConfigurationError("'\(key)' is \(value.serialized()); expected \(expected)")
+  }
+
   func string(_ key: String) throws(SpeculativeConfigurationError) -> String? {
-    guard let value = object[key] else { return nil }
-    guard let string = value as? String else {
-      throw SpeculativeConfigurationError("'\(key)' is \(value); expected a string")
-    }
+    guard let value = value(key) else { return nil }
+    guard let string = value.string else { throw wrong(key, value, "a string") }
     return string
   }
 
   func integer(_ key: String) throws(SpeculativeConfigurationError) -> Int? {
-    guard let value = object[key] else { return nil }
-    guard !(value is Bool), let number = value as? Int else {
-      throw SpeculativeConfigurationError("'\(key)' is \(value); expected a whole number")
-    }
+    guard let value = value(key) else { return nil }
+    guard let number = value.wholeNumber else { throw wrong(key, value, "a whole number") }
     return number
   }
 
@@ -252,10 +259,9 @@ private struct ConfigurationKeys {
   }
 
   func number(_ key: String, in range: ClosedRange<Double>) throws(SpeculativeConfigurationError) -> Double? {
-    guard let value = object[key] else { return nil }
-    guard !(value is Bool), let number = (value as? NSNumber)?.doubleValue, range.contains(number) else {
-      throw SpeculativeConfigurationError(
-        "'\(key)' is \(value); expected a number from \(range.lowerBound) to \(range.upperBound)")
+    guard let value = value(key) else { return nil }
+    guard let number = value.double, range.contains(number) else {
+      throw wrong(key, value, "a number from \(range.lowerBound) to \(range.upperBound)")
     }
     return number
   }

@@ -65,6 +65,7 @@ final class CompiledGrammar: Sendable {
         guard after >= 0 else { continue }
         for exit in local.exits { follow(exit, from: after, &memory, &steps, insert) }
       }
+      if grammar.isText(state) { for token in vocabulary.controlTokens { insert(token) } }
       if state.configurations.isEmpty {
         // Nothing else can follow: one end is enough, and needs no guess.
         insert(vocabulary.usualEndToken)
@@ -98,7 +99,7 @@ final class CompiledGrammar: Sendable {
       }
       if path.count > depth { path[depth] = next } else { path.append(next) }
       let token = vocabulary.tokens[node]
-      if token >= 0 {
+      if token >= 0, vocabulary.canComplete(memory.states[Int(next)], of: grammar) {
         insert(token)
         for twin in vocabulary.twins[token] ?? [] { insert(twin) }
       }

@@ -39,12 +39,18 @@ final class Grammar: Sendable {
   static let maximumSteps = 16_384
 
   /// A grammar of these nodes; `nil` when no finite text (within the limit on depth) matches the root.
-  init?(nodes: [Node], terminals: [Terminal], root: Int, freeStates: [Int32: Set<Int32>] = [:]) {
+  ///
+  /// - Parameter canWrite: whether there are tokens for what a terminal stands for; others never begin.
+  init?(
+    nodes: [Node], terminals: [Terminal], root: Int, freeStates: [Int32: Set<Int32>] = [:],
+    canWrite: (Terminal) -> Bool = { _ in true }
+  ) {
     self.nodes = nodes
     self.freeStates = freeStates
     self.terminals = terminals
     self.root = root
-    heights = Self.heights(of: nodes)
+    let isWritten = terminals.map(canWrite)
+    heights = Self.heights(of: nodes) { isWritten[$0] }
     guard heights[root] <= Self.maximumDepth else { return nil }
   }
 
@@ -82,11 +88,16 @@ final class Grammar: Sendable {
       && state.configurations.allSatisfy { freeStates[$0.terminal]?.contains($0.state) ?? false }
   }
 
+  /// Whether what comes next may still be text as any other, although something may have begun that restricts it.
+  func isText(_ state: GrammarState) -> Bool {
+    !freeStates.isEmpty && state.configurations.contains { freeStates[$0.terminal] != nil }
+  }
+
   /// The least numbers of frames; `Int.max` for what never ends, or needs more than `maximumDepth`.
   ///
   /// Heights are settled from the least on (Knuth 1977, "A generalization of Dijkstra's algorithm"): a node's height is
   /// never below those that it follows from, so each node is settled once.
-  private static func heights(of nodes: [Node]) -> [Int] {
+  private static func heights(of nodes: [Node], canWrite: (Int) -> Bool) -> [Int] {
     var users: [[Int]] = Array(repeating: [], count: nodes.count)
     /// Parts of each sequence that are not settled, and what those settled come to.
     var unsettled = Array(repeating: 0, count: nodes.count)
@@ -94,7 +105,7 @@ final class Grammar: Sendable {
     var due: [[Int]] = Array(repeating: [], count: maximumDepth + 1)
     for (index, node) in nodes.enumerated() {
       switch node {
-      case .terminal: due[0].append(index)
+      case .terminal(let terminal): if canWrite(terminal) { due[0].append(index) }
       case .choice(let parts): for part in parts { users[part].append(index) }
       case .sequence(let parts):
         unsettled[index] = parts.count

@@ -72,7 +72,8 @@ struct GrammarBuilder {
     try add(.loop(body: body, minimum: minimum, maximum: maximum))
   }
 
-  func grammar(root: Int) -> Grammar? {
-    Grammar(nodes: nodes, terminals: terminals, root: root, freeStates: freeStates)
+  /// The grammar of texts that match `root` and that `vocabulary` has tokens for; `nil` when there are none.
+  func grammar(root: Int, vocabulary: TokenVocabulary) -> Grammar? {
+    Grammar(nodes: nodes, terminals: terminals, root: root, freeStates: freeStates) { vocabulary.canWrite($0) }
   }
 }

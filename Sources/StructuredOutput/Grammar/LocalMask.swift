@@ -24,6 +24,7 @@ extension TokenVocabulary {
     let isCounted = terminal.length != nil
     var needed = Array(repeating: configuration.needed, count: isCounted ? maximumDepth + 1 : 1)
     var room = Array(repeating: configuration.room, count: isCounted ? maximumDepth + 1 : 1)
+    let writable = writableStates(of: automaton)
     var node = 1
     while node < bytes.count {
       let depth = Int(depths[node])
@@ -42,7 +43,7 @@ extension TokenVocabulary {
         }
       }
       states[depth] = next
-      if tokens[node] >= 0 { accepted.append(tokens[node]) }
+      if tokens[node] >= 0, writable?[Int(next)] ?? true { accepted.append(tokens[node]) }
       if automaton.accepting[Int(next)], Int(ends[node]) > node + 1 { mask.exits.append(Int32(node)) }
       node = automaton.continues[Int(next)] ? node + 1 : Int(ends[node])
     }

@@ -21,11 +21,20 @@ public final class TokenVocabulary: Sendable {
   let maximumDepth: Int
   /// The end token to expect.
   let usualEndToken: TokenID
+  /// Control tokens that are text to answers, such as the tag of a call.
+  let textTokens: Set<TokenID>
+  /// The other control tokens: they are no text, and may come only where any token may.
+  let controlTokens: [TokenID]
+  /// What can be written where some bytes are no tokens; `nil` where all are that text may need.
+  let writable: WritableStates?
 
-  /// The tokens of `tokenizer`, special ones apart: only those in `endTokens` can be written by a constrained answer.
+  /// The tokens of `tokenizer`, special ones apart: of these only `endTokens` and `textTokens` can be written by a
+  /// constrained answer.
   ///
-  /// - Throws: `ConstraintError` when no token ends a text, or a byte that UTF-8 text may need has no token of its own.
-  public init(_ tokenizer: Tokenizer, endTokens: Set<TokenID>) throws(ConstraintError) {
+  /// - Throws: `ConstraintError` when no token ends a text.
+  public init(
+    _ tokenizer: Tokenizer, endTokens: Set<TokenID>, textTokens: Set<TokenID> = []
+  ) throws(ConstraintError) {
     self.tokenizer = tokenizer
     size = tokenizer.vocabularySize
     let known = TokenID(0)..<TokenID(size)
@@ -37,15 +46,19 @@ public final class TokenVocabulary: Sendable {
     }
     var trie = TrieBuilder()
     var twins: [TokenID: [TokenID]] = [:]
-    for token in known where !tokenizer.isSpecial(token) && !endTokens.contains(token) {
+    self.textTokens = textTokens.subtracting(endTokens)
+    controlTokens = known.filter {
+      tokenizer.isSpecial($0) && !endTokens.contains($0) && !textTokens.contains($0)
+    }
+    for token in known where !endTokens.contains(token) {
+      guard !tokenizer.isSpecial(token) || textTokens.contains(token) else { continue }
       guard let bytes = tokenizer.bytes(of: token), !bytes.isEmpty, bytes.count < Int(UInt16.max) else { continue }
       if let first = trie.insert(bytes, token) { twins[first, default: []].append(token) }
     }
-    for byte in UInt8.min...UInt8.max where !trie.hasToken(of: byte) {
-      if (0xC0...0xC1).contains(byte) || byte >= 0xF5 { continue }
-      throw ConstraintError(
-        path: "", message: "structured output needs a token for every byte, and this tokenizer has none for \(byte)")
-    }
+    let own = (UInt8.min...UInt8.max).map { trie.hasToken(of: $0) }
+    // Some bytes are in no text.
+    let isComplete = own.indices.allSatisfy { own[$0] || (0xC0...0xC1).contains($0) || $0 >= 0xF5 }
+    writable = isComplete ? nil : WritableStates(bytes: own)
     let named = tokenizer.endOfTextToken.flatMap { tokenizer.id(of: $0) }
     usualEndToken = named.flatMap { endTokens.contains($0) ? $0 : nil } ?? least
     self.twins = twins

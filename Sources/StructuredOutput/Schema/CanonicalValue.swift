@@ -1,3 +1,4 @@
+internal import Foundation
 internal import Tokenization
 
 /// A JSON value as JSON Schema compares it: numbers by value, objects whatever the order of their keys. Equal values have
@@ -24,9 +25,12 @@ struct CanonicalValue: Hashable, Sendable {
       // A number without a fraction is the integer, however it was written.
       if let whole = Int(exactly: number) {
         append(whole, mark: UInt8(ascii: "i"), to: &bytes)
+      } else if number.isFinite, number == number.rounded() {
+        append(Array(String(format: "%.0f", number).utf8), mark: UInt8(ascii: "b"), to: &bytes)
       } else {
         append(Int(bitPattern: UInt(number.bitPattern)), mark: UInt8(ascii: "d"), to: &bytes)
       }
+    case .bigInteger(let digits): append(Array(digits.utf8), mark: UInt8(ascii: "b"), to: &bytes)
     case .string(let text): append(Array(text.utf8), mark: UInt8(ascii: "s"), to: &bytes)
     case .array(let elements):
       append(elements.count, mark: UInt8(ascii: "a"), to: &bytes)

@@ -1,5 +1,14 @@
 internal import Tokenization
 
+/// A `oneOf`, whose branches must not have a value in common.
+struct OneOf: Hashable {
+  let pointer: String
+  /// The alternatives of each branch.
+  let branches: [[[Int]]]
+  /// Parts that hold for the value besides, ascending; they may be what tells the branches apart.
+  var certain: [Int]
+}
+
 extension SchemaCompiler {
   /// An alternative of one branch of a `oneOf`.
   private struct Option {
@@ -16,13 +25,13 @@ extension SchemaCompiler {
   /// Required properties that are looked at for constants that tell alternatives apart.
   private static let discriminators = 8
 
-  /// Makes sure that no value is valid for two branches of a `oneOf`.
-  mutating func checkDisjoint(_ branches: [[[Int]]], at pointer: String) throws(ConstraintError) {
-    let options = branches.enumerated().flatMap { branch in
-      branch.element.map { Option(branch: branch.offset, parts: $0) }
+  /// Two branches for which one value might be valid.
+  mutating func collision(in union: OneOf) throws(ConstraintError) -> (Int, Int)? {
+    let options = union.branches.enumerated().flatMap { branch in
+      branch.element.map { Option(branch: branch.offset, parts: Self.union(union.certain, $0)) }
     }
     guard options.count <= Self.maximumAlternatives else {
-      throw ConstraintError(path: pointer, message: "has more than \(Self.maximumAlternatives) alternatives")
+      throw ConstraintError(path: union.pointer, message: "has more than \(Self.maximumAlternatives) alternatives")
     }
     let (told, colliding) = try toldApart(options)
     for first in options.indices {
@@ -31,14 +40,11 @@ extension SchemaCompiler {
           continue
         }
         guard try areDisjoint(options[first].parts, options[second].parts, depth: 0) else {
-          throw ConstraintError(
-            path: pointer,
-            message:
-              "a value could match alternatives \(options[first].branch) and \(options[second].branch) at once; make "
-              + "them differ by type or by a required property with distinct constants, or use anyOf")
+          return (options[first].branch, options[second].branch)
         }
       }
     }
+    return nil
   }
 
   /// The options that one thing tells apart by its constants, which most unions have: the value itself, or a property
@@ -126,10 +132,9 @@ extension SchemaCompiler {
   private mutating func alternatives(ofProperty name: String, in parts: [Int]) throws(ConstraintError) -> [[Int]] {
     let key = SchemaFacts.Property(name: name, parts: parts)
     if let known = facts.properties[key] { return known }
-    var alternatives: [[Int]] = [[]]
-    for part in try propertyParts(name, in: parts) {
-      alternatives = try product(alternatives, try self.alternatives(of: part), at: document.parts[part].pointer)
-    }
+    // Its own `oneOf`s are looked at where it is compiled.
+    var unions: Set<OneOf> = []
+    let alternatives = try join(try propertyParts(name, in: parts), &unions)
     facts.properties[key] = alternatives
     return alternatives
   }

@@ -24,7 +24,6 @@ struct SchemaCompiler {
 
   /// Most alternatives of one value.
   static let maximumAlternatives = 512
-  private static let maximumReferenceDepth = 100
 
   /// The root of `schema`'s texts, in `builder`.
   ///
@@ -67,13 +66,8 @@ struct SchemaCompiler {
   /// Fills in the nodes one after the other: a list, as a schema chooses how deep they nest.
   private mutating func finish() throws {
     while let (parts, node) = pending.popLast() {
-      var alternatives: [[Int]] = [[]]
-      for part in parts {
-        alternatives = try product(
-          alternatives, try self.alternatives(of: part), at: document.parts[part].pointer)
-      }
       var choices: [Int] = []
-      for alternative in Set(alternatives).sorted(by: { $0.lexicographicallyPrecedes($1) }) {
+      for alternative in Set(try alternatives(of: parts)).sorted(by: { $0.lexicographicallyPrecedes($1) }) {
         choices.append(try mergedNode(for: alternative))
       }
       builder.fill(node, with: try builder.add(.choice(choices)))
@@ -198,7 +192,7 @@ extension JSONValue {
     switch self {
     case .null: "null"
     case .bool: "a truth value"
-    case .integer, .number: "a number"
+    case .integer, .bigInteger, .number: "a number"
     case .string: "a string"
     case .array(let elements): elements.isEmpty ? "an empty list" : "a list"
     case .object: "an object"

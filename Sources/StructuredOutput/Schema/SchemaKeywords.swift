@@ -45,7 +45,7 @@ struct SchemaTypes: OptionSet, Sendable, Hashable {
     switch value {
     case .null: contains(.null)
     case .bool: contains(.boolean)
-    case .integer: contains(.integer)
+    case .integer, .bigInteger: contains(.integer)
     case .number(let number): contains(number.rounded() == number ? .integer : .fractional)
     case .string: contains(.string)
     case .array: contains(.array)
@@ -69,6 +69,7 @@ enum SchemaBounds {
     case nil: return nil
     case .integer(let value)? where value >= 0: return value
     case .number(let value)? where value >= 0 && value.rounded() == value: return Int(min(value, 1e15))
+    case .bigInteger(let digits)? where !digits.hasPrefix("-"): return .max
     case let other?:
       throw ConstraintError(
         path: pointer + "/\(name)", message: "is \(other.serialized()); expected a whole number of 0 or more")
@@ -82,11 +83,10 @@ extension NumberRange {
     func bound(_ name: String, exclusive: Bool) throws(ConstraintError) -> Bound? {
       switch schema[name] {
       case nil: return nil
-      case .integer(let value)?: return Bound(value: Double(value), isExclusive: exclusive)
-      case .number(let value)?: return Bound(value: value, isExclusive: exclusive)
       // Draft 4: whether `minimum` or `maximum` is outside.
       case .bool? where exclusive: return nil
       case let other?:
+        if let value = other.double { return Bound(value: value, isExclusive: exclusive) }
         throw ConstraintError(path: pointer + "/\(name)", message: "is \(other.serialized()); expected a number")
       }
     }

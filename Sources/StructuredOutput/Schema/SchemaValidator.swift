@@ -45,8 +45,7 @@ struct SchemaValidator {
     if let constants = listed(part, schema), !constants.contains(CanonicalValue(value)) { return false }
     if let types = try SchemaTypes(schema, at: pointer), !types.allows(value) { return false }
     switch value {
-    case .integer(let number): return try isValid(Double(number), schema, pointer)
-    case .number(let number): return try isValid(number, schema, pointer)
+    case .integer, .bigInteger, .number: return try isValid(value.double ?? .nan, schema, pointer)
     case .string(let text): return try isValid(text, schema, pointer)
     case .array(let elements): return try isValid(elements, schema, pointer, depth: below)
     case .object(let object): return try isValid(object, schema, pointer, depth: below)

@@ -19,6 +19,9 @@ public enum ToolCallFormat: String, Sendable, Hashable, CaseIterable {
   /// What marks a call within other text; empty where calls are the whole answer.
   var tag: String { self == .qwen ? "<tool_call>" : "" }
 
+  /// The tags that calls stand between.
+  public var tags: [String] { self == .qwen ? [tag, "</tool_call>"] : [] }
+
   /// A call of the tool `name` up to its arguments.
   func head(of name: String) -> String { #"{"name": "# + JSONText.quoted(name) + #", ""# + argumentsKey + #"": "# }
 

@@ -14,11 +14,21 @@ extension ConstraintCompiler {
     guard !tools.isEmpty else { throw ConstraintError(path: "/tools", message: "is empty; a call needs a tool") }
     let key = Self.key("required", tools, format: format, severalCalls: severalCalls)
     return try constraint(key: key, reasoning: reasoning, budget: budget) { builder throws in
-      let call = try builder.choice(
-        try tools.map { try builder.call(of: $0, format: format, opening: format.opening, isKept: true) })
-      guard severalCalls else { return call }
-      let more = try builder.sequence([try builder.literals([format.separator]), call])
-      return try builder.sequence([call, try builder.loop(more, minimum: 0, maximum: nil)])
+      try builder.calls(of: tools, format: format, severalCalls: severalCalls, isKept: true)
+    }
+  }
+
+  /// Calls of tools, or an answer of the form that the request asks for: for `tool_choice` `"auto"` beside a form.
+  ///
+  /// - Throws: `ConstraintError` for a form that cannot be kept to, and for parameters of a strict tool that cannot be.
+  public func toolCalls(
+    _ tools: [ToolDefinition], orElse form: ResponseFormat, format: ToolCallFormat, severalCalls: Bool = true,
+    reasoning: ReasoningPrefix = .none, budget: WorkBudget? = nil
+  ) throws(ConstraintError) -> GrammarConstraint {
+    let key = Self.key("auto or \(form.key)", tools, format: format, severalCalls: severalCalls)
+    return try constraint(key: key, reasoning: reasoning, budget: budget) { builder throws in
+      let calls = try builder.calls(of: tools, format: format, severalCalls: severalCalls, isKept: false)
+      return try builder.choice([try builder.node(of: form), calls])
     }
   }
 
@@ -63,10 +73,30 @@ extension GrammarBuilder {
     ])
   }
 
+  /// Calls and nothing else.
+  fileprivate mutating func calls(
+    of tools: [ToolDefinition], format: ToolCallFormat, severalCalls: Bool, isKept: Bool
+  ) throws -> Int {
+    let call = try choice(
+      try tools.map { try self.call(of: $0, format: format, opening: format.opening, isKept: isKept) })
+    guard severalCalls else { return call }
+    let more = try sequence([try literals([format.separator]), call])
+    return try sequence([call, try loop(more, minimum: 0, maximum: nil)])
+  }
+
   private mutating func arguments(of tool: ToolDefinition, isKept: Bool) throws -> Int {
-    guard let parameters = tool.parameters else { return try JSONGrammar(&self).object }
+    guard case .object(var parameters)? = tool.parameters else { return try JSONGrammar(&self).object }
     do {
-      return try SchemaCompiler.compile(parameters, into: &self, at: tool.path, budget: budget)
+      // Arguments are an object, also where the schema does not say so.
+      switch parameters["type"] {
+      case nil: parameters["type"] = "object"
+      case .array(let types)? where types.contains("object"): parameters["type"] = "object"
+      case .string("object")?: break
+      case let other?:
+        throw ConstraintError(
+          path: tool.path + "/type", message: "is \(other.serialized()); expected \"object\", which arguments are")
+      }
+      return try SchemaCompiler.compile(.object(parameters), into: &self, at: tool.path, budget: budget)
     } catch is ConstraintError where !isKept && !tool.isStrict {
       return try JSONGrammar(&self).object
     }

@@ -75,17 +75,36 @@ public struct ToolCallParser: Sendable {
   }
 
   /// The rest, when the answer has ended.
-  public mutating func finish() -> [Event] {
+  ///
+  /// - Parameter isCut: whether it was broken off: then the beginning of a call is no content either.
+  public mutating func finish(isCut: Bool = false) -> [Event] {
     switch state {
-    case .content: release(held)
+    // One character may be anything; more that begin a tag are a tag.
+    case .content:
+      if isCut, held.drop(while: Self.isSpace).count > 1 { space = [] } else { release(held) }
     // Of a call whose name has been given out, the arguments break off; before that it is content.
-    case .call: if !scanner.hasNamed { release(raw) }
+    case .call where !scanner.hasNamed:
+      if isCut, beginsCall(raw) { space = [] } else { release(raw) }
+    case .call: break
     case .afterCall: break
     }
     // Beside a call it is only layout.
     if begun == 0, !space.isEmpty { pending.append(.content(space)) }
     (held, raw, space, state) = ([], [], [], .afterCall)
     return flush()
+  }
+
+  /// Whether text that breaks off can be no other than the beginning of a call.
+  private func beginsCall(_ text: [UInt8]) -> Bool {
+    guard format == .llama else { return true }
+    let written = text.drop(while: Self.isSpace).filter { !Self.isSpace($0) }
+    let marked = written.starts(with: Self.pythonTag) ? Array(written.dropFirst(Self.pythonTag.count)) : written
+    guard marked.count > 1 else { return marked.count < written.count }
+    guard let names else { return Array(#"{"name":"#.utf8).starts(with: marked) }
+    return names.contains { name in
+      let head = format.head(of: name).utf8.filter { !Self.isSpace($0) }
+      return head.starts(with: marked) || marked.starts(with: head)
+    }
   }
 
   /// `call_` and 24 random letters and digits.

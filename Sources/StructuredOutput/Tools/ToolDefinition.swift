@@ -66,6 +66,39 @@ public enum ToolChoice: Sendable, Equatable {
   /// This one.
   case named(String)
 
+  /// The tools that `value` leaves, and whether one must be called: `{"type": "allowed_tools", "allowed_tools": {"mode":
+  /// "auto" or "required", "tools": [{"type": "function", "function": {"name": …}}]}}`; `nil` for another choice.
+  ///
+  /// - Throws: `ConstraintError` for another mode, and for a tool that is not among `tools`.
+  public static func allowed(
+    _ value: JSONValue, of tools: [ToolDefinition], at path: String = "/tool_choice"
+  ) throws(ConstraintError) -> (choice: ToolChoice, tools: [ToolDefinition])? {
+    guard value["type"] == "allowed_tools" else { return nil }
+    // The newer API has the fields of the inner object beside the type.
+    let (wish, place) =
+      value["allowed_tools"].map { ($0, path + "/allowed_tools") } ?? (value, path)
+    guard let named = wish["tools"]?.array, !named.isEmpty else {
+      throw ConstraintError(path: place + "/tools", message: "is missing or empty; expected a list of tools")
+    }
+    var allowed: [ToolDefinition] = []
+    for (index, tool) in named.enumerated() {
+      guard let name = tool["function"]?["name"]?.string ?? tool["name"]?.string,
+        let known = tools.first(where: { $0.name == name })
+      else {
+        throw ConstraintError(
+          path: "\(place)/tools/\(index)", message: "is \(tool.serialized()), which names none of the tools")
+      }
+      if !allowed.contains(known) { allowed.append(known) }
+    }
+    switch wish["mode"] ?? "auto" {
+    case "auto": return (.auto, allowed)
+    case "required": return (.required, allowed)
+    case let other:
+      throw ConstraintError(
+        path: place + "/mode", message: "is \(other.serialized()); expected \"auto\" or \"required\"")
+    }
+  }
+
   /// `"none"`, `"auto"`, `"required"` or `{"type": "function", "function": {"name": …}}`.
   ///
   /// - Throws: `ConstraintError` for anything else, and for a tool that is not among `tools`.

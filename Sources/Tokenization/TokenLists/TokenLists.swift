@@ -24,8 +24,8 @@ public struct TokenLists: Sendable {
   public var beginOfText, endOfText: TokenID?
   /// Whether they are put around a text; `nil` for what the pre-tokenizer's models do.
   public var addsBeginOfText, addsEndOfText: Bool?
-  /// The chat template's source.
-  public var chatTemplate: String?
+  /// The chat templates' sources by name; the one without a name is `default`.
+  public var chatTemplates: [String: String] = [:]
 
   /// Lists without anything around them.
   public init(tokens: [[UInt8]], kinds: [Kind], merges: [[UInt8]], preTokenizer: String) {
@@ -69,7 +69,7 @@ extension Tokenizer {
       postProcessor: PostProcessor(
         prefix: ends(lists.beginOfText, lists.addsBeginOfText ?? named.addsBeginOfText),
         suffix: ends(lists.endOfText, lists.addsEndOfText ?? false)),
-      addedTokens: addedTokens, chatTemplate: lists.chatTemplate,
+      addedTokens: addedTokens, chatTemplates: lists.chatTemplates,
       beginOfTextToken: lists.beginOfText.flatMap { vocabulary.text(of: $0) },
       endOfTextToken: lists.endOfText.flatMap { vocabulary.text(of: $0) })
   }

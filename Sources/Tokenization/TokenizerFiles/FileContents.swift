@@ -5,6 +5,12 @@ enum FileContents {
   /// The largest tokenizer files are some 40 MB.
   static let byteLimit = 1 << 29
 
+  /// Names of the files of a folder that end so, without the ending; none when there is no such folder.
+  static func names(in folder: String, endingWith ending: String) -> [String] {
+    let files = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+    return files.filter { $0.hasSuffix(ending) }.map { String($0.dropLast(ending.count)) }.sorted()
+  }
+
   /// The bytes of a regular file; `nil` when there is none at `path` and `isOptional`.
   static func read(_ path: String, isOptional: Bool = false) throws(TokenizerError) -> [UInt8]? {
     var isDirectory: ObjCBool = false

@@ -1,7 +1,8 @@
 /// What `tokenizer_config.json` adds to `tokenizer.json`: the chat template, the names of the text's first and last token,
 /// and tokens that were added later.
 struct TokenizerConfiguration {
-  var chatTemplate: String?
+  /// Chat templates by name; one without a name is `default`.
+  var chatTemplates: [String: String] = [:]
   var beginOfTextToken: String?
   var endOfTextToken: String?
   var addedTokens: [AddedToken] = []
@@ -13,7 +14,7 @@ struct TokenizerConfiguration {
     try scanner.beginObject()
     while let key = try scanner.nextKey() {
       switch key {
-      case "chat_template": chatTemplate = try Self.readChatTemplate(&scanner)
+      case "chat_template": chatTemplates = try Self.readChatTemplates(&scanner)
       case "bos_token": beginOfTextToken = try Self.readToken(&scanner)
       case "eos_token": endOfTextToken = try Self.readToken(&scanner)
       case "added_tokens_decoder": try readAddedTokens(&scanner)
@@ -23,10 +24,10 @@ struct TokenizerConfiguration {
     try scanner.expectEnd()
   }
 
-  /// One template, or a list of named ones of which `default` is meant.
-  private static func readChatTemplate(_ scanner: inout JSONScanner) throws(TokenizerError) -> String? {
-    if scanner.consumeNull() { return nil }
-    guard try scanner.peekKind() == .array else { return try scanner.readString() }
+  /// One template, or a list of named ones.
+  private static func readChatTemplates(_ scanner: inout JSONScanner) throws(TokenizerError) -> [String: String] {
+    if scanner.consumeNull() { return [:] }
+    guard try scanner.peekKind() == .array else { return ["default": try scanner.readString()] }
     var templates: [String: String] = [:]
     try scanner.beginArray()
     while try scanner.nextElement() {
@@ -42,7 +43,7 @@ struct TokenizerConfiguration {
       }
       templates[name] = template
     }
-    return templates["default"]
+    return templates
   }
 
   /// A token by its text: a string, or an object with `content`.

@@ -30,13 +30,36 @@ struct Batch: AsyncParsableCommand {
   @OptionGroup(title: "Sampling") var sampling: SamplingOptions
 
   /// One line of the input.
-  private struct Line: Decodable {
-    struct Message: Decodable { let role, content: String }
-    let prompt: String?
-    let messages: [Message]?
-    let id: String?
-    let seed: UInt64?
-    let max_tokens: Int?
+  private struct Line {
+    var prompt: String?
+    var messages: [ChatMessage]?
+    var id: String?
+    var seed: UInt64?
+    var maximumTokens: Int?
+
+    /// `nil` for what is none.
+    init?(_ text: some Sequence<UInt8>) {
+      guard case .object(let object)? = try? JSONValue(parsing: Array(text)) else { return nil }
+      for (key, value) in object.pairs where value != .null {
+        switch (key, value) {
+        case ("prompt", .string(let text)): prompt = text
+        case ("messages", .array(let values)):
+          let read = values.compactMap { try? ChatMessage(json: $0) }
+          guard read.count == values.count else { return nil }
+          messages = read
+        case ("id", .string(let text)): id = text
+        case ("seed", _):
+          guard let number = value.wholeNumber else { return nil }
+          seed = UInt64(bitPattern: Int64(number))
+        case ("max_tokens", _):
+          guard let number = value.wholeNumber else { return nil }
+          maximumTokens = number
+        case ("prompt", _), ("messages", _), ("id", _): return nil
+        default: break
+        }
+      }
+      guard (prompt == nil) != (messages == nil) else { return nil }
+    }
   }
 
   /// One line of the output.
@@ -97,10 +120,8 @@ struct Batch: AsyncParsableCommand {
         throw ValidationError("Cannot read '\(input)': \(error.localizedDescription)")
       }
     }
-    let decoder = JSONDecoder()
     return try data.split(separator: UInt8(ascii: "\n")).enumerated().map { index, line in
-      let parsed = try? decoder.decode(Line.self, from: line)
-      guard let parsed, (parsed.prompt == nil) != (parsed.messages == nil) else {
+      guard let parsed = Line(line) else {
         throw ValidationError(
           "'\(input)', line \(index + 1): expected a JSON object with \"prompt\" or \"messages\", and at most \"id\" (text), \"seed\" and \"max_tokens\" (numbers) besides."
         )
@@ -110,16 +131,14 @@ struct Batch: AsyncParsableCommand {
   }
 
   private func request(_ line: Line, line number: Int, model: SpeculativeEngine) throws -> GenerationRequest {
-    let messages =
-      line.messages?.map { ChatMessage(role: $0.role, content: $0.content) }
-      ?? [ChatMessage(role: "user", content: line.prompt ?? "")]
+    let messages = line.messages ?? [ChatMessage(role: "user", content: line.prompt ?? "")]
     let prompt =
       model.target.tokenizer.chatTemplate == nil
       ? model.target.tokenizer.encode(line.prompt ?? "", addsSpecialTokens: true)
       : try template.tokens(for: messages, of: model.target)
     var request = sampling.request(prompt: prompt, endOfText: model.target.endOfTextTokens)
     if let seed = line.seed { request.sampling.seed = seed }
-    if let most = line.max_tokens { request.stopping.maximumTokens = most }
+    if let most = line.maximumTokens { request.stopping.maximumTokens = most }
     do {
       try request.validate(vocabularySize: model.engine.vocabularySize, maximumLength: model.engine.maximumLength)
     } catch {

@@ -109,6 +109,7 @@ struct BenchServe: AsyncParsableCommand {
   }
 
   func run() async throws {
+    try saving.prepare()
     let tokenizer = try workload.loadTokenizer()
     let fallback = try arrivals.isOpen ? nil : workload.defaultConcurrency
     let limit = maxConcurrency ?? fallback
@@ -152,6 +153,7 @@ struct BenchServe: AsyncParsableCommand {
     }
     plan.tokenizerID = workload.tokenizer
     plan.seed = workload.seed
+    if let caution = await ServerInspection(client, target).caution() { note("Note: \(caution)") }
     let bar = Mutex(ProgressBar())
     defer { bar.withLock { $0.clear() } }
     return try await ServingBenchmark(plan, client: client, generator: generator).run { stage in

@@ -9,9 +9,16 @@ struct Chat: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Talk with a model.",
     discussion: """
-      Ctrl-C stops an answer, Ctrl-D ends the conversation. /clear forgets what was said, /exit leaves. Arrow keys walk \
-      through earlier lines.
+      Ctrl-C stops an answer or drops a line, Ctrl-D ends the conversation. /clear forgets what was said, /exit leaves, \
+      /help lists the commands. Arrow keys walk through earlier lines. Lines that are pasted together are one message.
       """)
+
+  private static let help = """
+    /clear   forget what was said
+    /exit    leave (or Ctrl-D)
+    /help    this list
+    Ctrl-C stops an answer, or drops the line. Lines that are pasted together are one message.
+    """
 
   @OptionGroup var template: TemplateOptions
   @OptionGroup var engine: EngineOptions
@@ -26,11 +33,24 @@ struct Chat: AsyncParsableCommand {
     let interrupt = InterruptWatch()
     let editor = LineEditor()
     var messages: [ChatMessage] = []
-    while let line = editor.next(prompt: "> ") {
-      switch line.trimmingCharacters(in: .whitespaces) {
+    var interrupts = 0
+    while let entry = editor.next(prompt: "> ") {
+      guard case .text(let line) = entry else {
+        emit("\n")
+        interrupts = entry == .interrupt(hadText: true) ? 0 : interrupts + 1
+        if interrupts > 1 { return }
+        if interrupts == 1 { note("(Ctrl-C again, Ctrl-D or /exit leaves; /help lists the commands)") }
+        continue
+      }
+      interrupts = 0
+      let command = line.trimmingCharacters(in: .whitespacesAndNewlines)
+      switch command {
       case "": continue
       case "/exit", "/quit": return
       case "/clear": messages = []
+      case "/help", "/?": note(Self.help)
+      case _ where command.hasPrefix("/") && command.dropFirst().allSatisfy(\.isLetter) && command.count > 1:
+        note("There is no command \(command); /help lists those that there are.")
       default:
         messages.append(ChatMessage(role: "user", content: line))
         do {

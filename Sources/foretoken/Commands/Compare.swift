@@ -83,6 +83,7 @@ struct Compare: AsyncParsableCommand {
   }
 
   func run() async throws {
+    try saving.prepare()
     let tokenizer = try workload.loadTokenizer()
     let run = ServingRun(
       concurrency: maxConcurrency, endpoint: endpoint, tokenizer: tokenizer,
@@ -106,6 +107,9 @@ struct Compare: AsyncParsableCommand {
     plan.readyTimeoutSeconds = endpoint.readyCheckTimeoutSec
     plan.bootstrap = Bootstrap(confidence: confidence, resamples: resamples, seed: workload.seed)
     plan.comparesOutputs = endpoint.temperature == 0
+    for side in a.baseURL == b.baseURL ? [a] : [a, b] {
+      if let caution = await ServerInspection(client, side).caution() { note("Note: \(caution)") }
+    }
     if withoutSpeculation { plan.labels = ("Speculation", "plain decoding") }
     let bar = Mutex(ProgressBar())
     defer { bar.withLock { $0.clear() } }
@@ -144,7 +148,10 @@ struct Compare: AsyncParsableCommand {
       throw ExitCode.failure
     }
     if let minSpeedup {
-      let lower = result.overall.outputThroughput?.lower ?? 0
+      guard let lower = result.overall.outputThroughput?.lower else {
+        note("foretoken: \(result.overall.pairs) pairs are too few to tell the speedup; send more prompts")
+        throw ExitCode.failure
+      }
       guard lower >= minSpeedup else {
         note(String(format: "foretoken: the speedup is at least %.3f; expected %.3f or more", lower, minSpeedup))
         throw ExitCode.failure

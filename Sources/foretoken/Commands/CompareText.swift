@@ -38,7 +38,8 @@ struct CompareText {
     return table.rendered(style: style) + "\n"
       + style.dim(
         String(
-          format: "Above 1: A is better. In brackets, %g %% intervals from %d resamples of the pairs.",
+          format:
+            "Above 1: A is better. In brackets, %g %% intervals from %d resamples of the pairs; none where there are too few.",
           result.confidence * 100, result.resamples))
   }
 
@@ -48,7 +49,9 @@ struct CompareText {
   }
 
   private static func text(_ ratio: ServingComparisonResult.Ratio?) -> String {
-    ratio.map { String(format: "%.2fx [%.2f, %.2f]", $0.ratio, $0.lower, $0.upper) } ?? "–"
+    guard let ratio else { return "–" }
+    guard let lower = ratio.lower, let upper = ratio.upper else { return String(format: "%.2fx", ratio.ratio) }
+    return String(format: "%.2fx [%.2f, %.2f]", ratio.ratio, lower, upper)
   }
 
   private var outputs: String {

@@ -9,7 +9,7 @@ struct Pull: AsyncParsableCommand {
     abstract: "Download a model from the Hugging Face hub.",
     discussion: """
       Files go where other tools look for them ($HF_HOME/hub), resume where they stopped, and are checked. HF_TOKEN \
-      gives access to gated models, HF_ENDPOINT names another hub.
+      gives access to gated models, HF_ENDPOINT names another hub; with HF_HUB_OFFLINE=1 only the cache is looked at.
       """)
 
   @Argument(help: "The model, as ORG/NAME; ORG/NAME:Q4_K_M for the GGUF files with that in their names.")
@@ -29,7 +29,13 @@ struct Pull: AsyncParsableCommand {
   func run() async throws {
     let bar = Mutex(ProgressBar())
     let reference = ModelReference(model)
-    let directory = try await HubClient().pull(
+    var client = HubClient()
+    let hub = client.endpoint
+    client.waiting = { trouble, seconds in
+      note("\(hub): \(trouble); next try in \(String(format: "%.0f", seconds)) s")
+    }
+    note("Looking for \(reference.model) at \(hub) …")
+    let directory = try await client.pull(
       reference.model, revision: revision,
       selection: FileSelection(included: include, excluded: exclude, quantization: reference.quantization)
     ) { progress in

@@ -1,7 +1,9 @@
 internal import ArgumentParser
+internal import Decoding
 internal import Benchmarking
 internal import Foundation
 internal import Logging
+internal import ModelFiles
 internal import OpenAIServer
 internal import Speculation
 internal import Tensor
@@ -68,6 +70,12 @@ struct Serve: AsyncParsableCommand {
         "kernels": "\((engine.instructionSet ?? .best).rawValue)",
       ])
     let model = try resources.load(engine) { logger.error("\($0)") }
+    configuration.servedFacts = facts(of: model, engine)
+    configuration.cacheFacts = [
+      ("block_size", "\(KVStorage.blockSize)"), ("cache_dtype", resources.kvCacheDtype.rawValue),
+      ("enable_prefix_caching", engine.sharesPrefixes ? "True" : "False"),
+      ("kv_cache_memory_bytes", "\(model.memory.first?.keyValueCache ?? 0)"),
+    ]
     let host = configuration.host
     let shown = configuration.servedModelNames[0]
     let shownHost = host.contains(":") && !host.hasPrefix("[") ? "[\(host)]" : host
@@ -78,11 +86,28 @@ struct Serve: AsyncParsableCommand {
           "listening",
           metadata: ["address": "http://\(shownHost):\(port)", "model": "\(shown)", "window": "\(model.window)"])
       }
+    } catch let error as ListeningError {
+      note("Error: \(error)")
+      throw ExitCode.failure
     } catch {
       note("Error: cannot serve on \(host):\(configuration.port): \(error)")
       throw ExitCode.failure
     }
     logger.info("stopped")
+  }
+
+  /// What is served, for the page.
+  private func facts(of model: SpeculativeEngine, _ engine: EngineConfiguration) -> [(name: String, value: String)] {
+    var facts: [(name: String, value: String)] = []
+    let formats = model.target.checkpoint.weightFormats(engine.quantization).map(\.rawValue)
+    facts.append(("weights", formats.joined(separator: ", ")))
+    facts.append(("context", "\(model.engine.maximumLength) tokens"))
+    facts.append(("speculation", engine.speculation?.methodName ?? "none"))
+    if let draft = engine.speculation?.draftModel { facts.append(("draft", HubCache.modelName(of: draft))) }
+    if model.window > 0 { facts.append(("window", "up to \(model.window)")) }
+    let remembered = engine.speculation.map { $0.methodNames.contains("suffix") ? $0.suffix.cachedRequests : 0 } ?? 0
+    if remembered > 0 { facts.append(("past answers indexed", "up to \(remembered)")) }
+    return facts
   }
 
   /// Files that the process opens beside its connections, with room for more.

@@ -117,6 +117,7 @@ struct Tune: AsyncParsableCommand {
   }
 
   func run() async throws {
+    if let output { try OutputFile.check(output) }
     let bar = Mutex(ProgressBar())
     let result: TuningResult
     do {
@@ -130,14 +131,16 @@ struct Tune: AsyncParsableCommand {
       note("foretoken: \(endpoint ?? ""): \(failure)")
       throw ExitCode.failure
     }
+    var isLost = false
     if let output {
-      try OutputFile.write(try result.encoded(), to: output)
+      isLost = try !OutputFile.keeps(try result.encoded(), in: output)
     }
-    if json {
+    if json || isLost {
       emit(String(decoding: try result.encoded(), as: UTF8.self))
     } else {
       emit(TuneText(result).rendered)
     }
+    if isLost { throw ExitCode.failure }
   }
 
   private var objectives: TuningResult.Objectives {

@@ -55,7 +55,11 @@ struct TemplateOptions: ParsableArguments {
     var context = model.templateContext
     if let thinking { context["enable_thinking"] = .bool(thinking) }
     let head = system.map { [ChatMessage(role: "system", content: $0)] } ?? []
-    let text = try model.chatTemplate().render(messages: head + messages, context: context)
+    let (template, traits) = try model.chatTemplate()
+    let conversation = try (head + messages).enumerated().map { index, message in
+      try ChatMessage(client: .object(message.fields), at: "messages[\(index)]", for: traits)
+    }
+    let text = try template.render(messages: conversation, context: context)
     return model.tokenizer.encode(text)
   }
 }

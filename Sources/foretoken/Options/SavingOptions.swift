@@ -15,15 +15,31 @@ struct SavingOptions: ParsableArguments {
   @Flag(help: "Print the result as JSON on standard output.")
   var json = false
 
-  /// Writes `value` if it was asked for, under `name` unless the user named another.
+  private var isWanted: Bool { saveResult || resultFilename != nil || resultDir != nil }
+
+  /// Where a result of this name goes; a name that is a whole path is that place.
+  private func place(_ name: String) -> URL {
+    name.hasPrefix("/")
+      ? URL(fileURLWithPath: name) : URL(fileURLWithPath: resultDir ?? ".").appendingPathComponent(name)
+  }
+
+  /// Makes the folder and tries to write there, so that nothing is measured that cannot be kept.
+  func prepare() throws {
+    guard isWanted else { return }
+    try OutputFile.check(place(resultFilename ?? ".foretoken-result").path(percentEncoded: false))
+  }
+
+  /// Writes `value` if it was asked for, under `name` unless the user named another; where that fails, to standard output.
   func save(_ value: some Encodable, name: @autoclosure () -> String) throws {
-    guard saveResult || resultFilename != nil || resultDir != nil else { return }
-    let folder = URL(fileURLWithPath: resultDir ?? ".")
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    let file = folder.appendingPathComponent(resultFilename ?? name())
+    guard isWanted else { return }
+    let file = place(resultFilename ?? name())
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    try OutputFile.write(try encoder.encode(value), to: file.path(percentEncoded: false))
+    let data = try encoder.encode(value)
+    guard try OutputFile.keeps(data, in: file.path(percentEncoded: false)) else {
+      if !json { emit(String(decoding: data, as: UTF8.self) + "\n") }
+      throw ExitCode.failure
+    }
     note("Result written to \(file.path(percentEncoded: false))")
   }
 }

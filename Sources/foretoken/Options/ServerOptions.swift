@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Foundation
+internal import ModelFiles
 internal import OpenAIServer
 internal import Tensor
 
@@ -101,9 +102,7 @@ struct ServerOptions: ParsableArguments {
 
   /// The configuration for a model given as `model`.
   func configuration(for model: String) throws -> ServerConfiguration {
-    let isDirectory = FileManager.default.fileExists(atPath: model)
-    let name = isDirectory ? URL(fileURLWithPath: model).lastPathComponent : model
-    var configuration = ServerConfiguration(servedModelName: name)
+    var configuration = ServerConfiguration(servedModelName: HubCache.modelName(of: model))
     if !servedModelName.isEmpty { configuration.servedModelNames = servedModelName }
     configuration.host = host
     configuration.port = port

@@ -22,6 +22,40 @@ enum OutputFile {
     }
   }
 
+  /// Writes a result, and says so where that does not work; the caller then shows it instead, so that it is not lost.
+  ///
+  /// - Returns: whether it was written.
+  static func keeps(_ data: Data, in path: String) throws -> Bool {
+    do { try write(data, to: path) } catch let error as ValidationError {
+      note("foretoken: \(error.message) The result follows.")
+      return false
+    }
+    return true
+  }
+
+  /// Looks before a long run whether its result can be written in the end: makes the folder of `path`, and writes and
+  /// removes a file there.
+  ///
+  /// - Throws: `ValidationError` that names the path and the system's reason.
+  static func check(_ path: String) throws {
+    var isDirectory: ObjCBool = false
+    let exists = unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
+    guard !isDirectory.boolValue else {
+      throw ValidationError("Cannot write '\(path)': it is a folder; expected the name of a file.")
+    }
+    // A device or a pipe is written to where it is.
+    if exists, try isSpecial(path) { return }
+    let folder = URL(fileURLWithPath: path).deletingLastPathComponent()
+    let probe = folder.appendingPathComponent(".foretoken-\(UUID().uuidString)")
+    do {
+      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+      try Data("probe".utf8).write(to: probe)
+      try FileManager.default.removeItem(at: probe)
+    } catch {
+      throw ValidationError("Cannot write '\(path)': \(reason(error))")
+    }
+  }
+
   /// A file to write to bit by bit, made anew or, when it is a device or a pipe, opened.
   ///
   /// - Throws: `ValidationError` that names the path.

@@ -1,8 +1,11 @@
 internal import Foundation
 
-/// A line on the terminal that shows how far a long job is; silent when standard error is not a terminal.
+/// A line on the terminal that shows how far a long job is; silent when standard error is no terminal, or one that
+/// cannot redraw a line.
 struct ProgressBar {
-  private let isVisible = isatty(FileHandle.standardError.fileDescriptor) == 1
+  private let isVisible =
+    isatty(FileHandle.standardError.fileDescriptor) == 1
+    && ProcessInfo.processInfo.environment["TERM"] ?? "dumb" != "dumb"
   private let started = ContinuousClock.now
   private var lastDrawn: ContinuousClock.Instant?
 

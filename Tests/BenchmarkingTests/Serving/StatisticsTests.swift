@@ -99,9 +99,18 @@ import Testing
   @Test("resampling is by stratum: a mean of two constant strata has no spread")
   func strata() throws {
     let interval = try #require(
-      Bootstrap().interval(strata: [[1.0, 1, 1], [5.0, 5]]) { $0.reduce(0, +) / Double($0.count) })
-    #expect(interval.lower == 13.0 / 5 && interval.upper == 13.0 / 5)
+      Bootstrap().interval(strata: [[1.0, 1, 1], [5.0, 5, 5]]) { $0.reduce(0, +) / Double($0.count) })
+    #expect(interval.lower == 3 && interval.upper == 3)
     #expect(Bootstrap().interval(strata: [[Double]]()) { _ in 1 } == nil)
-    #expect(Bootstrap().interval(strata: [[1.0]]) { _ in .nan } == nil)
+    #expect(Bootstrap().interval(strata: [Array(repeating: 1.0, count: 9)]) { _ in .nan } == nil)
+  }
+
+  @Test("there is no interval of fewer values than could tell", arguments: [(0.95, 6), (0.5, 2), (0.99, 8)])
+  func fewValues(confidence: Double, least: Int) {
+    let bootstrap = Bootstrap(confidence: confidence)
+    func interval(_ count: Int) -> (lower: Double, upper: Double)? {
+      bootstrap.interval(strata: [(0..<count).map(Double.init)]) { $0.reduce(0, +) }
+    }
+    #expect(interval(least) != nil && interval(least - 1) == nil)
   }
 }

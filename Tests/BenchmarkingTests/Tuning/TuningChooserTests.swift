@@ -36,6 +36,28 @@ import Testing
     _ = try SpeculativeConfiguration(json: #require(choice.speculativeConfig))
   }
 
+  @Test("nothing is recommended whose interval holds both a gain and a loss")
+  func openIntervals() {
+    func entry(_ method: String, at concurrency: Int, _ lower: Double, _ upper: Double) -> TuningResult.Entry {
+      var entry = TuningFixture.entry(method, 4, at: concurrency, speedup: 1.17)
+      entry.measuredSpeedup = .init(estimate: 1.17, lower: lower, upper: upper)
+      return entry
+    }
+    let open = choice(plain([4]) + [entry("suffix", at: 4, 0.24, 5.73)], [4])
+    #expect(!open.speculates && open.flags.isEmpty)
+    #expect(open.reason.contains("0.24x to 5.73x") && !open.reason.contains("become"))
+    // Where another concurrency has a gain that is shown, only that one is promised.
+    let mixed = choice(
+      plain([1, 4]) + [entry("suffix", at: 1, 1.1, 1.25), entry("suffix", at: 4, 0.24, 5.73)], [1, 4])
+    #expect(mixed.speculates && mixed.windows.last?.window == 0)
+    #expect(mixed.reason.contains("1.17x with 1 at a time") && !mixed.reason.contains("with 4 at a time become"))
+    let automatic = choice(
+      plain([1, 4]) + [entry("auto", at: 1, 1.1, 1.25), entry("auto", at: 4, 0.24, 5.73)], [1, 4])
+    #expect(
+      automatic.method == "auto"
+        && automatic.reason.contains("4 (0.24x to 5.73x) at a time the measurement leaves open"))
+  }
+
   @Test("windows that change with concurrency become vLLM's ranges, without gaps from 1 to the last batch size")
   func ranges() throws {
     let entries =
@@ -59,7 +81,7 @@ import Testing
       entries, [1, 4, 16], objectives: .init(), servingFlags: ["--quantization", "int4"])
     #expect(quantised.flags == ["--draft-model", "D", "--quantization", "int4"])
     #expect(quantised.values.contains("int4"))
-    #expect(choice.reason.contains("With 16 at a time no window pays"))
+    #expect(choice.reason.contains("With 16 at a time no window is shown to pay"))
   }
 
   @Test("the family with the largest gain over all concurrencies wins, free methods too")

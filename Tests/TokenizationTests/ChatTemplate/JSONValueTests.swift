@@ -56,6 +56,25 @@ import Tokenization
     #expect(object["e\u{301}"] == 2)
   }
 
+  @Test(arguments: ["18446744073709551616", "-9223372036854775809", "123456789012345678901234567890"])
+  func `keep every digit of integers beyond 64 bits, in templates too`(digits: String) throws {
+    let value = try JSONValue(parsing: digits)
+    #expect(value == .bigInteger(digits) && value.serialized() == digits && value.wholeNumber == nil)
+    let template = try ChatTemplate(
+      source: "{{ x }} {{ x | tojson }} {{ x ~ '' }} {{ x == y }} {{ x is integer }} {{ '%d' % x }} {{ x == 1 }}")
+    let text = try template.render(messages: [], context: ["x": value, "y": value])
+    #expect(text == "\(digits) \(digits) \(digits) True True \(digits) False")
+    #expect(throws: ChatTemplateError.self) {
+      try ChatTemplate(source: "{{ x + 1 }}").render(messages: [], context: ["x": value])
+    }
+  }
+
+  @Test func `tell numbers from truth values`() throws {
+    #expect(JSONValue.bool(true).wholeNumber == nil && JSONValue.bool(false).double == nil)
+    #expect(JSONValue.integer(1).wholeNumber == 1 && JSONValue.number(1).wholeNumber == 1)
+    #expect(JSONValue.number(1.5).wholeNumber == nil && JSONValue.string("1").double == nil)
+  }
+
   @Test func `keep the order of keys in large objects, the last of equal keys counting`() throws {
     let text = "{" + (0..<300).map { "\"k\($0 % 200)\": \($0)" }.joined(separator: ",") + "}"
     guard case .object(let object) = try JSONValue(parsing: text) else {

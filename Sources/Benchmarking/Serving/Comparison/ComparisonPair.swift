@@ -68,15 +68,15 @@ extension ComparisonPair {
     }
 
     /// The ratio and its interval; each of `strata` is resampled by itself, or all together if one has a single pair,
-    /// which says nothing of its spread. `nil` for fewer than two pairs, or without tokens.
+    /// which says nothing of its spread. `nil` without pairs or tokens; without an interval of fewer pairs than one can
+    /// follow from.
     func estimate(_ strata: [[ComparisonPair]], _ bootstrap: Bootstrap) -> ServingComparisonResult.Ratio? {
       let pairs = strata.flatMap { $0 }
       let value = ratio(over: pairs)
       let drawn = strata.allSatisfy { $0.count > 1 } ? strata : [pairs]
-      guard pairs.count > 1, value.isFinite, let interval = bootstrap.interval(strata: drawn, ratio(over:)) else {
-        return nil
-      }
-      return ServingComparisonResult.Ratio(ratio: value, lower: interval.lower, upper: interval.upper)
+      guard !pairs.isEmpty, value.isFinite else { return nil }
+      let interval = bootstrap.interval(strata: drawn, ratio(over:))
+      return ServingComparisonResult.Ratio(ratio: value, lower: interval?.lower, upper: interval?.upper)
     }
   }
 }

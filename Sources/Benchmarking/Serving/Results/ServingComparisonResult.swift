@@ -1,12 +1,13 @@
 /// What `foretoken compare A B` found: both sides' figures, and their ratios over the same requests.
 package struct ServingComparisonResult: Sendable, Equatable, Codable {
-  /// A ratio and the interval that holds it with the result's confidence. Above 1: A is the better one.
+  /// A ratio and the interval that holds it with the result's confidence; no interval where there were too few pairs.
+  /// Above 1: A is the better one.
   package struct Ratio: Sendable, Equatable, Codable {
     package let ratio: Double
-    package let lower: Double
-    package let upper: Double
+    package let lower: Double?
+    package let upper: Double?
 
-    package init(ratio: Double, lower: Double, upper: Double) {
+    package init(ratio: Double, lower: Double?, upper: Double?) {
       self.ratio = ratio
       self.lower = lower
       self.upper = upper

@@ -1,3 +1,5 @@
+internal import Foundation
+
 /// Confidence intervals by resampling (Efron 1979): the percentile method.
 package struct Bootstrap: Sendable {
   package let confidence: Double
@@ -10,15 +12,19 @@ package struct Bootstrap: Sendable {
     self.seed = seed
   }
 
+  /// The fewest values that an interval can follow from: of fewer, all may lie on one side of the true value by chance
+  /// more often than the confidence allows.
+  package var leastValues: Int { Int(log2(2 / (1 - confidence)).rounded(.up)) }
+
   /// The interval of a statistic of `values`; each stratum is resampled by itself, whole values at a time, so that pairs
   /// stay pairs.
   ///
-  /// - Returns: `nil` if there are no values, or the statistic is never a number.
+  /// - Returns: `nil` if there are fewer than `leastValues`, or the statistic is never a number.
   package func interval<Value>(
     strata: [[Value]], _ statistic: ([Value]) -> Double
   ) -> (lower: Double, upper: Double)? {
     let strata = strata.filter { !$0.isEmpty }
-    guard !strata.isEmpty, resamples > 0 else { return nil }
+    guard !strata.isEmpty, strata.reduce(0, { $0 + $1.count }) >= leastValues, resamples > 0 else { return nil }
     var random = SeededRandom(seed: seed)
     var found: [Double] = []
     for _ in 0..<resamples {

@@ -184,7 +184,7 @@ extension JSONValue {
     switch self {
     case .null: "null"
     case .bool: "a truth value"
-    case .integer, .number: "a number"
+    case .integer, .bigInteger, .number: "a number"
     case .string: "text"
     case .array: "an array"
     case .object: "an object"

@@ -1,4 +1,5 @@
 internal import Foundation
+internal import Tokenization
 internal import Yams
 
 /// Chooses a configuration from what was predicted and measured.
@@ -17,8 +18,8 @@ package enum TuningChooser {
     /// By concurrency, ascending; plain decoding where no window gains anything.
     var picks: [Entry]
     /// Mean logarithm of the speedups.
-    var gain: Double { picks.reduce(0) { $0 + log(max($1.bestSpeedup, 1e-9)) } / Double(max(picks.count, 1)) }
-    var largestGain: Double { picks.map(\.bestSpeedup).max() ?? 1 }
+    var gain: Double { picks.reduce(0) { $0 + log(max($1.shownSpeedup, 1e-9)) } / Double(max(picks.count, 1)) }
+    var largestGain: Double { picks.map(\.shownSpeedup).max() ?? 1 }
   }
 
   /// The configuration with the largest gain over all concurrencies.
@@ -77,7 +78,8 @@ package enum TuningChooser {
         let plain = here.first { $0.candidate == .plain }
         // `auto` cannot be told to leave single batch sizes alone; it does so by itself.
         if name.method == "auto" { return pool.first }
-        return (pool + [plain].compactMap { $0 }).max { $0.bestTokensPerSecond < $1.bestTokensPerSecond }
+        let shown = pool.filter { !$0.leavesGainOpen }
+        return (shown + [plain].compactMap { $0 }).max { $0.bestTokensPerSecond < $1.bestTokensPerSecond }
       }
       return picks.count == concurrencies.count ? Family(method: name.method, draft: name.draft, picks: picks) : nil
     }
@@ -123,14 +125,21 @@ package enum TuningChooser {
       case (let method, nil): "the method \(method)"
       }
     let picks = zip(concurrencies, family.picks)
-    let gains = picks.filter { $1.candidate != .plain }.map {
+    let gains = picks.filter { $1.candidate != .plain && !$1.leavesGainOpen }.map {
       String(format: "%.2fx with %d at a time", $1.bestSpeedup, $0)
     }
+    let open = picks.filter { $1.leavesGainOpen }.map { "\($0) (\(interval($1)))" }
     let plain = picks.filter { $1.candidate == .plain }.map { "\($0.0)" }
     let limits =
       objectives.timeToFirstToken != nil || objectives.timePerOutputToken != nil ? " within the limits on latency" : ""
     return "Speculate with \(name): the tokens per second of plain decoding\(limits) become \(list(gains))."
-      + (plain.isEmpty ? "" : " With \(list(plain)) at a time no window pays, and nothing is proposed.")
+      + (plain.isEmpty ? "" : " With \(list(plain)) at a time no window is shown to pay, and nothing is proposed.")
+      + (open.isEmpty ? "" : " With \(list(open)) at a time the measurement leaves open whether it pays.")
+  }
+
+  /// "0.24x to 5.73x".
+  private static func interval(_ entry: Entry) -> String {
+    entry.measuredSpeedup.map { String(format: "%.2fx to %.2fx", $0.lower, $0.upper) } ?? ""
   }
 
   /// "a, b and c".
@@ -144,9 +153,12 @@ package enum TuningChooser {
       .max { $0.bestSpeedup < $1.bestSpeedup }
     let reason =
       best.map {
-        String(
-          format: "Do not speculate: the best way found, %@, reaches %.2fx of plain decoding at %d at a time.",
-          $0.candidate.title, $0.bestSpeedup, $0.concurrency)
+        let found = String(
+          format: "the best way found, %@, reaches %.2fx of plain decoding at %d at a time", $0.candidate.title,
+          $0.bestSpeedup, $0.concurrency)
+        return $0.leavesGainOpen && $0.bestSpeedup >= leastGain
+          ? "No gain is shown: \(found), and may as well be \(interval($0)) (95 % interval). Measure longer, or on a machine with less else to do."
+          : "Do not speculate: \(found)."
       } ?? "Do not speculate: no candidate keeps the limits on latency."
     let values = SpeculationValues(method: "none", draft: nil, window: 0, windows: [], speculativeConfig: nil)
     return TuningResult.Choice(
@@ -165,18 +177,19 @@ struct VLLMSpeculativeConfig {
 
   /// The object on one line, keys sorted.
   var json: String {
-    var object: [String: Any] = ["method": method, "num_speculative_tokens": window]
-    if let model { object["model"] = model }
+    var object = JSONObject([("method", .string(method)), ("num_speculative_tokens", .integer(window))])
+    if let model { object["model"] = .string(model) }
     if method == "ngram" {
-      object["prompt_lookup_min"] = TuningEngine.lookupLengths.lowerBound
-      object["prompt_lookup_max"] = TuningEngine.lookupLengths.upperBound
+      object["prompt_lookup_min"] = .integer(TuningEngine.lookupLengths.lowerBound)
+      object["prompt_lookup_max"] = .integer(TuningEngine.lookupLengths.upperBound)
     }
     if method == "suffix" { object["suffix_decoding_max_cached_requests"] = 0 }
     if ranges.count > 1 {
-      object["num_speculative_tokens_per_batch_size"] = ranges.map { [$0.first, $0.last, $0.window] }
+      object["num_speculative_tokens_per_batch_size"] = .array(
+        ranges.map { [.integer($0.first), .integer($0.last), .integer($0.window)] })
     }
-    let data = try? JSONSerialization.data(withJSONObject: object, options: [.sortedKeys, .withoutEscapingSlashes])
-    return data.map { String(decoding: $0, as: UTF8.self) } ?? "{}"
+    return JSONValue.object(object).serialized(
+      JSONStyle(itemSeparator: ",", keySeparator: ":", sortsKeys: true))
   }
 }
 

@@ -124,6 +124,7 @@ extension TemplateRenderer {
       }
       return try laidOut(sign: "", Text(scalars: [scalar]), specification)
     case "d", "i", "u":
+      if case .bigInteger(let digits) = value { return try laidOut(sign: "", digits, specification) }
       guard let number = value.number else { throw refusal("'%d'", value) }
       guard let integer = Int(exactly: number.double.rounded(.towardZero)) ?? value.index else {
         throw .evaluation("'%d' cannot write \(number.double)")

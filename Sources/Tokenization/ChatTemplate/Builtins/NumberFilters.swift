@@ -10,6 +10,9 @@ extension TemplateRenderer {
     switch filter {
     case .abs:
       _ = try arguments.positional(upTo: 0, of: callee)
+      if case .bigInteger(let digits) = value {
+        return digits.string.hasPrefix("-") ? try negated(value) : value
+      }
       guard let number = value.number else { throw refusal(callee, value) }
       switch number {
       case .float(let value): return .float(value.magnitude)
@@ -70,6 +73,7 @@ extension TemplateRenderer {
       guard let double = float(value) else { return standard }
       return truncated(double) ?? standard
     }
+    if case .bigInteger = value { return value }
     guard let number = value.number else { return standard }
     if case .integer(let integer) = number { return .integer(integer) }
     guard number.double.isFinite else { return standard }

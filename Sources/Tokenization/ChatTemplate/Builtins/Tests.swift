@@ -71,6 +71,7 @@ extension TemplateRenderer {
     switch (name, value) {
     case ("none", .none), ("boolean", .bool), ("integer", .integer), ("float", .float), ("string", .string),
       ("mapping", .dictionary), ("number", .bool), ("number", .integer), ("number", .float),
+      ("integer", .bigInteger), ("number", .bigInteger),
       ("false", .bool(false)), ("true", .bool(true)):
       true
     case ("escaped", .string(let text)): text.isMarkup

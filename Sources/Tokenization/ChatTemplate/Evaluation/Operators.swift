@@ -11,7 +11,12 @@ extension TemplateRenderer {
 
   func calculate(_ left: Value, _ operation: BinaryOperator, _ right: Value) throws(ChatTemplateError) -> Value {
     try charge(1)
-    if let left = left.number, let right = right.number { return try calculate(left, operation, right) }
+    if operation != .concatenate {
+      for case .bigInteger(let digits) in [left, right] where left.number != nil && right.number != nil {
+        throw .evaluation("'\(operation.rawValue)' is for integers of 64 bits, and \(digits.string) has more")
+      }
+      if let left = left.number, let right = right.number { return try calculate(left, operation, right) }
+    }
     switch (operation, left, right) {
     case (.add, .string(let left), .string(let right)):
       try checkLength(left.utf8.count + right.utf8.count)
@@ -53,6 +58,9 @@ extension TemplateRenderer {
   }
 
   func negated(_ value: Value) throws(ChatTemplateError) -> Value {
+    if case .bigInteger(let digits) = value {
+      return .bigInteger(Text(digits.string.hasPrefix("-") ? String(digits.string.dropFirst()) : "-" + digits.string))
+    }
     guard let number = value.number else { throw refusal("unary '-'", value) }
     return try calculate(.integer(0), .subtract, number, negatesZero: true)
   }
@@ -78,7 +86,7 @@ extension TemplateRenderer {
       try refuseZero(b)
       return .float(floorDivision(a, b).remainder)
     case .power: return .float(try power(a, b))
-    case .concatenate: return try string(try text(of: left.value) + text(of: right.value))
+    case .concatenate: throw .evaluation("'~' joins texts")
     }
   }
 
@@ -136,7 +144,7 @@ extension TemplateRenderer {
     case .power:
       guard right >= 0 else { return .float(try power(Double(left), Double(right))) }
       result = integerPower(left, right)
-    case .concatenate: return try string(Text("\(left)\(right)"))
+    case .concatenate: throw .evaluation("'~' joins texts")
     }
     guard !result.overflow else {
       throw .evaluation("the result of '\(operation.rawValue)' does not fit 64 bits")

@@ -74,6 +74,7 @@ extension TemplateRenderer {
 
   @inline(never)
   private func positive(_ value: Value) throws(ChatTemplateError) -> Value {
+    if case .bigInteger = value { return value }
     guard let number = value.number else { throw refusal("unary '+'", value) }
     return number.value
   }

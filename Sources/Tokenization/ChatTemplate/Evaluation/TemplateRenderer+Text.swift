@@ -26,6 +26,7 @@ extension TemplateRenderer {
     case .none: write("None")
     case .bool(let value): write(value ? "True" : "False")
     case .integer(let value): write(String(value))
+    case .bigInteger(let digits): output.append(contentsOf: digits.utf8)
     case .float(let value): write(FloatText.representation(value))
     case .string(let text):
       try charge(text.utf8.count / 16)
@@ -111,6 +112,7 @@ extension TemplateRenderer {
     case .none: return .null
     case .bool(let value): return .bool(value)
     case .integer(let value): return .integer(value)
+    case .bigInteger(let digits): return .bigInteger(digits.string)
     case .float(let value): return .number(value)
     case .string(let text): return .string(text.string)
     case .list(let elements), .tuple(let elements):
@@ -126,6 +128,7 @@ extension TemplateRenderer {
         case .bool(let value): name = value ? "true" : "false"
         case .none: name = "null"
         case .integer(let value): name = Text(String(value))
+        case .bigInteger(let digits): name = digits
         case .float(let value): name = Text(FloatText.json(value))
         default: throw .evaluation("\(key.typeName) cannot be a key of a JSON object")
         }

@@ -1,7 +1,7 @@
 extension JSONValue {
   /// Parses a JSON text (RFC 8259, strictly).
   ///
-  /// Integers beyond 64 bits become `number`. Of equal keys in one object the last value counts.
+  /// Integers beyond 64 bits keep their digits (`bigInteger`). Of equal keys in one object the last value counts.
   /// - Throws: `JSONError` naming line and column: for malformed text, for arrays and objects nested more than
   ///   `maximumDepth` deep, for numbers beyond a double's range and for escapes of unpaired surrogates.
   public init(parsing text: String, maximumDepth: Int = 128) throws(JSONError) {
@@ -220,7 +220,7 @@ private struct JSONParser {
       try digits()
     }
     let literal = String(decoding: bytes[start..<position], as: UTF8.self)
-    if isInteger, let value = Int(literal) { return .integer(value) }
+    if isInteger { return Int(literal).map(JSONValue.integer) ?? .bigInteger(literal) }
     guard let value = Double(literal), value.isFinite else {
       throw failure("the number is beyond the range of a double", at: start)
     }

@@ -9,6 +9,8 @@ public enum JSONValue: Sendable, Hashable {
   case bool(Bool)
   /// A number written without fraction and exponent that fits 64 bits.
   case integer(Int)
+  /// A number written without fraction and exponent that does not, by its digits: identifiers are to keep every one.
+  case bigInteger(String)
   /// Any other number.
   case number(Double)
   /// A string.
@@ -24,6 +26,7 @@ public enum JSONValue: Sendable, Hashable {
     case (.null, .null): true
     case (.bool(let left), .bool(let right)): left == right
     case (.integer(let left), .integer(let right)): left == right
+    case (.bigInteger(let left), .bigInteger(let right)): left == right
     case (.number(let left), .number(let right)): left == right
     case (.string(let left), .string(let right)): left.utf8.elementsEqual(right.utf8)
     case (.array(let left), .array(let right)): left == right
@@ -38,6 +41,7 @@ public enum JSONValue: Sendable, Hashable {
     case .null: hasher.combine(0)
     case .bool(let value): hasher.combine(value)
     case .integer(let value): hasher.combine(value)
+    case .bigInteger(let digits): hasher.combine(digits)
     case .number(let value): hasher.combine(value)
     case .string(let value): hasher.combine(Text(value))
     case .array(let values): hasher.combine(values)
@@ -53,6 +57,25 @@ public enum JSONValue: Sendable, Hashable {
   /// The string when this is one.
   public var string: String? {
     if case .string(let value) = self { value } else { nil }
+  }
+
+  /// The number when this is one; an integer beyond 2^53 is rounded.
+  public var double: Double? {
+    switch self {
+    case .integer(let value): Double(value)
+    case .bigInteger(let digits): Double(digits)
+    case .number(let value): value
+    default: nil
+    }
+  }
+
+  /// The number when it is whole and fits 64 bits, however it is written: 3 and 3.0 are the same. Never a truth value's.
+  public var wholeNumber: Int? {
+    switch self {
+    case .integer(let value): value
+    case .number(let value): Int(exactly: value)
+    default: nil
+    }
   }
 
   /// The elements when this is an array.

@@ -19,6 +19,7 @@ struct JSONWriter {
     case .null: write("null")
     case .bool(let value): write(value ? "true" : "false")
     case .integer(let value): write(String(value))
+    case .bigInteger(let digits): write(digits)
     case .number(let value): write(FloatText.json(value))
     case .string(let value): writeString(Array(value.utf8))
     case .array(let elements):

@@ -1,6 +1,7 @@
 extension Value: Hashable {
   /// Python's `==`: numbers by value whatever their type, containers by content, the rest by identity.
   static func == (left: Value, right: Value) -> Bool {
+    if case (.bigInteger(let left), .bigInteger(let right)) = (left, right) { return left == right }
     if let left = left.number, let right = right.number { return left == right }
     switch (left, right) {
     case (.undefined, .undefined), (.none, .none): return true
@@ -51,11 +52,12 @@ extension Value: Hashable {
     }
   }
 
-  /// The value as a number; bools count as 0 and 1.
+  /// The value as a number; bools count as 0 and 1, an integer beyond 64 bits as the nearest float.
   var number: Number? {
     switch self {
     case .bool(let value): .integer(value ? 1 : 0)
     case .integer(let value): .integer(value)
+    case .bigInteger(let digits): Double(digits.string).map(Number.float)
     case .float(let value): .float(value)
     default: nil
     }

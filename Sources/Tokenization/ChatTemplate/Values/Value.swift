@@ -7,6 +7,8 @@ enum Value {
   case none
   case bool(Bool)
   case integer(Int)
+  /// An integer beyond 64 bits, by its digits. It is printed and compared; there is no arithmetic with it.
+  case bigInteger(Text)
   case float(Double)
   case string(Text)
   case list(Elements)
@@ -39,6 +41,7 @@ enum Value {
     case .null: self = .none
     case .bool(let value): self = .bool(value)
     case .integer(let value): self = .integer(value)
+    case .bigInteger(let digits): self = .bigInteger(Text(digits))
     case .number(let value): self = .float(value)
     case .string(let value): self = .string(Text(value))
     case .array(let values): self = .list(Elements(values.map { Value($0) }))
@@ -55,6 +58,7 @@ enum Value {
     case .undefined, .none: false
     case .bool(let value): value
     case .integer(let value): value != 0
+    case .bigInteger: true
     case .float(let value): value != 0
     case .string(let text): !text.isEmpty
     case .list(let elements), .tuple(let elements): !elements.items.isEmpty
@@ -72,7 +76,7 @@ enum Value {
     case .undefined: "an undefined value"
     case .none: "None"
     case .bool: "a bool"
-    case .integer: "an int"
+    case .integer, .bigInteger: "an int"
     case .float: "a float"
     case .string: "a string"
     case .list: "a list"
