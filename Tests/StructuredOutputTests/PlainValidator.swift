@@ -104,7 +104,8 @@ struct PlainValidator {
 
   private static func equal(_ left: JSONValue, _ right: JSONValue) -> Bool {
     switch (left, right) {
-    case (.integer, .number), (.number, .integer): return number(left) == number(right)
+    case (.integer, .number), (.number, .integer), (.bigInteger, .number), (.number, .bigInteger):
+      return number(left) == number(right)
     case (.array(let left), .array(let right)):
       return left.count == right.count && zip(left, right).allSatisfy { equal($0, $1) }
     case (.object(let left), .object(let right)):

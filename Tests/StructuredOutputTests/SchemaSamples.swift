@@ -230,6 +230,25 @@ struct SchemaSample: Sendable, CustomStringConvertible {
     SchemaSample(
       schema: #"{"type":"object","properties":{"a":{"type":"integer"},"b":{"not":{}}},"required":["a"]}"#,
       accepted: [#"{"a": 1}"#], rejected: [#"{"a": 1, "b": 2}"#]),
+    // A `oneOf` that is shared, and told apart by what stands around it.
+    SchemaSample(
+      schema: ##"""
+        {"$defs":{"u":{"oneOf":[{"properties":{"k":{"const":1}}},{"properties":{"k":{"const":2}}}]}},"type":"object",
+        "required":["x","y"],"properties":{"x":{"type":"object","required":["k"],"allOf":[{"$ref":"#/$defs/u"}]},
+        "y":{"required":["k"],"type":"object","$ref":"#/$defs/u"}}}
+        """##,
+      accepted: [#"{"x": {"k": 1}, "y": {"k": 2}}"#], rejected: [#"{"x": {"k": 3}, "y": {"k": 2}}"#]),
+    // A `oneOf` whose branches differ by a property that leads back to it.
+    SchemaSample(
+      schema: ##"""
+        {"type":"object","required":["next"],"properties":{"next":true},"additionalProperties":false,
+        "oneOf":[{"properties":{"next":{"type":"null"}}},{"properties":{"next":{"$ref":"#"}}}]}
+        """##,
+      accepted: [#"{"next": null}"#, #"{"next": {"next": null}}"#], rejected: [#"{"next": 1}"#, "{}"]),
+    // Integers beyond 64 bits are compared digit by digit, and with numbers by value.
+    SchemaSample(
+      schema: #"{"const":18446744073709551616,"enum":[18446744073709551617,1.8446744073709551616e19]}"#,
+      accepted: ["18446744073709551616"], rejected: ["18446744073709551617"]),
     // tuple[int, str]
     SchemaSample(
       schema:

@@ -58,6 +58,11 @@ import Tokenization
       (#"{"type":"string","minLength":-1}"#, "/minLength"),
       (#"{"anyOf":[]}"#, "/anyOf"),
       (#"{"oneOf":[{"type":"integer"},{"type":"number"}]}"#, "/oneOf"),
+      // Shared by a place that tells its branches apart and by one that does not.
+      (
+        ##"{"$defs":{"u":{"oneOf":[{"properties":{"k":{"const":1}}},{"properties":{"k":{"const":2}}}]}},"type":"object","properties":{"x":{"type":"object","required":["k"],"allOf":[{"$ref":"#/$defs/u"}]},"y":{"type":"object","$ref":"#/$defs/u"}}}"##,
+        "/$defs/u/oneOf"
+      ),
       (#"{"type":"string","pattern":"^(?=a)b|c"}"#, "/pattern"),
       (#"{"patternProperties":{"^x\\b":{}}}"#, "/patternProperties/^x\\b"),
       (#"{"patternProperties":{"1":{},"2":{},"3":{},"4":{},"5":{}}}"#, "/patternProperties/5"),

@@ -144,7 +144,7 @@ import Tokenization
       ("localhost", 200), ("LOCALHOST:1", 200), ("127.0.0.1:8000", 200), ("[::1]:8000", 200), ("localhost.", 200),
       ("given.example:80", 200), ("evil.example", 403), ("localhost.evil.example", 403),
       ("127.0.0.1.evil.example", 403),
-      ("", 403), ("given.example.evil", 403), ("[::1", 403),
+      ("given.example.evil", 403), ("[::1", 403),
     ])
   func hosts(host: String, status: Int) async throws {
     try await withServer({ $0.allowedHosts = ["Given.example"] }) { server in

@@ -175,6 +175,48 @@ import Tokenization
     }
   }
 
+  @Test("a text that is too long for the context for certain is refused in the same words, unless its end is enough")
+  func longText() async throws {
+    try await withServer { server in
+      let text = String(repeating: "one ", count: 50_000)
+      let refused = try await server.ask("POST", "/v1/completions", body: "{\"prompt\": \"\(text)\"}")
+      #expect(refused.status == 400)
+      let error = try refused.json["error"]
+      #expect(error?["code"] == "context_length_exceeded")
+      #expect(error?["message"]?.string?.contains("maximum context length is 512 tokens") == true)
+      let read = try await server.ask(
+        "POST", "/v1/completions",
+        body: "{\"prompt\": \"\(text)\", \"max_tokens\": 1, \"truncate_prompt_tokens\": 5}")
+      #expect(try read.json["usage"]?["prompt_tokens"] == 5)
+    }
+  }
+
+  @Test("every answer to a prompt shows its log-probabilities, up to a number of them")
+  func sharedPromptLogprobs() async throws {
+    try await withServer { server in
+      let answer = try await complete("\"max_tokens\": 1, \"n\": 3, \"prompt_logprobs\": 1", on: server)
+      let scores = try #require(answer["choices"]?.array).map { $0["prompt_logprobs"] }
+      #expect(scores.count == 3 && scores[0]?.array?.count ?? 0 > 1)
+      #expect(scores[1] == scores[0] && scores[2] == scores[0])
+      let prompt = "\"prompt\": \"\(String(repeating: "a b ", count: 200))\""
+      let refused = try await server.ask(
+        "POST", "/v1/completions", body: "{\(prompt), \"n\": 128, \"prompt_logprobs\": 20}")
+      #expect(try refused.status == 400 && refused.json["error"]?["param"] == "n")
+    }
+  }
+
+  @Test("unwanted words are bounded in number and length")
+  func manyWords() async throws {
+    try await withServer { server in
+      let many = JSONValue.array((0..<1025).map { .string("w\($0)") }).serialized()
+      let long = JSONValue.array([.string(String(repeating: "w", count: 1025))]).serialized()
+      for words in [many, long] {
+        let error = try await complete("\"max_tokens\": 1, \"bad_words\": \(words)", on: server)["error"]
+        #expect(error?["param"] == "bad_words" && error?["message"]?.string?.contains("1025") == true)
+      }
+    }
+  }
+
   @Test("the metrics have every name that vLLM's dashboards ask for")
   func metrics() async throws {
     try await withServer { server in
