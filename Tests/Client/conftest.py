@@ -55,6 +55,10 @@ class Server:
     def stop(self, how: int = signal.SIGTERM) -> int:
         """Sends a signal and waits for the end; gives the exit status. The log is complete then."""
         self.process.send_signal(how)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Waits for the end after a signal that was sent before; gives the exit status. The log is complete then."""
         status = self.process.wait(timeout=60)
         self.reading.join()
         return status

@@ -306,7 +306,7 @@ def test_sigterm_lets_running_requests_finish(start):
     for chunk in stream:
         count += len(chunk.choices[0].model_extra.get("token_ids", []))
     assert count == 300
-    assert server.stop() == 0
+    assert server.wait() == 0
 
 
 def test_sigterm_ends_requests_that_take_too_long(start):
@@ -317,7 +317,7 @@ def test_sigterm_ends_requests_that_take_too_long(start):
     with pytest.raises(openai.APIError, match="stopping"):
         for _ in stream:
             pass
-    assert server.stop() == 0
+    assert server.wait() == 0
 
 
 def test_priority_goes_first(start):

@@ -6,19 +6,22 @@ final class RunningRequests: Sendable {
     var endings: [Int: @Sendable (APIError) -> Void] = [:]
     var registered = 0
     var isStopping = false
+    var isOver = false
   }
 
   private let state = Mutex(State())
 
   var count: Int { state.withLock(\.endings.count) }
 
-  /// Registers a request until the registration is dropped.
+  /// Registers a part of a request's work until the registration is dropped.
   ///
-  /// - Parameter end: ends the request with an error.
-  /// - Throws: 503 when the server is stopping.
-  func register(_ end: @escaping @Sendable (APIError) -> Void) throws(APIError) -> Registration {
+  /// - Parameters:
+  ///   - isNew: whether the request has only come; one that was taken before the order to stop is carried to its end.
+  ///   - end: ends the request with an error.
+  /// - Throws: 503 for new requests when the server is stopping, and for all once their time is over.
+  func register(isNew: Bool = false, _ end: @escaping @Sendable (APIError) -> Void) throws(APIError) -> Registration {
     let number = state.withLock { state -> Int? in
-      guard !state.isStopping else { return nil }
+      guard !(isNew && state.isStopping), !state.isOver else { return nil }
       state.registered += 1
       state.endings[state.registered] = end
       return state.registered
@@ -27,12 +30,15 @@ final class RunningRequests: Sendable {
     return Registration(requests: self, number: number)
   }
 
-  /// From now on, `register` throws.
+  /// From now on, `register` throws for new requests.
   func refuseNewOnes() { state.withLock { $0.isStopping = true } }
 
-  /// Ends every request with `error`.
+  /// Ends every request with `error`, and what of them would begin from now on.
   func endAll(because error: APIError) {
-    let endings = state.withLock { Array($0.endings.values) }
+    let endings = state.withLock { state in
+      state.isOver = true
+      return Array(state.endings.values)
+    }
     for end in endings { end(error) }
   }
 

@@ -14,7 +14,12 @@ struct DrainTimer: Service {
     logger.info("stopping", metadata: ["running_requests": "\(running.count)", "timeout": "\(timeout)"])
     running.refuseNewOnes()
     let deadline = ContinuousClock.now + timeout
-    while running.count > 0, ContinuousClock.now < deadline { try? await Task.sleep(for: .milliseconds(20)) }
+    // Between reading a request and answering it nothing of it is registered for a moment.
+    var quietLooks = 0
+    while quietLooks < 3, ContinuousClock.now < deadline {
+      quietLooks = running.count == 0 ? quietLooks + 1 : 0
+      try? await Task.sleep(for: .milliseconds(20))
+    }
     if running.count > 0 {
       logger.warning("running requests did not finish in time", metadata: ["running_requests": "\(running.count)"])
       running.endAll(because: APIError.shuttingDown)

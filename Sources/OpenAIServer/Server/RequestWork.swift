@@ -24,13 +24,15 @@ final class RequestWork: Sendable {
   ///
   /// - Parameters:
   ///   - context: the request that asks for it.
+  ///   - isNew: whether the request has only come: once the server stops, it is refused.
   ///   - steps: the work's budget.
   /// - Throws: what `body` throws; 503 once the server stops; `CancellationError` once the client has gone.
   func run<Value: Sendable>(
-    for context: ServerRequestContext, steps: Int = .max, _ body: @escaping @Sendable (WorkBudget) throws -> Value
+    for context: ServerRequestContext, isNew: Bool = true, steps: Int = .max,
+    _ body: @escaping @Sendable (WorkBudget) throws -> Value
   ) async throws -> Value {
     let (budget, failure) = (WorkBudget(steps: steps), FailureBox())
-    let registration = try running.register { error in
+    let registration = try running.register(isNew: isNew) { error in
       failure.set(error)
       budget.cancel()
     }

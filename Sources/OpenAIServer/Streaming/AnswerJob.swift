@@ -58,7 +58,7 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
       } onCancel: {
         work.cancel()
       }
-      return try await serving.work.run(for: context) { _ in try whole(answers) }
+      return try await serving.work.run(for: context, isNew: false) { _ in try whole(answers) }
     } catch is CancellationError {
       logCancellation(because: failure.error?.code ?? "client_left")
       throw failure.error ?? CancellationError()

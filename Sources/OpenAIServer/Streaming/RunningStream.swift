@@ -17,7 +17,7 @@ final class RunningStream: Sendable {
 
   /// Registers with the client's connection and the server.
   ///
-  /// - Throws: 503 when the server is stopping.
+  /// - Throws: 503 when the time to stop is over.
   func start() throws(APIError) {
     let (queue, writing) = (queue, writing)
     let registration = try requests.register { error in
