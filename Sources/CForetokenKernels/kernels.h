@@ -83,8 +83,8 @@ typedef struct {
   uint32_t (*read_memory)(const uint8_t *, size_t, size_t);
   uint64_t (*multiply_bytes)(size_t, uint32_t *);
   uint64_t (*multiply_floats)(size_t, uint32_t *);
-  void (*find_offset_scales)(const float *, const float *, int, int, bool, float *, float *);
-  void (*find_scales)(const float *, const float *, int, int, float *);
+  void (*find_offset_scales)(const float *, int, int, bool, float *, float *);
+  void (*find_scales)(const float *, int, int, float *);
   void (*store_key_value)(ft_cache_format, uint8_t *, uint8_t *, size_t, const float *, const float *, size_t);
   size_t (*draw_candidates)(const float *, size_t, size_t, uint64_t, uint64_t, float, float, uint32_t *);
 } ft_kernels;

@@ -243,7 +243,7 @@ static float multiplier_for(float peak) {
 
 /// Rounds the rows of `values`, [FT_PANEL, packed columns], that `wanted` names.
 static void pack_rounded(const ft_kernels *kernels, ft_weight_format format, const float *values, size_t packed,
-                         const float *importance, const bool wanted[FT_PANEL], float *scratch, uint8_t *panel) {
+                         const bool wanted[FT_PANEL], float *scratch, uint8_t *panel) {
   const ft_format_shape shape = ft_shape_of(format);
   const size_t length = (size_t)shape.run, runs = packed / length;
   const int levels = (1 << shape.bits) - 1, zero = shape.bits == 8 ? 128 : shape.zero;
@@ -253,11 +253,10 @@ static void pack_rounded(const ft_kernels *kernels, ft_weight_format format, con
   for (size_t run = 0; run < runs; run++) {
     for (size_t r = 0; r < FT_PANEL; r++)
       for (size_t i = 0; i < length; i++) columns[i * FT_PANEL + r] = values[r * packed + run * length + i];
-    const float *weights = importance ? importance + run * length : NULL;
     float *scale = scales + run * FT_PANEL, *offset = offsets + run * FT_PANEL;
-    if (shape.has_offsets) kernels->find_offset_scales(columns, weights, shape.run, levels, shape.has_codes, scale, offset);
+    if (shape.has_offsets) kernels->find_offset_scales(columns, shape.run, levels, shape.has_codes, scale, offset);
     else {
-      kernels->find_scales(columns, weights, shape.run, zero, scale);
+      kernels->find_scales(columns, shape.run, zero, scale);
       memset(offset, 0, FT_PANEL * sizeof(float));
     }
     for (size_t r = 0; r < FT_PANEL; r++) {
@@ -327,7 +326,7 @@ size_t ft_packing_scratch(size_t columns) { return 2 * FT_PANEL * ft_packed_colu
 
 ft_packing_result ft_pack_panel(ft_instruction_set set, ft_weight_format format, const ft_element elements[FT_PANEL],
                                 const void *const rows[FT_PANEL], size_t columns, const int8_t *exponents,
-                                const int8_t *row_exponents, const float *importance, float *scratch, uint8_t *panel, double errors[2]) {
+                                const int8_t *row_exponents, float *scratch, uint8_t *panel, double errors[2]) {
   const size_t packed = ft_packed_columns(format, columns);
   float *values = scratch, *rest = scratch + FT_PANEL * packed;
   memset(values, 0, FT_PANEL * packed * sizeof(float));
@@ -352,7 +351,7 @@ ft_packing_result ft_pack_panel(ft_instruction_set set, ft_weight_format format,
   }
   if (format == FT_WEIGHT_BFLOAT16) pack_bfloat16(values, packed, panel);
   else if (any_rounded)
-    pack_rounded(ft_kernels_of(set), format, values, packed, importance, is_rounded, rest, panel);
+    pack_rounded(ft_kernels_of(set), format, values, packed, is_rounded, rest, panel);
   if (errors) add_errors(format, values, packed, panel, rest, errors);
   return FT_PACKED;
 }

@@ -162,7 +162,6 @@ internal import Synchronization
     panels: [Panel], rows: Int, columns: Int, format: WeightFormat, isGatePair: Bool, rounding: WeightRounding,
     pool: WorkerPool, arena: MemoryArena?
   ) throws(PackingError) {
-    precondition(rounding.importance.map { $0.count == columns } ?? true)
     precondition(rounding.columnExponents.map { $0.count == columns } ?? true)
     self.rows = rows
     self.columns = columns
@@ -181,10 +180,6 @@ internal import Synchronization
     owner = memory
     let output = unsafe SharedAddress(memory.pointer + offset)
     unsafe start = output
-    // The kernels read as much of it as they pack.
-    let importance = rounding.importance.map {
-      $0 + [Float](repeating: 0, count: ft_packed_columns(kernelFormat, columns) - columns)
-    }
     // Pages of the source are given back as soon as they are read: memory never holds much of both copies.
     let batch = max(pool.threadCount, (8 << 20) / max(panelBytes, 1))
     let refused = Atomic<Int>(Int.max)
@@ -205,11 +200,8 @@ internal import Synchronization
           let panel = unsafe output.pointer.assumingMemoryBound(to: UInt8.self) + (first + index) * panelBytes
           let result = unsafe rounding.columnExponents.withPointer { exponents in
             unsafe rowExponents.withPointer { rowExponents in
-              unsafe importance.withPointer { importance in
-                unsafe ft_pack_panel(
-                  set, kernelFormat, elements, &pointers, columns, exponents, rowExponents, importance, scratch, panel,
-                  nil)
-              }
+              unsafe ft_pack_panel(
+                set, kernelFormat, elements, &pointers, columns, exponents, rowExponents, scratch, panel, nil)
             }
           }
           if result != FT_PACKED { refused.min(first + index, ordering: .relaxed) }

@@ -3,16 +3,14 @@ internal import Synchronization
 
 /// What is known of how a matrix's weights are used: formats that round them lose less by it.
 public struct WeightRounding: Sendable {
-  /// For each column the mean square of its inputs, up to a common factor; all alike when `nil`.
-  public var importance: [Float]?
   /// For each column the power of two that its weights are multiplied by; its inputs must be divided by as much.
   public var columnExponents: [Int8]?
   /// For each row the power of two that its weights are multiplied by, and with them its output.
   public var rowExponents: [Int8]?
 
   /// Nothing is known.
-  public init(importance: [Float]? = nil, columnExponents: [Int8]? = nil, rowExponents: [Int8]? = nil) {
-    (self.importance, self.columnExponents, self.rowExponents) = (importance, columnExponents, rowExponents)
+  public init(columnExponents: [Int8]? = nil, rowExponents: [Int8]? = nil) {
+    (self.columnExponents, self.rowExponents) = (columnExponents, rowExponents)
   }
 }
 
@@ -34,7 +32,7 @@ extension WeightFormat {
         unsafe pointers[lane] = tensor.file.buffer(tensor.byteRange(ofRow: row))?.baseAddress
       }
       let result = unsafe ft_pack_panel(
-        InstructionSet.best.kernelValue, kernelValue, elements, &pointers, columns, nil, nil, nil, &scratch, &panel,
+        InstructionSet.best.kernelValue, kernelValue, elements, &pointers, columns, nil, nil, &scratch, &panel,
         &errors)
       guard result == FT_PACKED else { return nil }
     }

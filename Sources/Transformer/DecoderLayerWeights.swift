@@ -109,8 +109,10 @@ struct DecoderLayerWeights {
     attentionNorm = ChannelScaling.divide(norms[0], by: queryKeyValue.first?.columnExponents)
     feedForwardNorm = ChannelScaling.divide(norms[1], by: gateUp.columnExponents)
     if configuration.hasQueryKeyNorm {
-      queryNorm = try tensor("self_attn.q_norm.weight", [headSize]).floats()
-      keyNorm = try tensor("self_attn.k_norm.weight", [headSize]).floats()
+      let keys = try tensor("self_attn.k_norm.weight", [headSize]).floats()
+      let exponents = ChannelScaling.exponents(levellingKeys: keys)
+      queryNorm = ChannelScaling.divide(try tensor("self_attn.q_norm.weight", [headSize]).floats(), by: exponents)
+      keyNorm = ChannelScaling.divide(keys, by: exponents.map { -$0 })
     } else {
       (queryNorm, keyNorm) = (nil, nil)
     }

@@ -54,6 +54,16 @@ import Tokenization
     #expect(bytes.mean < 0.0005 && bytes.topAgreement > 0.98)
   }
 
+  @Test("keys with outlier channels lose no more in an int8 KV cache than others", arguments: [6, 8])
+  func outlierKeys(exponent: Int) throws {
+    let directory = try TemporaryDirectory()
+    try OutlierTwin([.keys], exponent: exponent).write(of: Places.target, to: directory)
+    let exact = try measure(Places.target, .none).perplexity
+    let found = try measure(directory.path, .none, keys: .int8)
+    #expect(abs(found.perplexity / exact - 1) < 0.01)
+    #expect(try #require(found.divergence).mean < 0.0005)
+  }
+
   @Test("a file's blocks lose next to nothing", arguments: [GGUFWriter.Kind.q8_0, .q4_0])
   func blocks(kind: GGUFWriter.Kind) throws {
     let directory = try TemporaryDirectory()

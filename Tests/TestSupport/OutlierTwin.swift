@@ -11,6 +11,8 @@ public struct OutlierTwin: Sendable, CustomStringConvertible {
     case up
     /// Rows of the value projection, against columns of the output projection.
     case values
+    /// Key norms' weights, of the two channels that a rotation mixes, against query norms'.
+    case keys
   }
 
   /// Where the channels are.
@@ -71,6 +73,11 @@ public struct OutlierTwin: Sendable, CustomStringConvertible {
       if places.contains(.up) {
         try scale(name("mlp.up_proj"), exponent) { row, _ in row % 64 == 5 }
         try scale(name("mlp.down_proj"), -exponent) { _, column in column % 64 == 5 }
+      }
+      if places.contains(.keys) {
+        let half = configuration.head_dim / 2
+        try scale(name("self_attn.k_norm"), exponent) { _, column in column % half == 7 }
+        try scale(name("self_attn.q_norm"), -exponent) { _, column in column % half == 7 }
       }
       if places.contains(.values) {
         let size = configuration.head_dim

@@ -70,12 +70,12 @@ typedef enum {
 /// Rows of block formats that `format` holds are taken over as they are; the others are rounded to the nearest.
 ///
 /// `exponents`, if not NULL, has for each input column a power of two that its weights are multiplied by, and
-/// `row_exponents` for each of the FT_PANEL rows. `importance`, if not NULL, has for each column the mean square of its inputs: rounding keeps the products' error small, not the
-/// weights'. `scratch` holds `ft_packing_scratch(columns)` floats. Adds, if `errors` is not NULL, to `errors[0]` the squared difference between
-/// weights and packed weights and to `errors[1]` the weights' squares.
+/// `row_exponents` for each of the FT_PANEL rows. `scratch` holds `ft_packing_scratch(columns)` floats. Adds, if `errors`
+/// is not NULL, to `errors[0]` the squared difference between weights and packed weights and to `errors[1]` the weights'
+/// squares.
 ft_packing_result ft_pack_panel(ft_instruction_set set, ft_weight_format format, const ft_element elements[FT_PANEL],
                                 const void *const rows[FT_PANEL], size_t columns, const int8_t *exponents,
-                                const int8_t *row_exponents, const float *importance, float *scratch, uint8_t *panel, double errors[2]);
+                                const int8_t *row_exponents, float *scratch, uint8_t *panel, double errors[2]);
 size_t ft_packing_scratch(size_t columns);
 /// The weights of a packed panel, [FT_PANEL, packed columns].
 void ft_unpack_panel(ft_weight_format format, size_t columns, const uint8_t *panel, float *output);
