@@ -181,7 +181,7 @@ def test_sigterm_under_load_lets_everyone_finish(start):
             data += chunk
         assert data.startswith(b"HTTP/1.1 200")
         assert (b"[DONE]" in data) == (number % 2 == 0) and b'"finish_reason":"length"' in data
-    assert server.stop() == 0
+    assert server.wait() == 0
 
 
 def test_a_port_that_is_taken_is_said(server):
