@@ -25,8 +25,7 @@ struct Perplexity: ParsableCommand {
   @Option(
     parsing: .upToNextOption,
     help: """
-      Formats to compare: none (bf16), file (as the file has them), int8, int4 (default: all that differ; a PJRT plugin \
-      has its own).
+      Formats to compare: none (bf16), file (as the file has them), int8, int4 (default: all; a PJRT plugin has its own).
       """)
   var quantization: [Quantization] = []
 
