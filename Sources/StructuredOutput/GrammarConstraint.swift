@@ -7,31 +7,43 @@ public import Tokenization
 /// follow.
 public struct GrammarConstraint: TokenConstraint {
   let compiled: CompiledGrammar
-  private(set) var state: GrammarState
+  /// Where the text stood before `unread`.
+  private var state: GrammarState
+  /// Bytes of the text that are still to be followed.
+  private var unread: ArraySlice<UInt8> = []
   private(set) var hasEnded = false
+  /// What may come next, if that was found.
+  private var known: NextTokens?
 
   init(_ compiled: CompiledGrammar) {
     self.compiled = compiled
     state = compiled.start
   }
 
-  /// The tokens that may come next; `nil` in text that may be anything.
-  public var mask: TokenMask? {
-    compiled.grammar.isFree(state) ? nil : compiled.mask(of: hasEnded ? .ended : state)
+  /// The tokens that may come next; any in text that may be anything.
+  public mutating func next(within work: inout ConstraintWork) -> NextTokens {
+    if let known { return known }
+    guard settle(within: &work) else { return .late }
+    if compiled.grammar.isFree(state) {
+      known = .any
+    } else if let mask = compiled.mask(of: hasEnded ? .ended : state, within: &work) {
+      known = .only(mask)
+    }
+    return known ?? .late
   }
 
   /// Ways in which the text so far can be read.
-  package var configurationCount: Int { state.configurations.count }
+  package var configurationCount: Int { settled.configurations.count }
 
   /// Whether the text so far is complete: the answer may end here.
-  public var isComplete: Bool { hasEnded || state.accepts }
+  public var isComplete: Bool { hasEnded || settled.accepts }
 
   /// Follows a token. After one outside the mask only the end is allowed.
   public mutating func advance(by token: TokenID) {
     guard !hasEnded else { return }
     if compiled.grammar.freeStates.isEmpty {
       if compiled.vocabulary.endTokens.contains(token) {
-        hasEnded = true
+        (hasEnded, known) = (true, nil)
         return
       }
     } else if compiled.vocabulary.endTokens.contains(token)
@@ -40,27 +52,46 @@ public struct GrammarConstraint: TokenConstraint {
       // In text that may be anything such a token says nothing, unless it ends the answer.
       return
     }
-    for byte in compiled.vocabulary.tokenizer.bytes(of: token) ?? [] {
-      state = compiled.grammar.advance(state, by: byte)
-    }
+    unread += compiled.vocabulary.tokenizer.bytes(of: token) ?? []
+    known = nil
   }
 
   /// Follows text as if tokens had written it; says whether all of it was allowed.
   package mutating func advance(byText text: String) -> Bool {
-    for byte in text.utf8 { state = compiled.grammar.advance(state, by: byte) }
-    return !state.isDead
+    unread += Array(text.utf8)
+    known = nil
+    return !settled.isDead
   }
 
   /// The tokens that come next because no other may.
-  public func forcedContinuation(maximum: Int) -> [TokenID] {
+  public mutating func forcedContinuation(maximum: Int, within work: inout ConstraintWork) -> [TokenID] {
+    _ = next(within: &work)
     var ahead = self
     var tokens: [TokenID] = []
-    while tokens.count < maximum, !ahead.hasEnded {
-      guard let token = ahead.mask?.only else { break }
+    while tokens.count < maximum, !ahead.hasEnded, let token = ahead.next(within: &work).mask?.only {
       tokens.append(token)
       ahead.advance(by: token)
     }
     return tokens
+  }
+
+  /// Where the text stands.
+  private var settled: GrammarState {
+    var (ahead, work) = (self, ConstraintWork.unbounded)
+    _ = ahead.settle(within: &work)
+    return ahead.state
+  }
+
+  /// Follows what is unread; whether `work` was enough for all of it.
+  private mutating func settle(within work: inout ConstraintWork) -> Bool {
+    while let byte = unread.first {
+      guard let (next, steps) = compiled.grammar.step(from: state, by: byte, within: work.steps) else { return false }
+      _ = work.take(steps)
+      state = next
+      unread.removeFirst()
+    }
+    unread = []
+    return true
   }
 }
 
@@ -69,13 +100,21 @@ extension CompiledGrammar {
   ///
   /// The text could be split into tokens in other ways, but this one is what the model has learned, and a single
   /// possible token needs no guess. The last token before a choice is left open, as what follows may belong to it.
-  func forcedToken(in state: GrammarState) -> TokenID? {
+  ///
+  /// - Returns: the token, or none; `nil` when finding it takes more than `work`.
+  func forcedToken(in state: GrammarState, within work: inout ConstraintWork) -> TokenID?? {
     var state = state
     var run: [UInt8] = []
     while run.count < 64, let byte = grammar.onlyByte(after: state) {
       run.append(byte)
-      state = grammar.advance(state, by: byte)
+      guard let (next, steps) = grammar.step(from: state, by: byte, within: work.steps) else { return nil }
+      _ = work.take(steps)
+      state = next
     }
+    return .some(forcedToken(of: run, to: state))
+  }
+
+  private func forcedToken(of run: [UInt8], to state: GrammarState) -> TokenID? {
     guard run.count > 1 || state.accepts && state.configurations.isEmpty,
       let text = String(validating: run, as: UTF8.self)
     else { return nil }

@@ -12,8 +12,11 @@ extension Tokenizer {
   }
 
   /// The same for a request that may be called off: `nil` once it is.
+  ///
+  /// - Parameter seams: what was put into the text to keep special tokens apart; it is left out.
   public func encode(
-    _ text: String, parsesSpecialTokens: Bool = true, addsSpecialTokens: Bool = false, budget: WorkBudget?
+    _ text: String, parsesSpecialTokens: Bool = true, addsSpecialTokens: Bool = false, seams: SpecialTokenSeams? = nil,
+    budget: WorkBudget?
   ) -> [TokenID]? {
     var scratch = scratchPool.take()
     defer { scratchPool.giveBack(scratch) }
@@ -25,6 +28,9 @@ extension Tokenizer {
     {
       if let token = segment.token {
         output.append(token)
+      } else if let joined = seams?.removed(from: bytes[segment.range]) {
+        let normalized = normalizer.normalized(joined, joined.indices) ?? joined
+        encode(normalized, normalized.indices, false, budget, &scratch, &output)
       } else if let normalized = normalizer.normalized(bytes, segment.range) {
         encode(normalized, normalized.indices, parsesSpecialTokens, budget, &scratch, &output)
       } else {

@@ -6,13 +6,13 @@ import Tokenization
   /// Allows what it is told to.
   private struct Fixed: TokenConstraint {
     var masks: [[TokenID]]
-    var mask: TokenMask? {
+    func next(within work: inout ConstraintWork) -> NextTokens {
       var mask = TokenMask(vocabularySize: 100)
       for token in masks.first ?? [] { mask.insert(token) }
-      return mask
+      return .only(mask)
     }
     mutating func advance(by token: TokenID) { masks = Array(masks.dropFirst()) }
-    func forcedContinuation(maximum: Int) -> [TokenID] {
+    func forcedContinuation(maximum: Int, within work: inout ConstraintWork) -> [TokenID] {
       Array(masks.prefix { $0.count == 1 }.compactMap(\.first).prefix(maximum))
     }
   }

@@ -110,7 +110,8 @@ import Tokenization
           #expect(ahead.mask?.contains(token) == true)
           ahead.advance(by: token)
         }
-        let allowed = (TokenID(0)..<8192).filter { constraint.mask?.contains($0) == true }
+        let mask = try #require(constraint.mask)
+        let allowed = (TokenID(0)..<8192).filter { mask.contains($0) }
         constraint.advance(by: try #require(allowed.randomElement(using: &generator)))
       }
     }

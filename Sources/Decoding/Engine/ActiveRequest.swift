@@ -11,6 +11,8 @@ final class ActiveRequest {
   private(set) var counts: TokenCounts
   /// Where the answer stands in what it must keep to.
   private(set) var constraint: (any TokenConstraint)?
+  /// Whether what the constraint allows next is still being worked out elsewhere.
+  private(set) var isLate = false
   private(set) var speculation = SpeculationCounts()
   private var verifications: [VerificationCounts] = []
   private var text: AnswerText
@@ -43,6 +45,18 @@ final class ActiveRequest {
       request: id, tokens: tokens, promptCount: request.prompt.count, window: window, method: request.method,
       sampler: sampler, counts: counts, constraint: constraint, remaining: maximumOutput - outputCount)
   }
+
+  /// Finds out what the constraint allows next, if that is soon found.
+  ///
+  /// - Returns: the constraint where it is not, for others to work out.
+  func constraintToPrepare() -> (any TokenConstraint)? {
+    guard !isLate, constraint?.nextSoon().isLate == true else { return nil }
+    isLate = true
+    return constraint
+  }
+
+  /// Takes over the constraint as worked out elsewhere.
+  func resume(_ constraint: any TokenConstraint) { (self.constraint, isLate) = (constraint, false) }
 
   /// Marks the first pass that works on the request, from position `first` on.
   func start(at first: Int) {

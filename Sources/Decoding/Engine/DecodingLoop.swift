@@ -1,3 +1,4 @@
+internal import Dispatch
 internal import Tensor
 public import Tokenization
 public import Transformer
@@ -24,6 +25,7 @@ public final class DecodingLoop {
   private var totals = EngineStatistics()
   /// Seconds that passes of the target have taken.
   private var targetSeconds = 0.0
+  private let preparation = ConstraintPreparation()
 
   /// Seconds that passes have taken so far, the target's and those of a draft.
   var passSeconds: Double { targetSeconds + proposer.passSeconds }
@@ -100,12 +102,16 @@ public final class DecodingLoop {
   /// One pass of the target over everything that is due.
   public func step() -> [(request: RequestID, event: GenerationEvent)] {
     let started = ContinuousClock.now
+    for active in requests.values where active.isLate { resume(active) }
     let shares = scheduler.schedule(
       window: { id in min(window, requests[id]?.request.window ?? window) },
-      tokens: { id in requests[id]?.tokens ?? [] })
-    guard !shares.isEmpty else { return [] }
+      tokens: { id in requests[id]?.tokens ?? [] }, isHeld: { id in requests[id]?.isLate ?? false })
+    guard !shares.isEmpty else {
+      if !isIdle { preparation.wait(Self.patience) }
+      return []
+    }
     do {
-      for share in shares { requests[share.request]?.start(at: share.positions.lowerBound) }
+      for share in shares { start(share) }
       let outcome = try fusedOutcome(of: shares) ?? unfusedOutcome(of: shares)
       totals.tokensPerStep.observe(Double(shares.reduce(0) { $0 + $1.positions.count }))
       targetSeconds += outcome.passSeconds
@@ -127,6 +133,23 @@ public final class DecodingLoop {
     }
   }
 
+  /// Longest that a step waits for a constraint when there is nothing else to do; messages wait as long.
+  private static let patience = DispatchTimeInterval.milliseconds(5)
+
+  /// Prepares a request for its share of a pass. What its constraint is long in finding out is found beside the pass.
+  private func start(_ share: Scheduler.Share) {
+    guard let active = requests[share.request] else { return }
+    active.start(at: share.positions.lowerBound)
+    guard share.reachesEnd, let constraint = active.constraintToPrepare() else { return }
+    preparation.begin(constraint, for: share.request)
+  }
+
+  /// Lets a request go on whose constraint knows what it allows next.
+  private func resume(_ active: ActiveRequest, waiting patience: DispatchTimeInterval = .never) {
+    guard let constraint = preparation.take(active.id, waiting: patience) else { return }
+    active.resume(constraint)
+  }
+
   /// What a step computed and decided, share by share.
   private struct StepOutcome {
     var proposals: [Proposal]
@@ -140,17 +163,24 @@ public final class DecodingLoop {
   /// Proposals, one pass of the target over everything, and its verdict.
   private func unfusedOutcome(of shares: [Scheduler.Share]) throws -> StepOutcome {
     let started = ContinuousClock.now
-    let proposals = try propose(for: shares)
+    let asking = shares.map(asksForProposal)
+    let proposals = try propose(for: shares, asking)
     let (batch, logitRows) = assemble(shares, proposals)
     let proposed = ContinuousClock.now
     let logits = try runner.forward(batch)
     let computed = ContinuousClock.now
+    // A sequence whose constraint is still late waits alone: its share is computed again.
+    for share in shares {
+      guard let active = requests[share.request], active.isLate else { continue }
+      resume(active, waiting: shares.count == 1 ? Self.patience : .never)
+    }
     let verified = shares.indices.map { verify(shares[$0], proposals[$0], logits, rows: logitRows[$0]) }
     // Rows that only read a prompt cost less: they want no logits, and nothing is chosen from them.
     if batch.logitRows.count == batch.rowCount {
       costs.observe(rows: batch.rowCount, seconds: (ContinuousClock.now - proposed) / .seconds(1))
     }
-    proposer.observe(verdicts(shares, proposals, verified))
+    proposer.observe(
+      shares.indices.filter { asking[$0] }.map { verdict(shares[$0], proposals[$0], verified[$0]) })
     return StepOutcome(
       proposals: proposals, verified: verified, logits: (logits, logitRows),
       proposingSeconds: (proposed - started) / .seconds(1), passSeconds: (computed - proposed) / .seconds(1))
@@ -177,15 +207,16 @@ public final class DecodingLoop {
 
   /// Whether a share's proposals are asked for: not in the prompt's own pass, whose first token they would delay.
   private func asksForProposal(_ share: Scheduler.Share) -> Bool {
-    share.window > 0 && (requests[share.request]?.outputCount ?? 0) > 0
+    guard share.window > 0, let active = requests[share.request] else { return false }
+    return active.outputCount > 0 && !active.isLate
   }
 
   /// Asks for proposals where a share's next token is to be decided.
-  private func propose(for shares: [Scheduler.Share]) throws -> [Proposal] {
+  private func propose(for shares: [Scheduler.Share], _ asking: [Bool]) throws -> [Proposal] {
     var proposals = Array(repeating: Proposal(origin: .target), count: shares.count)
     var contexts: [ProposalContext] = []
     var places: [Int] = []
-    for (index, share) in shares.enumerated() where asksForProposal(share) {
+    for (index, share) in shares.enumerated() where asking[index] {
       guard let active = requests[share.request] else { continue }
       let (run, context) = active.proposalContext(window: share.window).takingForcedRun()
       proposals[index] = Proposal(tokens: run, origin: .target, forcedCount: run.count)
@@ -201,16 +232,11 @@ public final class DecodingLoop {
     return proposals
   }
 
-  /// How the texts went on that proposals were asked for, after what the constraint foresaw.
-  private func verdicts(
-    _ shares: [Scheduler.Share], _ proposals: [Proposal], _ verified: [[TokenID]]
-  ) -> [Verdict] {
-    shares.indices.filter { asksForProposal(shares[$0]) }.map { index in
-      let foreseen = proposals[index].tokens.prefix(proposals[index].forcedCount)
-      let isForeseen = verified[index].starts(with: foreseen)
-      return Verdict(
-        request: shares[index].request, tokens: isForeseen ? Array(verified[index].dropFirst(foreseen.count)) : [])
-    }
+  /// How a text went on that a proposal was asked for, after what the constraint foresaw.
+  private func verdict(_ share: Scheduler.Share, _ proposal: Proposal, _ verified: [TokenID]) -> Verdict {
+    let foreseen = proposal.tokens.prefix(proposal.forcedCount)
+    let isForeseen = verified.starts(with: foreseen)
+    return Verdict(request: share.request, tokens: isForeseen ? Array(verified.dropFirst(foreseen.count)) : [])
   }
 
   /// What `tokens` tokens of one of `requests` requests would have cost, decoded plainly.
@@ -231,11 +257,11 @@ public final class DecodingLoop {
     return (batch, rows)
   }
 
-  /// The tokens that a share's text goes on with; none while its prompt is being read.
+  /// The tokens that a share's text goes on with; none while its prompt is being read, or its constraint is late.
   private func verify(
     _ share: Scheduler.Share, _ proposal: Proposal, _ logits: Activations, rows: Range<Int>
   ) -> [TokenID] {
-    guard share.reachesEnd, let active = requests[share.request] else { return [] }
+    guard share.reachesEnd, let active = requests[share.request], !active.isLate else { return [] }
     return verifier.verify(
       proposal, logits: logits, firstRow: rows.upperBound - proposal.tokens.count - 1, sampler: active.sampler,
       counts: active.counts, position: active.outputCount, constraint: active.constraint)
@@ -249,7 +275,7 @@ public final class DecodingLoop {
       requests[share.request]?.scorePrompt(share.positions, logits: rows.logits, firstRow: rows.rows.lowerBound)
     }
     guard !verified.isEmpty else {
-      scheduler.commit(share, tokens: requests[share.request]?.tokens ?? [])
+      scheduler.commit(share, accepted: share.reachesEnd ? -1 : 0, tokens: requests[share.request]?.tokens ?? [])
       return []
     }
     guard let active = requests[share.request] else { return [] }
@@ -274,6 +300,7 @@ public final class DecodingLoop {
     guard let active = requests.removeValue(forKey: id) else { return nil }
     scheduler.remove(id)
     proposer.forget(id)
+    preparation.forget(id)
     return active.finish(reason)
   }
 }

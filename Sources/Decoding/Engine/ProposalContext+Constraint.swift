@@ -3,8 +3,10 @@ internal import Tokenization
 extension ProposalContext {
   /// The tokens that the constraint leaves no choice about, and the context after them.
   func takingForcedRun() -> (run: [TokenID], rest: ProposalContext) {
-    guard let run = constraint?.forcedContinuation(maximum: window), !run.isEmpty else { return ([], self) }
-    var (counts, constraint) = (counts, constraint)
+    var (counts, constraint, work) = (counts, constraint, ConstraintWork.brief)
+    guard let run = constraint?.forcedContinuation(maximum: window, within: &work), !run.isEmpty else {
+      return ([], self)
+    }
     for token in run {
       counts.append(token)
       constraint?.advance(by: token)
@@ -16,13 +18,14 @@ extension ProposalContext {
     return (run, rest)
   }
 
-  /// `guess` up to the window's end and to the first token that the constraint excludes.
+  /// `guess` up to the window's end and to the first token that the constraint excludes, or is late to speak on.
   func admissible(_ guess: Proposal) -> Proposal {
     var admitted = guess
     admitted.truncate(to: window)
     guard var constraint else { return admitted }
     for (index, token) in admitted.tokens.enumerated() {
-      guard constraint.mask?.contains(token) ?? true else {
+      let next = constraint.nextSoon()
+      guard !next.isLate, next.mask?.contains(token) ?? true else {
         admitted.truncate(to: index)
         break
       }

@@ -137,12 +137,14 @@ public struct Scheduler: Sendable {
   /// - Parameters:
   ///   - window: how many proposals a decoding request would like.
   ///   - tokens: what a request knows; its beginning may be in the cache already.
+  ///   - isHeld: whether a running request waits for something other than a pass.
   public mutating func schedule(
-    window: (RequestID) -> Int, tokens: (RequestID) -> [TokenID] = { _ in [] }
+    window: (RequestID) -> Int, tokens: (RequestID) -> [TokenID] = { _ in [] },
+    isHeld: (RequestID) -> Bool = { _ in false }
   ) -> [Share] {
     var pass = Pass(rows: limits.rows, logitRows: limits.logitRows, windowRows: rowsForWindows)
     let order = running.filter { $0.pending == 1 } + running.filter { $0.pending != 1 }
-    for entry in order {
+    for entry in order where !isHeld(entry.request) {
       // An earlier request of this pass may have taken its blocks.
       guard let index = running.firstIndex(where: { $0.request == entry.request }) else { continue }
       share(of: index, in: &pass, wishing: window(entry.request), preempts: true)
@@ -175,7 +177,8 @@ public struct Scheduler: Sendable {
   /// Records that a share was computed and what it led to.
   ///
   /// - Parameters:
-  ///   - accepted: proposals whose keys and values are now those of known tokens.
+  ///   - accepted: proposals whose keys and values are now those of known tokens; −1 where the last of the share's
+  ///     positions is to be computed once more, as nothing could be decided from it.
   ///   - appended: tokens that the answer grew by.
   ///   - tokens: what the request knows now.
   public mutating func commit(_ share: Share, accepted: Int = 0, appended: Int = 0, tokens: [TokenID] = []) {

@@ -8,6 +8,8 @@ public import Tokenization
 public protocol Verifier: Sendable {
   /// The tokens that the text goes on with: the accepted proposals and one token of the target's.
   ///
+  /// Where the constraint is late to say what may come, the tokens before it: none when that is the first.
+  ///
   /// - Parameters:
   ///   - proposal: guessed tokens for the output positions from `position` on; may be empty.
   ///   - logits: row `firstRow + i` is the target's for output position `position + i`, `i` in 0...proposal.tokens.count.

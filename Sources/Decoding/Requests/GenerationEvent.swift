@@ -21,7 +21,7 @@ public struct GeneratedToken: Sendable, Equatable {
   /// On the first token of each step: why as much was proposed as was, when asked for.
   public var decision: SpeculationDecision?
   /// With the first token, when asked for: those of the prompt's tokens from the second on.
-  public internal(set) var promptLogprobs: [TokenLogprobs]?
+  public package(set) var promptLogprobs: [TokenLogprobs]?
 }
 
 /// Who wrote a token. The target decided on every one; the question is who named it first.

@@ -1,16 +1,21 @@
 /// Lets through the thought that an answer begins with, so that only what follows is looked at for stop strings.
 struct ThoughtGate {
   private enum State {
-    /// Nothing but white space and perhaps a part of the opening tag so far; it waits.
-    case beginning([UInt8])
-    /// Within the thought; the end of what was let through, in which the closing tag may have begun.
-    case inside([UInt8])
+    /// Nothing but white space and perhaps a part of the opening tag so far; both wait.
+    case beginning
+    /// Within the thought.
+    case inside
     /// The answer proper.
     case over
   }
 
   private let opening, closing: [UInt8]
   private var state: State
+  /// What waits at the beginning: white space, and what followed it.
+  private var blank: [UInt8] = []
+  private var begun: [UInt8] = []
+  /// The end of the thought as far as it was let through, in which the closing tag may have begun.
+  private var tail: [UInt8] = []
 
   /// A gate for an answer that may begin with `thought`; one that is open for an answer that has none.
   init(_ thought: StopConditions.Thought?) {
@@ -19,8 +24,8 @@ struct ThoughtGate {
     state =
       switch thought?.isOpen {
       case nil: .over
-      case true?: .inside([])
-      case false?: .beginning([])
+      case true?: .inside
+      case false?: .beginning
       }
   }
 
@@ -28,41 +33,42 @@ struct ThoughtGate {
   mutating func split(_ text: String) -> (thought: String, answer: String) {
     switch state {
     case .over: return ("", text)
-    case .beginning(let held):
-      let bytes = held + text.utf8
-      let begun = bytes.drop { $0 == 0x20 || (0x09...0x0D).contains($0) }
-      if begun.starts(with: opening) {
-        let start = begun.startIndex + opening.count
-        state = .inside([])
-        let (thought, answer) = pass(bytes[start...])
-        return (Self.text(bytes[..<start]) + thought, answer)
-      }
-      guard opening.starts(with: begun) else {
-        state = .over
-        return ("", Self.text(bytes[...]))
-      }
-      state = .beginning(bytes)
-      return ("", "")
     case .inside: return pass(Array(text.utf8)[...])
+    case .beginning:
+      var rest = Array(text.utf8)[...]
+      if begun.isEmpty {
+        let spaces = rest.prefix { $0 == 0x20 || (0x09...0x0D).contains($0) }
+        blank += spaces
+        rest = rest.dropFirst(spaces.count)
+      }
+      begun += rest
+      if begun.starts(with: opening) {
+        state = .inside
+        let head = Self.text(blank[...]) + Self.text(begun[..<opening.count])
+        let (thought, answer) = pass(begun[opening.count...])
+        (blank, begun) = ([], [])
+        return (head + thought, answer)
+      }
+      return opening.starts(with: begun) ? ("", "") : ("", finish())
     }
   }
 
   /// What still waits, at the end of the answer.
   mutating func finish() -> String {
-    guard case .beginning(let held) = state else { return "" }
+    guard state == .beginning else { return "" }
     state = .over
-    return Self.text(held[...])
+    defer { (blank, begun) = ([], []) }
+    return Self.text(blank[...]) + Self.text(begun[...])
   }
 
   private mutating func pass(_ bytes: ArraySlice<UInt8>) -> (thought: String, answer: String) {
-    guard case .inside(let tail) = state else { return ("", Self.text(bytes)) }
     let window = tail + bytes
     for start in window.indices where window[start...].starts(with: closing) {
       state = .over
       let end = bytes.startIndex + start + closing.count - tail.count
       return (Self.text(bytes[..<end]), Self.text(bytes[end...]))
     }
-    state = .inside(window.suffix(closing.count - 1))
+    tail = window.suffix(closing.count - 1)
     return (Self.text(bytes), "")
   }
 

@@ -28,12 +28,14 @@ public struct TokenRestriction: TokenConstraint {
   }
 
   /// The tokens that may come next.
-  public var mask: TokenMask? {
+  public mutating func next(within work: inout ConstraintWork) -> NextTokens {
+    let others = inner?.next(within: &work) ?? .any
+    if case .late = others { return .late }
     let ending = sequences.filter { tail.suffix($0.count - 1).elementsEqual($0.dropLast()) }.compactMap(\.last)
     let own = ending.isEmpty ? allowed : allowed.subtracting(Set(ending))
-    guard let other = inner?.mask else { return own.isEmpty ? nil : own }
+    guard case .only(let other) = others else { return own.isEmpty ? .any : .only(own) }
     let both = own.intersection(other)
-    return both.isEmpty ? other : both
+    return .only(both.isEmpty ? other : both)
   }
 
   /// Takes note of the answer's next token.
@@ -44,11 +46,13 @@ public struct TokenRestriction: TokenConstraint {
   }
 
   /// What the other constraint foresees, as far as it may be chosen.
-  public func forcedContinuation(maximum: Int) -> [TokenID] {
+  public mutating func forcedContinuation(maximum: Int, within work: inout ConstraintWork) -> [TokenID] {
+    let foreseen = inner?.forcedContinuation(maximum: maximum, within: &work) ?? []
     var ahead = self
     var tokens: [TokenID] = []
-    for token in inner?.forcedContinuation(maximum: maximum) ?? [] {
-      guard ahead.mask?.contains(token) ?? true else { break }
+    for token in foreseen {
+      let next = ahead.next(within: &work)
+      guard !next.isLate, next.mask?.contains(token) ?? true else { break }
       tokens.append(token)
       ahead.advance(by: token)
     }

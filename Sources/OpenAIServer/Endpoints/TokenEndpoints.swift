@@ -25,8 +25,8 @@ struct TokenEndpoints: Sendable {
         of: conversation.text(tools: tools, budget: budget), mostTokens: most, serving: serving, budget: budget)
     } else if let prompt = try fields.string("prompt") {
       tokens = try serving.tokens(
-        of: prompt, addsSpecialTokens: try fields.bool("add_special_tokens") ?? true,
-        mostTokens: most, budget: budget)
+        of: prompt, parsesSpecialTokens: try serving.parsesSpecialTokens(fields),
+        addsSpecialTokens: try fields.bool("add_special_tokens") ?? true, mostTokens: most, budget: budget)
     } else {
       throw fields.missing("prompt", "a text, or messages")
     }

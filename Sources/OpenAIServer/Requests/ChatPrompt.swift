@@ -9,6 +9,8 @@ struct ChatPrompt {
   let continued: String?
   /// Whether the tokenizer adds what it puts around a text, which templates usually write themselves.
   private let addsSpecialTokens: Bool
+  /// Keep special tokens in the conversation apart, where they are text.
+  private let seams: SpecialTokenSeams?
   private let context: [String: JSONValue]
   /// The template that it is put into.
   let served: ServedTemplate
@@ -37,18 +39,39 @@ struct ChatPrompt {
     } else {
       continued = nil
     }
+    let seams = try Self.seams(fields, serving: serving)
+    self.seams = seams
+    if let seams {
+      for index in messages.indices {
+        for (key, value) in messages[index].fields.pairs where key != "role" {
+          messages[index][key] = seams.sewn(value)
+        }
+      }
+    }
     self.messages = messages
+    func sewn(_ value: JSONValue) -> JSONValue { seams?.sewn(value) ?? value }
     var context = serving.model.target.templateContext
-    if let documents = try fields.array("documents") { context["documents"] = .array(documents) }
+    if let documents = try fields.array("documents") { context["documents"] = sewn(.array(documents)) }
     if let effort = try Self.reasoningEffort(fields) {
       context["reasoning_effort"] = .string(effort)
       if effort == "none" { for name in served.traits.thinkingSwitches { context[name] = .bool(false) } }
     }
     if let more = try fields.fields("chat_template_kwargs") {
       let reserved: Set = ["messages", "tools", "add_generation_prompt"]
-      for (key, value) in more.object.pairs where !reserved.contains(key) { context[key] = value }
+      for (key, value) in more.object.pairs where !reserved.contains(key) { context[key] = sewn(value) }
     }
     self.context = context
+  }
+
+  /// What keeps special tokens in the conversation apart; `nil` where they count.
+  private static func seams(_ fields: JSONFields, serving: ServingContext) throws(APIError) -> SpecialTokenSeams? {
+    guard try !serving.parsesSpecialTokens(fields) else { return nil }
+    guard let seams = SpecialTokenSeams(for: .object(fields.object), tokenizer: serving.tokenizer) else {
+      throw .badRequest(
+        "the conversation holds all noncharacters from U+FDD0 to U+FDEF; expected one of them to be free",
+        parameter: "messages")
+    }
+    return seams
   }
 
   /// How much the model is to think, where its template has a say in that.
@@ -67,7 +90,7 @@ struct ChatPrompt {
     let text: String
     do {
       text = try served.template.render(
-        messages: messages, tools: tools, addGenerationPrompt: addsGenerationPrompt, context: context,
+        messages: messages, tools: tools.map { $0.map { seams?.sewn($0) ?? $0 } }, addGenerationPrompt: addsGenerationPrompt, context: context,
         budget: budget)
     } catch {
       throw .badRequest("\(error)", parameter: "messages", reason: "the chat template refuses the conversation")
@@ -89,7 +112,8 @@ struct ChatPrompt {
   func tokens(
     of text: String, mostTokens: Int, serving: ServingContext, budget: WorkBudget
   ) throws(APIError) -> [TokenID] {
-    try serving.tokens(of: text, addsSpecialTokens: addsSpecialTokens, mostTokens: mostTokens, budget: budget)
+    try serving.tokens(
+      of: text, addsSpecialTokens: addsSpecialTokens, seams: seams, mostTokens: mostTokens, budget: budget)
   }
 
   /// Stands at the end of a message that the answer goes on with, so that the place is found in the rendered text.

@@ -67,8 +67,11 @@ struct CompletionRequest: Sendable {
     let expected = "a text, an array of texts, an array of token ids or an array of such arrays"
     guard let value = fields.value("prompt") else { throw fields.missing("prompt", expected) }
     let addsSpecialTokens = try fields.bool("add_special_tokens") ?? true
+    let parsesSpecialTokens = try serving.parsesSpecialTokens(fields)
     func encode(_ text: String) throws(APIError) -> [TokenID] {
-      try serving.tokens(of: text, addsSpecialTokens: addsSpecialTokens, mostTokens: mostTokens, budget: budget)
+      try serving.tokens(
+        of: text, parsesSpecialTokens: parsesSpecialTokens, addsSpecialTokens: addsSpecialTokens,
+        mostTokens: mostTokens, budget: budget)
     }
     switch value {
     case .string(let text): return [try encode(text)]

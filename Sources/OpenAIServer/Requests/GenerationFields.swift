@@ -94,8 +94,8 @@ struct GenerationFields: Sendable {
         request.prompt = prompt
         // Answers of one request differ although they share its seed.
         request.sampling.seed &+= UInt64(index)
-        // What is known of a prompt is the same for all of them; streams need it each on its own.
-        if index > 0, !streams { request.promptLogprobCount = nil }
+        // What is known of a prompt is the same for all of them.
+        if index > 0 { request.promptLogprobCount = nil }
         return request
       }
     }

@@ -28,6 +28,8 @@ public struct ServerConfiguration: Sendable {
   public var servedFacts: [(name: String, value: String)] = []
   /// Requests that the engine computes on at one time (`max_num_seqs`).
   public var concurrentRequests = 1
+  /// Whether the text of a special token in prompts and messages becomes that token, unless a request says otherwise.
+  public var parsesSpecialTokens = true
   /// Whether requests may say how urgent they are (`scheduling_policy` `priority`).
   public var allowsPriority = false
   /// Threads that read requests and write answers, beside those that serve connections and compute.

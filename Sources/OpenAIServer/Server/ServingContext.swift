@@ -63,7 +63,8 @@ final class ServingContext: Sendable {
   ///
   /// - Throws: 400 for a text that has more than `mostTokens` for certain, before it is looked at.
   func tokens(
-    of text: String, addsSpecialTokens: Bool, mostTokens: Int, budget: WorkBudget
+    of text: String, parsesSpecialTokens: Bool = true, addsSpecialTokens: Bool, seams: SpecialTokenSeams? = nil,
+    mostTokens: Int, budget: WorkBudget
   ) throws(APIError) -> [TokenID] {
     if let bytes = tokenizer.mostBytes(ofTokens: mostTokens), text.utf8.count > bytes {
       // The beginning is what clients look for.
@@ -75,7 +76,18 @@ final class ServingContext: Sendable {
         parameter: "prompt", code: "context_length_exceeded")
     }
     // Work that was called off has no answer, whatever it says.
-    return tokenizer.encode(text, addsSpecialTokens: addsSpecialTokens, budget: budget) ?? []
+    return tokenizer.encode(
+      text, parsesSpecialTokens: parsesSpecialTokens, addsSpecialTokens: addsSpecialTokens, seams: seams,
+      budget: budget) ?? []
+  }
+
+  /// Whether special tokens in what a client writes become these tokens, or are text like any other.
+  func parsesSpecialTokens(_ fields: JSONFields) throws(APIError) -> Bool {
+    let wish = try fields.bool("parse_special")
+    guard !configuration.parsesSpecialTokens, wish == true else { return wish ?? configuration.parsesSpecialTokens }
+    throw .badRequest(
+      "parse_special is true, and the server was started with --no-parse-special-tokens; expected false",
+      parameter: "parse_special")
   }
 
   /// Refuses a request for another model.

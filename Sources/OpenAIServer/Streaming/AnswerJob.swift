@@ -159,9 +159,14 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
 
   /// Writes every answer's pieces into `queue` as they come.
   private func write(into queue: EventQueue, _ generation: GenerationFields) async {
+    let scores = generation.request.promptLogprobCount == nil ? nil : SharedPromptScores()
     let summaries = await withTaskGroup(of: (Int, GenerationSummary?).self) { group in
       for (index, stream) in streams.enumerated() {
-        group.addTask { (index, await write(stream, index: index, into: queue, generation)) }
+        group.addTask {
+          let summary = await write(stream, index: index, into: queue, generation, scores)
+          if index % format.count == 0 { scores?.set(nil, of: index / format.count) }
+          return (index, summary)
+        }
       }
       var summaries: [(index: Int, summary: GenerationSummary)] = []
       for await (index, summary) in group {
@@ -188,9 +193,11 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
 
   /// Writes one answer's pieces.
   ///
+  /// - Parameter scores: where the first answer to a prompt leaves what it is told about it, for the others.
   /// - Returns: `nil` when it did not come to its end.
   private func write(
-    _ stream: AsyncStream<GenerationEvent>, index: Int, into queue: EventQueue, _ generation: GenerationFields
+    _ stream: AsyncStream<GenerationEvent>, index: Int, into queue: EventQueue, _ generation: GenerationFields,
+    _ scores: SharedPromptScores?
   ) async -> GenerationSummary? {
     var choice = format.choice(index)
     var meter = GenerationMeter(metrics: serving.metrics)
@@ -209,10 +216,17 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
     for await event in stream {
       guard isOpen else { break }
       switch event {
-      case .token(let token):
+      case .token(var token):
         meter.token()
         progress.count()
         written += 1
+        if let scores, written == 1 {
+          if index % format.count == 0 {
+            scores.set(token.promptLogprobs, of: index / format.count)
+          } else {
+            token.promptLogprobs = await scores.scores(of: index / format.count)
+          }
+        }
         packed.append(token)
         guard packed.count >= serving.configuration.streamInterval else { continue }
         isOpen = push(choice.pieces(for: packed))

@@ -181,13 +181,18 @@ public final class DraftModelProposer: Proposer {
   private func choose(_ draft: inout Draft, _ logits: Activations, row: Int) {
     let position = draft.context.outputPosition + draft.proposal.tokens.count
     let sampler = draft.context.sampler
+    let next = draft.constraint?.nextSoon() ?? .any
+    guard !next.isLate else {
+      draft.isComplete = true
+      return
+    }
     let token: TokenID
     switch sampling {
     case .coupled:
-      token = sampler.sample(logits, row: row, counts: draft.counts, position: position, mask: draft.constraint?.mask)
+      token = sampler.sample(logits, row: row, counts: draft.counts, position: position, mask: next.mask)
     case .independent:
       let distribution = sampler.distribution(
-        logits, row: row, counts: draft.counts, position: position, mask: draft.constraint?.mask)
+        logits, row: row, counts: draft.counts, position: position, mask: next.mask)
       token = distribution.token(at: sampler.uniform(position: position, purpose: .draft))
       draft.proposal.distributions.append(distribution)
     }

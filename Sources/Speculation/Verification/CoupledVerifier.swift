@@ -21,8 +21,10 @@ public struct CoupledVerifier: Verifier {
     var (counts, constraint) = (counts, constraint)
     var tokens: [TokenID] = []
     for index in 0...proposal.tokens.count {
+      let next = constraint?.nextSoon() ?? .any
+      if next.isLate { break }
       let token = sampler.sample(
-        logits, row: firstRow + index, counts: counts, position: position + index, mask: constraint?.mask)
+        logits, row: firstRow + index, counts: counts, position: position + index, mask: next.mask)
       tokens.append(token)
       guard index < proposal.tokens.count, token == proposal.tokens[index] else { break }
       counts.append(token)

@@ -22,8 +22,10 @@ public struct RejectionVerifier: Verifier {
     var (counts, constraint) = (counts, constraint)
     var tokens: [TokenID] = []
     for (index, guess) in proposal.tokens.enumerated() {
+      let next = constraint?.nextSoon() ?? .any
+      if next.isLate { return tokens }
       let target = sampler.distribution(
-        logits, row: firstRow + index, counts: counts, position: position + index, mask: constraint?.mask)
+        logits, row: firstRow + index, counts: counts, position: position + index, mask: next.mask)
       let drawn = index - proposal.forcedCount
       let draft =
         proposal.distributions.indices.contains(drawn)
@@ -37,9 +39,10 @@ public struct RejectionVerifier: Verifier {
       counts.append(guess)
       constraint?.advance(by: guess)
     }
-    let last = proposal.tokens.count
+    let (last, next) = (proposal.tokens.count, constraint?.nextSoon() ?? .any)
+    if next.isLate { return tokens }
     return tokens + [
-      sampler.sample(logits, row: firstRow + last, counts: counts, position: position + last, mask: constraint?.mask)
+      sampler.sample(logits, row: firstRow + last, counts: counts, position: position + last, mask: next.mask)
     ]
   }
 }

@@ -25,9 +25,10 @@ public struct SyntheticVerifier: Verifier {
       counts.append(guess)
       constraint?.advance(by: guess)
     }
-    let row = firstRow + tokens.count
+    let (row, next) = (firstRow + tokens.count, constraint?.nextSoon() ?? .any)
+    if next.isLate { return tokens }
     return tokens + [
-      sampler.sample(logits, row: row, counts: counts, position: position + tokens.count, mask: constraint?.mask)
+      sampler.sample(logits, row: row, counts: counts, position: position + tokens.count, mask: next.mask)
     ]
   }
 }

@@ -21,7 +21,15 @@ struct Closure {
     let frame: Frame?
   }
 
-  init(grammar: Grammar) { self.grammar = grammar }
+  /// Steps after which the work ends, whatever is left of it.
+  private let limit: Int
+  /// Whether it ended so.
+  private(set) var isCut = false
+
+  init(grammar: Grammar, limit: Int = .max) {
+    self.grammar = grammar
+    self.limit = limit
+  }
 
   /// Begins `node`, with `frame` to follow.
   mutating func expand(_ node: Int, under frame: Frame?) {
@@ -56,6 +64,10 @@ struct Closure {
   private mutating func settle() {
     while let work = pending.popLast() {
       steps += 1
+      if steps > limit {
+        (isCut, pending) = (true, [])
+        return
+      }
       if steps > Grammar.maximumSteps, !state.isDead {
         pending = []
         return

@@ -40,59 +40,70 @@ final class CompiledGrammar: Sendable {
     memory = Mutex(Memory())
   }
 
-  /// The tokens that may follow in `state`.
+  /// The tokens that may follow in `state`; `nil` when finding them takes more than `work`. What was found is kept.
   ///
   /// Tokens that stay within a terminal under way are found once per terminal; only those that run past its end are
   /// followed through the stack.
-  func mask(of state: GrammarState) -> TokenMask {
-    memory.withLock { memory in
-      if let known = memory.masks[state] { return known }
-      var words = Array(repeating: UInt64(0), count: (vocabulary.size + 63) / 64)
-      func insert(_ token: TokenID) { words[Int(token) >> 6] |= 1 << (UInt64(token) & 63) }
-      let forced = forcedToken(in: state)
-      var steps = 0
-      if let forced { insert(forced) }
-      for configuration in forced == nil ? state.configurations : [] {
-        let terminal = grammar.terminals[Int(configuration.terminal)]
-        let local =
-          shared.mask(of: terminal, in: configuration, vocabulary: vocabulary)
-          ?? memory.local.mask(of: terminal, in: configuration, vocabulary: vocabulary)
-        for (index, word) in local.words.enumerated() { words[index] |= word }
-        for token in local.tokens { insert(token) }
-        guard !local.exits.isEmpty else { continue }
-        if memory.states.count > Limit.states { memory.forgetStates() }
-        let after = memory.number(of: grammar.state(after: configuration.parent))
-        guard after >= 0 else { continue }
-        for exit in local.exits { follow(exit, from: after, &memory, &steps, insert) }
-      }
-      if grammar.isText(state) { for token in vocabulary.controlTokens { insert(token) } }
-      if state.configurations.isEmpty {
-        // Nothing else can follow: one end is enough, and needs no guess.
-        insert(vocabulary.usualEndToken)
-      } else if state.accepts {
-        for token in vocabulary.endTokens { insert(token) }
-      }
-      let mask = TokenMask(words: words)
-      if (memory.masks.count + 1) * words.count * 8 > Limit.maskBytes { memory.masks = [:] }
-      memory.masks[state] = mask
-      return mask
-    }
+  func mask(of state: GrammarState, within work: inout ConstraintWork) -> TokenMask? {
+    if work.waits { return memory.withLock { mask(of: state, &$0, &work) } }
+    // Another thread has this grammar in hand, and may have for long.
+    return memory.withLockIfAvailable { mask(of: state, &$0, &work) } ?? nil
   }
 
-  /// Inserts the tokens below trie node `exit` that state `after` takes.
+  private func mask(of state: GrammarState, _ memory: inout Memory, _ work: inout ConstraintWork) -> TokenMask? {
+    if let known = memory.masks[state] { return known }
+    var words = Array(repeating: UInt64(0), count: (vocabulary.size + 63) / 64)
+    func insert(_ token: TokenID) { words[Int(token) >> 6] |= 1 << (UInt64(token) & 63) }
+    guard let forced = forcedToken(in: state, within: &work) else { return nil }
+    var steps = 0
+    if let forced { insert(forced) }
+    for configuration in forced == nil ? state.configurations : [] {
+      let terminal = grammar.terminals[Int(configuration.terminal)]
+      let found =
+        shared.isStandard(terminal)
+        ? shared.mask(of: terminal, in: configuration, vocabulary: vocabulary, within: &work)
+        : memory.local.mask(of: terminal, in: configuration, vocabulary: vocabulary, within: &work)
+      guard let local = found else { return nil }
+      for (index, word) in local.words.enumerated() { words[index] |= word }
+      for token in local.tokens { insert(token) }
+      guard !local.exits.isEmpty else { continue }
+      if memory.states.count > Limit.states { memory.forgetStates() }
+      guard let (rest, taken) = grammar.state(after: configuration.parent, within: work.steps) else { return nil }
+      _ = work.take(taken)
+      let after = memory.number(of: rest)
+      guard after >= 0 else { continue }
+      for exit in local.exits {
+        guard follow(exit, from: after, &memory, &steps, &work, insert) else { return nil }
+      }
+    }
+    if grammar.isText(state) { for token in vocabulary.controlTokens { insert(token) } }
+    if state.configurations.isEmpty {
+      // Nothing else can follow: one end is enough, and needs no guess.
+      insert(vocabulary.usualEndToken)
+    } else if state.accepts {
+      for token in vocabulary.endTokens { insert(token) }
+    }
+    let mask = TokenMask(words: words)
+    if (memory.masks.count + 1) * words.count * 8 > Limit.maskBytes { memory.masks = [:] }
+    memory.masks[state] = mask
+    return mask
+  }
+
+  /// Inserts the tokens below trie node `exit` that state `after` takes; whether `work` was enough for all.
   ///
   /// - Parameter steps: taken for this mask so far. They are counted whether the way was known or not, so that a mask is
   ///   the same whatever was asked for before.
   private func follow(
-    _ exit: Int32, from after: Int32, _ memory: inout Memory, _ steps: inout Int, _ insert: (TokenID) -> Void
-  ) {
+    _ exit: Int32, from after: Int32, _ memory: inout Memory, _ steps: inout Int, _ work: inout ConstraintWork,
+    _ insert: (TokenID) -> Void
+  ) -> Bool {
     let base = Int(vocabulary.depths[Int(exit)])
     var path = [after]
     var node = Int(exit) + 1
     while node < Int(vocabulary.ends[Int(exit)]) {
       let depth = Int(vocabulary.depths[node]) - base
-      guard steps <= Limit.steps else { return }
-      let next = memory.next(path[depth - 1], vocabulary.bytes[node], grammar, &steps)
+      guard steps <= Limit.steps else { return true }
+      guard let next = memory.next(path[depth - 1], vocabulary.bytes[node], grammar, &steps, &work) else { return false }
       guard next >= 0 else {
         node = Int(vocabulary.ends[node])
         continue
@@ -105,6 +116,7 @@ final class CompiledGrammar: Sendable {
       }
       node += 1
     }
+    return true
   }
 }
 
@@ -121,11 +133,14 @@ extension CompiledGrammar.Memory {
     return number
   }
 
-  /// The state after a byte; −1 when it cannot follow.
-  mutating func next(_ state: Int32, _ byte: UInt8, _ grammar: Grammar, _ spent: inout Int) -> Int32 {
+  /// The state after a byte, −1 when it cannot follow; `nil` when finding it takes more than `work`.
+  mutating func next(
+    _ state: Int32, _ byte: UInt8, _ grammar: Grammar, _ spent: inout Int, _ work: inout ConstraintWork
+  ) -> Int32? {
     let place = Int(state) * 256 + Int(byte)
     if transitions[place] == -2 {
-      let (after, taken) = grammar.step(from: states[Int(state)], by: byte)
+      guard let (after, taken) = grammar.step(from: states[Int(state)], by: byte, within: work.steps) else { return nil }
+      _ = work.take(taken)
       let number = number(of: after)
       (transitions[place], steps[place]) = (number, Int32(clamping: taken))
     }
@@ -146,11 +161,18 @@ final class SharedMasks: Sendable {
   private let standard = Set(StandardAutomata.all.map { ObjectIdentifier($0) })
   private let table = Mutex(LocalMaskTable(capacity: 16 << 20))
 
-  /// The mask; `nil` for an automaton that is not a standard one.
+  /// Whether the terminal's automaton is one of these.
+  func isStandard(_ terminal: Grammar.Terminal) -> Bool { standard.contains(ObjectIdentifier(terminal.automaton)) }
+
+  /// The mask; `nil` when finding it takes more than `work`.
   func mask(
-    of terminal: Grammar.Terminal, in configuration: GrammarState.Configuration, vocabulary: TokenVocabulary
+    of terminal: Grammar.Terminal, in configuration: GrammarState.Configuration, vocabulary: TokenVocabulary,
+    within work: inout ConstraintWork
   ) -> LocalMask? {
-    guard standard.contains(ObjectIdentifier(terminal.automaton)) else { return nil }
-    return table.withLock { $0.mask(of: terminal, in: configuration, vocabulary: vocabulary) }
+    if let known = table.withLock({ $0.find(terminal, configuration, vocabulary) }) { return known }
+    // Found without the lock, as others may want what is known.
+    guard let mask = vocabulary.localMask(of: terminal, in: configuration, within: &work) else { return nil }
+    table.withLock { $0.keep(mask, terminal, configuration, vocabulary) }
+    return mask
   }
 }

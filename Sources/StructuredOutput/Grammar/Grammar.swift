@@ -62,21 +62,29 @@ final class Grammar: Sendable {
   }
 
   /// Where a match goes on after `byte`; a state without configurations that accepts nothing when it cannot.
-  func advance(_ state: GrammarState, by byte: UInt8) -> GrammarState { step(from: state, by: byte).state }
-
-  /// The same, and the steps that it took.
-  func step(from state: GrammarState, by byte: UInt8) -> (state: GrammarState, steps: Int) {
+  func advance(_ state: GrammarState, by byte: UInt8) -> GrammarState {
     var closure = Closure(grammar: self)
     for configuration in state.configurations { closure.step(configuration, by: byte) }
+    return closure.finish()
+  }
+
+  /// The same, and the steps that it took; `nil` when they would be more than `limit`.
+  func step(from state: GrammarState, by byte: UInt8, within limit: Int) -> (state: GrammarState, steps: Int)? {
+    guard state.configurations.count < limit else { return nil }
+    var closure = Closure(grammar: self, limit: limit - state.configurations.count)
+    for configuration in state.configurations where !closure.isCut { closure.step(configuration, by: byte) }
+    if closure.isCut { return nil }
     let steps = closure.steps + state.configurations.count
     return (closure.finish(), steps)
   }
 
-  /// Where a match goes on once the terminal under way above `frame` is complete.
-  func state(after frame: Frame?) -> GrammarState {
-    var closure = Closure(grammar: self)
+  /// Where a match goes on once the terminal under way above `frame` is complete, and the steps that finding it took;
+  /// `nil` when they would be more than `limit`.
+  func state(after frame: Frame?, within limit: Int) -> (state: GrammarState, steps: Int)? {
+    var closure = Closure(grammar: self, limit: limit)
     closure.pop(frame)
-    return closure.finish()
+    let steps = closure.steps
+    return closure.isCut ? nil : (closure.finish(), steps)
   }
 
   /// Whether any token may come next, also one that is no text.

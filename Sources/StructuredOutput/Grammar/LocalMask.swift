@@ -1,3 +1,4 @@
+internal import Decoding
 internal import Tokenization
 
 /// What tokens do to one terminal, whatever surrounds it.
@@ -14,8 +15,13 @@ struct LocalMask: Sendable {
 }
 
 extension TokenVocabulary {
-  /// The local mask of `terminal` in the state of `configuration`.
-  func localMask(of terminal: Grammar.Terminal, in configuration: GrammarState.Configuration) -> LocalMask {
+  /// Nodes of the trie that are looked at in the time of a step.
+  private static let nodesPerStep = 16
+
+  /// The local mask of `terminal` in the state of `configuration`; `nil` when finding it takes more than `work`.
+  func localMask(
+    of terminal: Grammar.Terminal, in configuration: GrammarState.Configuration, within work: inout ConstraintWork
+  ) -> LocalMask? {
     let automaton = terminal.automaton
     var accepted: [TokenID] = []
     var mask = LocalMask()
@@ -26,7 +32,10 @@ extension TokenVocabulary {
     var room = Array(repeating: configuration.room, count: isCounted ? maximumDepth + 1 : 1)
     let writable = writableStates(of: automaton)
     var node = 1
+    var visits = 0
     while node < bytes.count {
+      visits += 1
+      if visits % Self.nodesPerStep == 0, !work.take(1) { return nil }
       let depth = Int(depths[node])
       let state = states[depth - 1]
       let next = automaton.next(state, bytes[node])
@@ -74,20 +83,42 @@ struct LocalMaskTable: Sendable {
 
   init(capacity: Int) { self.capacity = capacity }
 
-  /// The mask, made anew when it is not known.
+  /// The mask, made anew when it is not known; `nil` when that takes more than `work`.
   mutating func mask(
-    of terminal: Grammar.Terminal, in configuration: GrammarState.Configuration, vocabulary: TokenVocabulary
-  ) -> LocalMask {
+    of terminal: Grammar.Terminal, in configuration: GrammarState.Configuration, vocabulary: TokenVocabulary,
+    within work: inout ConstraintWork
+  ) -> LocalMask? {
+    if let known = find(terminal, configuration, vocabulary) { return known }
+    guard let mask = vocabulary.localMask(of: terminal, in: configuration, within: &work) else { return nil }
+    keep(mask, terminal, configuration, vocabulary)
+    return mask
+  }
+
+  /// The mask, if it is known.
+  func find(
+    _ terminal: Grammar.Terminal, _ configuration: GrammarState.Configuration, _ vocabulary: TokenVocabulary
+  ) -> LocalMask? {
+    masks[Self.key(terminal, configuration, vocabulary)]?.mask
+  }
+
+  /// Keeps a mask.
+  mutating func keep(
+    _ mask: LocalMask, _ terminal: Grammar.Terminal, _ configuration: GrammarState.Configuration,
+    _ vocabulary: TokenVocabulary
+  ) {
+    let size = mask.words.count * 8 + mask.tokens.count * 4 + mask.exits.count * 4 + 256
+    bytes += size
+    if bytes > capacity { (masks, bytes) = ([:], size) }
+    masks[Self.key(terminal, configuration, vocabulary)] = (terminal.automaton, mask)
+  }
+
+  private static func key(
+    _ terminal: Grammar.Terminal, _ configuration: GrammarState.Configuration, _ vocabulary: TokenVocabulary
+  ) -> Key {
     // No token holds more characters than bytes, so bounds further away are all alike.
     let far = Int32(vocabulary.maximumDepth + 1)
-    let key = Key(
+    return Key(
       automaton: ObjectIdentifier(terminal.automaton), state: configuration.state,
       needed: min(configuration.needed, far), room: terminal.length == nil ? far : min(configuration.room, far))
-    if let known = masks[key] { return known.mask }
-    let mask = vocabulary.localMask(of: terminal, in: configuration)
-    bytes += mask.words.count * 8 + mask.tokens.count * 4 + mask.exits.count * 4 + 256
-    if bytes > capacity { (masks, bytes) = ([:], 0) }
-    masks[key] = (terminal.automaton, mask)
-    return mask
   }
 }

@@ -45,6 +45,22 @@ struct AddedTokenMatcher: Sendable {
     tokens.append(token)
   }
 
+  /// Where special tokens in `bytes` can be cut in two: after the first character of each; none in one of one character.
+  func specialTokenCuts(in bytes: [UInt8]) -> [Int] {
+    var cuts: [Int] = []
+    var index = 0
+    while index < bytes.count {
+      guard startsToken[Int(bytes[index])], let match = longestMatch(in: bytes, at: index, end: bytes.count) else {
+        index += 1
+        continue
+      }
+      let second = bytes[index..<match.end].dropFirst().firstIndex { $0 & 0xC0 != 0x80 }
+      if tokens[match.token].isSpecial, let second { cuts.append(second) }
+      index = match.end
+    }
+    return cuts
+  }
+
   private func child(of node: Int, _ byte: UInt8) -> Int? {
     var child = nodes[node].firstChild
     while child >= 0, nodes[Int(child)].byte != byte { child = nodes[Int(child)].nextSibling }

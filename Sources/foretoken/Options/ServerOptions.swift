@@ -35,6 +35,11 @@ struct ServerOptions: ParsableArguments {
   @Option(help: "Chat template to use instead of the model's own.")
   var chatTemplate: String?
 
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Read special tokens such as <|im_end|> in prompts and messages as these tokens; otherwise they are text.")
+  var parseSpecialTokens = true
+
   @Option(help: "Tokens per server-sent event.")
   var streamInterval = 1
 
@@ -116,6 +121,7 @@ struct ServerOptions: ParsableArguments {
     }
     configuration.streamInterval = streamInterval
     configuration.speculationReport = perRequestSpecDecodeMetrics.report
+    configuration.parsesSpecialTokens = parseSpecialTokens
     configuration.allowsPriority = schedulingPolicy == .priority
     configuration.requestThreads = max(2, ProcessorShare.current.threads / 4)
     configuration.maximumQueueLength = maxQueueLength
