@@ -308,7 +308,7 @@ def test_a_report_onto_a_pipe_is_written_and_the_pipe_stays(tmp_path):
 
 ABSURD = [
     ["bench", "serve", "--stall-timeout-sec", "inf"], ["bench", "serve", "--ready-check-timeout-sec", "1e308"],
-    ["bench", "serve", "--request-rate", "1e-300"], ["perplexity", "-m", DRAFT, "--windows", str(2**62), __file__],
+    ["perplexity", "-m", DRAFT, "--windows", str(2**62), __file__],
     ["bench", "speculation", "--prompts", str(2**31)], ["bench", "speculation", "--repetitions", str(2**63 - 1)]]
 
 

@@ -47,7 +47,7 @@ RUNS = {
     "pull": [["pull", "some/model"]],
     "deploy": [DEPLOY, ["deploy", "--check", "-"]],
     "devices": [["devices", *PJRT]],
-    "compile": [["compile", DRAFT, "--backend", "pjrt", *PJRT, "--pjrt-rows", "8", "--max-model-len", "64"]],
+    "compile": [["compile", DRAFT, *PJRT, "--pjrt-rows", "8", "--max-model-len", "64"]],
 }
 # The log of `serve` and the line of `expand` go to standard error: they write help alone to standard output.
 SILENT = {"serve", "expand"}
@@ -76,9 +76,10 @@ def lines():
         yield command + " --help", [*command.split(), "--help"]
     for command in ALL:
         for run in RUNS.get(command, []):
-            yield " ".join([command, *run[len(command.split()):]])[:60], run
+            name = " ".join([command, *(part for part in run[len(command.split()):] if "/" not in part)])[:60]
+            yield name, run
             if "--json" in help_of(command.split()).split():
-                yield command + " --json", [*run, "--json"]
+                yield name + " --json", [*run, "--json"]
 
 
 LINES = dict(lines())
@@ -107,7 +108,8 @@ def run(name, places, output):
     text = "apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n" if "--check" in arguments else INPUT
     return subprocess.run(
         [PROGRAM, *(places.get(argument, argument) for argument in arguments)], stdout=output, stderr=subprocess.PIPE, text=True,
-        timeout=120, input=text, env={**os.environ, "HF_HOME": places["HOME"], "HF_ENDPOINT": places["HUB"]})
+        timeout=120, input=text, env={**os.environ, "HF_HOME": places["HOME"], "HF_ENDPOINT": places["HUB"],
+             "FORETOKEN_CACHE": places["HOME"] + "/cache"})
 
 
 @pytest.mark.parametrize("name", LINES)
