@@ -53,8 +53,9 @@ accuracy: build ## Hold the load generator's times against those of a server tha
 bench-serve: build ## Load the served pair at 1, 8 and 32 requests at a time, with and without speculation
 	@Scripts/bench-serve
 
-lint: ## Check the formatting
+lint: ## Check the formatting, and that numbers from outside are checked
 	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests
+	$(PYTHON) Scripts/lint-numbers
 
 golden: build ## Make the tests' reference values anew with transformers and tokenizers, and compare live
 	$(PYTHON) -m venv .build/golden

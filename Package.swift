@@ -38,6 +38,7 @@ let package = Package(
   targets: [
     // Layers, top to bottom: a target imports only targets above it.
     .target(name: "CForetokenKernels"),
+    .target(name: "CForetokenFaults"),
     .target(name: "CPJRT"),
     .systemLibrary(
       name: "CForetokenPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"]), .brew(["pcre2"])]),
@@ -45,7 +46,7 @@ let package = Package(
       name: "CForetokenZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
     .systemLibrary(
       name: "CForetokenEditline", pkgConfig: "libedit", providers: [.apt(["libedit-dev"]), .brew(["libedit"])]),
-    .target(name: "Tensor", dependencies: ["CForetokenKernels"], swiftSettings: strict),
+    .target(name: "Tensor", dependencies: ["CForetokenKernels", "CForetokenFaults"], swiftSettings: strict),
     .target(
       name: "ModelFiles",
       dependencies: ["Tensor", .product(name: "Crypto", package: "swift-crypto")], swiftSettings: strict),

@@ -14,6 +14,12 @@ enum OutsideNumbers {
     value > 0 ? Int(min(value, mostCounted).rounded()) : 0
   }
 
+  /// The whole nanoseconds in `seconds`, from 0 to some thirty years: what a flag or a rate may ask for and a clock can
+  /// still add to its time.
+  static func nanoseconds(_ seconds: Double) -> Int64 {
+    seconds > 0 ? Int64(min(seconds * 1e9, 1e18)) : 0
+  }
+
   /// Refuses a document with a count that no measurement gives. What is larger still fits no integer, and is refused or
   /// drawn for what it is.
   ///

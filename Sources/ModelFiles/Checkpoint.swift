@@ -85,6 +85,16 @@ public struct Checkpoint: Sendable {
   /// Paths of the files that hold the tensors, sorted.
   public var files: [String] { Set(places.values.map(\.file.path)).sorted() }
 
+  /// Makes sure that what was read so far is what the files held when they were opened.
+  ///
+  /// - Throws: `ModelFileError` that names a file that was written to since.
+  public func checkUnchanged() throws(ModelFileError) {
+    var seen: Set<ObjectIdentifier> = []
+    for file in places.values.map(\.file) where seen.insert(ObjectIdentifier(file)).inserted {
+      do { try file.checkUnchanged() } catch { throw ModelFileError(file.path, error.description) }
+    }
+  }
+
   /// Names of all tensors, sorted.
   public var tensorNames: [String] { places.keys.sorted() }
 
@@ -173,8 +183,7 @@ public struct Checkpoint: Sendable {
   }
 
   private static func places(in path: String) throws(ModelFileError) -> [String: Place] {
-    let file: MappedFile
-    do { file = try MappedFile(path: path) } catch { throw ModelFileError(path, error.description) }
+    let file = try MappedFile(modelFile: path)
     var places: [String: Place] = [:]
     for entry in try SafetensorsHeader(of: file).entries {
       let place = Place(file: file, elementType: entry.elementType, shape: entry.shape, byteRange: entry.byteRange)

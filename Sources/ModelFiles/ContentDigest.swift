@@ -67,8 +67,7 @@ public struct ContentDigest {
   }
 
   private static func hash(_ path: String) throws(ModelFileError) -> String {
-    let file: MappedFile
-    do { file = try MappedFile(path: path) } catch { throw ModelFileError(path, error.description) }
+    let file = try MappedFile(modelFile: path)
     var sum = SHA256()
     for first in stride(from: 0, to: file.byteCount, by: 8 << 20) {
       let part = first..<min(first + 8 << 20, file.byteCount)

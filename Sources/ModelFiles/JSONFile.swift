@@ -11,13 +11,11 @@ enum JSONFile {
 
   /// Decodes the file at `path`.
   static func decode<Value: Decodable>(_ type: Value.Type, at path: String) throws(ModelFileError) -> Value {
-    let file: MappedFile
-    do { file = try MappedFile(path: path) } catch { throw ModelFileError(path, error.description) }
+    let file = try MappedFile(modelFile: path)
     guard file.byteCount <= byteLimit else {
       throw ModelFileError(path, "has \(file.byteCount) bytes; expected at most \(byteLimit)")
     }
-    let data = file.withBytes(in: 0..<file.byteCount) { bytes in Data(bytes.byteArray) } ?? Data()
-    return try decode(type, from: data, path: path)
+    return try decode(type, from: try file.read(0..<file.byteCount), path: path)
   }
 
   /// Decodes `data`, which came from the file at `path`.
@@ -31,6 +29,21 @@ enum JSONFile {
     } catch {
       throw ModelFileError(path, "is not valid JSON")
     }
+  }
+}
+
+extension MappedFile {
+  /// Maps a file of a model.
+  convenience init(modelFile path: String) throws(ModelFileError) {
+    do { try self.init(path: path) } catch { throw ModelFileError(path, error.description) }
+  }
+
+  /// The bytes of a range that lies inside the file, read and not mapped: the file may be cut short meanwhile.
+  func read(_ range: Range<Int>) throws(ModelFileError) -> Data {
+    guard !range.isEmpty else { return Data() }
+    do {
+      return try copy(of: [range]).withBytes(in: 0..<range.count) { Data($0.byteArray) } ?? Data()
+    } catch { throw ModelFileError(path, "\(error)") }
   }
 }
 

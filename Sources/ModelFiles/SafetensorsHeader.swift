@@ -38,7 +38,7 @@ struct SafetensorsHeader {
       throw ModelFileError(
         path, "claims a header of \(length) bytes, and only \(file.byteCount - 8) follow: the file is truncated")
     }
-    let json = file.withBytes(in: 8..<start) { Data($0.byteArray) } ?? Data()
+    let json = try file.read(8..<start)
     let members = try JSONFile.decode(Members.self, from: json, path: path)
     let memberCount = Self.memberCount(json)
     guard memberCount == members.count else {

@@ -22,6 +22,7 @@ struct WeightUpload {
       buffers.append(try buffer(of: parameter))
       progress(Double(index + 1) / Double(parameters.all.count))
     }
+    try checkpoint.checkUnchanged()
     return buffers
   }
 

@@ -1,4 +1,11 @@
 internal import CForetokenKernels
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#elseif canImport(Darwin)
+internal import Darwin
+#endif
 
 /// How keys and values are kept between passes.
 public enum KVCacheFormat: String, Sendable, CaseIterable {
@@ -35,11 +42,16 @@ public enum KVCacheFormat: String, Sendable, CaseIterable {
     self.kvHeadCount = kvHeadCount
     self.headSize = headSize
     self.format = format
-    memory = try AlignedMemory(
-      byteCount: layerCount * blockCount
-        * Self.blockByteCount(kvHeadCount: kvHeadCount, headSize: headSize, format: format),
-      for: "the KV cache")
+    let block = Self.blockByteCount(kvHeadCount: kvHeadCount, headSize: headSize, format: format)
+    let (byteCount, overflow) = block.multipliedReportingOverflow(by: layerCount * blockCount)
+    guard !overflow, byteCount <= Self.mostBytes else {
+      throw MemoryError(byteCount: overflow ? .max : byteCount, purpose: "the KV cache", code: ENOMEM)
+    }
+    memory = try AlignedMemory(byteCount: byteCount, for: "the KV cache")
   }
+
+  /// More than any machine has; sums of a few such sizes still fit 64 bits.
+  package static let mostBytes = 1 << 60
 
   /// Bytes of one block in one layer.
   public static func blockByteCount(kvHeadCount: Int, headSize: Int, format: KVCacheFormat) -> Int {

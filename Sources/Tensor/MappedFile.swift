@@ -6,13 +6,14 @@ internal import Musl
 internal import Darwin
 #endif
 
+internal import CForetokenFaults
 internal import Synchronization
 
 /// A file's bytes, read-only: mapped, or read into memory of their own.
 ///
 /// Pages of a mapped file are read on first touch and belong to the page cache, so mapping a checkpoint costs no memory
-/// of its own. But they are the file's: whoever overwrites it changes them, and a page that is cut off is a fault that
-/// ends the process. What stays in use while requests are served is therefore copied (`init(path:copiedBy:)`,
+/// of its own. But they are the file's: whoever overwrites it changes them, and touching a page that was cut off ends
+/// the process with a sentence that names the file and status 1. What stays in use while requests are served is therefore copied (`init(path:copiedBy:)`,
 /// `copy(of:)`).
 @safe public final class MappedFile: Sendable {
   /// The path as it was given, for messages.
@@ -45,6 +46,9 @@ internal import Synchronization
       throw MappedFileError(path: path, operation: "map", code: code)
     }
     unsafe base = SharedAddress(address)
+    let sentence = "Error: '\(path.escapingControls)' was cut short while it was being read\n"
+    // Without memory for the entry the fault ends the process as it would any other.
+    _ = unsafe sentence.withCString { unsafe ft_watch_mapping(address, byteCount, $0) }
   }
 
   /// Reads the whole file at `path` into memory on the threads of `pool`, as fast as the page cache gives it.
@@ -74,6 +78,7 @@ internal import Synchronization
     guard descriptor >= 0 else { return }
     close(descriptor)
     if let pointer = unsafe base?.pointer {
+      unsafe ft_unwatch_mapping(pointer)
       unsafe munmap(pointer, byteCount)
     }
   }
@@ -81,7 +86,7 @@ internal import Synchronization
   /// The bytes of `ranges`, one after the other, read from the file anew.
   ///
   /// - Throws: `MappedFileError` when they cannot be read, or the file is not what it was when it was mapped.
-  func copy(of ranges: [Range<Int>]) throws(MappedFileError) -> MappedFile {
+  package func copy(of ranges: [Range<Int>]) throws(MappedFileError) -> MappedFile {
     let size = ranges.reduce(0) { $0 + $1.count }
     let copy = try Self.memory(size, path)
     var place = 0
@@ -99,10 +104,17 @@ internal import Synchronization
       place += range.count
     }
     // After the read, so that what was read was there before the change.
+    try checkUnchanged()
+    return MappedFile(copied: copy, byteCount: size, path: path)
+  }
+
+  /// Makes sure that what was read so far is what the file held when it was mapped.
+  ///
+  /// - Throws: `MappedFileError` when it was written to since.
+  package func checkUnchanged() throws(MappedFileError) {
     if descriptor >= 0, Modification(of: descriptor) != modified {
       throw MappedFileError(path: path, operation: "go on reading (it was changed while it was in use)", code: ESTALE)
     }
-    return MappedFile(copied: copy, byteCount: size, path: path)
   }
 
   // MARK: Files

@@ -27,6 +27,7 @@ struct DecoderWeights {
         let packer = MatrixPacker(pool: pool, file: file)
         try self.init(
           checkpoint, configuration: configuration, quantization: quantization, packer: packer, progress: progress)
+        try checkpoint.checkUnchanged()
         cacheKey = entry.key
         return
       } catch let error as PackingError {
@@ -36,6 +37,8 @@ struct DecoderWeights {
     let packer = MatrixPacker(pool: pool)
     try self.init(
       checkpoint, configuration: configuration, quantization: quantization, packer: packer, progress: progress)
+    // What was packed of a file that changed meanwhile must not be kept for the file as it was.
+    try checkpoint.checkUnchanged()
     if let cache, let entry { cache.save(packer.matrices, as: entry, pool: pool) }
     cacheKey = entry?.key
   }

@@ -14,6 +14,7 @@ import json
 import os
 import pathlib
 import random
+import resource
 import shutil
 import socket
 import struct
@@ -23,11 +24,17 @@ import tempfile
 import threading
 import time
 
+from command_flags import command_flags, mutated_flag
 from mutators import NUMBERS, mutated_bytes, mutated_json, mutated_value
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = os.environ.get("FORETOKEN", str(ROOT / ".build/release/foretoken"))
 DRAFT = ROOT / "Models/foretoken-reference-draft"
+
+
+def limit_memory():
+    """What asks for more than a machine has is to be told so, and not to take the machine."""
+    resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
 
 
 class Failure(Exception):
@@ -42,11 +49,16 @@ class Command:
         self.environment = {
             **os.environ, "FORETOKEN_CACHE": str(folder / "cache"), "SWIFT_BACKTRACE": "enable=no", "HF_HOME": str(folder)}
 
-    def __call__(self, *arguments: str, timeout: float = 60, text: bytes = b"") -> subprocess.CompletedProcess:
+    def __call__(
+        self, *arguments: str, timeout: float = 60, text: bytes = b"", may_go_on: bool = False
+    ) -> subprocess.CompletedProcess | None:
         try:
             done = subprocess.run(
-                [PROGRAM, *arguments], capture_output=True, input=text, timeout=timeout, env=self.environment)
+                [PROGRAM, *arguments], capture_output=True, input=text, timeout=timeout, env=self.environment, cwd=self.folder,
+                preexec_fn=limit_memory)
         except subprocess.TimeoutExpired:
+            if may_go_on:
+                return None
             raise Failure(f"{arguments[0]} did not end within {timeout} s")
         if done.returncode < 0 or done.returncode >= 128:
             raise Failure(f"{arguments[0]} died with status {done.returncode}: {done.stderr[-300:]!r}")
@@ -100,6 +112,7 @@ class Fuzzer:
         self.run = Command(folder)
         self.peer = Peer()
         self.server = None
+        self.options = []
         self.port = 0
         self.lock = threading.Lock()
 
@@ -174,20 +187,25 @@ class Fuzzer:
                 text = mutated_bytes(text.encode(), rng).decode(errors="replace")
         self.replaced(seed, "chat_template.jinja", text.encode(), "generate", "-m", "DIR", "--max-tokens", "1", "--threads", "1", "Hi there, you")
 
-    def cache(self, seed, rng, folder, text):
+    def cache(self, seed, rng, folder, *more):
         place = self.folder / "cache" / folder
-        files = [file for file in place.rglob("*") if file.is_file()] if place.exists() else []
-        if not files:
-            self.run("generate", "-m", str(DRAFT), "--max-tokens", "1", "--threads", "1", text)
-            files = [file for file in place.rglob("*") if file.is_file()] if place.exists() else []
-        if not files:
-            return
+        command = ["generate", "-m", str(DRAFT), "--max-tokens", "1", "--threads", "1", *more, "Hi"]
+        for _ in range(2):
+            files = sorted(file for file in place.rglob("*") if file.is_file())
+            if files:
+                break
+            self.run(*command)
+        else:
+            raise Failure(f"nothing is kept in {folder}")
         file = rng.choice(files)
         file.write_bytes(mutated_bytes(file.read_bytes(), rng))
-        self.run("generate", "-m", str(DRAFT), "--max-tokens", "1", "--threads", "1", text)
+        self.run(*command)
 
     def digests(self, seed, rng):
-        self.cache(seed, rng, "digests", "Hi")
+        self.cache(seed, rng, "digests")
+
+    def notes(self, seed, rng):
+        self.cache(seed, rng, "notes", "--draft-model", str(DRAFT))
 
     def speculative_config(self, seed, rng):
         config = {
@@ -335,8 +353,8 @@ class Fuzzer:
 
 
 KINDS = [
-    "safetensors", "gguf", "tokenizer", "configs", "template", "digests", "speculative_config", "results", "expositions", "streams",
-    "datasets", "requests", "schemas", "raw_http"]
+    "safetensors", "gguf", "tokenizer", "configs", "template", "digests", "notes", "speculative_config", "flags", "results", "expositions",
+    "streams", "datasets", "requests", "schemas", "raw_http"]
 
 
 def main() -> int:

@@ -103,6 +103,21 @@ import Testing
     #expect(found.contains(Self.faults[index].says), "\(Self.faults[index].what): \(found)")
   }
 
+  @Test("lengths that are overwritten after the head was read are looked at again")
+  func overwritten() throws {
+    let directory = try TemporaryDirectory()
+    let data = Self.sample().data
+    try directory.write(data, to: "m.gguf")
+    let file = try GGUFFile(path: directory.path + "/m.gguf")
+    let word = try #require(data.range(of: Data("drei".utf8)))
+    let handle = try FileHandle(forUpdating: URL(fileURLWithPath: directory.path + "/m.gguf"))
+    for length in [UInt64.max, 1 << 63, 1 << 62, UInt64(data.count)] {
+      try handle.seek(toOffset: UInt64(word.lowerBound - 8))
+      try handle.write(contentsOf: Data((0..<8).map { UInt8(truncatingIfNeeded: length >> UInt64(8 * $0)) }))
+      #expect(throws: ModelFileError.self) { try file.metadata.strings("a.words") }
+    }
+  }
+
   @Test("lists of lists are refused")
   func nesting() throws {
     var data = Data("GGUF".utf8)

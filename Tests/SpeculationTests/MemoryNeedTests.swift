@@ -35,6 +35,19 @@ import Testing
     }
   }
 
+  @Test("sizes that no machine has are taken for the largest that can be added up")
+  func absurd() {
+    #expect(MemoryNeed.bytes(256, of: 1 << 20) == 256 << 20)
+    for (blocks, size) in [(1 << 28, 1 << 36), (Int.max, Int.max), (1 << 40, 1 << 21)] {
+      #expect(MemoryNeed.bytes(blocks, of: size) == KVStorage.mostBytes)
+    }
+    var need = need
+    (need.blocks, need.leastBlocks, need.blockBytes) = (1 << 28, 1 << 28, 1 << 36)
+    let error = #expect(throws: EngineConfigurationError.self) { try need.fittingBlocks([limit(8 << 30)]) }
+    #expect(error?.description.contains("1073741824.00 GiB") == true)
+    #expect(need.notice(0, limit(8 << 30)).contains("1073741824.00 GiB"))
+  }
+
   @Test("mapped files count where the limit is on address space")
   func addressSpace() throws {
     let bytes = (7 << 30) + MemoryNeed.overhead + MemoryNeed.reserved + (300 << 20)

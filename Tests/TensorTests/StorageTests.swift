@@ -46,6 +46,11 @@ import Testing
       try KVStorage(layerCount: 1 << 10, blockCount: 1 << 22, kvHeadCount: 128, headSize: 128)
     }
     #expect(error?.description.contains("for the KV cache") == true)
+    for blockCount in [1 << 32, 1 << 52] {
+      #expect(throws: MemoryError.self) {
+        try KVStorage(layerCount: 1 << 10, blockCount: blockCount, kvHeadCount: 1 << 10, headSize: 128)
+      }
+    }
   }
 }
 
@@ -62,6 +67,42 @@ import Testing
     #expect(TensorView(name: "t", elementType: .bfloat16, shape: [3], byteRange: 0..<6, file: file) == nil)
     #expect(TensorView(name: "t", elementType: .bfloat16, shape: [.max, .max], byteRange: 0..<4, file: file) == nil)
     #expect(TensorView(name: "t", elementType: .bfloat16, shape: [2], byteRange: 0..<4, file: file) != nil)
+  }
+
+  @Test("touching what was cut off of a mapped file ends the process with a sentence that names the file")
+  func cutShort() async throws {
+    let result = await #expect(processExitsWith: .exitCode(1), observing: [\.standardErrorContent]) {
+      let directory = try TemporaryDirectory()
+      try directory.write(Data(count: 1 << 20), to: "cut \u{1B}")
+      let file = try MappedFile(path: directory.path + "/cut \u{1B}")
+      try FileHandle(forWritingTo: URL(fileURLWithPath: file.path)).truncate(atOffset: 1 << 16)
+      let sum = file.withBytes(in: 0..<1 << 20) { bytes in
+        bytes.byteOffsets.reduce(0) { $0 + unsafe Int(bytes.unsafeLoad(fromUncheckedByteOffset: $1, as: UInt8.self)) }
+      }
+      print(sum ?? 0)
+    }
+    let text = String(decoding: try #require(result).standardErrorContent, as: UTF8.self)
+    #expect(text.contains("/cut \\u{1b}' was cut short while it was being read\n"))
+  }
+
+  @Test("faults in other mapped memory, and signals that are sent, end the process as they did before")
+  func otherFaults() async {
+    await #expect(processExitsWith: .signal(SIGBUS)) {
+      let directory = try TemporaryDirectory()
+      for name in ["ours", "other"] { try directory.write(Data(count: 1 << 20), to: name) }
+      let file = try MappedFile(path: directory.path + "/ours")
+      let place = URL(fileURLWithPath: directory.path + "/other")
+      let other = try Data(contentsOf: place, options: .alwaysMapped)
+      try FileHandle(forWritingTo: place).truncate(atOffset: 1 << 16)
+      print(other.reduce(0) { $0 + Int($1) }, file.byteCount)
+    }
+    await #expect(processExitsWith: .signal(SIGBUS)) {
+      let directory = try TemporaryDirectory()
+      try directory.write(Data(count: 1 << 20), to: "ours")
+      let file = try MappedFile(path: directory.path + "/ours")
+      _ = raise(SIGBUS)
+      print(file.byteCount)
+    }
   }
 
   @Test("all 65,536 halves become the float that they are")

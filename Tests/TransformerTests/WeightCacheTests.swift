@@ -103,6 +103,25 @@ import Transformer
     }
   }
 
+  @Test("a model whose file is written to while it is packed is refused, and what was packed is not kept")
+  func changedMeanwhile() throws {
+    let (folder, model, reports) = (try TemporaryDirectory(), try TemporaryDirectory(), Reports())
+    for name in ["config.json", "model.safetensors"] {
+      try model.write(try Data(contentsOf: URL(fileURLWithPath: Places.draft + "/" + name)), to: name)
+    }
+    let checkpoint = try Checkpoint(directory: model.path)
+    try FileManager.default.setAttributes(
+      [.modificationDate: Date(timeIntervalSinceNow: -3600)], ofItemAtPath: model.path + "/model.safetensors")
+    let error = #expect(throws: ModelFileError.self) {
+      try CPUModelRunner(
+        checkpoint: checkpoint, configuration: ModelConfiguration(directory: model.path), quantization: .int8,
+        limits: RunnerLimits(rows: 8, logitRows: 8, positions: 16), pool: WorkerPool(threadCount: 2),
+        cache: cache(in: folder.path, reports))
+    }
+    #expect(error?.path == model.path + "/model.safetensors" && error?.reason.contains("was changed") == true)
+    #expect(!FileManager.default.fileExists(atPath: folder.path + "/packed"))
+  }
+
   @Test("what dead processes left half written is cleared, and what living ones write is not")
   func partialFiles() throws {
     let (folder, reports) = (try TemporaryDirectory(), Reports())

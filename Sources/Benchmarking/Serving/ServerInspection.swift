@@ -81,7 +81,7 @@ package struct ServerInspection: Sendable {
   private func patiently(
     _ seconds: Double, _ onWaiting: (RequestFailure) -> Void, _ ask: () async throws -> [UInt8]
   ) async throws -> [UInt8] {
-    let deadline = ContinuousClock.now + .seconds(seconds)
+    let deadline = ContinuousClock.now + .nanoseconds(OutsideNumbers.nanoseconds(seconds))
     while true {
       do {
         return try await ask()

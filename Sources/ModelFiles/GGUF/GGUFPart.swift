@@ -18,8 +18,7 @@ struct GGUFPart {
   private static let leastKeyBytes = 13
 
   init(path: String) throws(ModelFileError) {
-    let file: MappedFile
-    do { file = try MappedFile(path: path) } catch { throw ModelFileError(path, error.description) }
+    let file = try MappedFile(modelFile: path)
     var cursor = GGUFCursor(file)
     let magic = file.bytes(in: try cursor.take(4, "the four bytes that name the format"))
     guard magic == Array("GGUF".utf8) else {

@@ -55,12 +55,16 @@ public struct GGUFArray: Sendable {
   var strings: [[UInt8]]? {
     guard elementType == .string else { return nil }
     var offset = start
-    return (0..<count).map { _ in
-      // The lengths were checked when the head was read.
-      let length = Int(truncatingIfNeeded: file.number(at: offset) as UInt64)
-      defer { offset += 8 + length }
-      return file.bytes(in: offset + 8..<offset + 8 + length)
+    var strings: [[UInt8]] = []
+    for _ in 0..<count {
+      // Checked when the head was read, but the file may have been written to since.
+      let length = file.number(at: offset) as UInt64
+      guard length <= max(file.byteCount - offset - 8, 0) else { return nil }
+      let first = offset + 8
+      offset = first + Int(length)
+      strings.append(file.bytes(in: first..<offset))
     }
+    return strings
   }
 
   /// The numbers; `nil` when it is a list of something else than whole numbers.

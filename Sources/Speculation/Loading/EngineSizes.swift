@@ -69,14 +69,14 @@ extension EngineConfiguration {
     if let draft, let limits = sizes.draft {
       need.weights += draft.weightBytes(quantization)
       need.files += draft.fileBytes
-      need.draftCache = blocks(limits).all * blockBytes(draft.configuration)
+      need.draftCache = MemoryNeed.bytes(blocks(limits).all, of: blockBytes(draft.configuration))
     }
     let (fitting, limit) = try need.fittingBlocks(limits)
     guard let limit, fitting < need.blocks else { return }
     if let cacheBytes {
       throw EngineConfigurationError(
         description:
-          "--kv-cache-memory-bytes is \(cacheBytes); \(limit.name) of \(limit.bytes) bytes leaves \(fitting * need.blockBytes)"
+          "--kv-cache-memory-bytes is \(cacheBytes); \(limit.name) of \(limit.bytes) bytes leaves \(MemoryNeed.bytes(fitting, of: need.blockBytes))"
       )
     }
     report(need.notice(fitting, limit))

@@ -42,15 +42,22 @@ package struct MemoryNeed: Sendable, Equatable {
       let fixed = weights + draftCache + Self.overhead + (limit.countsMappings ? files + Self.reserved : 0)
       throw EngineConfigurationError(
         description:
-          "\(limit.name) is \(Self.text(limit.bytes)); weights and the program take about \(Self.text(fixed)) and the keys and values of one sequence \(Self.text(leastBlocks * blockBytes)): raise the limit, or lower --max-model-len, or choose --quantization int8 or int4, or --kv-cache-dtype int8"
+          "\(limit.name) is \(Self.text(limit.bytes)); weights and the program take about \(Self.text(fixed)) and the keys and values of one sequence \(Self.text(Self.bytes(leastBlocks, of: blockBytes))): raise the limit, or lower --max-model-len, or choose --quantization int8 or int4, or --kv-cache-dtype int8"
       )
     }
     return found
   }
 
+  /// Bytes of `blocks`, at most `KVStorage.mostBytes`: a model's shape and the limits that were asked for may give more
+  /// than 64 bits hold.
+  package static func bytes(_ blocks: Int, of blockBytes: Int) -> Int {
+    let (bytes, overflow) = blocks.multipliedReportingOverflow(by: blockBytes)
+    return overflow ? KVStorage.mostBytes : min(bytes, KVStorage.mostBytes)
+  }
+
   /// The line that says that there is less room for keys and values than was asked for.
   package func notice(_ fitting: Int, _ limit: MemoryLimit) -> String {
-    "\(limit.name) is \(Self.text(limit.bytes)): the KV cache gets \(Self.text(fitting * blockBytes)) instead of \(Self.text(blocks * blockBytes)), so that fewer long requests run at a time"
+    "\(limit.name) is \(Self.text(limit.bytes)): the KV cache gets \(Self.text(Self.bytes(fitting, of: blockBytes))) instead of \(Self.text(Self.bytes(blocks, of: blockBytes))), so that fewer long requests run at a time"
   }
 
   private static func text(_ bytes: Int) -> String { String(format: "%.2f GiB", Double(bytes) / 1_073_741_824) }

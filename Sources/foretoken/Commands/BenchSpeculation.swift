@@ -45,7 +45,9 @@ struct BenchSpeculation: AsyncParsableCommand {
 
   func validate() throws {
     for (flag, number) in [("--repetitions", repetitions), ("--prompts", prompts), ("--max-tokens", maxTokens)] {
-      guard number >= 1 else { throw ValidationError("\(flag) is \(number); expected 1 or more.") }
+      guard (1...100_000).contains(number) else {
+        throw ValidationError("\(flag) is \(number); expected 1 to 100000.")
+      }
     }
     guard !concurrency.isEmpty, concurrency.allSatisfy({ (1...256).contains($0) }) else {
       throw ValidationError("--concurrency takes numbers from 1 to 256.")

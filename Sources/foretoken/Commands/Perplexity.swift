@@ -94,7 +94,7 @@ struct Perplexity: ParsableCommand {
     }
     let directory = try ModelDirectory(model)
     var tokens = directory.tokenizer.encode(String(decoding: text, as: UTF8.self))
-    if windows > 0 { tokens = Array(tokens.prefix(windows * window)) }
+    if windows > 0, windows <= tokens.count / window { tokens = Array(tokens.prefix(windows * window)) }
     guard tokens.count >= 2 else { throw ValidationError("'\(file)' has \(tokens.count) tokens; expected 2 or more.") }
     var rows: [Row] = []
     var bar = ProgressBar()

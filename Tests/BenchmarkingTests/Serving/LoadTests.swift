@@ -51,6 +51,28 @@ import Tokenization
     }
   }
 
+  @Test("no patience and no rate is too large for a clock", arguments: [1e10, 1e19, 1e308, .infinity])
+  func absurdTimes(seconds: Double) async throws {
+    var patience = ServingClient.Patience()
+    (patience.connectSeconds, patience.stallSeconds) = (seconds, seconds)
+    try await ScriptedServer.run({ _, _ in Self.answer }) { server in
+      let client = ServingClient(connections: 1, patience: patience)
+      let endpoint = ServingEndpoint(baseURL: server.baseURL, backend: .openai)
+      let request = requests(1)[0]
+      _ = try await ServerInspection(client, endpoint).ready(for: request, timeoutSeconds: seconds)
+      let generator = LoadGenerator(client: client)
+      let rate = try #require(RequestRate(max(1 / seconds, .leastNonzeroMagnitude)))
+      let run = Task {
+        try await generator.run(
+          [request], on: endpoint, arrivals: ArrivalSchedule(rate: rate), maximumConcurrency: 1)
+      }
+      try await Task.sleep(for: .milliseconds(100))
+      generator.stop()
+      #expect(try await run.value.records.count <= 1)
+      await client.shutDown()
+    }
+  }
+
   @Test("stopping ends the run with what is whole, and lets none begin")
   func stop() async throws {
     try await ScriptedServer.run({ number, _ in

@@ -33,8 +33,8 @@ package final class ServingClient: Sendable {
     configuration.redirectConfiguration = .disallow
     configuration.decompression = .disabled
     configuration.httpVersion = .http1Only
-    configuration.timeout.connect = .nanoseconds(Int64(patience.connectSeconds * 1e9))
-    configuration.timeout.read = .nanoseconds(Int64(patience.stallSeconds * 1e9))
+    configuration.timeout.connect = .nanoseconds(OutsideNumbers.nanoseconds(patience.connectSeconds))
+    configuration.timeout.read = .nanoseconds(OutsideNumbers.nanoseconds(patience.stallSeconds))
     configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = max(connections, 1)
     // Shorter than servers keep silent connections (uvicorn: 5 s), so that none is closed as a request leaves on it.
     configuration.connectionPool.idleTimeout = .seconds(4)

@@ -74,7 +74,7 @@ final class Dispatcher: Sendable {
   }
 
   private func arrival(of index: Int) -> UInt64 {
-    began.load(ordering: .relaxed) + UInt64(due[index] * 1e9)
+    began.load(ordering: .relaxed) + UInt64(OutsideNumbers.nanoseconds(due[index]))
   }
 
   /// Starts the first of the queue, if there is a place for it.
