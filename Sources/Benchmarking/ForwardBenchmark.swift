@@ -107,7 +107,7 @@ public struct ForwardBenchmark: Sendable {
       })
   }
 
-  private func load(
+  func load(
     limits: RunnerLimits, pool: WorkerPool, progress: (Double) -> Void
   ) throws -> (runner: CPUModelRunner, name: String) {
     switch source {

@@ -90,7 +90,8 @@ struct ChatPrompt {
     let text: String
     do {
       text = try served.template.render(
-        messages: messages, tools: tools.map { $0.map { seams?.sewn($0) ?? $0 } }, addGenerationPrompt: addsGenerationPrompt, context: context,
+        messages: messages, tools: tools.map { $0.map { seams?.sewn($0) ?? $0 } },
+        addGenerationPrompt: addsGenerationPrompt, context: context,
         budget: budget)
     } catch {
       throw .badRequest("\(error)", parameter: "messages", reason: "the chat template refuses the conversation")

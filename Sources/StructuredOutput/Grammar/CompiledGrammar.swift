@@ -103,7 +103,9 @@ final class CompiledGrammar: Sendable {
     while node < Int(vocabulary.ends[Int(exit)]) {
       let depth = Int(vocabulary.depths[node]) - base
       guard steps <= Limit.steps else { return true }
-      guard let next = memory.next(path[depth - 1], vocabulary.bytes[node], grammar, &steps, &work) else { return false }
+      guard let next = memory.next(path[depth - 1], vocabulary.bytes[node], grammar, &steps, &work) else {
+        return false
+      }
       guard next >= 0 else {
         node = Int(vocabulary.ends[node])
         continue
@@ -139,7 +141,9 @@ extension CompiledGrammar.Memory {
   ) -> Int32? {
     let place = Int(state) * 256 + Int(byte)
     if transitions[place] == -2 {
-      guard let (after, taken) = grammar.step(from: states[Int(state)], by: byte, within: work.steps) else { return nil }
+      guard let (after, taken) = grammar.step(from: states[Int(state)], by: byte, within: work.steps) else {
+        return nil
+      }
       _ = work.take(taken)
       let number = number(of: after)
       (transitions[place], steps[place]) = (number, Int32(clamping: taken))

@@ -102,7 +102,7 @@ struct BenchForward: ParsableCommand {
 
   func run() throws {
     if accelerator.backend == .pjrt { return try runOnDevices() }
-    let source = try source()
+    let source = try Self.source(model: model, shape: shape)
     let benchmark = ForwardBenchmark(
       source, quantization: quantization, plan: plan, threads: threads ?? WorkerPool.defaultThreadCount,
       instructionSet: kernels,
@@ -131,7 +131,8 @@ struct BenchForward: ParsableCommand {
     if json { try emitJSON(report) } else { emit(BenchForwardText.rendered(report)) }
   }
 
-  private func source() throws -> ForwardBenchmark.Source {
+  /// What `--model` or `--shape` names.
+  static func source(model: String?, shape: ModelShape?) throws -> ForwardBenchmark.Source {
     if let shape { return .shape(shape) }
     let path = try HubCache().locate(model ?? "")
     let checkpoint = try Checkpoint(directory: path)

@@ -232,7 +232,9 @@ import Tokenization
 
   @Test("special tokens in users' text are text where a request or the server says so", arguments: [true, false])
   func specialTokens(byFlag: Bool) async throws {
-    try await withServer { $0.parsesSpecialTokens = !byFlag } _: { server in
+    try await withServer {
+      $0.parsesSpecialTokens = !byFlag
+    } _: { server in
       let field = byFlag ? "" : ", \"parse_special\": false"
       func tokens(_ body: String) async throws -> [Int] {
         try numbers(await server.ask("POST", "/tokenize", body: "{\(body)\(field)}").json["tokens"])
