@@ -111,18 +111,15 @@ class Fuzzer:
         self.folder = folder
         self.run = Command(folder)
         self.peer = Peer()
-        self.server = None
-        self.options = []
+        self.server, self.options = None, []
         self.port = 0
-        self.lock = threading.Lock()
+        self.lock, self.starting = threading.Lock(), threading.Lock()
 
     # MARK: Files
 
     def model(self, seed: int) -> pathlib.Path:
         """A copy of the draft's folder, its weights a link."""
-        folder = self.folder / f"model-{seed}"
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
+        folder = pathlib.Path(tempfile.mkdtemp(prefix=f"model-{seed}-", dir=self.folder))
         for file in DRAFT.iterdir():
             if file.is_file():
                 os.symlink(file, folder / file.name)
@@ -190,16 +187,13 @@ class Fuzzer:
     def cache(self, seed, rng, folder, *more):
         place = self.folder / "cache" / folder
         command = ["generate", "-m", str(DRAFT), "--max-tokens", "1", "--threads", "1", *more, "Hi"]
-        for _ in range(2):
-            files = sorted(file for file in place.rglob("*") if file.is_file())
-            if files:
-                break
+        with self.lock:
+            files = sorted(place.glob("*.json")) or self.run(*command) and sorted(place.glob("*.json"))
+            if not files:
+                raise Failure(f"nothing is kept in {folder}")
+            file = rng.choice(files)
+            file.write_bytes(mutated_bytes(file.read_bytes(), rng))
             self.run(*command)
-        else:
-            raise Failure(f"nothing is kept in {folder}")
-        file = rng.choice(files)
-        file.write_bytes(mutated_bytes(file.read_bytes(), rng))
-        self.run(*command)
 
     def digests(self, seed, rng):
         self.cache(seed, rng, "digests")
@@ -213,6 +207,12 @@ class Fuzzer:
             "suffix_decoding_max_tree_depth": 24}
         text = mutated_json(json.dumps(config), rng).decode(errors="replace").replace("\x00", "")
         self.run("generate", "-m", str(DRAFT), "--threads", "1", "--max-tokens", "1", f"--speculative-config={text}", "Hi")
+
+    def flags(self, seed, rng):
+        # What goes on for seconds has taken its number.
+        with self.lock:
+            self.options = self.options or command_flags(lambda *arguments: self.run(*arguments).stdout.decode(), DRAFT)
+        self.run(*mutated_flag(self.options, rng), timeout=5, may_go_on=True, text=b'{"prompt": "Hi"}\n')
 
     # MARK: Results and peers
 
@@ -262,21 +262,22 @@ class Fuzzer:
     # MARK: The server
 
     def serve(self):
-        if self.server and self.server.poll() is None:
-            return
-        if self.server:
-            raise Failure(f"the server ended with status {self.server.returncode}")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.server = subprocess.Popen(
-            [PROGRAM, "serve", str(DRAFT), "--port", str(self.port), "--threads", "1", "--log-level", "error"],
-            stderr=subprocess.DEVNULL, env=self.run.environment)
-        for _ in range(300):
-            if self.is_healthy():
+        with self.starting:
+            if self.server and self.server.poll() is None:
                 return
-            time.sleep(0.1)
-        raise Failure("the server did not start")
+            if self.server:
+                raise Failure(f"the server ended with status {self.server.returncode}")
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                self.port = probe.getsockname()[1]
+            self.server = subprocess.Popen(
+                [PROGRAM, "serve", str(DRAFT), "--port", str(self.port), "--threads", "1", "--log-level", "error"],
+                stderr=subprocess.DEVNULL, env=self.run.environment)
+            for _ in range(300):
+                if self.is_healthy():
+                    return
+                time.sleep(0.1)
+            raise Failure("the server did not start")
 
     def is_healthy(self) -> bool:
         try:

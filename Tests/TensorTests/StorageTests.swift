@@ -77,7 +77,7 @@ import Testing
       let file = try MappedFile(path: directory.path + "/cut \u{1B}")
       try FileHandle(forWritingTo: URL(fileURLWithPath: file.path)).truncate(atOffset: 1 << 16)
       let sum = file.withBytes(in: 0..<1 << 20) { bytes in
-        bytes.byteOffsets.reduce(0) { $0 + unsafe Int(bytes.unsafeLoad(fromUncheckedByteOffset: $1, as: UInt8.self)) }
+        bytes.byteOffsets.reduce(0) { unsafe $0 + Int(bytes.unsafeLoad(fromUncheckedByteOffset: $1, as: UInt8.self)) }
       }
       print(sum ?? 0)
     }
