@@ -117,4 +117,7 @@ extern const ft_kernels ft_kernels_portable;
 extern const ft_kernels ft_kernels_avx2;
 extern const ft_kernels ft_kernels_avxvnni;
 extern const ft_kernels ft_kernels_avx512;
+#elif defined(__aarch64__)
+extern const ft_kernels ft_kernels_neon;
+extern const ft_kernels ft_kernels_neon_i8mm;
 #endif
