@@ -9,7 +9,7 @@ typedef struct {
   ft_weight_format format;
   ft_epilogue epilogue;
   size_t rows, columns, outputs;
-  bool has_bias;
+  bool has_bias, is_extreme;
 } product;
 
 /// Rows that are ordinary, have outliers (which get second digits), are zero, or are tiny.
@@ -21,6 +21,19 @@ static void fill_inputs(float *x, size_t rows, size_t columns) {
       if (r % 3 == 1 && random_word() % 40 == 0) row[k] = random_float(-400, 400);
     if (r % 5 == 4) memset(row, 0, columns * sizeof(float));
   }
+}
+
+/// A panel whose integers are as large as the format has them, nearly all of one sign in a row, so that sums that are too
+/// narrow overflow.
+static void fill_extreme_panel(ft_weight_format format, size_t columns, uint8_t *panel) {
+  float values[FT_PANEL][512], scratch[2 * FT_PANEL * 512];
+  const void *rows[FT_PANEL];
+  ft_element elements[FT_PANEL];
+  for (size_t r = 0; r < FT_PANEL; r++) {
+    for (size_t k = 0; k < columns; k++) values[r][k] = (r % 2 == 0) == (k % FT_GROUP == r) ? -1 : 1;
+    rows[r] = values[r], elements[r] = FT_FLOAT32;
+  }
+  ft_pack_panel(FT_PORTABLE, format, elements, rows, columns, NULL, NULL, scratch, panel, NULL);
 }
 
 /// Buffers of as many bytes as the product may touch.
@@ -69,8 +82,12 @@ static void check_product(product p) {
   uint8_t *weights = guarded(panels * bytes);
   float *x = guarded(p.rows * p.columns * sizeof(float)), *bias = guarded(2 * p.outputs * sizeof(float));
   float *before = guarded(p.rows * stride * sizeof(float));
-  for (size_t i = 0; i < panels; i++) ft_fill_random_panel(p.format, p.columns, random_word(), weights + i * bytes);
+  for (size_t i = 0; i < panels; i++) {
+    if (p.is_extreme) fill_extreme_panel(p.format, p.columns, weights + i * bytes);
+    else ft_fill_random_panel(p.format, p.columns, random_word(), weights + i * bytes);
+  }
   fill_inputs(x, p.rows, p.columns);
+  for (size_t i = 0; p.is_extreme && i < p.rows * p.columns; i++) x[i] = i / p.columns % 2 == 0 ? 2 : -2;
   fill_floats(bias, 2 * p.outputs, 1);
   fill_floats(before, p.rows * stride, 1);
   const size_t row = random_word() % p.rows;
@@ -97,8 +114,9 @@ void check_products(void) {
     for (size_t rows = 1; rows <= 18; rows++)
       for (int epilogue = FT_STORE; epilogue <= FT_GATE; epilogue++)
         for (int i = 0; i < 3; i++, next++)
-          check_product((product){format, epilogue, rows, i == 0 ? 300 : columns[next % 13], outputs[next / 2 % 7], next % 2});
-    for (int i = 0; i < 4; i++) check_product((product){format, FT_STORE, many_rows[i], 257, 37, false});
-    for (int i = 0; i < 13; i++) check_product((product){format, FT_ADD, 5, columns[i], 33, true});
+          check_product((product){format, epilogue, rows, i == 0 ? 300 : columns[next % 13], outputs[next / 2 % 7], next % 2, false});
+    for (int i = 0; i < 4; i++) check_product((product){format, FT_STORE, many_rows[i], 257, 37, false, false});
+    for (size_t rows = 1; rows <= 13; rows++) check_product((product){format, FT_STORE, rows, 257, 48, false, true});
+    for (int i = 0; i < 13; i++) check_product((product){format, FT_ADD, 5, columns[i], 33, true, false});
   }
 }

@@ -11,6 +11,7 @@
 #define FT_FLOAT_TILE FT_TILE
 #define FT_FLOAT_CASES(X) FT_CASES(X)
 #define FT_FLOAT_WIDTH(rows) ((rows) > 2 ? 1 : 2)
+#define FT_SPLIT 1
 
 #define FT_QUERIES 6
 #define FT_QUERY_CASES(X) X(1) X(2) X(3) X(4) X(5) X(6)

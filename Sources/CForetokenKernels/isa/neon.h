@@ -2,8 +2,6 @@
 #pragma once
 #include "arm.h"
 
-#define FT_SPLIT 2
-
 #define FT_ADDS_PRODUCTS
 FT_INLINE void FT_NAME(add_products)(int bits, const u32x16 weights[2], int k, const int8_t *x, int rows, bool split,
                                      i32x16 sums[][2]) {

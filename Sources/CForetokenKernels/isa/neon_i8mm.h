@@ -3,9 +3,6 @@
 #pragma once
 #include "arm.h"
 
-// A row that is alone has no use for matrices.
-#define FT_SPLIT 1
-
 // Rows 2p and 2p + 1 share two vectors of sums: outputs 0 ... 7, then 8 ... 15, in each of them lanes output by output,
 // for each the two rows. The last row of an odd number of rows is taken twice.
 #define FT_ROW_UNIT 2
@@ -45,6 +42,7 @@ FT_INLINE void FT_NAME(store_sums)(float *place, const f32x16 *sums, int rows) {
 FT_INLINE void FT_NAME(add_products)(int bits, const u32x16 weights[2], int k, const int8_t *x, int rows, bool split,
                                      i32x16 sums[][2]) {
   (void)bits; // Weights of every size are signed bytes here.
+  // A row that is alone has no use for matrices.
   if (rows == 1) return FT_NAME(add_row_products)(weights, k, x, rows, split, sums);
   int8x16_t inputs[FT_TILE / 2];
   FT_UNROLL for (int r = 0; r < rows; r += 2) {
