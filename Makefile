@@ -4,7 +4,7 @@ FLAGS := -c release
 FORETOKEN := .build/release/foretoken
 PYTHON ?= python3
 
-.PHONY: help setup build demo test client-tests fuzz api-fuzz accuracy bench-serve bench tune lint golden perplexity \
+.PHONY: help setup build demo test kernels kernels-arm kernels-cost client-tests fuzz api-fuzz accuracy bench-serve bench tune lint golden perplexity \
 	deploy-schemas pjrt-plugin llama-cpp real-model quality clean
 
 help: ## List the targets
@@ -22,6 +22,16 @@ demo: build ## See speculation at work on the shipped pair
 test: setup ## Build and run every test
 	$(SWIFT) build $(FLAGS) --build-tests
 	$(SWIFT) test $(FLAGS) --skip-build --no-parallel
+
+kernels: ## Hold the kernels of every instruction set here against plain C, bit for bit
+	@Scripts/kernels
+
+kernels-arm: ## The same for ARM, under qemu-user (Debian: gcc-aarch64-linux-gnu, libc6-dev-arm64-cross, qemu-user)
+	@Scripts/kernels
+	@Scripts/kernels arm
+
+kernels-cost: ## Estimate instructions and cycles of the ARM kernels with llvm-mca (Debian: llvm-19)
+	@Scripts/kernels-cost
 
 client-tests: build .build/client/ready ## Test the server with the official openai client (needs PyPI)
 	PATH="$(CURDIR)/.build/client/bin:$$PATH" .build/client/bin/python -m pytest -q Tests/Client

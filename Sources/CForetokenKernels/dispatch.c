@@ -1,35 +1,70 @@
 #include "kernels.h"
+#if defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#elif defined(__aarch64__) && defined(__APPLE__)
+#include <sys/sysctl.h>
+#endif
+
+// --- Instruction sets --------------------------------------------------------------------------------------------------
+
+static bool has_portable(void) { return true; }
+
+#if defined(__x86_64__)
+static bool has_avx2(void) {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+}
+static bool has_avxvnni(void) { return has_avx2() && __builtin_cpu_supports("avxvnni"); }
+static bool has_avx512(void) {
+  return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni");
+}
+#elif defined(__aarch64__) && defined(__linux__)
+// Bits of the auxiliary vector (Linux, arch/arm64/include/uapi/asm/hwcap.h), which older headers lack.
+static bool has_neon(void) { return getauxval(AT_HWCAP) >> 20 & 1; }
+static bool has_neon_i8mm(void) { return has_neon() && getauxval(AT_HWCAP2) >> 13 & 1; }
+#elif defined(__aarch64__) && defined(__APPLE__)
+static bool has_feature(const char *name) {
+  int value = 0;
+  size_t size = sizeof value;
+  return sysctlbyname(name, &value, &size, NULL, 0) == 0 && value != 0;
+}
+static bool has_neon(void) { return has_feature("hw.optional.arm.FEAT_DotProd"); }
+static bool has_neon_i8mm(void) { return has_neon() && has_feature("hw.optional.arm.FEAT_I8MM"); }
+#elif defined(__aarch64__)
+static bool has_neon(void) { return false; }
+static bool has_neon_i8mm(void) { return false; }
+#endif
+
+/// The sets that are compiled for this architecture.
+static const struct {
+  const ft_kernels *kernels;
+  bool (*is_available)(void);
+} sets[] = {
+    [FT_PORTABLE] = {&ft_kernels_portable, has_portable},
+#if defined(__x86_64__)
+    [FT_AVX2] = {&ft_kernels_avx2, has_avx2},
+    [FT_AVX_VNNI] = {&ft_kernels_avxvnni, has_avxvnni},
+    [FT_AVX512] = {&ft_kernels_avx512, has_avx512},
+#elif defined(__aarch64__)
+    [FT_NEON] = {&ft_kernels_neon, has_neon},
+    [FT_NEON_I8MM] = {&ft_kernels_neon_i8mm, has_neon_i8mm},
+#endif
+};
 
 bool ft_is_available(ft_instruction_set set) {
-#if defined(__x86_64__)
-  switch (set) {
-  case FT_PORTABLE: return true;
-  case FT_AVX2: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
-  case FT_AVX_VNNI: return ft_is_available(FT_AVX2) && __builtin_cpu_supports("avxvnni");
-  case FT_AVX512:
-    return ft_is_available(FT_AVX2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni");
-  }
-  return false;
-#else
-  return set == FT_PORTABLE;
-#endif
+  return set < sizeof sets / sizeof sets[0] && sets[set].kernels && sets[set].is_available();
 }
 
-const ft_kernels *ft_kernels_of(ft_instruction_set set) {
-#if defined(__x86_64__)
-  if (set == FT_AVX512) return &ft_kernels_avx512;
-  if (set == FT_AVX_VNNI) return &ft_kernels_avxvnni;
-  if (set == FT_AVX2) return &ft_kernels_avx2;
-#endif
-  return &ft_kernels_portable;
-}
+const ft_kernels *ft_kernels_of(ft_instruction_set set) { return sets[set].kernels; }
+
+// --- Calls ---------------------------------------------------------------------------------------------------------------
 
 void ft_pause(void) {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
 #elif defined(__aarch64__)
-  __asm__ volatile("yield");
+  // `yield` takes no time on most processors.
+  __asm__ volatile("isb");
 #endif
 }
 

@@ -98,10 +98,22 @@ typedef struct {
 
 /// The kernels of an instruction set that this machine has.
 const ft_kernels *ft_kernels_of(ft_instruction_set set);
-/// The nearest half, ties to even, saturated; zero for a NaN.
+static inline float ft_from_bits(uint32_t bits) {
+  float value;
+  memcpy(&value, &bits, 4);
+  return value;
+}
+static inline uint32_t ft_to_bits(float value) {
+  uint32_t bits;
+  memcpy(&bits, &value, 4);
+  return bits;
+}
+/// The nearest half, ties to even; zero for a NaN. Saturates, so that no infinity is ever stored.
 uint16_t ft_to_half(float value);
 /// The float of a half.
 float ft_from_half(uint16_t bits);
+/// The nearest bfloat16, ties to even.
+uint16_t ft_to_bfloat16(float value);
 /// A block of a file: weight = unit * scale * integer, less offset_unit * offset where its format has offsets.
 typedef struct {
   uint16_t unit, offset_unit; ///< halves
@@ -117,4 +129,7 @@ extern const ft_kernels ft_kernels_portable;
 extern const ft_kernels ft_kernels_avx2;
 extern const ft_kernels ft_kernels_avxvnni;
 extern const ft_kernels ft_kernels_avx512;
+#elif defined(__aarch64__)
+extern const ft_kernels ft_kernels_neon;
+extern const ft_kernels ft_kernels_neon_i8mm;
 #endif

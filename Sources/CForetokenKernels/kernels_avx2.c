@@ -1,22 +1,11 @@
 #include "kernels.h"
 
-#define FT_SET 1
-#define FT_VNNI 0
 #define FT_NAME(name) ft_avx2_##name
 #if defined(__x86_64__)
 #include <immintrin.h>
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
-#include "vectors.h"
-
-#include "tiles.inc"
-#include "integers.inc"
-#include "linear.inc"
-#include "activations.inc"
-#include "attention.inc"
-#include "packing.inc"
-#include "roofline.inc"
-#include "rows.inc"
-#include "sampling.inc"
+#include "isa/avx2.h"
+#include "kernels.inc"
 
 const ft_kernels ft_kernels_avx2 = FT_KERNELS;
 #pragma clang attribute pop

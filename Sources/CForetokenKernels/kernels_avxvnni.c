@@ -1,23 +1,11 @@
 #include "kernels.h"
 
-// Vectors of 256 bits with byte dot products, for processors that have no vectors of 512.
-#define FT_SET 1
-#define FT_VNNI 1
 #define FT_NAME(name) ft_avxvnni_##name
 #if defined(__x86_64__)
 #include <immintrin.h>
 #pragma clang attribute push(__attribute__((target("avx2,avxvnni,fma,f16c"))), apply_to = function)
-#include "vectors.h"
-
-#include "tiles.inc"
-#include "integers.inc"
-#include "linear.inc"
-#include "activations.inc"
-#include "attention.inc"
-#include "packing.inc"
-#include "roofline.inc"
-#include "rows.inc"
-#include "sampling.inc"
+#include "isa/avxvnni.h"
+#include "kernels.inc"
 
 const ft_kernels ft_kernels_avxvnni = FT_KERNELS;
 #pragma clang attribute pop

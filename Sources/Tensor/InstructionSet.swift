@@ -10,6 +10,10 @@ public enum InstructionSet: String, Sendable, CaseIterable {
   case avxVNNI = "avx_vnni"
   /// 512-bit vectors with byte dot products (VNNI).
   case avx512
+  /// 128-bit vectors with byte dot products (AArch64).
+  case neon
+  /// The same with products of byte matrices (I8MM).
+  case neonI8MM = "neon_i8mm"
 
   /// What this machine can run, slowest first.
   public static let available: [InstructionSet] = allCases.filter { ft_is_available($0.kernelValue) }
@@ -23,6 +27,8 @@ public enum InstructionSet: String, Sendable, CaseIterable {
     case .avx2: FT_AVX2
     case .avxVNNI: FT_AVX_VNNI
     case .avx512: FT_AVX512
+    case .neon: FT_NEON
+    case .neonI8MM: FT_NEON_I8MM
     }
   }
 }

@@ -14,7 +14,14 @@
 /// Positions in a KV block.
 #define FT_BLOCK 16
 
-typedef enum { FT_PORTABLE = 0, FT_AVX2 = 1, FT_AVX_VNNI = 2, FT_AVX512 = 3 } ft_instruction_set;
+typedef enum {
+  FT_PORTABLE = 0,
+  FT_AVX2,
+  FT_AVX_VNNI,
+  FT_AVX512,
+  FT_NEON,     ///< with byte dot products
+  FT_NEON_I8MM ///< with products of byte matrices as well
+} ft_instruction_set;
 /// Formats of weights in files. Those with a Q are ggml's block formats.
 typedef enum {
   FT_FLOAT32 = 0,

@@ -6,8 +6,11 @@ enum ProcessMemory {
   static var peakResidentBytes: Int {
     var usage = rusage()
     #if canImport(Darwin)
-    getrusage(RUSAGE_SELF, &usage)
+    unsafe getrusage(RUSAGE_SELF, &usage)
     return usage.ru_maxrss
+    #elseif canImport(Musl)
+    unsafe getrusage(RUSAGE_SELF, &usage)
+    return usage.ru_maxrss * 1024
     #else
     unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
     return usage.ru_maxrss * 1024

@@ -11,6 +11,9 @@ package enum OpenFiles {
     #if canImport(Darwin)
     let resource = RLIMIT_NOFILE
     let most = rlim_t(OPEN_MAX)
+    #elseif canImport(Musl)
+    let resource = RLIMIT_NOFILE
+    let most = rlim_t(1 << 20)
     #else
     let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
     let most = rlim_t(1 << 20)

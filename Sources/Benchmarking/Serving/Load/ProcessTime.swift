@@ -5,8 +5,8 @@ enum ProcessTime {
   /// In user and system mode, over all threads.
   static var seconds: Double {
     var usage = rusage()
-    #if canImport(Darwin)
-    getrusage(RUSAGE_SELF, &usage)
+    #if canImport(Darwin) || canImport(Musl)
+    unsafe getrusage(RUSAGE_SELF, &usage)
     #else
     unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
     #endif

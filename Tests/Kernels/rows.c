@@ -1,0 +1,91 @@
+// Norms, rotations, sums and choices over single rows, and the sampler's candidates.
+#include "check.h"
+
+static void check_norms(size_t columns) {
+  context("norm of %zu columns", columns);
+  float *x = guarded(columns * sizeof(float)), *weight = guarded(columns * sizeof(float));
+  float *angles = guarded((columns + 1) / 2 * 2 * sizeof(float));
+  fill_floats(x, columns, columns % 3 == 0 ? 1e-20f : 30);
+  fill_floats(weight, columns, 2);
+  fill_floats(angles, (columns + 1) / 2 * 2, 1);
+  for (int s = 0; s < set_count; s++) {
+    float *output = guarded(columns * sizeof(float));
+    ft_rms_norm(sets[s]->set, x, columns, weight, 1e-6f, output);
+    compare(sets[s], "norm", output, columns * sizeof(float));
+    if (columns % 2 != 0) continue;
+    for (int is_normed = 0; is_normed < 2; is_normed++) {
+      memcpy(output, x, columns * sizeof(float));
+      ft_norm_rotate(sets[s]->set, output, columns, is_normed ? weight : NULL, 1e-6f, angles, angles + columns / 2);
+      compare(sets[s], is_normed ? "norm and rotation" : "rotation", output, columns * sizeof(float));
+    }
+  }
+  release_all();
+}
+
+static void check_values(size_t count) {
+  context("sums and choices of %zu values", count);
+  float *values = guarded(count * sizeof(float));
+  for (int kind = 0; kind < 6; kind++) {
+    fill_floats(values, count, kind == 0 ? 1 : 100);
+    if (kind == 2) values[random_word() % count] = NAN;
+    if (kind == 3)
+      for (size_t i = 0; i < count; i++) values[i] = (float)(random_word() % 3);
+    if (kind == 4)
+      for (size_t i = 0; i < count; i++) values[i] = i % 2 ? NAN : -INFINITY;
+    if (kind == 5)
+      for (size_t i = 0; i < count; i++) values[i] = random_word() % 2 ? -0.0f : 0.0f;
+    for (int s = 0; s < set_count; s++) {
+      const uint64_t index = ft_argmax(sets[s]->set, values, count);
+      compare(sets[s], "index of the largest", &index, sizeof index);
+      if (kind == 2 || kind == 4) continue;
+      const float sum = ft_sum_exp(sets[s]->set, values, count, values[index], 0.7f);
+      compare(sets[s], "sum of exponentials", &sum, sizeof sum);
+    }
+  }
+  release_all();
+}
+
+static void check_reads(size_t bytes, size_t streams) {
+  context("reads of %zu bytes as %zu streams", bytes, streams);
+  uint8_t *memory = guarded(bytes);
+  for (size_t i = 0; i < bytes; i++) memory[i] = (uint8_t)random_word();
+  for (int s = 0; s < set_count; s++) {
+    const uint32_t sum = ft_read_memory(sets[s]->set, memory, bytes, streams);
+    compare(sets[s], "sum of what was read", &sum, sizeof sum);
+    for (int arithmetic = FT_BYTES; arithmetic <= FT_FLOATS; arithmetic++) {
+      uint32_t result;
+      const uint64_t products = ft_multiply(sets[s]->set, arithmetic, 100, &result);
+      demand(products > 0 && products % 100 == 0, sets[s], "no number of products for a hundred iterations");
+    }
+  }
+  release_all();
+}
+
+void check_rows(void) {
+  for (size_t columns = 1; columns <= 70; columns++) check_norms(columns);
+  check_norms(576);
+  check_norms(2568);
+  for (size_t count = 1; count <= 140; count++) check_values(count);
+  check_values(10007);
+  check_reads(4096, 1);
+  check_reads(10240, 4);
+}
+
+void check_sampling(void) {
+  for (size_t count = 1; count < 600; count += count < 70 ? 1 : 53) {
+    const size_t first = random_word() % 50 * 4;
+    context("candidates of %zu tokens from %zu", count, first);
+    float *logits = guarded((first + count) * sizeof(float));
+    fill_floats(logits, first + count, 20);
+    if (count % 4 == 0) logits[first] = NAN, logits[first + count / 2] = -INFINITY, logits[first + 1] = INFINITY;
+    const uint64_t key = random_word(), position = count % 2 ? random_word() : count;
+    for (float limit = -20; limit < 40; limit += 7.5f)
+      for (int s = 0; s < set_count; s++) {
+        uint32_t *candidates = guarded(count * sizeof(uint32_t));
+        const size_t found = ft_draw_candidates(sets[s]->set, logits, first, count, key, position, 1.3f, limit, candidates);
+        demand(found <= count, sets[s], "more candidates than tokens");
+        compare(sets[s], "candidates", candidates, count * sizeof(uint32_t));
+      }
+    release_all();
+  }
+}
