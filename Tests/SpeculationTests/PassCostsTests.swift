@@ -7,6 +7,19 @@ import Testing
 import Transformer
 
 @Suite struct PassCostsTests {
+  @Test("passes that were held up say nothing about how costs compare, and little about the pace")
+  func heldUpPasses() {
+    let known = PassCosts(samples: [(1, 0.010), (8, 0.014)])
+    var costs = known
+    for _ in 0..<15 { costs.observe(rows: 8, seconds: 0.5, wasHeldUp: true) }
+    #expect(costs.seconds(rows: 8) == known.seconds(rows: 8))
+    for pass in 0..<200 { costs.observe(rows: pass % 2 == 0 ? 8 : 1, seconds: 0.2, wasHeldUp: true) }
+    #expect(costs.seconds(rows: 8) / costs.seconds(rows: 1) == known.seconds(rows: 8) / known.seconds(rows: 1))
+    #expect(costs.drift > 2)
+    for _ in 0..<30 { costs.observe(rows: 1, seconds: 0.010) }
+    #expect(abs(costs.seconds(rows: 1) / 0.010 - 1) < 0.05)
+  }
+
   @Test("a host that changes its pace leaves as it was how passes of different sizes compare")
   func pace() {
     var costs = PassCosts(samples: [(rows: 1, seconds: 1), (rows: 8, seconds: 1.5), (rows: 16, seconds: 2)])

@@ -1,6 +1,5 @@
+import Tensor
 import Testing
-
-@testable import Tensor
 
 @Suite struct ProcessorTests {
   @Test(arguments: [

@@ -43,7 +43,7 @@ package struct SpeculationBenchmark {
     }
   }
 
-  private struct Run {
+  struct Run {
     var seconds = 0.0
     var outputs: [[TokenID]] = []
     var speculation = SpeculationCounts()
@@ -58,7 +58,7 @@ package struct SpeculationBenchmark {
   private let repetitions: Int
 
   /// Whether every output so far was plain decoding's.
-  package private(set) var isLossless = true
+  package internal(set) var isLossless = true
 
   /// Loads the engine with `load`, which is to wrap runners as it is told.
   ///
@@ -116,7 +116,7 @@ package struct SpeculationBenchmark {
   }
 
   /// Answers the prompts, `concurrency` at a time.
-  private func run(_ prompts: [[TokenID]], _ method: Method, _ concurrency: Int) async throws -> Run {
+  func run(_ prompts: [[TokenID]], _ method: Method, _ concurrency: Int) async throws -> Run {
     let requests = prompts.map { prompt in
       var request = GenerationRequest(prompt: prompt)
       request.stopping.maximumTokens = maximumTokens

@@ -167,6 +167,7 @@ public final class DecodingLoop {
     let proposals = try propose(for: shares, asking)
     let (batch, logitRows) = assemble(shares, proposals)
     let proposed = ContinuousClock.now
+    let timer = PassTimer()
     let logits = try runner.forward(batch)
     let computed = ContinuousClock.now
     // A sequence whose constraint is still late waits alone: its share is computed again.
@@ -177,7 +178,7 @@ public final class DecodingLoop {
     let verified = shares.indices.map { verify(shares[$0], proposals[$0], logits, rows: logitRows[$0]) }
     // Rows that only read a prompt cost less: they want no logits, and nothing is chosen from them.
     if batch.logitRows.count == batch.rowCount {
-      costs.observe(rows: batch.rowCount, seconds: (ContinuousClock.now - proposed) / .seconds(1))
+      costs.observe(rows: batch.rowCount, seconds: timer.seconds, wasHeldUp: timer.wasHeldUp)
     }
     proposer.observe(
       shares.indices.filter { asking[$0] }.map { verdict(shares[$0], proposals[$0], verified[$0]) })

@@ -11,6 +11,8 @@ public struct PassCosts: Sendable, Equatable {
   public private(set) var drift = 1.0
   /// Passes learnt from, by rows.
   private var visits: [Int] = []
+  /// Passes in a row that were held up.
+  private var heldUp = 0
 
   /// Costs that nothing is known of.
   public init() {}
@@ -58,15 +60,23 @@ public struct PassCosts: Sendable, Equatable {
     return scaled
   }
 
+  /// Of so many passes in a row that were held up, one counts.
+  private static let heldUpInterval = 16
+
   /// Learns from a pass.
-  public mutating func observe(rows: Int, seconds measured: Double) {
+  ///
+  /// - Parameter wasHeldUp: whether others had the processor meanwhile. What such a pass took says nothing about its size;
+  ///   some of them count for the pace, so that a machine that is always busy is known as it is.
+  public mutating func observe(rows: Int, seconds measured: Double, wasHeldUp: Bool = false) {
     guard rows > 0, isKnown else { return }
+    heldUp = wasHeldUp ? heldUp + 1 : 0
+    guard heldUp % Self.heldUpInterval == 0 else { return }
     // How far off, at most by two thirds: the system may have interrupted the pass.
     let error = min(max(log(measured / self.seconds(rows: rows)), -0.5), 0.5)
     // The whole follows at once, as hosts change their pace. How passes of different sizes compare, on which decisions
     // rest, hardly changes, but may have been measured in a bad moment: the first passes of a size count for much.
     drift *= exp(0.3 * error)
-    guard rows <= seconds.count else { return }
+    guard rows <= seconds.count, !wasHeldUp else { return }
     if visits.isEmpty { visits = seconds.map { _ in 0 } }
     visits[rows - 1] += 1
     let step = error * max(0.03, 0.3 / Double(visits[rows - 1]).squareRoot())

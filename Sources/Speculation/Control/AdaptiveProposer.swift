@@ -1,4 +1,5 @@
 public import Decoding
+internal import Tensor
 internal import Tokenization
 
 /// Proposes as much as pays and no more, for every text and at every step (`"method": "auto"`).
@@ -33,6 +34,8 @@ public final class AdaptiveProposer: Proposer {
     /// The draft's passes and the target's.
     var passes: Double
     var plain: Double
+    /// Tells whether the step's time says anything.
+    var timer: PassTimer
   }
 
   private struct Offer {
@@ -77,7 +80,7 @@ public final class AdaptiveProposer: Proposer {
     let asked = contexts.indices.filter { contexts[$0].method != nil }
     guard asked.isEmpty else { return try propose(for: contexts, asked: asked, in: pass) }
     guard !rest.isDue(for: contexts.count) else { return contexts.map { _ in Proposal(origin: .target) } }
-    let (began, drafted) = (now(), passSeconds)
+    let (began, drafted, timer) = (now(), passSeconds, PassTimer())
     let planner = WindowPlanner(
       target: pass.costs, draft: (draft?.costs ?? PassCosts()).scaled(by: pass.costs.drift), rows: pass.rows,
       texts: contexts.count, expectedTexts: pass.expectedTexts)
@@ -116,7 +119,7 @@ public final class AdaptiveProposer: Proposer {
     step = Step(
       asking: now() - began - drafting,
       passes: planner.seconds(with: proposals.reduce(0) { $0 + $1.tokens.count }) + drafting,
-      plain: planner.seconds(with: 0))
+      plain: planner.seconds(with: 0), timer: timer)
     for (index, context) in contexts.enumerated() {
       decisions[context.request] = decision(proposals[index], options[index], planner, plan)
     }
@@ -178,7 +181,7 @@ public final class AdaptiveProposer: Proposer {
       Self.learn(offer.free, verdict, &freeEstimators[offer.free.origin, default: Self.freeEstimator])
       Self.learn(offer.drafted ?? Proposal(origin: .draftModel), verdict, &draftEstimator)
     }
-    if let step, texts > 0 {
+    if let step, texts > 0, !step.timer.wasHeldUp {
       let speedup = Double(tokens) / Double(texts) * step.plain / step.passes
       rest.record(cost: step.asking / step.plain, gain: speedup - 1)
     }

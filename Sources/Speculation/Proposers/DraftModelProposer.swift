@@ -169,12 +169,12 @@ public final class DraftModelProposer: Proposer {
       rows.append(row.lowerBound)
       cache.computed += next
     }
-    let started = ContinuousClock.now
+    let timer = PassTimer()
     let logits = try runner.forward(batch)
-    passSeconds += (ContinuousClock.now - started) / .seconds(1)
+    passSeconds += timer.seconds
     for (index, row) in rows.enumerated() { choose(&drafts[index], logits, row: row) }
     if batch.logitRows.count == batch.rowCount {
-      costs.observe(rows: batch.rowCount, seconds: (ContinuousClock.now - started) / .seconds(pace))
+      costs.observe(rows: batch.rowCount, seconds: timer.seconds / pace, wasHeldUp: timer.wasHeldUp)
     }
   }
 

@@ -15,6 +15,9 @@ struct BenchSpeculation: AsyncParsableCommand {
       medians over the rounds of the ratio to the same round's plain decoding; the spread is half the distance \
       between the quartiles. Levelled speedups count every pass at the median time of passes of its size, so that a \
       host that slows one run down and not another is left out. Exits with 1 if any token differs from plain decoding's.
+
+      With --competitors, plain decoding and auto take turns, request by request, beside threads that compete for the \
+      processors; their number changes from phase to phase.
       """)
 
   @Option(name: [.short, .long], help: "Target.")
@@ -38,6 +41,12 @@ struct BenchSpeculation: AsyncParsableCommand {
   @Option(help: "Rounds.")
   var repetitions = 5
 
+  @Option(parsing: .upToNextOption, help: "Instead: phases with so many competing threads, such as 0 1 2 4.")
+  var competitors: [Int] = []
+
+  @Option(help: "Seconds of such a phase.")
+  var phaseSeconds = 2.0
+
   @OptionGroup(title: "Memory and threads") var resources: ResourceOptions
 
   @Flag(help: "Print JSON.")
@@ -51,6 +60,12 @@ struct BenchSpeculation: AsyncParsableCommand {
     }
     guard !concurrency.isEmpty, concurrency.allSatisfy({ (1...256).contains($0) }) else {
       throw ValidationError("--concurrency takes numbers from 1 to 256.")
+    }
+    guard competitors.allSatisfy({ (0...1024).contains($0) }) else {
+      throw ValidationError("--competitors takes numbers from 0 to 1024.")
+    }
+    guard (0.05...600).contains(phaseSeconds) else {
+      throw ValidationError("--phase-seconds is \(phaseSeconds); expected 0.05 to 600.")
     }
     guard windows.allSatisfy({ SpeculativeConfiguration.windows.contains($0) }) else {
       throw ValidationError("--windows takes numbers from 1 to 32.")
@@ -71,16 +86,14 @@ struct BenchSpeculation: AsyncParsableCommand {
     var benchmark = try SpeculationBenchmark(
       windows: windows, maximumTokens: maxTokens, repetitions: repetitions
     ) { wrap in try resources.load(configuration, wrapping: wrap) }
+    if !competitors.isEmpty { return try await contend(&benchmark) }
     var results: [SpeculationBenchmark.Result] = []
     var bar = ProgressBar()
     let total = Double(Self.workloads.count * concurrency.count * benchmark.runsPerComparison)
     var done = 0.0
     for workload in Self.workloads {
       for count in concurrency {
-        let prompts = try Self.prompts(of: workload, count: max(count, prompts)).map { prompt in
-          let message = ChatMessage(role: "user", content: prompt)
-          return try TemplateOptions.parse([]).tokens(for: [message], of: benchmark.target)
-        }
+        let prompts = try Self.tokens(of: workload, count: max(count, prompts), for: benchmark)
         results += try await benchmark.compare(prompts, workload: workload.rawValue, concurrency: count) { method in
           done += 1
           bar.update("\(workload.rawValue), \(count) at a time, \(method)", fraction: done / total)
@@ -92,6 +105,46 @@ struct BenchSpeculation: AsyncParsableCommand {
     guard benchmark.isLossless else {
       note("foretoken: speculation changed an output, which must never happen")
       throw ExitCode.failure
+    }
+  }
+
+  /// Plain decoding and `auto` in turns, beside competitors.
+  private func contend(_ benchmark: inout SpeculationBenchmark) async throws {
+    var bar = ProgressBar()
+    let prompts = try Self.workloads.flatMap { try Self.tokens(of: $0, count: (prompts + 1) / 2, for: benchmark) }
+    let results = try await benchmark.contend(
+      prompts, competitors: competitors, seconds: phaseSeconds, rounds: repetitions
+    ) { bar.update("Plain and auto in turns", fraction: $0) }
+    bar.clear()
+    if json {
+      try emitJSON(results)
+    } else {
+      var table = Table([
+        ("competitors", .right), ("plain tok/s", .right), ("auto tok/s", .right), ("speedup", .right),
+        ("quartiles", .right), ("pairs", .right),
+      ])
+      for result in results {
+        table.append([
+          "\(result.competitors)", String(format: "%.0f", result.plain), String(format: "%.0f", result.automatic),
+          String(format: "%.2fx", result.speedup.median),
+          String(format: "%.2f to %.2f", result.speedup.lowerQuartile, result.speedup.upperQuartile),
+          "\(result.pairs)",
+        ])
+      }
+      emit(table.rendered(style: TextStyle(for: .standardOutput)) + "\n")
+    }
+    guard benchmark.isLossless else {
+      note("foretoken: speculation changed an output, which must never happen")
+      throw ExitCode.failure
+    }
+  }
+
+  private static func tokens(
+    of workload: BuiltInWorkload, count: Int, for benchmark: SpeculationBenchmark
+  ) throws -> [[TokenID]] {
+    try prompts(of: workload, count: count).map { prompt in
+      let message = ChatMessage(role: "user", content: prompt)
+      return try TemplateOptions.parse([]).tokens(for: [message], of: benchmark.target)
     }
   }
 

@@ -1,7 +1,9 @@
 internal import ArgumentParser
+internal import Benchmarking
 internal import Decoding
 internal import Foundation
 internal import Speculation
+internal import Tensor
 internal import Tokenization
 
 /// `foretoken demo`: the reference pair with and without speculation, side by side.
@@ -25,7 +27,11 @@ struct Demo: AsyncParsableCommand {
   @Option(help: "Most tokens per answer.")
   var maxTokens = 160
 
-  @Option(help: "Timed runs of each kind per prompt, taken in turns; the median counts.")
+  @Option(
+    help: """
+      Least timed runs of each kind per prompt, taken in turns; there are more, for up to 30 seconds, until the median \
+      is known to 2 %.
+      """)
   var repetitions = 5
 
   @OptionGroup(title: "Memory and threads") var resources: ResourceOptions
@@ -55,6 +61,11 @@ struct Demo: AsyncParsableCommand {
     let kind, prompt, text: String
     let tokens: Int
     let plain_tokens_per_second, speculative_tokens_per_second, speedup: Double
+    /// Error of the speedup's median, as a share of it.
+    let speedup_error: Double
+    let repetitions: Int
+    /// How often others had a processor that was wanted, per run.
+    let hold_ups: Double
     let acceptance_rate, mean_acceptance_length: Double?
     let identical: Bool
   }
@@ -95,8 +106,11 @@ struct Demo: AsyncParsableCommand {
       emit("\n" + Self.table(rows).rendered(style: style) + "\n\n")
       emit(
         style.dim(
-          "Medians of \(repetitions) runs of each kind in turns, greedy, \(configuration.threads) threads, weights \(resources.quantization.name).\n"
+          "Medians of \(repetitions) or more runs of each kind in turns, and the error of the speedup; greedy, \(configuration.threads) threads, weights \(resources.quantization.name).\n"
         ))
+      if rows.contains(where: { $0.hold_ups > Self.busyHoldUps }) {
+        emit("The machine is busy: others took the processor while answers were timed, so expect other figures when it is quiet.\n")
+      }
     }
     guard rows.allSatisfy(\.identical) else {
       note("foretoken: speculation changed an output, which must never happen")
@@ -114,19 +128,22 @@ struct Demo: AsyncParsableCommand {
     // The run that is watched also warms up; it is not timed.
     let shown = try await answer(prompt, window: nil, engine) { token in if !json { printer.print(token) } }
     if !json { emit("\n") }
-    var (plain, speculative): ([Double], [Double]) = ([], [])
+    var (plain, speculative, ratios): ([Double], [Double], [Double]) = ([], [], [])
     var identical = true
-    for _ in 0..<repetitions {
+    let (began, holdUps) = (ContinuousClock.now, HoldUps.count)
+    while plain.count < repetitions || Self.error(of: ratios) > 0.02 && ContinuousClock.now - began < .seconds(30) {
       let first = try await answer(prompt, window: 0, engine) { _ in }
       let second = try await answer(prompt, window: nil, engine) { _ in }
       plain.append(first.tokensPerSecond)
       speculative.append(second.tokensPerSecond)
+      ratios.append(second.tokensPerSecond / max(first.tokensPerSecond, .leastNormalMagnitude))
       identical = identical && first.tokens == second.tokens && first.tokens == shown.tokens
     }
-    let (without, with) = (Self.median(plain), Self.median(speculative))
+    let heldUp = Double(HoldUps.count - holdUps) / Double(2 * plain.count)
     return Row(
-      kind: kind, prompt: text, text: shown.text, tokens: shown.tokens.count, plain_tokens_per_second: without,
-      speculative_tokens_per_second: with, speedup: with / without,
+      kind: kind, prompt: text, text: shown.text, tokens: shown.tokens.count,
+      plain_tokens_per_second: Spread(plain).median, speculative_tokens_per_second: Spread(speculative).median,
+      speedup: Spread(ratios).median, speedup_error: Self.error(of: ratios), repetitions: plain.count, hold_ups: heldUp,
       acceptance_rate: shown.summary?.speculation.acceptanceRate,
       mean_acceptance_length: shown.summary?.speculation.meanAcceptanceLength, identical: identical)
   }
@@ -156,22 +173,28 @@ struct Demo: AsyncParsableCommand {
     return answer
   }
 
-  private static func median(_ values: [Double]) -> Double {
-    let sorted = values.sorted()
-    let middle = sorted.count / 2
-    return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+  /// Interruptions per answer above which the machine counts as busy.
+  private static let busyHoldUps = 2.0
+
+  /// Standard error of the median of measurements, as a share of it, from their quartiles (as if they were normal).
+  private static func error(of values: [Double]) -> Double {
+    guard values.count > 1 else { return .infinity }
+    let spread = Spread(values)
+    let deviation = (spread.upperQuartile - spread.lowerQuartile) / 1.349
+    return 1.253 * deviation / Double(values.count).squareRoot() / spread.median
   }
 
   private static func table(_ rows: [Row]) -> Table {
     var table = Table([
       ("prompt", .left), ("tokens", .right), ("plain tok/s", .right), ("speculative tok/s", .right),
-      ("speedup", .right),
+      ("speedup", .right), ("error", .right),
       ("acceptance", .right), ("mean length", .right), ("identical output", .left),
     ])
     for row in rows {
       table.append([
         row.kind, "\(row.tokens)", String(format: "%.0f", row.plain_tokens_per_second),
         String(format: "%.0f", row.speculative_tokens_per_second), String(format: "%.2fx", row.speedup),
+        String(format: "± %.0f %%", row.speedup_error * 100),
         row.acceptance_rate.map { $0 * 100 }.formatted(digits: 0, suffix: " %"),
         row.mean_acceptance_length.formatted(digits: 2), row.identical ? "yes" : "NO",
       ])
