@@ -5,7 +5,12 @@ package enum HoldUps {
   /// How often a thread of the process has had to give up a processor that it still wanted, so far.
   package static var count: Int {
     var usage = rusage()
-    guard unsafe getrusage(RUSAGE_SELF, &usage) == 0 else { return 0 }
+    #if canImport(Glibc)
+    let process = __rusage_who_t(RUSAGE_SELF.rawValue)
+    #else
+    let process = RUSAGE_SELF
+    #endif
+    guard unsafe getrusage(process, &usage) == 0 else { return 0 }
     return usage.ru_nivcsw
   }
 }

@@ -109,7 +109,12 @@ struct Demo: AsyncParsableCommand {
           "Medians of \(repetitions) or more runs of each kind in turns, and the error of the speedup; greedy, \(configuration.threads) threads, weights \(resources.quantization.name).\n"
         ))
       if rows.contains(where: { $0.hold_ups > Self.busyHoldUps }) {
-        emit("The machine is busy: others took the processor while answers were timed, so expect other figures when it is quiet.\n")
+        emit(
+          """
+          The machine is busy: others took the processor while answers were timed, so expect other figures when it is \
+          quiet.
+
+          """)
       }
     }
     guard rows.allSatisfy(\.identical) else {
