@@ -13,7 +13,7 @@ package enum Processor {
   }
 
   /// The name in the text of `/proc/cpuinfo`. ARM's kernels print numbers in its place.
-  static func name(information text: String) -> String? {
+  package static func name(information text: String) -> String? {
     func value(_ key: String) -> String? {
       let line = text.split(separator: "\n").first { line in
         line.hasPrefix(key) && line.dropFirst(key.count).first { !$0.isWhitespace } == ":"

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Tensor
+import Tensor
 
 @Suite struct ProcessorTests {
   @Test(arguments: [
