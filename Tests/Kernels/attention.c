@@ -16,7 +16,8 @@ static void check_head(ft_cache_format format, size_t size, size_t positions, si
   if (format == FT_CACHE_HALF) heads[size / 2] = NAN;
   for (size_t i = 0; i < blocks; i++) order[i] = (int32_t)(i % 2 == 0 ? blocks - 1 - i / 2 : i / 2);
   size_t lengths[16];
-  for (size_t q = 0; q < count; q++) lengths[q] = q == 0 ? positions : q % 3 == 1 ? lengths[q - 1] : 1 + random_word() % positions;
+  for (size_t q = 0; q < count; q++)
+    lengths[q] = q == 0 ? positions : q % 3 == 1 ? lengths[q - 1] : 1 + random_word() % positions;
   const size_t one = random_word() % count;
   for (int s = 0; s < set_count; s++) {
     uint8_t *cache = guarded(total);
@@ -51,6 +52,7 @@ void check_attention(void) {
       check_head(format, 128, 16 * count + 1, count);
     }
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
-      for (size_t positions = 1; positions < 70; positions += i < 12 ? 5 : 33) check_head(format, sizes[i], positions, 1 + positions % 9);
+      for (size_t positions = 1; positions < 70; positions += i < 12 ? 5 : 33)
+        check_head(format, sizes[i], positions, 1 + positions % 9);
   }
 }

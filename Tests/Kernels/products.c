@@ -113,8 +113,10 @@ void check_products(void) {
     // All counts of rows at a size with a last group that is not full, and one after the other of the other sizes.
     for (size_t rows = 1; rows <= 18; rows++)
       for (int epilogue = FT_STORE; epilogue <= FT_GATE; epilogue++)
-        for (int i = 0; i < 3; i++, next++)
-          check_product((product){format, epilogue, rows, i == 0 ? 300 : columns[next % 13], outputs[next / 2 % 7], next % 2, false});
+        for (int i = 0; i < 3; i++, next++) {
+          const size_t inputs = i == 0 ? 300 : columns[next % 13];
+          check_product((product){format, epilogue, rows, inputs, outputs[next / 2 % 7], next % 2, false});
+        }
     for (int i = 0; i < 4; i++) check_product((product){format, FT_STORE, many_rows[i], 257, 37, false, false});
     for (size_t rows = 1; rows <= 13; rows++) check_product((product){format, FT_STORE, rows, 257, 48, false, true});
     for (int i = 0; i < 13; i++) check_product((product){format, FT_ADD, 5, columns[i], 33, true, false});
