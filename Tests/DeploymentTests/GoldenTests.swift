@@ -24,6 +24,7 @@ struct GoldenTests {
       + [("g6e.12xlarge", "cuda"), ("trn2.3xlarge", "neuron")].map { instance, plugin in
         var request = DeploymentRequest(engine: .foretoken, target: "Qwen/Qwen3-8B")
         (request.draft, request.instanceType, request.storage) = ("Qwen/Qwen3-0.6B", instance, .pvc)
+        request.image = "\(Combination.ownImage)-\(plugin)"
         return ("foretoken on \(plugin)", try rendering(try DeploymentPlan(request)))
       }
   }

@@ -47,7 +47,8 @@ package struct DeploymentRequest: Sendable, Equatable {
   package var cluster = "foretoken"
   /// Where the cluster is made: with it comes a file for eksctl.
   package var region: String?
-  package var zone: String?
+  /// Its availability zones; nodes with devices start in the first.
+  package var zones: [String] = []
   /// The reservation of a Capacity Block for ML to start nodes in.
   package var capacityBlock: String?
   /// Size of the nodes' own volume in GiB, where not as the sums say.

@@ -83,13 +83,29 @@ extension ManifestBuilder {
       lines.append(line(["make", "image", "IMAGE=\(own)"] + accelerator + ["PUSH=1"]))
     }
     if plan.request.region != nil {
-      lines.append(
-        line(["eksctl", "create", "cluster", "-f", "\(folder)/\(ClusterFiles.folder)/eksctl.yaml"] + devicePluginFlag))
+      let file = "\(folder)/\(ClusterFiles.folder)/eksctl.yaml"
+      lines.append(line(["eksctl", "create", "cluster", "-f", file] + devicePluginFlag))
+      if plan.instance.isNeuron { lines.append(line(Self.chart + ["--set", chartSettings])) }
     }
     if plan.storage == .pvc, plan.request.storageClass == nil {
       lines.append(line(["kubectl", "apply", "-f", "\(folder)/\(ClusterFiles.folder)/storage-class.yaml"]))
     }
     return lines
+  }
+
+  /// Neuron's chart: https://docs.aws.amazon.com/eks/latest/userguide/device-management-neuron.html
+  private static let chart = [
+    "helm", "upgrade", "--install", "neuron-helm-chart", "oci://public.ecr.aws/neuron/neuron-helm-chart", "--namespace",
+    "neuron-dra-driver", "--create-namespace",
+  ]
+
+  /// The driver or the plugin, never both; the scheduler where some of a machine's devices must be connected.
+  private var chartSettings: String {
+    let settings =
+      plan.allocation == .dra
+      ? ["devicePlugin.enabled=false", "draDriver.enabled=true"]
+      : schedulerName == nil ? [] : ["scheduler.enabled=true"]
+    return (settings + ["npd.enabled=false"]).joined(separator: ",")
   }
 
   /// eksctl installs Neuron's device plugin unless it is told not to, and the chart installs what is asked for.
@@ -126,7 +142,9 @@ extension ManifestBuilder {
         compiles.isEmpty
         ? [] : ["\(release("compile.enabled=true,servers.enabled=false")) && \(wait([selector("compile")]))"]
       guard !benchmarks.isEmpty else { return compile + [release(nil), rollout] }
-      let show = line(["kubectl", "-n", namespace, "logs", "-l", selector("benchmark"), "--all-containers", "--tail=-1"])
+      let show = line([
+        "kubectl", "-n", namespace, "logs", "-l", selector("benchmark"), "--all-containers", "--tail=-1",
+      ])
       return compile + [release("benchmark.enabled=true"), "\(wait([selector("benchmark")])) && \(show)"]
     case .yaml:
       let apply = line(["kubectl", "apply", "-f", "\(folder)/manifests.yaml"])

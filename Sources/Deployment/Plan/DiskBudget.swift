@@ -65,20 +65,18 @@ package struct DiskBudget: Sendable, Equatable {
     let disk =
       usesLocalDisks
       ? "its own disks have \(instance.localDisk) GB, joined (RAID0)" : "the node's volume has \(nodeVolume) GiB"
+    let inside = (parts + ["room 10"]).joined(separator: " + ")
     arithmetic = [
       ArithmeticLine(
         topic: "disk per pod",
-        text: """
-          \(parts.map { $0 + " + " }.joined())room 10 = \(local) GiB in /local; + /tmp \(temporary) + logs \(Self.logs) = \(pod) GiB
-          """),
+        text: "\(inside) = \(local) GiB in /local; + /tmp \(temporary) + logs \(Self.logs) = \(pod) GiB"),
       ArithmeticLine(
         topic: "disk per node",
-        text: """
-          (\(pods) × \(pod) GiB + images \(images) + system \(Self.system)) / \(Self.usable) = \(node) GiB; \(disk)
-          """),
+        text: "(\(pods) × \(pod) + images \(images) + system \(Self.system)) / \(Self.usable) = \(node) GiB; \(disk)"),
     ]
     if node > max(nodeVolume, usesLocalDisks ? node : 0) {
-      problem = "--node-volume-size is \(nodeVolume) GiB and \(node) GiB are needed; leave it out, or take at least that"
+      problem =
+        "--node-volume-size is \(nodeVolume) GiB and \(node) GiB are needed; leave it out, or take at least that"
     } else if nodeVolume > Self.largestVolume {
       problem = "the nodes need a disk of \(nodeVolume) GiB, and the largest volume has \(Self.largestVolume) GiB"
     } else {

@@ -20,7 +20,7 @@ extension Preflight {
     check("--revision", request.revision, Grammar.revision)
     check("--draft-revision", request.draftRevision, Grammar.revision)
     check("--region", request.region, Grammar.region)
-    check("--zone", request.zone, Grammar.zone)
+    for zone in request.zones { check("--zones", zone, Grammar.zone) }
     check("--capacity-block", request.capacityBlock, Grammar.capacityReservation)
     let workloads = BuiltInWorkload.allCases.map(\.rawValue) + ["all"]
     if !workloads.contains(request.workload) {
@@ -93,11 +93,15 @@ extension Preflight {
       refuse("--capacity-block with a node group needs --region, for it goes into eksctl's file")
     }
     guard nodes == .nodeGroup, request.region != nil else { return }
-    if request.capacityBlock != nil, request.zone == nil {
-      refuse("--capacity-block needs --zone: a reservation is in one availability zone, and nodes must start there")
+    if request.capacityBlock != nil, request.zones.isEmpty {
+      refuse("--capacity-block needs --zones, the block's own first: nodes must start there")
     }
-    if let zone = request.zone, let region = request.region, !zone.hasPrefix(region) {
-      refuse("--zone is \(zone) and --region \(region); expected a zone of that region")
+    if let zone = request.zones.first(where: { !$0.hasPrefix(request.region ?? "") }) {
+      refuse("--zones has \(zone), and --region is \(request.region ?? ""); expected zones of that region")
+    }
+    // https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html
+    if request.zones.count == 1 || Set(request.zones).count < request.zones.count {
+      refuse("--zones is \(request.zones.joined(separator: ",")); expected at least two, for a cluster has networks in two")
     }
   }
 

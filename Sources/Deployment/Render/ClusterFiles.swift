@@ -83,6 +83,7 @@ struct ClusterConfiguration: Codable, Sendable, Equatable {
   var addons: [Addon]
   var addonsConfig = AddonSettings()
   var apiVersion = "eksctl.io/v1alpha5"
+  var availabilityZones: [String]?
   var iam: Identity?
   var kind = "ClusterConfig"
   var managedNodeGroups: [NodeGroup]
@@ -93,6 +94,7 @@ struct ClusterConfiguration: Codable, Sendable, Equatable {
     guard let region = plan.request.region else { return nil }
     let builder = ManifestBuilder(plan)
     metadata = Metadata(name: plan.request.cluster, region: region, version: plan.request.kubernetes.description)
+    availabilityZones = plan.request.zones.isEmpty ? nil : plan.request.zones
     let drivers: [ModelStorage: String] = [
       .pvc: "aws-ebs-csi-driver", .efs: "aws-efs-csi-driver", .fsx: "aws-fsx-csi-driver",
     ]
@@ -120,7 +122,7 @@ struct ClusterConfiguration: Codable, Sendable, Equatable {
     guard plan.nodes == .nodeGroup else { return }
     managedNodeGroups.append(
       NodeGroup(
-        availabilityZones: plan.request.zone.map { [$0] },
+        availabilityZones: plan.request.zones.first.map { [$0] },
         capacityReservation: plan.request.capacityBlock.map {
           .init(capacityReservationTarget: .init(capacityReservationID: $0))
         }, desiredCapacity: plan.machines,

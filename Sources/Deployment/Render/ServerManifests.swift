@@ -166,7 +166,7 @@ extension ManifestBuilder {
   /// Counted devices that must be connected, a part of a machine's, are found by Neuron's own scheduler alone.
   ///
   /// https://awsdocs-neuron.readthedocs-hosted.com/en/latest/deploy/infrastructure/scheduler.html
-  private var schedulerName: String? {
+  var schedulerName: String? {
     plan.allocation == .devicePlugin && plan.instance.isNeuron && (2..<plan.instance.devices).contains(plan.devices)
       ? "my-scheduler" : nil
   }
@@ -294,12 +294,13 @@ extension ManifestBuilder {
       case .emptyDir: nil
       }
     let status = EnvironmentVariable("STATUS_FILE", "\(results)/status")
-    var environment = [
-      EnvironmentVariable("HOME", "/tmp"),
-    ] + ServerCommand.user + [
-      EnvironmentVariable("ENDPOINTS", endpoints.joined(separator: " ")),
-      EnvironmentVariable("TIMEOUT_SECONDS", "\(startupSeconds)"),
-    ]
+    var environment =
+      [
+        EnvironmentVariable("HOME", "/tmp")
+      ] + ServerCommand.user + [
+        EnvironmentVariable("ENDPOINTS", endpoints.joined(separator: " ")),
+        EnvironmentVariable("TIMEOUT_SECONDS", "\(startupSeconds)"),
+      ]
     if kept != nil { environment.append(status) }
     if let secret = plan.request.apiKeySecret {
       environment.append(EnvironmentVariable("OPENAI_API_KEY", secret: secret, key: "api-key"))

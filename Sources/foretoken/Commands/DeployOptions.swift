@@ -128,8 +128,11 @@ struct DeployPlaceOptions: ParsableArguments {
   @Option(help: "Region of AWS: with it comes a file for eksctl that makes cluster, node group and roles.")
   var region: String?
 
-  @Option(help: "Availability zone of the node group, such as us-east-2b.")
-  var zone: String?
+  @Option(
+    help: ArgumentHelp(
+      "Availability zones of the cluster, such as us-east-2b,us-east-2a; nodes with devices start in the first.",
+      valueName: "zone,zone"))
+  var zones: String?
 
   @Option(help: "Capacity Block for ML to start nodes in: cr-….")
   var capacityBlock: String?
@@ -163,7 +166,7 @@ struct DeployPlaceOptions: ParsableArguments {
     request.cluster = cluster
     request.machineImage = amiAlias
     request.region = region
-    request.zone = zone
+    request.zones = zones.map { $0.split(separator: ",", omittingEmptySubsequences: false).map(String.init) } ?? []
     request.capacityBlock = capacityBlock
     request.nodeVolume = nodeVolumeSize
   }
