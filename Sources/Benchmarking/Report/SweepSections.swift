@@ -106,10 +106,10 @@ struct SweepSections {
           detail: (tokens.isCounted ? "the server's count" : "estimated from event timing")
             + (run.breakEvenTokensPerStep.map { "; breaks even at \(FigureText.significant($0))" } ?? "")))
     }
-    if let dollars = dollars(run.comparison.a), let plain = dollars(run.comparison.b) {
+    if let own = dollars(run.comparison.a), let plain = dollars(run.comparison.b) {
       tiles.append(
         ReportPage.Tile(
-          label: "Per million tokens", value: FigureText.dollars(dollars),
+          label: "Per million tokens", value: FigureText.dollars(own),
           detail: "against \(FigureText.dollars(plain)) without"))
     }
     return tiles
@@ -180,26 +180,29 @@ struct SweepSections {
 
   private func cells(_ run: SweepRun) -> [ReportPage.Cell] {
     let (a, b) = (run.comparison.a, run.comparison.b)
-    func latency(_ metric: ServingMetric) -> String {
-      a.total.latencies[metric].map { FigureText.milliseconds($0.median) } ?? "–"
+    func latency(_ metric: ServingMetric) -> String? {
+      a.total.latencies[metric].map { FigureText.milliseconds($0.median) }
     }
     let tokens = run.tokensPerStep
     let mark = tokens?.isCounted == false ? " est." : ""
-    let figures = [
+    let accepted: String? =
+      a.total.speculation?.acceptanceRate.map { FigureText.percent($0) }
+      ?? tokens.map { FigureText.percent(run.acceptance($0.value)) + mark }
+    let breakEven: String? = run.breakEvenTokensPerStep.map {
+      "\(FigureText.percent(run.acceptance($0))), \(FigureText.significant($0))"
+    }
+    let equal: String? = run.comparison.overall.outputs.map {
+      "\(FigureText.count($0.equal)) of \(FigureText.count($0.compared))"
+    }
+    let figures: [String?] = [
       "\(run.candidate.window)", FigureText.significant(a.total.outputThroughput),
       FigureText.significant(b.total.outputThroughput),
-      run.speedup.map { FigureText.ratio($0.ratio, $0.lower, $0.upper) } ?? "–", latency(.itl), latency(.tpot),
-      latency(.ttft),
-      a.total.speculation?.acceptanceRate.map { FigureText.percent($0) }
-        ?? tokens.map { FigureText.percent(run.acceptance($0.value)) + mark } ?? "–",
-      tokens.map { FigureText.significant($0.value) + mark } ?? "–",
-      run.breakEvenTokensPerStep.map {
-        "\(FigureText.percent(run.acceptance($0))), \(FigureText.significant($0))"
-      } ?? "–", dollars(a).map { FigureText.dollars($0) } ?? "–", dollars(b).map { FigureText.dollars($0) } ?? "–",
-      run.comparison.overall.outputs.map { "\(FigureText.count($0.equal)) of \(FigureText.count($0.compared))" } ?? "–",
+      run.speedup.map { FigureText.ratio($0.ratio, $0.lower, $0.upper) }, latency(.itl), latency(.tpot), latency(.ttft),
+      accepted, tokens.map { FigureText.significant($0.value) + mark }, breakEven,
+      dollars(a).map { FigureText.dollars($0) }, dollars(b).map { FigureText.dollars($0) }, equal,
     ]
     return [ReportPage.Cell(text: run.candidate.draft.map(Self.short) ?? run.candidate.method)]
-      + figures.map { ReportPage.Cell(text: $0, isNumber: true) }
+      + figures.map { ReportPage.Cell(text: $0 ?? "–", isNumber: true) }
   }
 
   // MARK: - Cost
