@@ -80,9 +80,6 @@ let package = Package(
       ],
       resources: [.embedInCode("Resources")], swiftSettings: strict),
     .target(
-      name: "Deployment", dependencies: ["ModelFiles", .product(name: "Yams", package: "Yams")],
-      resources: [.embedInCode("Resources")], swiftSettings: strict),
-    .target(
       name: "Benchmarking",
       dependencies: [
         "PJRT", "PJRTTransformer", "Tensor", "ModelFiles", "Tokenization", "Transformer", "Decoding", "Speculation",
@@ -92,6 +89,9 @@ let package = Package(
         .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
         .product(name: "NIOSSL", package: "swift-nio-ssl"),
       ],
+      resources: [.embedInCode("Resources")], swiftSettings: strict),
+    .target(
+      name: "Deployment", dependencies: ["ModelFiles", "Benchmarking", .product(name: "Yams", package: "Yams")],
       resources: [.embedInCode("Resources")], swiftSettings: strict),
     .executableTarget(
       name: "foretoken",

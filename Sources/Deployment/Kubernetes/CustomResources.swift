@@ -99,6 +99,9 @@ package struct NodeClassSpec: Codable, Sendable, Equatable {
   struct TagTerm: Codable, Sendable, Equatable {
     var tags: [String: String]
   }
+  struct ReservationTerm: Codable, Sendable, Equatable {
+    var id: String
+  }
   struct BlockDevice: Codable, Sendable, Equatable {
     struct Disk: Codable, Sendable, Equatable {
       var deleteOnTermination = true
@@ -117,6 +120,8 @@ package struct NodeClassSpec: Codable, Sendable, Equatable {
   var amiFamily = "AL2023"
   var amiSelectorTerms: [ImageTerm]
   var blockDeviceMappings: [BlockDevice]
+  /// https://karpenter.sh/docs/tasks/odcrs/
+  var capacityReservationSelectorTerms: [ReservationTerm]?
   var instanceStorePolicy: String?
   var metadataOptions = MetadataOptions()
   var role: String
@@ -195,7 +200,12 @@ package struct InferencePoolSpec: Codable, Sendable, Equatable {
 package struct Kustomization: Codable, Sendable, Equatable {
   var apiVersion = "kustomize.config.k8s.io/v1beta1"
   var kind = "Kustomization"
+  struct Replicas: Codable, Sendable, Equatable {
+    var count: Int
+    var name: String
+  }
   var namespace: String?
+  var replicas: [Replicas]?
   package var resources: [String]
 }
 

@@ -109,6 +109,7 @@ package struct PodSpec: Codable, Sendable, Equatable {
   var nodeSelector: [String: String]?
   var resourceClaims: [ResourceClaim]?
   var restartPolicy: String?
+  var schedulerName: String?
   var securityContext = SecurityContext()
   var serviceAccountName: String
   var terminationGracePeriodSeconds: Int?
@@ -161,14 +162,18 @@ package struct Container: Codable, Sendable, Equatable {
   }
   struct Lifecycle: Codable, Sendable, Equatable {
     struct Handler: Codable, Sendable, Equatable {
-      var sleep: [String: Int]
+      struct Execution: Codable, Sendable, Equatable {
+        var command: [Verbatim]
+      }
+      var exec: Execution?
+      var sleep: [String: Int]?
     }
     var preStop: Handler
   }
   var name: String
   var image: String
-  var command: [String]?
-  var args: [String]?
+  var command: [Verbatim]?
+  var args: [Verbatim]?
   var env: [EnvironmentVariable]?
   var lifecycle: Lifecycle?
   var livenessProbe: Probe?
@@ -191,12 +196,12 @@ package struct EnvironmentVariable: Codable, Sendable, Equatable {
     var secretKeyRef: SecretKey
   }
   var name: String
-  var value: String?
+  var value: Verbatim?
   var valueFrom: Source?
 
   init(_ name: String, _ value: String) {
     self.name = name
-    self.value = value
+    self.value = Verbatim(value)
   }
 
   init(_ name: String, secret: String, key: String, optional: Bool = false) {

@@ -3,8 +3,7 @@ package struct DeploymentPlan: Sendable, Equatable {
   /// How tokens are proposed.
   package struct Speculation: Sendable, Equatable {
     package let method: SpeculativeMethod
-    /// The draft as it is named to the engine.
-    package let draft: String?
+    package let draft: ModelPlace?
     /// `nil` leaves the window to the engine (Foretoken's `auto`).
     package let window: Int?
     package let windowsByBatchSize: [[Int]]?
@@ -13,6 +12,7 @@ package struct DeploymentPlan: Sendable, Equatable {
   package let request: DeploymentRequest
   package let stack: EngineStack
   package let target: ServedModel
+  package let place: ModelPlace
   /// `nil` for methods without a draft, and for heads without a known shape.
   package let draft: ServedModel?
   package let speculation: Speculation?
@@ -28,9 +28,16 @@ package struct DeploymentPlan: Sendable, Equatable {
   package let allocation: DeviceAllocation
   package let nodes: NodeProvisioning
   package let image: String
+  /// The image with Foretoken that compares two servers; `nil` for one server.
+  package let benchmarkImage: String?
   /// Memory of the host that a pod asks for, in GiB, and processors.
   package let hostMemory: Int
   package let processors: Int
+  package let disk: DiskBudget
+  /// How long the longest answer takes, in seconds.
+  package let longestAnswer: Int
+  /// Machines for all servers.
+  package let machines: Int
   package let arithmetic: [ArithmeticLine]
   /// What holds but should be known.
   package let notes: [String]

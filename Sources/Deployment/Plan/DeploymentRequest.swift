@@ -4,6 +4,9 @@ package struct DeploymentRequest: Sendable, Equatable {
   /// ORG/NAME of the hub, or a directory.
   package var target: String
   package var draft: String?
+  /// Branch, tag or commit of each on the hub; in a bucket, the folder below the model's.
+  package var revision: String?
+  package var draftRevision: String?
   /// `config.json` of each, where the name does not tell the sizes.
   package var targetConfiguration: String?
   package var draftConfiguration: String?
@@ -36,11 +39,21 @@ package struct DeploymentRequest: Sendable, Equatable {
   /// The same server without speculation beside it, and a benchmark of both.
   package var withBaseline = false
   package var namespace = "foretoken"
-  /// Images in place of the defaults.
+  /// Image in place of the engine's. Of Foretoken none is published, so that it must be named.
   package var image: String?
+  /// Image with Foretoken, for the benchmark of another engine's servers.
   package var benchmarkImage: String?
   /// The cluster's name, by which Karpenter finds subnets and roles.
   package var cluster = "foretoken"
+  /// Where the cluster is made: with it comes a file for eksctl.
+  package var region: String?
+  package var zone: String?
+  /// The reservation of a Capacity Block for ML to start nodes in.
+  package var capacityBlock: String?
+  /// Size of the nodes' own volume in GiB, where not as the sums say.
+  package var nodeVolume: Int?
+  /// How long the longest answer takes, in seconds: what a pod that must end waits for.
+  package var longestAnswer: Int?
   /// The machine image of Karpenter's nodes, as an alias with a version.
   package var machineImage = "al2023@v20260828"
   /// A secret with the key `api-key` that clients must send.

@@ -92,7 +92,7 @@ extension ManifestBuilder {
       rules: [
         .init(
           backendRefs: [backend], matches: [.init(path: ["type": "PathPrefix", "value": "/v1"])],
-          timeouts: .init(request: "600s"))
+          timeouts: .init(request: "\(plan.longestAnswer)s"))
       ])
     var manifests = [
       Manifest(

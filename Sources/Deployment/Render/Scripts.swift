@@ -4,7 +4,10 @@ package enum Scripts {
   package static let all = [
     "sync.sh": text(PackageResources.sync_sh), "compile.sh": text(PackageResources.compile_sh),
     "benchmark.sh": text(PackageResources.benchmark_sh), "publish.sh": text(PackageResources.publish_sh),
+    "drain.sh": text(PackageResources.drain_sh), "fetch.sh": text(PackageResources.fetch_sh),
   ]
+  /// Waits for Jobs; runs where kubectl does.
+  package static let wait = text(PackageResources.wait_sh)
   /// Grafana's, over the metrics of vLLM's names.
   package static let dashboard = text(PackageResources.grafana_dashboard_json)
   /// Schemas of custom resources.
