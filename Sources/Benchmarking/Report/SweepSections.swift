@@ -131,7 +131,7 @@ struct SweepSections {
       blocks: [
         .listing(
           ReportPage.Listing(
-            caption: "foretoken deploy, with the sweep's other flags", lines: [flags.map(TuningSections.shellQuoted).joined(separator: " ")]))
+            caption: "foretoken deploy, with the sweep's other flags", lines: [flags.map(ShellWord.quoted).joined(separator: " ")]))
       ])
   }
 

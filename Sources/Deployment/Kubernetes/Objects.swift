@@ -69,6 +69,31 @@ package struct JobSpec: Codable, Sendable, Equatable {
   var activeDeadlineSeconds: Int
   var ttlSecondsAfterFinished: Int
   var template: PodTemplate
+  /// Of Jobs whose pods are numbered, each with a task of its own.
+  var backoffLimitPerIndex: Int?
+  var completionMode: String?
+  var completions: Int?
+  var parallelism: Int?
+  var podFailurePolicy: FailurePolicy?
+
+  /// https://kubernetes.io/docs/concepts/workloads/controllers/job/#pod-failure-policy
+  struct FailurePolicy: Codable, Sendable, Equatable {
+    struct Rule: Codable, Sendable, Equatable {
+      struct ExitCodes: Codable, Sendable, Equatable {
+        var containerName: String
+        var `operator`: String
+        var values: [Int]
+      }
+      struct Condition: Codable, Sendable, Equatable {
+        var status = "True"
+        var type: String
+      }
+      var action: String
+      var onExitCodes: ExitCodes?
+      var onPodConditions: [Condition]?
+    }
+    var rules: [Rule]
+  }
 }
 
 package struct PodTemplate: Codable, Sendable, Equatable {
@@ -160,11 +185,11 @@ package struct Container: Codable, Sendable, Equatable {
     var limits: [String: String]
     var requests: [String: String]
   }
+  struct Execution: Codable, Sendable, Equatable {
+    var command: [Verbatim]
+  }
   struct Lifecycle: Codable, Sendable, Equatable {
     struct Handler: Codable, Sendable, Equatable {
-      struct Execution: Codable, Sendable, Equatable {
-        var command: [Verbatim]
-      }
       var exec: Execution?
       var sleep: [String: Int]?
     }
@@ -172,6 +197,8 @@ package struct Container: Codable, Sendable, Equatable {
   }
   var name: String
   var image: String
+  /// `Always` makes a sidecar of a container that begins before the others.
+  var restartPolicy: String?
   var command: [Verbatim]?
   var args: [Verbatim]?
   var env: [EnvironmentVariable]?
@@ -215,8 +242,9 @@ package struct Probe: Codable, Sendable, Equatable {
     var path: String
     var port: String
   }
+  var exec: Container.Execution?
   var failureThreshold: Int
-  var httpGet: HTTPGet
+  var httpGet: HTTPGet?
   var periodSeconds: Int
   var timeoutSeconds: Int
 }

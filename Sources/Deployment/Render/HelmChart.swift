@@ -42,7 +42,8 @@ struct HelmChart {
   /// The condition under which a part is there.
   private static func condition(_ part: Manifest.Part) -> String? {
     switch part {
-    case .base: nil
+    // Charts have no sweeps.
+    case .base, .sweep, .sweepReport: nil
     case .speculative: "and .Values.servers.enabled .Values.servers.speculative.enabled"
     case .baseline: "and .Values.servers.enabled .Values.servers.baseline.enabled"
     case .compileSpeculative: "and .Values.compile.enabled .Values.servers.speculative.enabled"

@@ -9,6 +9,9 @@ package struct Manifest: Sendable {
     case compileSpeculative = "compile/speculative"
     case compileBaseline = "compile/baseline"
     case benchmark, autoscaling, monitoring, gateway
+    /// Drafts and windows, one after another; and the page about them.
+    case sweep
+    case sweepReport = "sweep-report"
   }
 
   package let part: Part

@@ -4,6 +4,7 @@ package enum Scripts {
   package static let all = [
     "sync.sh": text(PackageResources.sync_sh), "compile.sh": text(PackageResources.compile_sh),
     "benchmark.sh": text(PackageResources.benchmark_sh), "publish.sh": text(PackageResources.publish_sh),
+    "sweep.sh": text(PackageResources.sweep_sh),
     "drain.sh": text(PackageResources.drain_sh), "fetch.sh": text(PackageResources.fetch_sh),
   ]
   /// Waits for Jobs; runs where kubectl does.
