@@ -72,6 +72,13 @@ package struct DeploymentRequest: Sendable, Equatable {
   /// What the benchmark sends.
   package var workload = "aws-trainium2"
 
+  /// What an hour of a whole machine costs, in US dollars, where not as the table of instances says.
+  package var pricePerHour: Double?
+  /// Whether the benchmark fails on answers that differ; `nil` leaves it to what the engine promises.
+  package var requiresEqualOutputs: Bool?
+  /// Drafts and windows to try, in place of one pair of servers.
+  package var sweep: SweepRequest?
+
   package init(engine: ServingEngine, target: String) {
     self.engine = engine
     self.target = target

@@ -67,10 +67,12 @@ struct Preflight {
     let share = max(1, instance.devices == 0 ? 1 : instance.devices / max(1, devices))
     let disk = DiskBudget(
       models: [target] + (draft.map { [$0] } ?? []), headBytes: headBytes(method, target, draft), stack: stack,
-      storage: storage, instance: instance, tensorParallel: parallel,
-      variants: method != nil && request.withBaseline ? 2 : 1, programs: prefill.count + decoding.count, pods: share,
+      others: otherDrafts(method, target), storage: storage, instance: instance, tensorParallel: parallel,
+      variants: keptVariants(method), programs: prefill.count + decoding.count, pods: share,
       given: request.nodeVolume)
     lines(disk.arithmetic)
+    let price = settlePrice(instance, devices: devices)
+    let isExact = settleEquality(stack, compares: method != nil && request.withBaseline)
     if let problem = disk.problem { refuse(problem) }
     guard problems.isEmpty else { throw DeploymentRefusal(problems: problems, arithmetic: arithmetic) }
     return DeploymentPlan(
@@ -84,8 +86,7 @@ struct Preflight {
       allocation: allocation, nodes: nodes, image: image, benchmarkImage: benchmarkImage,
       hostMemory: max(4, instance.hostMemory * 8 / 10 / share),
       processors: max(1, instance.processors * 8 / 10 / share), disk: disk, longestAnswer: longestAnswer,
-      machines: machines,
-      arithmetic: arithmetic, notes: notes)
+      machines: machines, price: price, requiresEqualOutputs: isExact, arithmetic: arithmetic, notes: notes)
   }
 }
 
