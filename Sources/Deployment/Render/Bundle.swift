@@ -19,6 +19,10 @@ package struct Bundle: Sendable, Equatable {
   }
 
   package init(_ plan: DeploymentPlan, format: BundleFormat) throws {
+    guard plan.request.beside == nil || format == .kustomize else {
+      throw DeploymentError(
+        "--beside writes routes of which one is applied at a time, so that it needs --format kustomize and --output DIR")
+    }
     try self.init(plan, try ManifestBuilder(plan).manifests(), format)
   }
 
@@ -93,6 +97,9 @@ package struct Bundle: Sendable, Equatable {
       return overlays + [
         ("sweep", [.base] + servers + [.sweep]), ("sweep-report", [.base, .sweepReport]),
       ]
+    }
+    for route in parts where [.share, .promote, .rollback].contains(route) {
+      overlays.append((route.rawValue.replacing("routes/", with: ""), [route]))
     }
     overlays.append(("production", [.base] + servers + operations))
     return overlays

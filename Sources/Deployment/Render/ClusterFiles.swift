@@ -8,6 +8,9 @@ struct ClusterFiles {
     if let cluster = ClusterConfiguration(plan) {
       files.append(("\(Self.folder)/eksctl.yaml", try YAMLText.encode(cluster)))
     }
+    if let adapter = ManifestBuilder(plan).adapterValues {
+      files.append(("\(Self.folder)/prometheus-adapter.yaml", try YAMLText.encode(adapter)))
+    }
     if plan.storage == .pvc, plan.request.storageClass == nil {
       files.append(("\(Self.folder)/storage-class.yaml", try YAMLText.encode(StorageClass.gp3)))
     }

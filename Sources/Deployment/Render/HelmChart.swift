@@ -43,7 +43,7 @@ struct HelmChart {
   private static func condition(_ part: Manifest.Part) -> String? {
     switch part {
     // Charts have no sweeps.
-    case .base, .sweep, .sweepReport: nil
+    case .base, .sweep, .sweepReport, .share, .promote, .rollback: nil
     case .speculative: "and .Values.servers.enabled .Values.servers.speculative.enabled"
     case .baseline: "and .Values.servers.enabled .Values.servers.baseline.enabled"
     case .compileSpeculative: "and .Values.compile.enabled .Values.servers.speculative.enabled"
@@ -81,6 +81,11 @@ struct HelmChart {
     var text = try YAMLText.text(node)
     // What is text must stay text: braces in it are no references.
     text = text.replacing("{{", with: "{{ \"{{\" }}")
+    // A chart may go into another namespace, and what is asked of Prometheus with it.
+    if let namespace = manifest.object.metadata.namespace {
+      text = text.replacing(
+        "namespace=\"\(namespace)\"", with: "namespace=\"{{ .Release.Namespace }}\"")
+    }
     for (index, reference) in references.enumerated() {
       text = text.replacing(marker(index), with: reference)
     }

@@ -20,6 +20,7 @@ extension ManifestBuilder {
     )
     let container: [OpenField.PathStep] = ["spec", "template", "spec", "containers", 0]
     let value = ["servers", variant.rawValue]
+    if plan.machinesPerReplica > 1 { return groupManifests(variant, part, spec.template.spec) }
     return [
       Manifest(
         part, "deployment",
@@ -41,6 +42,31 @@ extension ManifestBuilder {
         Object(
           apiVersion: "policy/v1", kind: "PodDisruptionBudget", metadata: meta(name, "server", name),
           spec: DisruptionBudgetSpec(maxUnavailable: 1, selector: LabelSelector(matchLabels: selector)))),
+    ]
+  }
+
+  /// The same over several machines.
+  private func groupManifests(
+    _ variant: DeploymentPlan.Variant, _ part: Manifest.Part, _ pod: PodSpec
+  ) -> [Manifest] {
+    let name = name(variant)
+    return [
+      Manifest(
+        part, "leader-worker-set",
+        Object(
+          apiVersion: "leaderworkerset.x-k8s.io/v1", kind: "LeaderWorkerSet", metadata: meta(name, "server", name),
+          spec: group(variant, pod))),
+      Manifest(
+        part, "service",
+        Object(
+          apiVersion: "v1", kind: "Service", metadata: meta(name, "server", name),
+          spec: ServiceSpec(
+            ports: [.init(name: "http", port: 80, targetPort: "http")], selector: selector("server", name)))),
+      Manifest(
+        part, "group-network-policy",
+        Object(
+          apiVersion: "networking.k8s.io/v1", kind: "NetworkPolicy", metadata: meta("\(name)-group"),
+          spec: groupPolicy(variant))),
     ]
   }
 

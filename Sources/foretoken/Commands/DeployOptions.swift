@@ -197,6 +197,15 @@ struct DeploySurroundingOptions: ParsableArguments {
   @Option(help: "What leads requests to replicas: \(GatewayRouting.allNames).")
   var routing = GatewayRouting.inferencePool
 
+  @Option(help: "Namespace of the gateway (default: the deployment's own).")
+  var gatewayNamespace: String?
+
+  @Option(help: "Helm release of kube-prometheus-stack, whose Prometheus selects by the label release.")
+  var prometheusRelease: String?
+
+  @Option(parsing: .unconditional, help: ArgumentHelp("Inter-token latency above which an alert fires.", valueName: "ms"))
+  var sloItl = 100.0
+
   @Option(help: "Gateway that the route joins.")
   var gatewayName = "inference-gateway"
 
@@ -219,6 +228,9 @@ struct DeploySurroundingOptions: ParsableArguments {
     request.monitoring = monitoring
     request.routing = routing
     request.gateway = gatewayName
+    request.gatewayNamespace = gatewayNamespace
+    request.prometheusRelease = prometheusRelease
+    request.interTokenObjective = sloItl
     request.minimumSpeedup = minSpeedup
     request.workload = workload
     request.benchmarkImage = benchmarkImage
