@@ -131,7 +131,8 @@ struct SweepSections {
       blocks: [
         .listing(
           ReportPage.Listing(
-            caption: "foretoken deploy, with the sweep's other flags", lines: [flags.map(ShellWord.quoted).joined(separator: " ")]))
+            caption: "foretoken deploy, with the sweep's other flags",
+            lines: [flags.map(ShellWord.quoted).joined(separator: " ")]))
       ])
   }
 

@@ -135,7 +135,8 @@ extension Policy {
   private static func amount(_ resource: String, _ pod: Value) -> Double {
     func amounts(_ list: String) -> [Double] {
       (pod[list]?.elements ?? []).map {
-        $0["resources", "requests", resource].flatMap { $0.text ?? $0.int.map(String.init) }.flatMap(Grammar.quantity) ?? 0
+        $0["resources", "requests", resource].flatMap { $0.text ?? $0.int.map(String.init) }.flatMap(Grammar.quantity)
+          ?? 0
       }
     }
     return max(amounts("containers").reduce(0, +), amounts("initContainers").max() ?? 0)
@@ -224,7 +225,9 @@ extension Policy {
       pods(documents).filter { $0.1["nodeSelector"]?.members?[label] == .string(value) }
         .map { ($0.0.name, disk($0.1)) }.max { $0.1 < $1.1 }
     }
-    func check(_ document: ManifestReader.Document, _ path: String, _ size: Double?, _ pod: (String, Double)?)
+    func check(
+      _ document: ManifestReader.Document, _ path: String, _ size: Double?, _ pod: (String, Double)?
+    )
       -> ManifestFinding?
     {
       guard let size, let pod, size * DiskBudget.usable < pod.1 else { return nil }

@@ -45,7 +45,9 @@ package enum Grammar {
   /// The base of an HTTP URL: scheme, host, and perhaps a port and a path.
   package static func url(_ text: String) -> String? {
     let expected = "http:// or https://, a host, and perhaps a port and a path"
-    guard let match = text.wholeMatch(of: /https?:\/\/([^\/:\[\]]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?(\/[-A-Za-z0-9._~\/]*)?/)
+    guard
+      let match = text.wholeMatch(
+        of: /https?:\/\/([^\/:\[\]]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?(\/[-A-Za-z0-9._~\/]*)?/)
     else { return expected }
     let host = String(match.1)
     guard host.hasPrefix("[") || subdomain(host.lowercased()) == nil else { return expected }
@@ -84,7 +86,8 @@ package enum Grammar {
 
   /// A machine image of Karpenter, as an alias with a version. https://karpenter.sh/docs/concepts/nodeclasses/
   package static func machineImage(_ text: String) -> String? {
-    text.wholeMatch(of: /[a-z0-9]+@v[0-9]+(\.[0-9]+)*/) != nil ? nil : "a version such as al2023@v20260828, never @latest"
+    text.wholeMatch(of: /[a-z0-9]+@v[0-9]+(\.[0-9]+)*/) != nil
+      ? nil : "a version such as al2023@v20260828, never @latest"
   }
 
   /// A region of AWS, such as us-east-2.

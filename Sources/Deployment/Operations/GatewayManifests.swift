@@ -30,7 +30,7 @@ extension ManifestBuilder {
         Manifest(
           .gateway, "inference-pool",
           Object(
-            apiVersion: "inference.networking.k8s.io/v1", kind: "InferencePool", metadata: meta(name), spec: pool)),
+            apiVersion: "inference.networking.k8s.io/v1", kind: "InferencePool", metadata: meta(name), spec: pool))
       ] + routes(backend)
     }
   }
@@ -99,7 +99,8 @@ extension ManifestBuilder {
         "--grpc-health-port", "\(RouterPorts.health)", "--tracing=false", "--metrics-endpoint-auth=false",
       ].verbatim,
       env: [
-        EnvironmentVariable("NAMESPACE", plan.request.namespace), EnvironmentVariable("POD_NAME", field: "metadata.name"),
+        EnvironmentVariable("NAMESPACE", plan.request.namespace),
+        EnvironmentVariable("POD_NAME", field: "metadata.name"),
       ] + ServerCommand.user,
       livenessProbe: .health(RouterPorts.health, period: 10, failures: 3),
       ports: [
@@ -109,22 +110,31 @@ extension ManifestBuilder {
       ], readinessProbe: .health(RouterPorts.health, period: 2, failures: 3), resources: routerResources,
       startupProbe: .health(RouterPorts.health, period: 5, failures: 30),
       volumeMounts: [.init(name: "config", mountPath: "/config", readOnly: true)])
-    return identity(pickerName, verbs: ["get", "list", "watch"], extras: [
-      .init(
-        apiGroups: ["inference.networking.k8s.io"], resources: ["inferencepools"], verbs: ["get", "list", "watch"]),
-      .init(
-        apiGroups: ["llm-d.ai"], resources: ["inferenceobjectives", "inferencemodelrewrites"],
-        verbs: ["get", "list", "watch"]),
-    ]) + [
-      Manifest(
-        .gateway, "picker-config", ConfigMap(metadata: meta(pickerName, "picker", pickerName), data: ["config.yaml": configuration])),
-      // One alone knows which prefixes went where; the old one goes before the new one comes.
-      deployment("picker", pickerName, container, volumes: [Volume(name: "config", configMap: .init(name: pickerName))], strategy: "Recreate"),
-      service("picker", pickerName, [
-        .init(name: "grpc-ext-proc", port: RouterPorts.picker, targetPort: "grpc"),
-        .init(name: "http-metrics", port: RouterPorts.metrics, targetPort: "metrics"),
-      ]),
-    ] + budget("picker", pickerName) + [policy("picker", pickerName, ports: [RouterPorts.picker, RouterPorts.metrics])]
+    return identity(
+      pickerName, verbs: ["get", "list", "watch"],
+      extras: [
+        .init(
+          apiGroups: ["inference.networking.k8s.io"], resources: ["inferencepools"], verbs: ["get", "list", "watch"]),
+        .init(
+          apiGroups: ["llm-d.ai"], resources: ["inferenceobjectives", "inferencemodelrewrites"],
+          verbs: ["get", "list", "watch"]),
+      ]) + [
+        Manifest(
+          .gateway, "picker-config",
+          ConfigMap(metadata: meta(pickerName, "picker", pickerName), data: ["config.yaml": configuration])),
+        // One alone knows which prefixes went where; the old one goes before the new one comes.
+        deployment(
+          "picker", pickerName, container, volumes: [Volume(name: "config", configMap: .init(name: pickerName))],
+          strategy: "Recreate"),
+        service(
+          "picker", pickerName,
+          [
+            .init(name: "grpc-ext-proc", port: RouterPorts.picker, targetPort: "grpc"),
+            .init(name: "http-metrics", port: RouterPorts.metrics, targetPort: "metrics"),
+          ]),
+      ] + budget("picker", pickerName) + [
+        policy("picker", pickerName, ports: [RouterPorts.picker, RouterPorts.metrics])
+      ]
   }
 
   // MARK: production-stack's router
@@ -136,7 +146,8 @@ extension ManifestBuilder {
         "--host", "0.0.0.0", "--port", "\(ServerCommand.port)", "--service-discovery", "k8s",
         "--k8s-service-discovery-type", "pod-ip", "--k8s-namespace", plan.request.namespace, "--k8s-port",
         "\(ServerCommand.port)", "--k8s-label-selector",
-        selector("server", name(kept)).sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ","),
+        selector("server", name(kept)).sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(
+          separator: ","),
         "--routing-logic", "prefixaware", "--engine-stats-interval", "15", "--request-stats-window", "60",
       ].verbatim,
       env: [EnvironmentVariable("HOME", "/tmp")] + ServerCommand.user
@@ -166,7 +177,8 @@ extension ManifestBuilder {
   private func identity(_ name: String, verbs: [String], extras: [RoleRule]) -> [Manifest] {
     let rules = [RoleRule(apiGroups: [""], resources: ["pods"], verbs: verbs)] + extras
     return [
-      Manifest(.gateway, "service-account", PlainObject(apiVersion: "v1", kind: "ServiceAccount", metadata: meta(name))),
+      Manifest(
+        .gateway, "service-account", PlainObject(apiVersion: "v1", kind: "ServiceAccount", metadata: meta(name))),
       Manifest(.gateway, "role", Role(metadata: meta(name), rules: rules)),
       Manifest(
         .gateway, "role-binding",
@@ -229,6 +241,7 @@ extension ManifestBuilder {
       ])
     return Manifest(
       .gateway, "\(component)-network-policy",
-      Object(apiVersion: "networking.k8s.io/v1", kind: "NetworkPolicy", metadata: meta(name, component, name), spec: spec))
+      Object(
+        apiVersion: "networking.k8s.io/v1", kind: "NetworkPolicy", metadata: meta(name, component, name), spec: spec))
   }
 }

@@ -66,10 +66,12 @@ package struct DeploymentSummary: Sendable, Codable, Equatable {
       let command = try ServerCommand(candidate.plan, .speculative)
       return Server(name: candidate.name, command: command.program + command.arguments)
     }
-    servers = try candidates + (sweep == nil ? plan.variants : [.baseline]).map { variant in
-      let command = try ServerCommand(plan, variant)
-      return Server(name: builder.name(variant), command: command.program + command.arguments)
-    }
+    servers =
+      try candidates
+      + (sweep == nil ? plan.variants : [.baseline]).map { variant in
+        let command = try ServerCommand(plan, variant)
+        return Server(name: builder.name(variant), command: command.program + command.arguments)
+      }
     objects = try (sweep.map { try builder.manifests(of: $0) } ?? builder.manifests()).count
     next = try builder.nextCommands(format, directory, sweep)
   }
@@ -159,7 +161,9 @@ extension ManifestBuilder {
         compiles.isEmpty
         ? [] : ["\(release("compile.enabled=true,servers.enabled=false")) && \(wait([selector("compile")]))"]
       guard !benchmarks.isEmpty else { return compile + [release(nil), rollout] }
-      let show = line(["kubectl", "-n", namespace, "logs", "-l", selector("benchmark"), "--all-containers", "--tail=-1"])
+      let show = line([
+        "kubectl", "-n", namespace, "logs", "-l", selector("benchmark"), "--all-containers", "--tail=-1",
+      ])
       return compile + [release("benchmark.enabled=true"), "\(wait([selector("benchmark")])) && \(show)"]
     case .yaml:
       let apply = line(["kubectl", "apply", "-f", "\(folder)/manifests.yaml"])

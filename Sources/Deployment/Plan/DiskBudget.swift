@@ -38,7 +38,8 @@ package struct DiskBudget: Sendable, Equatable {
   ///   - programs: compiled shapes of one model.
   ///   - pods: that fit on a machine.
   init(
-    models: [ServedModel], headBytes: Int, stack: EngineStack, others: Int, storage: ModelStorage, instance: InstanceType,
+    models: [ServedModel], headBytes: Int, stack: EngineStack, others: Int, storage: ModelStorage,
+    instance: InstanceType,
     tensorParallel: Int, variants: Int, programs: Int, pods: Int, given: Int?
   ) {
     func gib(_ bytes: Int) -> Int { (bytes + (1 << 30) - 1) >> 30 }
@@ -79,7 +80,8 @@ package struct DiskBudget: Sendable, Equatable {
           """),
     ]
     if node > max(nodeVolume, usesLocalDisks ? node : 0) {
-      problem = "--node-volume-size is \(nodeVolume) GiB and \(node) GiB are needed; leave it out, or take at least that"
+      problem =
+        "--node-volume-size is \(nodeVolume) GiB and \(node) GiB are needed; leave it out, or take at least that"
     } else if nodeVolume > Self.largestVolume {
       problem = "the nodes need a disk of \(nodeVolume) GiB, and the largest volume has \(Self.largestVolume) GiB"
     } else {

@@ -103,7 +103,9 @@ extension Preflight {
       return nil
     }
     guard given == "auto" else {
-      if given.wholeMatch(of: /[a-z0-9_]{1,64}/) == nil { refuse("--\(flag) is '\(given)'; expected a parser's name, or auto") }
+      if given.wholeMatch(of: /[a-z0-9_]{1,64}/) == nil {
+        refuse("--\(flag) is '\(given)'; expected a parser's name, or auto")
+      }
       return given
     }
     let known = ModelFamily.parsers(of: target.name)
@@ -117,7 +119,9 @@ extension Preflight {
   private mutating func adapters(_ extras: EngineExtras, _ stack: EngineStack) -> [String] {
     guard !extras.adapters.isEmpty else { return [] }
     guard stack.dialect == .cuda else {
-      refuse("--lora is for --engine vllm-cuda; \(stack.description) is not known to take adapters together with speculation")
+      refuse(
+        "--lora is for --engine vllm-cuda; \(stack.description) is not known to take adapters together with speculation"
+      )
       return []
     }
     if ![8, 16, 32, 64, 128, 256, 320, 512].contains(extras.largestRank) {
@@ -134,7 +138,9 @@ extension Preflight {
         refuse("--lora '\(adapter.name)' is at '\(adapter.place)'; expected a folder in the pod, or \(expected)")
       }
     }
-    return ["--enable-lora", "--max-loras", "\(names.count)", "--max-lora-rank", "\(extras.largestRank)", "--lora-modules"]
+    return [
+      "--enable-lora", "--max-loras", "\(names.count)", "--max-lora-rank", "\(extras.largestRank)", "--lora-modules",
+    ]
       + extras.adapters.map { "\($0.name)=\($0.place)" }
   }
 

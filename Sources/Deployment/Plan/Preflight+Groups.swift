@@ -11,7 +11,8 @@ extension Preflight {
     guard stages > 1 else { return 1 }
     if stack.dialect != .cuda {
       refuse(
-        "--pipeline-parallel-size \(stages): \(stack.description) is documented for one machine; take --engine vllm-cuda")
+        "--pipeline-parallel-size \(stages): \(stack.description) is documented for one machine; take --engine vllm-cuda"
+      )
     }
     if method != nil {
       refuse(
@@ -41,7 +42,9 @@ extension Preflight {
       "group",
       "a replica spans \(machinesPerReplica) × \(instance.name): one leader and \(machinesPerReplica - 1) workers (LeaderWorkerSet)"
     )
-    if request.withBaseline { refuse("--with-baseline compares servers of one machine; a replica here spans \(machinesPerReplica)") }
+    if request.withBaseline {
+      refuse("--with-baseline compares servers of one machine; a replica here spans \(machinesPerReplica)")
+    }
     if request.autoscaling != .none, request.maximumReplicas != nil {
       refuse("--max-replicas: groups of machines are not scaled by requests; leave it out")
     }
@@ -52,7 +55,9 @@ extension Preflight {
 
   /// A deployment beside another shares a route with it, and nothing else.
   mutating func checkBeside() {
-    if let name = request.name, let expected = Grammar.shortLabel(name) { refuse("--name is '\(name)'; expected \(expected)") }
+    if let name = request.name, let expected = Grammar.shortLabel(name) {
+      refuse("--name is '\(name)'; expected \(expected)")
+    }
     guard let beside = request.beside else { return }
     if let expected = Grammar.label(beside) { refuse("--beside is '\(beside)'; expected \(expected)") }
     if request.name == nil {

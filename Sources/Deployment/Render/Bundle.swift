@@ -21,7 +21,8 @@ package struct Bundle: Sendable, Equatable {
   package init(_ plan: DeploymentPlan, format: BundleFormat) throws {
     guard plan.request.beside == nil || format == .kustomize else {
       throw DeploymentError(
-        "--beside writes routes of which one is applied at a time, so that it needs --format kustomize and --output DIR")
+        "--beside writes routes of which one is applied at a time, so that it needs --format kustomize and --output DIR"
+      )
     }
     try self.init(plan, try ManifestBuilder(plan).manifests(), format)
   }

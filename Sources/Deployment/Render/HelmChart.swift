@@ -70,7 +70,8 @@ struct HelmChart {
       let values = Set(manifest.openFields.map { ".Values." + $0.value.joined(separator: ".") }).sorted()
       _ = try open(
         ["metadata", "name"],
-        #"(printf "%s-%s" "\#(base)" (list "\#(name)" \#(values.joined(separator: " ")) | toJson | sha256sum | trunc 8))"#)
+        #"(printf "%s-%s" "\#(base)" (list "\#(name)" \#(values.joined(separator: " ")) | toJson | sha256sum | trunc 8))"#
+      )
     }
     for field in manifest.openFields {
       let value = ".Values." + field.value.joined(separator: ".")

@@ -43,7 +43,8 @@ package struct DeploymentSweep: Sendable {
     plan = largest
     self.request = sweep
     candidates = try plans.map { plan in
-      let draft = plan.speculation?.draft.map { ManifestBuilder.slug($0) } ?? plan.speculation?.method.rawValue ?? "plain"
+      let draft =
+        plan.speculation?.draft.map { ManifestBuilder.slug($0) } ?? plan.speculation?.method.rawValue ?? "plain"
       let key = try plan.compiledKey(.speculative).prefix(8)
       return Candidate(plan: plan, name: "\(draft)-w\(plan.speculation?.window ?? 0)-\(key)")
     }
@@ -72,7 +73,9 @@ package struct DeploymentSweep: Sendable {
     var problems: [String] = []
     if !sweep.drafts.isEmpty, request.draft != nil { problems.append("name drafts once: --drafts A,B or --draft A") }
     if Set(sweep.drafts).count != sweep.drafts.count { problems.append("--drafts names a draft twice") }
-    if request.window != nil { problems.append("--num-speculative-tokens and --sweep both say the window; leave one out") }
+    if request.window != nil {
+      problems.append("--num-speculative-tokens and --sweep both say the window; leave one out")
+    }
     if request.windowsByBatchSize != nil {
       problems.append("a sweep tries one window for all batch sizes; leave --from-tuning out")
     }

@@ -11,7 +11,8 @@ extension ManifestBuilder {
   /// The name under which the candidates' results are kept.
   private var keptResults: String {
     let folder = "results/\(modelSlug)-sweep"
-    return plan.storage == .s3 ? "s3://\(plan.request.bucket ?? "")/\(folder)" : "\(ServerCommand.Place.models)/\(folder)"
+    return plan.storage == .s3
+      ? "s3://\(plan.request.bucket ?? "")/\(folder)" : "\(ServerCommand.Place.models)/\(folder)"
   }
 
   /// Every object of a sweep.
@@ -42,9 +43,10 @@ extension ManifestBuilder {
       files["\(index).arguments"] = (command.program + command.arguments).map { $0 + "\n" }.joined()
       if plan.compilesAhead { files["\(index).store"] = try candidate.plan.compiledStore(.speculative) }
       let speculation = candidate.plan.speculation
-      let notes = [
-        "sweep_method=\(speculation?.method.rawValue ?? "")", "sweep_window=\(speculation?.window ?? 0)",
-      ] + (speculation?.draft.map { ["sweep_draft=\($0.name)"] } ?? [])
+      let notes =
+        [
+          "sweep_method=\(speculation?.method.rawValue ?? "")", "sweep_window=\(speculation?.window ?? 0)",
+        ] + (speculation?.draft.map { ["sweep_draft=\($0.name)"] } ?? [])
       files["\(index).notes"] = notes.map { $0 + "\n" }.joined()
       if let draft = speculation?.draft, let copy = copy(of: draft, candidate.plan) {
         files["\(index).draft"] = copy.map { $0 + "\n" }.joined()
@@ -86,10 +88,11 @@ extension ManifestBuilder {
       EnvironmentVariable("STATUS_FILE", "\(Place.state)/status"),
       EnvironmentVariable("PORT", "\(ServerCommand.port)"),
     ]
-    let more = mounts + [
-      Container.Mount(name: "results", mountPath: Place.results),
-      Container.Mount(name: "candidates", mountPath: Place.candidates, readOnly: true),
-    ]
+    let more =
+      mounts + [
+        Container.Mount(name: "results", mountPath: Place.results),
+        Container.Mount(name: "candidates", mountPath: Place.candidates, readOnly: true),
+      ]
     func step(_ name: String, _ step: String) -> Container {
       script(name, "sweep.sh", [step], environment: own, mounts: more)
     }
@@ -110,11 +113,15 @@ extension ManifestBuilder {
       args: (["compare", "foretoken", "compare", "http://127.0.0.1:\(ServerCommand.port)", "http://\(name(.baseline))"]
         + compareFlags + ["--ready-check-timeout-sec", "\(startupSeconds)"]).verbatim,
       env: benchmarkEnvironment + own, resources: smallResources, volumeMounts: more, workingDir: Place.results)
-    let volumes = volumes + [
-      Volume(name: "results", emptyDir: .init(sizeLimit: "1Gi")), Volume(name: "candidates", configMap: .init(name: map)),
-    ]
+    let volumes =
+      volumes + [
+        Volume(name: "results", emptyDir: .init(sizeLimit: "1Gi")),
+        Volume(name: "candidates", configMap: .init(name: map)),
+      ]
     let steps =
-      try targetPreparation() + [prepare, serve] + (plan.compilesAhead ? [step("keep-compiled", "keep")] : []) + [compare]
+      try targetPreparation() + [prepare, serve] + (plan.compilesAhead ? [step("keep-compiled", "keep")] : []) + [
+        compare
+      ]
     var pod = PodSpec(
       containers: [step("publish", "publish")], initContainers: steps, nodeSelector: machineSelector,
       restartPolicy: "Never", schedulerName: schedulerName, serviceAccountName: accountName,
@@ -155,14 +162,17 @@ extension ManifestBuilder {
   /// Prints the page as HTML (container `page`) and as Markdown (`text`): logs bring it out of any cluster.
   private func reportJob() throws -> Object<JobSpec> {
     let base = "\(modelSlug)-sweep-report"
-    let mounts = mounts.filter { ["tmp", "scripts", "models"].contains($0.name) }
+    let mounts =
+      mounts.filter { ["tmp", "scripts", "models"].contains($0.name) }
       + [Container.Mount(name: "results", mountPath: Place.results)]
     func page(_ name: String, _ flags: [String]) -> Container {
       Container(
         name: name, image: plan.benchmarkImage ?? plan.image,
         command: ["/bin/bash", "\(ServerCommand.Place.scripts)/sweep.sh"],
         args: (["page", "foretoken", "report"] + flags).verbatim,
-        env: [EnvironmentVariable("HOME", "/tmp")] + ServerCommand.user + [EnvironmentVariable("RESULTS", Place.results)],
+        env: [EnvironmentVariable("HOME", "/tmp")] + ServerCommand.user + [
+          EnvironmentVariable("RESULTS", Place.results)
+        ],
         resources: smallResources, volumeMounts: mounts, workingDir: Place.results)
     }
     let spec = JobSpec(

@@ -23,7 +23,8 @@ package struct SweepRequest: Sendable, Equatable {
   /// - Throws: `DeploymentError` that says what was expected.
   package static func windows(_ text: String) throws(DeploymentError) -> [Int] {
     let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-    let numbers = parts.count == 2 ? parts[1].split(separator: ",", omittingEmptySubsequences: false).map { Int($0) } : []
+    let numbers =
+      parts.count == 2 ? parts[1].split(separator: ",", omittingEmptySubsequences: false).map { Int($0) } : []
     let windows = numbers.compactMap { $0 }
     guard parts.first == "windows", !windows.isEmpty, windows.count == numbers.count,
       windows == Set(windows).sorted(), windows.allSatisfy({ (1...Preflight.largestWindow).contains($0) })

@@ -18,6 +18,7 @@ struct Deploy: ParsableCommand {
   @OptionGroup(title: "What to serve") var serving: DeployServingOptions
   @OptionGroup(title: "Where") var place: DeployPlaceOptions
   @OptionGroup(title: "Around the servers") var surroundings: DeploySurroundingOptions
+  @OptionGroup(title: "Engine and neighbours") var engine: DeployEngineOptions
   @OptionGroup(title: "Trying drafts and windows") var sweep: DeploySweepOptions
   @OptionGroup(title: "Checking what is there") var checking: DeployCheckOptions
 
@@ -76,6 +77,7 @@ struct Deploy: ParsableCommand {
     guard var request = try serving.request() else { return nil }
     try place.fill(&request)
     surroundings.fill(&request)
+    try engine.fill(&request)
     try sweep.fill(&request)
     return request
   }
