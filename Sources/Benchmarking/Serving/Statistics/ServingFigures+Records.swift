@@ -30,7 +30,8 @@ extension ServingFigures {
       maxConcurrentRequests: included.map(Self.mostAtOneTime).max() ?? 0,
       latencies: Self.latencies(of: completed, summing.percentiles),
       speculation: speculation ?? Self.speculation(in: completed),
-      tokensPerStepEstimate: completed.reduce(into: StepEstimate()) { $0.add($1) }.tokensPerStep, failures: Self.failures(in: records))
+      tokensPerStepEstimate: completed.reduce(into: StepEstimate()) { $0.add($1) }.tokensPerStep,
+      failures: Self.failures(in: records))
   }
 
   private static func latencies(

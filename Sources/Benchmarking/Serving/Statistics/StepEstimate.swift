@@ -3,20 +3,22 @@
 /// What one step brings arrives together: in one event, or in events close to each other. A gap that is longer than a
 /// quarter of the request's long gaps (their 95th percentile) is taken for the time between two steps. Without
 /// speculation the estimate is about 1; with it, about the acceptance length.
-struct StepEstimate {
+package struct StepEstimate {
   private static let longGap = 0.95
   private static let share = 0.25
   /// Fewer gaps than this tell nothing.
   private static let fewestGaps = 16
 
-  private(set) var steps = 0
-  private(set) var tokens = 0
+  package private(set) var steps = 0
+  package private(set) var tokens = 0
+
+  package init() {}
 
   /// `nil` until there is a step.
-  var tokensPerStep: Double? { steps > 0 ? Double(tokens) / Double(steps) : nil }
+  package var tokensPerStep: Double? { steps > 0 ? Double(tokens) / Double(steps) : nil }
 
   /// Adds an answer's events.
-  mutating func add(_ record: RequestRecord) {
+  package mutating func add(_ record: RequestRecord) {
     let events = record.events.filter { $0.tokens > 0 }
     let gaps = zip(events.dropFirst(), events).map { $0.time - $1.time }
     guard gaps.count >= Self.fewestGaps else { return }
