@@ -112,8 +112,11 @@ struct ClusterConfiguration: Codable, Sendable, Equatable {
           namespace: plan.request.namespace,
           permissionPolicy: .init(Statement: [
             .init(Action: ["s3:ListBucket"], Resource: [arn]),
-            .init(Action: ["s3:GetObject"], Resource: ["\(arn)/models/*", "\(arn)/compiled/*"]),
+            .init(
+              Action: ["s3:GetObject"], Resource: ["\(arn)/models/*", "\(arn)/compiled/*", "\(arn)/results/*"]),
             .init(Action: ["s3:PutObject"], Resource: ["\(arn)/compiled/*", "\(arn)/results/*"]),
+            // A sweep takes back the note that a candidate failed when it has been measured after all.
+            .init(Action: ["s3:DeleteObject"], Resource: ["\(arn)/results/*"]),
           ]), serviceAccountName: builder.accountName)
       ])
     }
