@@ -1,3 +1,5 @@
+internal import Benchmarking
+
 // A server: pods, a name for them, and what keeps them up; and the job that compiles for it.
 
 extension ManifestBuilder {
