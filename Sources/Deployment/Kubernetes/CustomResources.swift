@@ -146,7 +146,11 @@ package struct ScaledObjectSpec: Codable, Sendable, Equatable {
     var metadata: [String: String]
     var type: String
   }
-  var cooldownPeriod: Int
+  struct Advanced: Codable, Sendable, Equatable {
+    struct Configuration: Codable, Sendable, Equatable { var behavior: AutoscalerSpec.Behavior }
+    var horizontalPodAutoscalerConfig: Configuration
+  }
+  var advanced: Advanced
   var maxReplicaCount: Int
   var minReplicaCount: Int
   var pollingInterval: Int
@@ -169,6 +173,8 @@ package struct HTTPRouteSpec: Codable, Sendable, Equatable {
       var kind: String?
       var name: String
       var port: Int?
+      /// Of all requests, this share of the sum of weights.
+      var weight: Int
     }
     struct Timeouts: Codable, Sendable, Equatable {
       var request: String

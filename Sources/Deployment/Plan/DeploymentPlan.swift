@@ -1,3 +1,5 @@
+package import Benchmarking
+
 /// A deployment that was checked: every default settled, every sum done.
 package struct DeploymentPlan: Sendable, Equatable {
   /// How tokens are proposed.
@@ -38,6 +40,17 @@ package struct DeploymentPlan: Sendable, Equatable {
   package let longestAnswer: Int
   /// Machines for all servers.
   package let machines: Int
+  /// Stages of layers, and machines of one replica.
+  package let stages: Int
+  package let machinesPerReplica: Int
+  /// Arguments of both servers beyond what the rest says.
+  package let extraArguments: [String]
+  /// Most replicas that scaling reaches.
+  package let mostReplicas: Int
+  /// What an hour of one server's share of the machine costs; `nil` where no price is known.
+  package let price: Price?
+  /// Whether the benchmark fails on answers that differ.
+  package let requiresEqualOutputs: Bool
   package let arithmetic: [ArithmeticLine]
   /// What holds but should be known.
   package let notes: [String]

@@ -68,10 +68,33 @@ package struct DeploymentRequest: Sendable, Equatable {
   package var prometheus = "http://prometheus-operated.monitoring.svc:9090"
   package var routing = GatewayRouting.inferencePool
   package var gateway = "inference-gateway"
+  /// Where the gateway is, if not in the deployment's own namespace.
+  package var gatewayNamespace: String?
+  /// The Helm release of kube-prometheus-stack, by whose name it selects what it watches.
+  package var prometheusRelease: String?
+  /// In milliseconds: above it an alert fires.
+  package var interTokenObjective = 100.0
   /// The least ratio of speeds at which the benchmark succeeds.
   package var minimumSpeedup = 1.0
   /// What the benchmark sends.
   package var workload = "aws-trainium2"
+
+  /// What the engine is told beyond that.
+  package var extras = EngineExtras()
+  /// Stages that a model's layers are divided among, each on machines of its own.
+  package var stages: Int?
+  /// The deployment's name in the cluster, in place of the model's.
+  package var name: String?
+  /// A server of another deployment, beside which this one gets a share of the requests.
+  package var beside: String?
+  /// That share, in percent.
+  package var share = 10
+  /// What an hour of a whole machine costs, in US dollars, where not as the table of instances says.
+  package var pricePerHour: Double?
+  /// Whether the benchmark fails on answers that differ; `nil` leaves it to what the engine promises.
+  package var requiresEqualOutputs: Bool?
+  /// Drafts and windows to try, in place of one pair of servers.
+  package var sweep: SweepRequest?
 
   package init(engine: ServingEngine, target: String) {
     self.engine = engine

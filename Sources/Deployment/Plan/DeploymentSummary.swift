@@ -26,6 +26,7 @@ package struct DeploymentSummary: Sendable, Codable, Equatable {
   package let namespace: String
   package let arithmetic: [ArithmeticLine]
   package let notes: [String]
+  /// Of a sweep its candidates and the server without speculation.
   package let servers: [Server]
   package let objects: Int
   /// What to run next.
@@ -33,14 +34,23 @@ package struct DeploymentSummary: Sendable, Codable, Equatable {
 
   /// - Parameter directory: where the files were written; `nil` for standard output.
   package init(_ plan: DeploymentPlan, format: BundleFormat, directory: String?) throws {
+    try self.init(plan, sweep: nil, format, directory)
+  }
+
+  /// Of a sweep.
+  package init(_ sweep: DeploymentSweep, format: BundleFormat, directory: String?) throws {
+    try self.init(sweep.plan, sweep: sweep, format, directory)
+  }
+
+  private init(_ plan: DeploymentPlan, sweep: DeploymentSweep?, _ format: BundleFormat, _ directory: String?) throws {
     let builder = ManifestBuilder(plan)
     engine = plan.stack.engine.rawValue
     engine_version = plan.stack.version
     image = plan.image
     target = plan.target.name
-    draft = plan.speculation?.draft?.name
+    draft = sweep == nil ? plan.speculation?.draft?.name : nil
     method = plan.speculation?.method.rawValue
-    num_speculative_tokens = plan.speculation?.window
+    num_speculative_tokens = sweep == nil ? plan.speculation?.window : nil
     instance_type = plan.instance.name
     tensor_parallel_size = plan.tensorParallel
     devices_per_pod = plan.devices
@@ -52,25 +62,50 @@ package struct DeploymentSummary: Sendable, Codable, Equatable {
     namespace = plan.request.namespace
     arithmetic = plan.arithmetic
     notes = plan.notes
-    servers = try plan.variants.map { variant in
-      let command = try ServerCommand(plan, variant)
-      return Server(name: builder.name(variant), command: command.program + command.arguments)
+    let candidates = try (sweep?.candidates ?? []).map { candidate in
+      let command = try ServerCommand(candidate.plan, .speculative)
+      return Server(name: candidate.name, command: command.program + command.arguments)
     }
-    objects = try builder.manifests().count
-    next = try builder.nextCommands(format, directory)
+    servers =
+      try candidates
+      + (sweep == nil ? plan.variants : [.baseline]).map { variant in
+        let command = try ServerCommand(plan, variant)
+        return Server(name: builder.name(variant), command: command.program + command.arguments)
+      }
+    objects = try (sweep.map { try builder.manifests(of: $0) } ?? builder.manifests()).count
+    next = try builder.nextCommands(format, directory, sweep)
   }
 }
 
 extension ManifestBuilder {
   /// From files to an answer: lines to paste into a shell, in order.
-  func nextCommands(_ format: BundleFormat, _ directory: String?) throws -> [String] {
+  func nextCommands(_ format: BundleFormat, _ directory: String?, _ sweep: DeploymentSweep?) throws -> [String] {
     guard let given = directory else { return [] }
     let folder = given.count > 1 && given.hasSuffix("/") ? String(given.dropLast()) : given
-    let jobs = try manifests().filter { $0.object.kind == "Job" }
+    let jobs = try (sweep.map { try manifests(of: $0) } ?? manifests()).filter { $0.object.kind == "Job" }
     func names(_ parts: [Manifest.Part]) -> [String] {
       jobs.filter { parts.contains($0.part) }.map { "job/\($0.object.metadata.name)" }
     }
+    if let sweep { return before(folder) + sweepCommands(sweep, folder, names) }
     return before(folder) + (try commands(format, folder, names))
+  }
+
+  /// A sweep: the baseline compiled, the candidates measured, the page.
+  private func sweepCommands(
+    _ sweep: DeploymentSweep, _ folder: String, _ names: ([Manifest.Part]) -> [String]
+  ) -> [String] {
+    func apply(_ overlay: String) -> String { line(["kubectl", "apply", "-k", "\(folder)/overlays/\(overlay)"]) }
+    func wait(_ jobs: [String], _ seconds: Int) -> String {
+      line(["bash", "\(folder)/wait.sh", plan.request.namespace, "\(seconds)"] + jobs)
+    }
+    let compiles = names([.compileBaseline])
+    let report = names([.sweepReport])
+    let page = line(["kubectl", "-n", plan.request.namespace, "logs"] + report + ["-c", "page"])
+    return (compiles.isEmpty ? [] : ["\(apply("compile")) && \(wait(compiles, 14_400))"]) + [
+      // Candidates that failed make the Job fail; the page says which and why.
+      "\(apply("sweep")) && \(wait(names([.sweep]), deadline(sweep)))",
+      "\(apply("sweep-report")) && \(wait(report, 1800)) && \(page) > report.html",
+    ]
   }
 
   /// What is done once: the image that nobody else builds, the cluster.

@@ -33,11 +33,13 @@ package struct DiskBudget: Sendable, Equatable {
 
   /// - Parameters:
   ///   - models: the target, and the draft where it has weights of its own; a head by its bytes.
+  ///   - others: bytes of drafts that are kept beside these models and served by other pods.
   ///   - variants: servers that keep compiled programs of their own.
   ///   - programs: compiled shapes of one model.
   ///   - pods: that fit on a machine.
   init(
-    models: [ServedModel], headBytes: Int, stack: EngineStack, storage: ModelStorage, instance: InstanceType,
+    models: [ServedModel], headBytes: Int, stack: EngineStack, others: Int, storage: ModelStorage,
+    instance: InstanceType,
     tensorParallel: Int, variants: Int, programs: Int, pods: Int, given: Int?
   ) {
     func gib(_ bytes: Int) -> Int { (bytes + (1 << 30) - 1) >> 30 }
@@ -56,7 +58,7 @@ package struct DiskBudget: Sendable, Equatable {
     local = (isLocal ? copies : 0) + shards + packed + compiled + 10
     temporary = instance.isNeuron ? Self.workFiles : 20
     // The models, and what each server keeps compiled, of this version and the one before.
-    self.models = copies + 2 * variants * (shards + compiled) + 50
+    self.models = copies + gib(others) + 2 * variants * (shards + compiled) + 50
     let pod = local + temporary + Self.logs
     let images = stack.dialect == .foretoken ? Self.smallImage : Self.largeImage + 2 * Self.smallImage
     node = Int((Double(pods * pod + images + Self.system) / Self.usable).rounded(.up))

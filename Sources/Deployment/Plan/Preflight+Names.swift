@@ -12,6 +12,11 @@ extension Preflight {
     check("--hf-token-secret", request.hubTokenSecret, Grammar.subdomain)
     check("--api-key-secret", request.apiKeySecret, Grammar.subdomain)
     check("--gateway-name", request.gateway, Grammar.subdomain)
+    check("--gateway-namespace", request.gatewayNamespace, Grammar.label)
+    check("--prometheus-release", request.prometheusRelease, Grammar.label)
+    if !(request.interTokenObjective > 0 && request.interTokenObjective < 60_000) {
+      refuse("--slo-itl is \(request.interTokenObjective); expected milliseconds, more than 0")
+    }
     check("--storage-class", request.storageClass, Grammar.subdomain)
     check("--cluster", request.cluster, Grammar.cluster)
     check("--ami-alias", request.machineImage, Grammar.machineImage)

@@ -84,7 +84,8 @@ extension Preflight {
       size >= min(preferred, candidates.last ?? 1)
         && MemoryBudget(
           target: target, draft: draft, headBytes: 0, instance: instance, tensorParallel: size,
-          maximumLength: length, maximumSequences: sequences
+          maximumLength: length, maximumSequences: sequences, quantization: request.extras.quantization,
+          adapterBytes: adapterBytes(target), stages: max(1, request.stages ?? 1)
         ).fits
     }
     return fitting.first ?? candidates.last ?? 1

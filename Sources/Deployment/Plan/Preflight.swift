@@ -47,17 +47,23 @@ struct Preflight {
     let (length, sequences) = checkLengths(target, draft, window: window ?? 0)
     let parallel = settleTensorParallel(target, draft, instance, length: length, sequences: sequences)
     let allocation = settleAllocation(instance)
-    let devices = checkDevices(parallel, instance, allocation)
+    let stages = settleStages(method, stack, target)
+    let machinesPerReplica = stages * spannedMachines(parallel, instance, stack)
+    let devices = checkDevices(machinesPerReplica > stages ? instance.devices : parallel, instance, allocation)
+    let extraArguments = settleExtras(stack, target, instance)
     checkHeads(target, draft, parallel, stack)
     checkVocabulary(target, draft, stack)
     let (prefill, decoding) = checkBuckets(stack, length: length, sequences: sequences)
     let longestAnswer = settleLongestAnswer(length)
     let budget = MemoryBudget(
       target: target, draft: draft, headBytes: headBytes(method, target, draft), instance: instance,
-      tensorParallel: parallel, maximumLength: length, maximumSequences: sequences)
+      tensorParallel: parallel, maximumLength: length, maximumSequences: sequences,
+      quantization: request.extras.quantization, adapterBytes: adapterBytes(target), stages: stages)
     lines(budget.lines)
     if let problem = budget.problem { refuse(problem) }
-    let machines = countMachines(instance, devices: devices)
+    let machines = countMachines(instance, devices: devices) * machinesPerReplica
+    checkGroups(machinesPerReplica, instance)
+    checkBeside()
     let storage = settleStorage(target, draft, machines: machines)
     let nodes = request.nodes ?? (allocation == .dra && instance.isNeuron ? .nodeGroup : .karpenter)
     checkPlacement(machines, storage: storage, nodes: nodes, allocation: allocation)
@@ -67,10 +73,13 @@ struct Preflight {
     let share = max(1, instance.devices == 0 ? 1 : instance.devices / max(1, devices))
     let disk = DiskBudget(
       models: [target] + (draft.map { [$0] } ?? []), headBytes: headBytes(method, target, draft), stack: stack,
-      storage: storage, instance: instance, tensorParallel: parallel,
-      variants: method != nil && request.withBaseline ? 2 : 1, programs: prefill.count + decoding.count, pods: share,
+      others: otherDrafts(method, target), storage: storage, instance: instance, tensorParallel: parallel,
+      variants: keptVariants(method), programs: prefill.count + decoding.count, pods: share,
       given: request.nodeVolume)
     lines(disk.arithmetic)
+    let mostReplicas = settleMostReplicas(storage, instance, devices: devices)
+    let price = settlePrice(instance, devices: devices)
+    let isExact = settleEquality(stack, compares: method != nil && request.withBaseline)
     if let problem = disk.problem { refuse(problem) }
     guard problems.isEmpty else { throw DeploymentRefusal(problems: problems, arithmetic: arithmetic) }
     return DeploymentPlan(
@@ -84,8 +93,8 @@ struct Preflight {
       allocation: allocation, nodes: nodes, image: image, benchmarkImage: benchmarkImage,
       hostMemory: max(4, instance.hostMemory * 8 / 10 / share),
       processors: max(1, instance.processors * 8 / 10 / share), disk: disk, longestAnswer: longestAnswer,
-      machines: machines,
-      arithmetic: arithmetic, notes: notes)
+      machines: machines, stages: stages, machinesPerReplica: machinesPerReplica, extraArguments: extraArguments,
+      mostReplicas: mostReplicas, price: price, requiresEqualOutputs: isExact, arithmetic: arithmetic, notes: notes)
   }
 }
 
@@ -219,6 +228,11 @@ extension Preflight {
     let isOnHub = target.isOnHub && draft?.isOnHub ?? true
     // A disk keeps weights and compiled programs, for one machine.
     let standard: ModelStorage = request.bucket != nil ? .s3 : machines == 1 || !isOnHub ? .pvc : .emptyDir
+    if request.storage == nil, standard == .emptyDir, request.engine == .vllmNeuron {
+      refuse(
+        "\(machines) machines are needed, and nothing is said of what they share: give --bucket NAME or --storage efs or fsx, or --storage emptyDir to compile in every pod"
+      )
+    }
     let storage = request.storage ?? standard
     if storage == .s3, request.bucket == nil { refuse("--storage s3 needs --bucket NAME") }
     if storage != .s3, let bucket = request.bucket {

@@ -29,6 +29,12 @@ package struct ServedModel: Sendable, Equatable {
     return layers * layer + hiddenSize + vocabulary * hiddenSize * (tiesEmbeddings ? 1 : 2)
   }
 
+  /// Weights of the layers' projections: those that fp8 halves; embeddings and norms stay as they are.
+  package var linearParameters: Int {
+    let (queries, keys) = (heads * headSize, keyValueHeads * headSize)
+    return layers * (hiddenSize * (queries + 2 * keys) + queries * hiddenSize + 3 * hiddenSize * intermediateSize)
+  }
+
   /// Bytes of the weights in bf16.
   package var weightBytes: Int { 2 * parameters }
 

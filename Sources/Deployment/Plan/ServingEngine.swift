@@ -129,8 +129,10 @@ package enum NodeProvisioning: String, Sendable, CaseIterable, Codable {
 package enum Autoscaling: String, Sendable, CaseIterable, Codable { case keda, hpa, none }
 /// What leads requests to the replicas.
 package enum GatewayRouting: String, Sendable, CaseIterable, Codable {
-  /// A route to an inference pool, whose endpoint picker knows load and caches.
+  /// A route to an inference pool, with llm-d's endpoint picker, which knows load and caches.
   case inferencePool = "inference-pool"
+  /// A route to the router of vLLM's production-stack, which knows prefixes.
+  case productionStack = "production-stack"
   /// A route to the service.
   case httpRoute = "http-route"
   case none

@@ -19,8 +19,24 @@ package struct Bundle: Sendable, Equatable {
   }
 
   package init(_ plan: DeploymentPlan, format: BundleFormat) throws {
+    guard plan.request.beside == nil || format == .kustomize else {
+      throw DeploymentError(
+        "--beside writes routes of which one is applied at a time, so that it needs --format kustomize and --output DIR"
+      )
+    }
+    try self.init(plan, try ManifestBuilder(plan).manifests(), format)
+  }
+
+  /// A sweep's files: a tree, or one stream to look at.
+  package init(_ sweep: DeploymentSweep, format: BundleFormat) throws {
+    guard format != .helm else {
+      throw DeploymentError("a sweep is applied part by part, so it is written as kustomize or yaml, not as a chart")
+    }
+    try self.init(sweep.plan, try ManifestBuilder(sweep.plan).manifests(of: sweep), format)
+  }
+
+  private init(_ plan: DeploymentPlan, _ manifests: [Manifest], _ format: BundleFormat) throws {
     let builder = ManifestBuilder(plan)
-    let manifests = try builder.manifests()
     let own =
       switch format {
       case .yaml: [("manifests.yaml", try Self.stream(manifests))]
@@ -67,6 +83,7 @@ package struct Bundle: Sendable, Equatable {
   ///
   /// - `compile`: what serving needs, and the jobs that compile for it;
   /// - `comparison`: both servers at fixed size, and the benchmark;
+  /// - `sweep`: the server without speculation, and the candidates one after another; `sweep-report`: the page;
   /// - `production`: the server that is kept, watched, scaled and reachable; another one rests, with no replicas.
   ///
   /// They can be applied in any order, and again.
@@ -77,6 +94,14 @@ package struct Bundle: Sendable, Equatable {
     var overlays: [(String, [Manifest.Part])] = []
     if !compile.isEmpty { overlays.append(("compile", [.base] + compile)) }
     if parts.contains(.benchmark) { overlays.append(("comparison", [.base] + servers + [.benchmark])) }
+    guard !parts.contains(.sweep) else {
+      return overlays + [
+        ("sweep", [.base] + servers + [.sweep]), ("sweep-report", [.base, .sweepReport]),
+      ]
+    }
+    for route in parts where [.share, .promote, .rollback].contains(route) {
+      overlays.append((route.rawValue.replacing("routes/", with: ""), [route]))
+    }
     overlays.append(("production", [.base] + servers + operations))
     return overlays
   }

@@ -8,6 +8,9 @@ struct ClusterFiles {
     if let cluster = ClusterConfiguration(plan) {
       files.append(("\(Self.folder)/eksctl.yaml", try YAMLText.encode(cluster)))
     }
+    if let adapter = ManifestBuilder(plan).adapterValues {
+      files.append(("\(Self.folder)/prometheus-adapter.yaml", try YAMLText.encode(adapter)))
+    }
     if plan.storage == .pvc, plan.request.storageClass == nil {
       files.append(("\(Self.folder)/storage-class.yaml", try YAMLText.encode(StorageClass.gp3)))
     }
@@ -111,8 +114,11 @@ struct ClusterConfiguration: Codable, Sendable, Equatable {
           namespace: plan.request.namespace,
           permissionPolicy: .init(Statement: [
             .init(Action: ["s3:ListBucket"], Resource: [arn]),
-            .init(Action: ["s3:GetObject"], Resource: ["\(arn)/models/*", "\(arn)/compiled/*"]),
+            .init(
+              Action: ["s3:GetObject"], Resource: ["\(arn)/models/*", "\(arn)/compiled/*", "\(arn)/results/*"]),
             .init(Action: ["s3:PutObject"], Resource: ["\(arn)/compiled/*", "\(arn)/results/*"]),
+            // A sweep takes back the note that a candidate failed when it has been measured after all.
+            .init(Action: ["s3:DeleteObject"], Resource: ["\(arn)/results/*"]),
           ]), serviceAccountName: builder.accountName)
       ])
     }

@@ -42,7 +42,8 @@ struct HelmChart {
   /// The condition under which a part is there.
   private static func condition(_ part: Manifest.Part) -> String? {
     switch part {
-    case .base: nil
+    // Charts have no sweeps.
+    case .base, .sweep, .sweepReport, .share, .promote, .rollback: nil
     case .speculative: "and .Values.servers.enabled .Values.servers.speculative.enabled"
     case .baseline: "and .Values.servers.enabled .Values.servers.baseline.enabled"
     case .compileSpeculative: "and .Values.compile.enabled .Values.servers.speculative.enabled"
@@ -81,6 +82,11 @@ struct HelmChart {
     var text = try YAMLText.text(node)
     // What is text must stay text: braces in it are no references.
     text = text.replacing("{{", with: "{{ \"{{\" }}")
+    // A chart may go into another namespace, and what is asked of Prometheus with it.
+    if let namespace = manifest.object.metadata.namespace {
+      text = text.replacing(
+        "namespace=\"\(namespace)\"", with: "namespace=\"{{ .Release.Namespace }}\"")
+    }
     for (index, reference) in references.enumerated() {
       text = text.replacing(marker(index), with: reference)
     }

@@ -9,6 +9,13 @@ package struct Manifest: Sendable {
     case compileSpeculative = "compile/speculative"
     case compileBaseline = "compile/baseline"
     case benchmark, autoscaling, monitoring, gateway
+    /// Drafts and windows, one after another; and the page about them.
+    case sweep
+    case sweepReport = "sweep-report"
+    /// Routes of two deployments: a share, all, none.
+    case share = "routes/share"
+    case promote = "routes/promote"
+    case rollback = "routes/rollback"
   }
 
   package let part: Part
@@ -57,7 +64,7 @@ package struct ManifestBuilder {
       all += try server(variant)
     }
     if plan.variants.count == 2 { all.append(try benchmark()) }
-    all += operations()
+    all += try operations()
     return all
   }
 
@@ -65,7 +72,7 @@ package struct ManifestBuilder {
 
   /// `qwen3-32b`, of `Qwen/Qwen3-32B`. Two models never share it: where another name could lead to the same, a part of
   /// the name's hash follows.
-  package var modelSlug: String { Self.slug(plan.place) }
+  package var modelSlug: String { plan.request.name ?? Self.slug(plan.place) }
 
   static func slug(_ model: ModelPlace) -> String {
     let last = model.name.split(separator: "/").last.map(String.init) ?? model.name

@@ -63,7 +63,11 @@ package struct ServerCommand: Sendable, Equatable {
       }
     }
     if let speculation { flag("speculative-config", try Self.json(Self.speculativeConfiguration(plan, speculation))) }
-    self.arguments = arguments
+    if plan.machinesPerReplica > 1 {
+      flag("pipeline-parallel-size", plan.stages)
+      flag("nnodes", plan.machinesPerReplica)
+    }
+    self.arguments = arguments + plan.extraArguments
     program = [plan.stack.dialect == .foretoken ? "foretoken" : "vllm", "serve"]
     environment = Self.environment(plan)
   }

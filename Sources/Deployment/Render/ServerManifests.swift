@@ -1,3 +1,5 @@
+internal import Benchmarking
+
 // A server: pods, a name for them, and what keeps them up; and the job that compiles for it.
 
 extension ManifestBuilder {
@@ -20,6 +22,7 @@ extension ManifestBuilder {
     )
     let container: [OpenField.PathStep] = ["spec", "template", "spec", "containers", 0]
     let value = ["servers", variant.rawValue]
+    if plan.machinesPerReplica > 1 { return groupManifests(variant, part, spec.template.spec) }
     return [
       Manifest(
         part, "deployment",
@@ -41,6 +44,31 @@ extension ManifestBuilder {
         Object(
           apiVersion: "policy/v1", kind: "PodDisruptionBudget", metadata: meta(name, "server", name),
           spec: DisruptionBudgetSpec(maxUnavailable: 1, selector: LabelSelector(matchLabels: selector)))),
+    ]
+  }
+
+  /// The same over several machines.
+  private func groupManifests(
+    _ variant: DeploymentPlan.Variant, _ part: Manifest.Part, _ pod: PodSpec
+  ) -> [Manifest] {
+    let name = name(variant)
+    return [
+      Manifest(
+        part, "leader-worker-set",
+        Object(
+          apiVersion: "leaderworkerset.x-k8s.io/v1", kind: "LeaderWorkerSet", metadata: meta(name, "server", name),
+          spec: group(variant, pod))),
+      Manifest(
+        part, "service",
+        Object(
+          apiVersion: "v1", kind: "Service", metadata: meta(name, "server", name),
+          spec: ServiceSpec(
+            ports: [.init(name: "http", port: 80, targetPort: "http")], selector: selector("server", name)))),
+      Manifest(
+        part, "group-network-policy",
+        Object(
+          apiVersion: "networking.k8s.io/v1", kind: "NetworkPolicy", metadata: meta("\(name)-group"),
+          spec: groupPolicy(variant))),
     ]
   }
 
@@ -95,7 +123,7 @@ extension ManifestBuilder {
   }
 
   /// What a container with the model asks for; its pod's folders on the node's disk count among it.
-  private var deviceResources: Container.Resources {
+  var deviceResources: Container.Resources {
     let memory = ["memory": "\(plan.hostMemory)Gi", "ephemeral-storage": "\(plan.disk.pod)Gi"]
     var limits = memory
     var requests = memory
@@ -128,7 +156,7 @@ extension ManifestBuilder {
     return mounts
   }
 
-  private var volumes: [Volume] {
+  var volumes: [Volume] {
     var volumes = [
       Volume(name: "local", emptyDir: .init(sizeLimit: "\(plan.disk.local)Gi")),
       Volume(name: "tmp", emptyDir: .init(sizeLimit: "\(plan.disk.temporary)Gi")),
@@ -172,13 +200,13 @@ extension ManifestBuilder {
   }
 
   /// Selects the machines with devices.
-  private var machineSelector: [String: String] {
+  var machineSelector: [String: String] {
     plan.nodes == .karpenter
       ? ["foretoken.dev/pool": poolName] : ["node.kubernetes.io/instance-type": plan.instance.name]
   }
 
   /// What brings weights and compiled programs to the node.
-  private func preparation(_ variant: DeploymentPlan.Variant) throws -> [Container] {
+  func preparation(_ variant: DeploymentPlan.Variant) throws -> [Container] {
     var containers: [Container] = []
     let speculates = variant == .speculative && plan.speculation != nil
     let draft = speculates ? plan.speculation?.draft : nil
@@ -201,10 +229,7 @@ extension ManifestBuilder {
   /// into a folder.
   private func fetching(_ name: String, _ model: ModelPlace) -> Container {
     let environment =
-      [EnvironmentVariable("HOME", ServerCommand.Place.local)] + ServerCommand.user + [
-        EnvironmentVariable("HF_HOME", plan.hubCache),
-        EnvironmentVariable("HF_TOKEN", secret: plan.request.hubTokenSecret, key: "token", optional: true),
-      ]
+      [EnvironmentVariable("HOME", ServerCommand.Place.local)] + ServerCommand.user + hubEnvironment
     let path = ServerCommand.path(of: model, plan)
     let (command, arguments): ([Verbatim], [String]) =
       path == model.name
@@ -213,6 +238,14 @@ extension ManifestBuilder {
     return Container(
       name: name, image: plan.image, command: command, args: arguments.verbatim, env: environment,
       resources: smallResources, volumeMounts: mounts)
+  }
+
+  /// Where the hub's models are kept, and who asks for them.
+  var hubEnvironment: [EnvironmentVariable] {
+    [
+      EnvironmentVariable("HF_HOME", plan.hubCache),
+      EnvironmentVariable("HF_TOKEN", secret: plan.request.hubTokenSecret, key: "token", optional: true),
+    ]
   }
 
   /// A container that runs `sync.sh`.
@@ -280,6 +313,23 @@ extension ManifestBuilder {
 
   // MARK: Measuring
 
+  /// What every comparison of two servers asks for.
+  var compareFlags: [String] {
+    var flags = ["--max-concurrency", "\(plan.maximumSequences)"]
+    if plan.requiresEqualOutputs { flags.append("--require-equal-outputs") }
+    if let price = plan.price {
+      flags += ["--price-per-hour", "\(price.dollarsPerHour)", "--instance", plan.instance.name]
+      flags += price.source.map { ["--price-source", $0] } ?? []
+    }
+    return flags
+  }
+
+  /// Of a container that compares.
+  var benchmarkEnvironment: [EnvironmentVariable] {
+    [EnvironmentVariable("HOME", "/tmp")] + ServerCommand.user
+      + (plan.request.apiKeySecret.map { [EnvironmentVariable("OPENAI_API_KEY", secret: $0, key: "api-key")] } ?? [])
+  }
+
   /// Compares both servers, in turns, and fails below the thresholds.
   func benchmark() throws -> Manifest {
     let base = "\(modelSlug)-benchmark"
@@ -295,16 +345,11 @@ extension ManifestBuilder {
       }
     let status = EnvironmentVariable("STATUS_FILE", "\(results)/status")
     var environment =
-      [
-        EnvironmentVariable("HOME", "/tmp")
-      ] + ServerCommand.user + [
+      benchmarkEnvironment + [
         EnvironmentVariable("ENDPOINTS", endpoints.joined(separator: " ")),
         EnvironmentVariable("TIMEOUT_SECONDS", "\(startupSeconds)"),
       ]
     if kept != nil { environment.append(status) }
-    if let secret = plan.request.apiKeySecret {
-      environment.append(EnvironmentVariable("OPENAI_API_KEY", secret: secret, key: "api-key"))
-    }
     let mount = Container.Mount(name: "results", mountPath: results)
     let models = plan.storage.isVolume ? ["models"] : []
     // Of the servers' folders only those that it needs: this pod holds no model.
@@ -312,8 +357,8 @@ extension ManifestBuilder {
     let compare = Container(
       name: "compare", image: image, command: ["/bin/bash", "\(ServerCommand.Place.scripts)/benchmark.sh"],
       args: (["foretoken", "compare"] + endpoints + [
-        "--workload", plan.request.workload, "--max-concurrency", "\(plan.maximumSequences)",
-        "--min-speedup", "\(plan.request.minimumSpeedup)",
+        "--workload", plan.request.workload, "--min-speedup", "\(plan.request.minimumSpeedup)",
+      ] + compareFlags + [
         "--save-result", "--result-dir", results, "--result-filename", "comparison.json",
       ]).verbatim, env: environment, resources: smallResources, volumeMounts: mounts + [mount],
       workingDir: ServerCommand.Place.results)

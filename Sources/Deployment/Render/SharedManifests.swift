@@ -123,7 +123,8 @@ extension ManifestBuilder {
       instanceStorePolicy: plan.disk.usesLocalDisks ? "RAID0" : nil,
       role: "KarpenterNodeRole-\(plan.request.cluster)", securityGroupSelectorTerms: [.init(tags: discovery)],
       subnetSelectorTerms: [.init(tags: discovery)])
-    let most = max(plan.request.maximumReplicas ?? 0, plan.request.replicas) * plan.variants.count
+    // The comparison's servers, or the kept one's replicas when it has been scaled.
+    let most = max(plan.request.replicas * plan.variants.count, plan.mostReplicas)
     let machines = (most + plan.podsPerMachine - 1) / plan.podsPerMachine
     // Karpenter does not see claims, so machines for them are counted beforehand.
     let isStatic = plan.allocation == .dra

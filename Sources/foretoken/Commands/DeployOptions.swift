@@ -107,6 +107,11 @@ struct DeployPlaceOptions: ParsableArguments {
   )
   var tensorParallelSize: Int?
 
+  @Option(
+    parsing: .unconditional,
+    help: "Stages that a model's layers are divided among, each on machines of its own (vllm-cuda).")
+  var pipelineParallelSize: Int?
+
   @Option(parsing: .unconditional, help: "Replicas of each server.")
   var replicas = 1
 
@@ -155,6 +160,7 @@ struct DeployPlaceOptions: ParsableArguments {
   func fill(_ request: inout DeploymentRequest) throws {
     request.instanceType = instanceType
     request.tensorParallel = tensorParallelSize
+    request.stages = pipelineParallelSize
     request.replicas = replicas
     request.storage = storage
     request.bucket = bucket
@@ -200,6 +206,16 @@ struct DeploySurroundingOptions: ParsableArguments {
   @Option(help: "What leads requests to replicas: \(GatewayRouting.allNames).")
   var routing = GatewayRouting.inferencePool
 
+  @Option(help: "Namespace of the gateway (default: the deployment's own).")
+  var gatewayNamespace: String?
+
+  @Option(help: "Helm release of kube-prometheus-stack, whose Prometheus selects by the label release.")
+  var prometheusRelease: String?
+
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Inter-token latency above which an alert fires.", valueName: "ms"))
+  var sloItl = 100.0
+
   @Option(help: "Gateway that the route joins.")
   var gatewayName = "inference-gateway"
 
@@ -222,6 +238,9 @@ struct DeploySurroundingOptions: ParsableArguments {
     request.monitoring = monitoring
     request.routing = routing
     request.gateway = gatewayName
+    request.gatewayNamespace = gatewayNamespace
+    request.prometheusRelease = prometheusRelease
+    request.interTokenObjective = sloItl
     request.minimumSpeedup = minSpeedup
     request.workload = workload
     request.benchmarkImage = benchmarkImage

@@ -39,7 +39,16 @@ struct Serve: AsyncParsableCommand {
   @OptionGroup(title: "Memory and threads") var resources: ResourceOptions
   @OptionGroup(title: "Server") var server: ServerOptions
 
-  func validate() throws {
+  @Flag(help: "Answer SageMaker's container contract: /ping and /invocations on port 8080, the model in /opt/ml/model.")
+  var sagemaker = false
+
+  mutating func validate() throws {
+    // SageMaker starts an image with the one argument `serve`, whatever its entry point is.
+    if sagemaker {
+      if target == "serve" { target = nil }
+      if target == nil, model == nil { target = SageMaker.modelFolder }
+      try SageMaker.check(server)
+    }
     if target != nil, model != nil { throw ValidationError("Give the model once: as argument or with --model.") }
     guard target ?? model != nil else {
       throw ValidationError("The model is missing: give it as argument, or as model in the environment or the file.")
@@ -60,6 +69,7 @@ struct Serve: AsyncParsableCommand {
     engine.weightCache?.report = { logger.warning("\($0)") }
     var configuration = try server.configuration(for: name)
     configuration.concurrentRequests = maxNumSeqs
+    if sagemaker { SageMaker.apply(to: &configuration) }
     try fitConnections(&configuration, logger)
     configuration.speculativeMethods = engine.speculation?.methodNames ?? []
     let share = ProcessorShare.current
