@@ -17,6 +17,10 @@ extension Policy {
       return words[mark + 1]
     }
 
+    func flag(_ name: String) -> String? {
+      words.firstIndex(of: name).flatMap { $0 + 1 < words.count ? words[$0 + 1] : nil }
+    }
+
     func variable(_ name: String) -> Value? {
       container["env"]?.elements.first { $0["name"]?.text == name }
     }
@@ -44,6 +48,7 @@ extension Policy {
       checkUser(program, pod)
       checkExpansion(program)
       checkCaches(program)
+      checkFlags(program)
     }
     checkKept(programs)
     checkDisk(pod, path)
@@ -94,6 +99,23 @@ extension Policy {
       folder("NEURON_COMPILED_ARTIFACTS", "NxD Inference compiles into it")
     }
     folder("NEURON_COMPILE_CACHE_URL", "its default is /var/tmp/neuron-compile-cache")
+  }
+
+  /// Command lines with which a server does not start, or starts with other weights than are named.
+  private mutating func checkFlags(_ program: Program) {
+    if program.isPlugin, !program.words.contains("--no-enable-prefix-caching"),
+      let batched = program.flag("--max-num-batched-tokens").flatMap({ Int($0) }),
+      let length = program.flag("--max-model-len").flatMap({ Int($0) }), batched >= length
+    {
+      find(
+        "\(program.path).args", "--max-num-batched-tokens \(batched), all of --max-model-len, with a prefix cache",
+        "--no-enable-prefix-caching")
+    }
+    if program.isNeuronInference, let model = program.flag("serve"), !model.hasPrefix("/") {
+      find(
+        "\(program.path).args", "'\(model)', a name of the hub",
+        "a folder: NxD Inference saves a hub's model again in float32, and knows no revisions")
+    }
   }
 
   /// What a Job keeps must be what its program writes.

@@ -69,7 +69,8 @@ struct Deploy: ParsableCommand {
     } else if json {
       try emitJSON(summary)
     } else {
-      for file in bundle.files { emit(file.text) }
+      // What is done once, and scripts, come with a folder only.
+      for file in bundle.files where file.path == "manifests.yaml" { emit(file.text) }
     }
   }
 
