@@ -149,7 +149,8 @@ struct Serve: AsyncParsableCommand {
     let names = flags.map { String($0.output.1) }.filter { $0 != "help" && $0 != "version" }
     let switches = flags.filter { $0.output.2 == nil }.map { String($0.output.1) }
     return try LayeredArguments(
-      commandLine: SageMaker.own(Array(arguments.dropFirst())), environment: ProcessInfo.processInfo.environment, flags: Set(names),
+      commandLine: SageMaker.own(Array(arguments.dropFirst())), environment: ProcessInfo.processInfo.environment,
+      flags: Set(names),
       switches: Set(switches))
   }
 }
