@@ -2,6 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
+import Benchmarking
 import Deployment
 
 /// Sweeps: what is rendered, what is refused, and what a candidate has in common with the deployment that it stands for.
