@@ -171,6 +171,7 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "DeploymentTests",
-      dependencies: ["TestSupport", "Deployment", .product(name: "Yams", package: "Yams")], swiftSettings: strict),
+      dependencies: ["TestSupport", "Benchmarking", "Deployment", .product(name: "Yams", package: "Yams")],
+      swiftSettings: strict),
   ]
 )

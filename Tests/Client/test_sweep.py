@@ -8,7 +8,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 
 import pytest
@@ -101,9 +100,7 @@ def sweep(tmp_path):
         made.append(Sweep(tmp_path, documents))
         for model in (TARGET, DRAFT):
             shutil.copytree(model, tmp_path / "models" / os.path.basename(model))
-        vllm = made[-1].folder / "bin/vllm"
-        vllm.write_text(VLLM.format(python=sys.executable))
-        vllm.chmod(0o755)
+        made[-1].install("vllm", VLLM)
         return made[-1]
 
     yield make

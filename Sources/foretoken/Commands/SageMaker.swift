@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Foundation
 internal import OpenAIServer
 
 /// SageMaker's contract for containers that host models.
@@ -11,6 +12,13 @@ enum SageMaker {
   static let port = 8080
   /// It kills 30 seconds after the order to stop.
   private static let shutdownSeconds = 25.0
+
+  /// The arguments without the word `serve`, the only one with which it starts an image, whatever the entry point is.
+  static func own(_ arguments: [String]) -> [String] {
+    let asked = ProcessInfo.processInfo.environment["FORETOKEN_SAGEMAKER"] ?? ""
+    let isAsked = arguments.contains("--sagemaker") || !["", "false", "0", "no"].contains(asked.lowercased())
+    return isAsked && arguments.first == "serve" ? Array(arguments.dropFirst()) : arguments
+  }
 
   static func check(_ server: ServerOptions) throws {
     guard server.apiKey.isEmpty else {

@@ -43,9 +43,7 @@ struct Serve: AsyncParsableCommand {
   var sagemaker = false
 
   mutating func validate() throws {
-    // SageMaker starts an image with the one argument `serve`, whatever its entry point is.
     if sagemaker {
-      if target == "serve" { target = nil }
       if target == nil, model == nil { target = SageMaker.modelFolder }
       try SageMaker.check(server)
     }
@@ -151,7 +149,8 @@ struct Serve: AsyncParsableCommand {
     let names = flags.map { String($0.output.1) }.filter { $0 != "help" && $0 != "version" }
     let switches = flags.filter { $0.output.2 == nil }.map { String($0.output.1) }
     return try LayeredArguments(
-      commandLine: Array(arguments.dropFirst()), environment: ProcessInfo.processInfo.environment, flags: Set(names),
+      commandLine: SageMaker.own(Array(arguments.dropFirst())), environment: ProcessInfo.processInfo.environment,
+      flags: Set(names),
       switches: Set(switches))
   }
 }

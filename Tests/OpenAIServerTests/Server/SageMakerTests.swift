@@ -18,9 +18,8 @@ import Tokenization
       let completion = try await server.ask("POST", "/invocations", body: Self.completion)
       let same = try await server.ask("POST", "/v1/completions", body: Self.completion)
       #expect(completion.status == 200)
-      #expect(
-        try completion.json["choices"]?.array?.first?["text"]?.string
-          == same.json["choices"]?.array?.first?["text"]?.string)
+      let texts = try [completion, same].map { try $0.json["choices"]?.array?.first?["text"]?.string }
+      #expect(texts[0] != nil && texts[0] == texts[1])
       let streamed = Self.chat.replacing("\"max_tokens\"", with: "\"stream\": true, \"max_tokens\"")
       #expect(try await server.ask("POST", "/invocations", body: streamed).events.last == "[DONE]")
     }
