@@ -1,7 +1,10 @@
 """That a deployment starts and finishes: where the real programs would fail, the stand-ins do."""
 
+import functools
 import http.server
 import itertools
+import json
+import os
 import pathlib
 import re
 import subprocess
@@ -197,10 +200,15 @@ class Cluster:
     def __init__(self):
         self.objects: dict = {}
 
-    def apply(self, folder: pathlib.Path, overlay: str) -> None:
+    @staticmethod
+    @functools.cache
+    def built(folder: pathlib.Path, overlay: str) -> list[dict]:
         text = subprocess.run(
             ["kubectl", "kustomize", str(folder / "overlays" / overlay)], capture_output=True, text=True, check=True)
-        for document in yaml.safe_load_all(text.stdout):
+        return list(yaml.safe_load_all(text.stdout))
+
+    def apply(self, folder: pathlib.Path, overlay: str) -> None:
+        for document in self.built(folder, overlay):
             key = document["kind"], document["metadata"]["name"]
             before = self.objects.get(key)
             if before and document["kind"] == "Job":
@@ -368,3 +376,73 @@ def test_the_next_steps_are_quoted(tmp_path):
     script = "kubectl() { :; }\nmake() { :; }\nbash() { :; }\n" + "\n".join(lines)
     subprocess.run(["bash", "-e", "-c", script], cwd=tmp_path, check=True)
     assert not list(tmp_path.rglob("PWNED"))
+
+
+class Discovery(http.server.BaseHTTPRequestHandler):
+    """An API server that knows which kinds there are and has no object yet: enough for `kubectl --dry-run=client`."""
+
+    KINDS = {
+        "v1": ["ConfigMap", "Namespace!", "PersistentVolumeClaim", "Service", "ServiceAccount"],
+        "apps/v1": ["Deployment"], "batch/v1": ["Job"], "policy/v1": ["PodDisruptionBudget"],
+        "networking.k8s.io/v1": ["NetworkPolicy"], "storage.k8s.io/v1": ["StorageClass!"],
+        "resource.k8s.io/v1": ["ResourceClaimTemplate"], "autoscaling/v2": ["HorizontalPodAutoscaler"],
+        "monitoring.coreos.com/v1": ["ServiceMonitor", "PrometheusRule"], "keda.sh/v1alpha1": ["ScaledObject"],
+        "gateway.networking.k8s.io/v1": ["HTTPRoute", "Gateway"],
+        "inference.networking.k8s.io/v1": ["InferencePool"], "rbac.authorization.k8s.io/v1": ["Role", "RoleBinding"],
+    }
+
+    def do_GET(self):
+        path = self.path.split("?")[0].strip("/")
+        if path == "api":
+            body = {"kind": "APIVersions", "versions": ["v1"]}
+        elif path == "apis":
+            versions = [v for v in self.KINDS if "/" in v]
+            body = {"kind": "APIGroupList", "apiVersion": "v1", "groups": [
+                {"name": v.split("/")[0], "versions": [{"groupVersion": v, "version": v.split("/")[1]}],
+                 "preferredVersion": {"groupVersion": v, "version": v.split("/")[1]}} for v in versions]}
+        elif (version := path.removeprefix("apis/").removeprefix("api/")) in self.KINDS:
+            def plural(kind: str) -> str:
+                return kind[:-1] + "ies" if kind.endswith("y") else kind + ("es" if kind.endswith("s") else "s")
+            body = {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": version, "resources": [
+                {"name": plural(kind.strip("!").lower()), "singularName": "", "namespaced": "!" not in kind,
+                 "kind": kind.strip("!"), "verbs": ["get", "list", "create", "patch"]} for kind in self.KINDS[version]]}
+        else:
+            body = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404}
+        self.send_response(body.get("code", 200))
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(json.dumps(body).encode())
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.mark.skipif(subprocess.run(["which", "kubectl"], capture_output=True).returncode != 0, reason="needs kubectl")
+def test_kubectl_takes_every_command_of_the_guide(tmp_path):
+    folder = tmp_path / "deploy"
+    text = deploy(
+        *QWEN, "--region", "us-east-2", "--zones", "us-east-2b,us-east-2a", "--capacity-block", "cr-0123456789abcdef0",
+        "--output", str(folder))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Discovery)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_port}"
+
+    def apply(*arguments: str) -> str:
+        command = ["kubectl", f"--server={address}", "apply", "--dry-run=client", "--validate=false", *arguments]
+        result = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "HOME": str(tmp_path)})
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+    taken = apply("-f", str(folder / "cluster/storage-class.yaml")) + apply("-f", str(folder / "base/namespace.yaml"))
+    for overlay in ("compile", "comparison", "production"):
+        taken += apply("-k", str(folder / "overlays" / overlay))
+    server.shutdown()
+    assert all(line.endswith("created (dry run)") for line in taken.splitlines())
+    for job in re.findall(r"job/(\S+?-[0-9a-f]{8})", text):
+        assert f"job.batch/{job} created (dry run)" in taken
+    # The guide's commands are those that are printed.
+    guide = (ROOT / "docs/trainium2.md").read_text()
+    for line in text.split("Next\n")[1].strip().splitlines():
+        words = re.sub(r"job/(\S+)-[0-9a-f]{8}", r"job/\1-…", line.strip()).replace(str(folder), "deploy")
+        if not words.startswith(("make image", "helm")):
+            assert words in guide, words

@@ -41,7 +41,8 @@ import Tokenization
   @Test("without the contract there is no such path")
   func absent() async throws {
     try await withServer { server in
-      #expect(try await server.ask("POST", "/invocations", body: Self.chat).status == 404)
+      let response = try await server.ask("POST", "/invocations", body: Self.chat)
+      #expect(response.status == 404)
     }
   }
 }
