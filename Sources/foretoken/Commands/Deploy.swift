@@ -47,7 +47,7 @@ struct Deploy: ParsableCommand {
     }
     guard let request = try request() else { throw CleanExit.helpRequest(self) }
     let format = format ?? (output == nil ? .yaml : .kustomize)
-    let bundle: Bundle
+    let bundle: Deployment.Bundle
     let summary: DeploymentSummary
     do {
       if request.sweep == nil {
