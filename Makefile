@@ -5,7 +5,7 @@ FORETOKEN := .build/release/foretoken
 PYTHON ?= python3
 
 .PHONY: help setup build demo test kernels kernels-arm kernels-cost client-tests fuzz api-fuzz accuracy bench-serve bench tune lint golden perplexity \
-	deploy-schemas pjrt-plugin llama-cpp real-model quality clean
+	deploy-schemas pjrt-plugin llama-cpp real-model quality image deploy-difference clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -91,6 +91,12 @@ deploy-schemas: ## Fetch Kubernetes' JSON schemas for foretoken deploy --check (
 	mkdir -p .build/kubernetes-schemas
 	mv .build/kubernetes-validate/kubernetes_validate/kubernetes-json-schema/*-local-strict .build/kubernetes-schemas
 	rm -rf .build/kubernetes-validate
+
+deploy-difference: ## Show in full what a change does to rendered deployments (SINCE=HEAD)
+	@Scripts/deploy-difference $(SINCE)
+
+image: ## Build the container image: make image IMAGE=REGISTRY/foretoken:0.1.0 [ACCELERATOR=cuda|neuron] [PUSH=1]
+	@Scripts/image "$(IMAGE)" "$(ACCELERATOR)" $(if $(PUSH),push)
 
 pjrt-plugin: ## Fetch XLA's plugin for CPU devices, on which --backend pjrt is tested (x86-64 Linux; needs PyPI)
 	@Scripts/pjrt-plugin

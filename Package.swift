@@ -81,9 +81,6 @@ let package = Package(
       ],
       resources: [.embedInCode("Resources")], swiftSettings: strict),
     .target(
-      name: "Deployment", dependencies: ["ModelFiles", .product(name: "Yams", package: "Yams")],
-      resources: [.embedInCode("Resources")], swiftSettings: strict),
-    .target(
       name: "Benchmarking",
       dependencies: [
         "PJRT", "PJRTTransformer", "Tensor", "ModelFiles", "Tokenization", "Transformer", "Decoding", "Speculation",
@@ -93,6 +90,9 @@ let package = Package(
         .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
         .product(name: "NIOSSL", package: "swift-nio-ssl"),
       ],
+      resources: [.embedInCode("Resources")], swiftSettings: strict),
+    .target(
+      name: "Deployment", dependencies: ["ModelFiles", "Benchmarking", .product(name: "Yams", package: "Yams")],
       resources: [.embedInCode("Resources")], swiftSettings: strict),
     .executableTarget(
       name: "foretoken",
@@ -172,6 +172,7 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "DeploymentTests",
-      dependencies: ["TestSupport", "Deployment", .product(name: "Yams", package: "Yams")], swiftSettings: strict),
+      dependencies: ["TestSupport", "Benchmarking", "Deployment", .product(name: "Yams", package: "Yams")],
+      swiftSettings: strict),
   ]
 )

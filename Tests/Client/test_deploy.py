@@ -25,7 +25,10 @@ def deploy(*arguments: str) -> str:
     return result.stdout
 
 
-QWEN = ("--engine", "vllm-neuron", "--target", "Qwen/Qwen3-32B", "--draft", "Qwen/Qwen3-1.7B", "--with-baseline")
+IMAGE = "registry.example/foretoken:0.1.0"
+OWN = ("--benchmark-image", IMAGE)
+QWEN = (
+    "--engine", "vllm-neuron", "--target", "Qwen/Qwen3-32B", "--draft", "Qwen/Qwen3-1.7B", "--with-baseline", *OWN)
 
 
 def switched_on(values: dict) -> dict:
@@ -36,7 +39,21 @@ def switched_on(values: dict) -> dict:
 
 
 def by_name(documents) -> dict:
-    return {(d["kind"], d["metadata"]["name"]): d for d in documents if d}
+    """Objects by kind and name; a Job's without the hash of its template."""
+    found = {}
+    for document in documents:
+        if document:
+            kind, name = document["kind"], document["metadata"]["name"]
+            found[kind, re.sub("-[0-9a-f]{8}$", "", name) if kind == "Job" else name] = document
+    return found
+
+
+def without_hashes(objects: dict) -> dict:
+    for (kind, name), document in objects.items():
+        if kind == "Job":
+            assert re.fullmatch(re.escape(name) + "-[0-9a-f]{8}", document["metadata"]["name"])
+            document["metadata"]["name"] = name
+    return objects
 
 
 @pytest.mark.parametrize("storage", ["pvc", "s3"])
@@ -52,13 +69,25 @@ def test_helm_renders_what_kustomize_has(tmp_path, storage):
         rendered.values() if isinstance(rendered, dict) else rendered)
     chart_objects = by_name(yaml.safe_load_all(text))
     tree.pop(("Namespace", "foretoken"))
-    assert chart_objects == tree
+    assert without_hashes(chart_objects) == without_hashes(tree)
 
 
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def bytes_of(quantity: str) -> int:
+    number, unit = re.fullmatch(r"([0-9]+)(Ki|Mi|Gi|Ti)?", quantity).groups()
+    return int(number) << {None: 0, "Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40}[unit]
+
+
+def disk(pod: dict) -> int:
+    """What a pod may have on the node's disk: its containers together, or one of the first ones."""
+    def limits(which: str) -> list[int]:
+        return [bytes_of(c["resources"]["limits"].get("ephemeral-storage", "0")) for c in pod.get(which, [])]
+    return max(sum(limits("containers")), max(limits("initContainers"), default=0))
 
 
 class Rehearsal:
@@ -75,6 +104,12 @@ class Rehearsal:
         for name, text in scripts["data"].items():
             (folder / "scripts" / name).write_text(text)
         (folder / "bin/foretoken").symlink_to(PROGRAM)
+
+    def install(self, name: str, text: str) -> None:
+        """A stand-in for a program of an image."""
+        program = self.folder / "bin" / name
+        program.write_text(text.format(python=sys.executable, volumes=self.folder))
+        program.chmod(0o755)
 
     def place(self, text: str, pod: str) -> str:
         """A pod's paths, host names and port as they are here."""
@@ -111,13 +146,21 @@ class Rehearsal:
         output, _ = process.communicate(timeout=300)
         return process.returncode, output
 
+    def used(self, pod: str) -> int:
+        """Bytes that a pod's files on the node's disk have; a hole counts as what it stands for."""
+        folder = self.folder / "local" / pod
+        return sum(file.lstat().st_size for file in folder.rglob("*") if file.is_file() and not file.is_symlink())
+
     def job(self, name: str, port: int | None = None) -> tuple[int, str]:
-        """Containers one after another, as a pod runs them; the last one's status is the job's."""
+        """Containers one after another, as a pod runs them; the last one's status is the job's. A pod that outgrows
+        what it asked for on the node's disk is evicted."""
         pod = self.objects["Job", name]["spec"]["template"]["spec"]
         log = ""
         for container in pod.get("initContainers", []) + pod["containers"]:
             status, output = self.run(container, name, port)
             log += output
+            if self.used(name) > disk(pod):
+                return 137, log + f"evicted: {self.used(name)} bytes on the node's disk, asked for {disk(pod)}"
             if status:
                 break
         return status, log
@@ -167,32 +210,76 @@ def rehearse(tmp_path):
 
 
 # vLLM's place is taken by Foretoken's server, which gets every rendered argument that it knows but the number of
-# accelerators. What it compiled is
-# written where vLLM on Neuron writes it, so that keeping and restoring are rehearsed too.
+# accelerators. Around it the stand-in does what the two Neuron images do: it ends where its user has no name, where the
+# compiler's cache is not on a volume, and, as the plugin, where it would look for network adapters or a prefix cache; it
+# compiles into the folder that its version compiles into; and NxD Inference writes the weights a second time, in shards,
+# and a hub's model in float32 before that. Models of which there are only sizes are sparse files, and answers too then.
 VLLM = r"""#!{python}
-import json, os, pathlib, re, sys
+import getpass, http.server, json, os, pathlib, re, sys
+sys.stdout.reconfigure(line_buffering=True)
+os.getuid = lambda: 10001  # pods' user; PyTorch asks for its name on import
+print("user", getpass.getuser())
 known = set(re.findall(r"--([a-z][a-z-]*)", os.popen("foretoken serve --help").read()))
-arguments, rest = ["foretoken", "serve"], sys.argv[2:]
+arguments, rest, given = ["foretoken", "serve"], sys.argv[2:], {{}}
 while rest:
     part = rest.pop(0)
     if not part.startswith("--"):
         arguments.append(part)
         continue
     value = rest.pop(0) if rest and not rest[0].startswith("--") else None
+    given[part] = value
     if part == "--speculative-config":
         config = json.loads(value)
         value = json.dumps({{"method": "draft_model", "model": config["model"],
                              "num_speculative_tokens": config["num_speculative_tokens"]}})
     elif part.endswith("-config"):
         json.loads(value)
-    if part[2:] in known and part != "--tensor-parallel-size":
+    if part[2:] in known and part not in ("--tensor-parallel-size", "--no-enable-prefix-caching"):
         arguments += [part] if value is None else [part, value]
-compiled = pathlib.Path(os.environ["NEURON_COMPILED_ARTIFACTS"])
+
+def volume(name, default):
+    place = os.environ.get(name, default)
+    if not place.startswith("{volumes}"):
+        sys.exit(f"{{name}}: [Errno 30] Read-only file system: '{{place}}'")
+    return pathlib.Path(place)
+
+def sparse(file, size):
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with open(file, "wb") as out:
+        out.truncate(size)
+
+def size(folder):
+    return sum(f.stat().st_size for f in pathlib.Path(folder).rglob("*.safetensors"))
+
+models = [arguments[2]] + ([config["model"]] if "--speculative-config" in given else [])
+volume("NEURON_COMPILE_CACHE_URL", "/var/tmp/neuron-compile-cache").mkdir(parents=True, exist_ok=True)
+if "--additional-config" in given:
+    if os.environ.get("NEURON_SKIP_EFA_AFFINITY") != "1":
+        sys.exit("no network adapter with EFA beside the devices")
+    if given["--max-num-batched-tokens"] == given["--max-model-len"] and "--no-enable-prefix-caching" not in given:
+        sys.exit("prefix caching needs segmented prefill")
+    compiled = volume("VLLM_CACHE_ROOT", os.environ["HOME"] + "/.cache/vllm") / "neuron/compile_cache/0123"
+else:
+    compiled = volume("NEURON_COMPILED_ARTIFACTS", "local-models")
 if not (compiled / "model.neff").exists():
     compiled.mkdir(parents=True, exist_ok=True)
+    if "--additional-config" not in given:
+        for number, model in enumerate(models):
+            if not os.path.isdir(model):
+                billions = float(re.search(r"([0-9.]+)B", model)[1])
+                sparse(pathlib.Path("local-models") / model / "model.safetensors", int(4e9 * billions))
+            sparse(compiled / f"weights/{{number}}_sharded_checkpoint.safetensors", size(model))
     (compiled / "model.neff").write_text(" ".join(sys.argv))
     (compiled / "compiled-here").write_text(str(os.getpid()))
-os.execvp("foretoken", arguments)
+if all((pathlib.Path(model) / "tokenizer.json").exists() for model in models):
+    os.execvp("foretoken", arguments)
+
+class Healthy(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+
+http.server.HTTPServer(("127.0.0.1", int(given["--port"])), Healthy).serve_forever()
 """
 
 NAME = "foretoken-reference-target"
@@ -216,7 +303,7 @@ def has_compare() -> bool:
 def test_foretoken_serves_what_was_rendered(rehearse):
     rehearsal = rehearse(
         "--engine", "foretoken", "--target", TARGET, "--draft", DRAFT, "--with-baseline", "--storage", "efs",
-        "--max-model-len", "512")
+        "--max-model-len", "512", "--image", IMAGE)
     names = [f"{NAME}-speculative", f"{NAME}-baseline"]
     for name in names:
         rehearsal.serve(name)
@@ -237,10 +324,8 @@ def test_compile_serve_and_compare_end_in_a_report(rehearse):
     rehearsal = rehearse(
         "--engine", "vllm-neuron", "--target", TARGET, "--draft", DRAFT, "--with-baseline", "--storage", "efs",
         "--tensor-parallel-size", "4", "--max-model-len", "1024", "--workload", "structured",
-        "--min-speedup", "0.01")
-    vllm = rehearsal.folder / "bin/vllm"
-    vllm.write_text(VLLM.format(python=sys.executable))
-    vllm.chmod(0o755)
+        "--min-speedup", "0.01", *OWN)
+    rehearsal.install("vllm", VLLM)
     names = [f"{NAME}-speculative", f"{NAME}-baseline"]
     for name in names:
         status, log = rehearsal.job(f"{name}-compile", free_port())

@@ -2,13 +2,15 @@
 
 import concurrent.futures
 import json
+import os
 import re
 import socket
+import subprocess
 import time
 
 import openai
 import pytest
-from conftest import NAME
+from conftest import NAME, PROGRAM, TARGET
 
 
 def test_models(client):
@@ -351,3 +353,21 @@ def test_many_clients_get_what_they_would_get_alone(server):
     alone = [ask(seed) for seed in range(12)]
     with concurrent.futures.ThreadPoolExecutor(12) as pool:
         assert list(pool.map(ask, range(12))) == alone
+
+
+def test_sagemakers_contract(start):
+    # SageMaker starts an image with the one argument `serve`, and sets the environment; a free port is the test's own.
+    server = start("--sagemaker", "--threads", "2", target="serve", environment={"FORETOKEN_MODEL": TARGET})
+    with server.http() as http:
+        assert http.get("/ping").status_code == 200
+        chat = http.post("/invocations", json={"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 2})
+        assert chat.status_code == 200 and chat.json()["object"] == "chat.completion"
+        assert http.post("/invocations", json={"prompt": "Hi", "max_tokens": 2}).json()["object"] == "text_completion"
+    assert server.url.startswith("http://0.0.0.0:")
+
+
+def test_sagemaker_hands_on_no_keys():
+    result = subprocess.run(
+        [PROGRAM, "serve", "--sagemaker"], env={**os.environ, "FORETOKEN_API_KEY": "k"}, capture_output=True, text=True,
+        timeout=60)
+    assert result.returncode != 0 and "IAM" in result.stderr

@@ -23,8 +23,13 @@ struct Combination: CustomStringConvertible, Sendable {
     }
   }
 
+  /// Foretoken's image, of which none is published.
+  static let ownImage = "registry.example/foretoken:0.1.0"
+
   var request: DeploymentRequest {
     var request = DeploymentRequest(engine: engine, target: engine == .foretoken ? "Qwen/Qwen3-4B" : "Qwen/Qwen3-32B")
+    request.image = engine == .foretoken ? Self.ownImage : nil
+    request.benchmarkImage = engine == .foretoken ? nil : Self.ownImage
     request.method = method
     request.draft =
       switch method {

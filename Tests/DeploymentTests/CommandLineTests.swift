@@ -62,8 +62,12 @@ struct CommandLineTests {
         #expect(value["num_speculative_tokens"]?.int == plan.speculation?.window)
         let method = plan.stack.dialect == .neuronInference ? "eagle" : plan.speculation?.method.rawValue
         #expect(value["method"]?.text == method)
-        let draft = combination.request.draft.map { combination.storage == .s3 ? "/local/models/\($0)" : $0 }
-        #expect(value["model"]?.text == draft)
+        let draft = try #require(combination.request.draft ?? (plan.speculation?.draft?.name ?? ""))
+        let folder = combination.storage == .emptyDir ? "/local/models" : "/models/hub"
+        let expected =
+          combination.storage == .s3
+          ? "/local/models/\(draft)" : plan.stack.dialect == .neuronInference ? "\(folder)/\(draft)/main" : draft
+        #expect(value["model"]?.text == (draft.isEmpty ? nil : expected))
       }
     }
   }
@@ -142,6 +146,7 @@ struct CommandLineTests {
     #expect(try run("compile.sh", ["/bin/sh", "-c", "exit 7"], environment: ["PORT": "9"]).0 == 1)
     #expect(try run("compile.sh", []).0 == 2)
     #expect(try run("sync.sh", ["only-one"]).0 == 2)
+    #expect(try run("sync.sh", ["--try"]).0 == 2)
     #expect(try run("sync.sh", ["/nowhere-\(UUID().uuidString)", NSTemporaryDirectory()]).0 == 1)
   }
 

@@ -15,6 +15,8 @@ struct HelmChartTests {
       guard try names.allSatisfy({ try value(String($0), values, namespace).truth == true }) else { return "" }
       text = String(text[condition.range.upperBound...].replacing("{{- end }}\n", with: ""))
     }
+    // Of a Job's name the part that is a hash of its values is not computed here.
+    text = text.replacing(/\{\{ toJson \(printf "%s-%s" "([^"]*)" \(list [^)]*\)\) \}\}/) { "\($0.1)-00000000" }
     text = try text.replacing(/\{\{ toJson (\(concat \(list ([^)]*)\) )?([.A-Za-z]+)\)? \}\}/) { match in
       let found = try value(String(match.3), values, namespace)
       guard let prefix = match.2 else { return try json(found) }
@@ -62,10 +64,10 @@ struct HelmChartTests {
     let rendered = try templates.map { try render($0.text, values, namespace: plan.request.namespace) }
     #expect(rendered.allSatisfy { !$0.isEmpty })
     let chart = try ManifestReader.documents(text: YAMLText.join(rendered), shown: "chart").map(\.value)
-    let tree = try ManifestReader.documents(text: try Bundle.stream(try combination.manifests()), shown: "tree").map(
-      \.value
-    )
-    .filter { $0["kind"]?.text != "Namespace" }
+    let stream = try Bundle.stream(try combination.manifests())
+      .replacing(/(?m)^(  name: [-a-z0-9]+-(compile|benchmark)-)[0-9a-f]{8}$/) { "\($0.1)00000000" }
+    let tree = try ManifestReader.documents(text: stream, shown: "tree").map(\.value)
+      .filter { $0["kind"]?.text != "Namespace" }
     #expect(chart == tree)
   }
 

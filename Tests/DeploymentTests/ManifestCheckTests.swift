@@ -19,6 +19,57 @@ struct ManifestCheckTests {
     return try check.run(text: text, name: "test.yaml").findings
   }
 
+  /// All files of a deployment in one stream, those for a cluster among them.
+  private func everything(_ plan: DeploymentPlan) throws -> String {
+    let files = try Bundle(plan, format: .kustomize).files.filter { $0.path.hasSuffix(".yaml") }
+    return YAMLText.join(files.map(\.text))
+  }
+
+  /// A change to what was rendered for the plugin, with devices counted or claimed, and what must be said of it.
+  private static let starts: [(DeviceAllocation, String, String, String)] = [
+    (.dra, "        - name: USER\n          value: foretoken\n", "", "no USER, for user 10001"),
+    (.dra, "VLLM_CACHE_ROOT\n          value: /local/compiled", "OTHER\n          value: x", "VLLM_CACHE_ROOT"),
+    (.dra, "CACHE_ROOT\n          value: /local/compiled", "CACHE_ROOT\n          value: /root", "is on no volume"),
+    (
+      .dra, "CACHE_ROOT\n          value: /local/compiled", "CACHE_ROOT\n          value: /local/vllm",
+      "'/local/compiled' is kept"
+    ),
+    (.dra, "EFA_AFFINITY\n          value: '1'", "EFA_AFFINITY\n          value: '0'", "EFA"),
+    (.dra, "NEURON_COMPILE_CACHE_URL", "NEURON_COMPILE_CACHE", "NEURON_COMPILE_CACHE_URL"),
+    (.dra, "          sizeLimit: 50Gi", "          sizeLimit: 5000Gi", "requests.ephemeral-storage"),
+    (.dra, "          sizeLimit: 50Gi", "          medium: ''", "emptyDir.sizeLimit"),
+    (.dra, "- --no-enable-prefix-caching", "- $(HF_TOKEN)", "which Kubernetes expands"),
+    (.dra, "        - --no-enable-prefix-caching\n", "", "with a prefix cache"),
+    (.devicePlugin, "      schedulerName: my-scheduler\n", "", "Neuron's scheduler"),
+    (.devicePlugin, "kind: PersistentVolumeClaim", "kind: ResourceClaimTemplate", "exclude each other"),
+    (.devicePlugin, "instanceStorePolicy: RAID0", "tags: {a: b}", "spec.blockDeviceMappings[0].ebs.volumeSize"),
+    (.devicePlugin, "        - on-demand", "        - reserved", "capacityReservationSelectorTerms"),
+    (.dra, "strategy: RAID0", "strategy: Mount", "managedNodeGroups[1].volumeSize"),
+    (.dra, "  - us-east-2b\n  capacity", "  - us-east-2b\n  - us-east-2c\n  capacity", "managedNodeGroups[1].availabilityZones"),
+    (.dra, "capacityReservationID:", "id:", "unknown field 'id'"),
+    (.dra, "capacityReservationTarget:", "capacityReservationTargets:", "managedNodeGroups[1].capacityReservation"),
+    (.dra, "- name: eks-pod-identity-agent\n", "", "eks-pod-identity-agent"),
+    (.dra, "    serviceAccountName: qwen3-32b\nkind", "    serviceAccountName: x\nkind", "podIdentityAssociations"),
+    (.dra, "marketType: capacity-block", "marketType: spot", "marketType"),
+  ]
+
+  @Test(arguments: starts.indices)
+  func `what would not start or finish is found where it is`(index: Int) throws {
+    let (allocation, old, new, expected) = Self.starts[index]
+    var request = Combination(engine: .vllmNeuron, method: .eagle3, storage: .s3, allocation: allocation).request
+    if expected == "exclude each other" { (request.storage, request.bucket) = (.pvc, nil) }
+    (request.region, request.zones) = ("us-east-2", ["us-east-2b", "us-east-2a"])
+    if allocation == .dra { request.capacityBlock = "cr-0123456789abcdef0" }
+    let text = try everything(try DeploymentPlan(request))
+    #expect(try findings(text) == [])
+    let changed = text.replacing(old, with: new)
+    #expect(changed != text, "'\(old)' is not in what was rendered")
+    do {
+      let found = try findings(changed)
+      #expect(found.contains { $0.description.contains(expected) }, "\(found)")
+    } catch let error as DeploymentError { Issue.record("\(error)") }
+  }
+
   /// A change to what was rendered, and what must be said of it.
   private static let damage: [(String, String, String)] = [
     (":0.9.1-neuronx-py311-sdk2.26.1-ubuntu22.04", ":latest", "spec.template.spec.containers[0].image"),
@@ -34,6 +85,7 @@ struct ManifestCheckTests {
     ("backoffLimit: 0", "backingOff: 0", "spec.backoffLimit"),
     ("topologySpreadConstraints:", "topology:", "topologySpreadConstraints"),
     ("seccompProfile:", "seccomp:", "seccompProfile"),
+    ("/local/models/Qwen/Qwen3-32B\n        - --host", "Qwen/Qwen3-32B\n        - --host", "a name of the hub"),
     ("alias: al2023@v20260828", "alias: al2023@latest", "amiSelectorTerms[0].alias"),
     ("consolidationPolicy: WhenEmpty", "consolidationPolicy: Always", "spec.disruption.consolidationPolicy"),
     ("instanceStorePolicy: RAID0", "instanceStoragePolicy: RAID0", "unknown field 'instanceStoragePolicy'"),
@@ -59,7 +111,7 @@ struct ManifestCheckTests {
     let text = try stream()
     #expect(try findings(text, schemas: true) == [])
     for (old, new, expected) in [
-      ("terminationGracePeriodSeconds: 120", "terminationGracePeriod: 120", "unknown field 'terminationGracePeriod'"),
+      ("terminationGracePeriodSeconds: 142", "terminationGracePeriod: 142", "unknown field 'terminationGracePeriod'"),
       ("maxUnavailable: 1\n  selector", "maxUnavailable: [1]\n  selector", "maxUnavailable"),
       ("periodSeconds: 15", "periodSeconds: soon", "periodSeconds: found 'soon'; expected integer"),
       ("apiVersion: policy/v1", "apiVersion: policy/v9", "no schema"),
@@ -183,6 +235,10 @@ struct ManifestCheckTests {
       if strays() { request.bucket = any([nil, "bucket", "B", "$(id)"]) }
       if strays() { request.allocation = any(DeviceAllocation.allCases.map(Optional.some) + [nil]) }
       if strays() { request.nodes = any(NodeProvisioning.allCases.map(Optional.some) + [nil]) }
+      if strays() { request.nodeVolume = any(numbers) }
+      if strays() { request.longestAnswer = any(numbers) }
+      if strays() { request.region = any([nil, "us-east-2", "x"]) }
+      if strays() { request.capacityBlock = any([nil, "cr-0123456789abcdef0", "cr"]) }
       if strays() { request.kubernetes = KubernetesVersion(minor: any([20, 31, 33, 34, 37])) }
       if strays() { request.namespace = any(["foretoken", "", "A", "a\nb", String(repeating: "a", count: 64)]) }
       if strays() { request.minimumSpeedup = any([1, 0, -1, .nan, .infinity]) }
@@ -194,6 +250,7 @@ struct ManifestCheckTests {
         held += 1
         let text = try Bundle.stream(try ManifestBuilder(plan).manifests())
         #expect(try findings(text) == [])
+        #expect(try findings(try everything(plan)) == [])
         for format in BundleFormat.allCases { _ = try Bundle(plan, format: format) }
       } catch is DeploymentRefusal {} catch is DeploymentError {}
     }

@@ -12,6 +12,8 @@ struct PreflightTests {
   ) -> DeploymentRequest {
     var request = DeploymentRequest(engine: engine, target: target)
     request.draft = draft
+    request.image = engine == .foretoken ? Combination.ownImage : nil
+    request.benchmarkImage = Combination.ownImage
     change(&request)
     return request
   }
@@ -77,6 +79,7 @@ struct PreflightTests {
     let (model, padded) = (try modelDirectory(vocabulary: 1000), try modelDirectory(vocabulary: 1024))
     var asked = DeploymentRequest(engine: .foretoken, target: model.path)
     asked.draft = padded.path
+    asked.image = Combination.ownImage
     let plan = try DeploymentPlan(asked)
     #expect(plan.arithmetic.contains { $0.text.contains("the same tokenizer, padded differently") })
     asked.engine = .vllmCUDA
@@ -237,7 +240,7 @@ struct PreflightTests {
     }
     #expect(try plan("r7i.4xlarge").stack == .foretoken)
     let gpu = try plan("g6e.12xlarge", parallel: 2)
-    #expect(gpu.stack.plugin == "cuda" && gpu.image == "foretoken:0.1.0-cuda" && gpu.devices == 2)
+    #expect(gpu.stack.plugin == "cuda" && gpu.devices == 2)
     let neuron = try plan("trn2.3xlarge")
     #expect(neuron.stack.plugin == "neuron" && neuron.tensorParallel == 4 && neuron.devices == 1)
     let refusal = try refusal(

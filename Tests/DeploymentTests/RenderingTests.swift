@@ -16,7 +16,8 @@ struct RenderingTests {
     "ResourceClaimTemplate": Object<ClaimTemplateSpec>.self, "NodePool": Object<NodePoolSpec>.self,
     "EC2NodeClass": Object<NodeClassSpec>.self, "ServiceMonitor": Object<ServiceMonitorSpec>.self,
     "ScaledObject": Object<ScaledObjectSpec>.self, "HTTPRoute": Object<HTTPRouteSpec>.self,
-    "InferencePool": Object<InferencePoolSpec>.self,
+    "InferencePool": Object<InferencePoolSpec>.self, "PrometheusRule": Object<PrometheusRuleSpec>.self,
+    "Role": Role.self, "RoleBinding": RoleBinding.self, "LeaderWorkerSet": Object<GroupSpec>.self,
   ]
 
   private func expectRoundTrip<Object: KubernetesObject>(_ object: Object, _ text: String) throws {
@@ -124,9 +125,11 @@ struct RenderingTests {
     #expect(throws: DeploymentError.self) { try Bundle(with, format: .kustomize).write(to: folder) }
   }
 
-  @Test func `the dashboard is the one that monitoring ships`() throws {
+  @Test func `dashboard and rules are those that monitoring ships`() throws {
     let file = try String(contentsOfFile: Places.root.path + "/Monitoring/grafana-dashboard.json", encoding: .utf8)
     #expect(Scripts.dashboard == file)
+    let rules = try String(contentsOfFile: Places.root.path + "/Monitoring/rules.yaml", encoding: .utf8)
+    #expect(Scripts.rules == rules)
   }
 }
 

@@ -14,6 +14,14 @@ public struct Price: Sendable, Codable, Equatable {
     self.source = source
   }
 
+  /// What `--price-per-hour` left among a result's notes; `nil` where there is none, or no price.
+  init?(notes: [String: String]) {
+    guard let dollars = notes["price_per_hour"].flatMap({ Double($0) }), dollars > 0, dollars.isFinite else {
+      return nil
+    }
+    self.init(dollarsPerHour: dollars, instance: notes["price_instance"], source: notes["price_source"])
+  }
+
   /// Dollars per million output tokens at `tokensPerSecond`; `nil` where nothing is generated.
   public func perMillionTokens(at tokensPerSecond: Double) -> Double? {
     guard tokensPerSecond > 0 else { return nil }

@@ -74,18 +74,20 @@ struct ReportBuilder {
   func page(title: String?, createdAt: Date) -> ReportPage {
     let serving = ServingSections(input: input)
     let tunings = input.tunings.map { TuningSections(result: $0.result) }
-    var sections = serving.sections + tunings.flatMap(\.sections)
+    let sweep = SweepSections(runs: input.sweep, failures: input.sweepFailures, price: input.price)
+    var sections = sweep.sections + serving.sections + tunings.flatMap(\.sections)
     if let cost = cost(serving, tunings) { sections.append(cost) }
     sections += tunings.compactMap(\.passTimes)
     sections += input.forwards.compactMap { Self.forward($0.result) }
     sections += serving.facts + tunings.map(\.facts)
     return ReportPage(
       title: title ?? defaultTitle, subtitle: createdAt.formatted(.iso8601.year().month().day()),
-      summary: serving.summary + tunings.flatMap(\.summary),
-      tiles: serving.tiles.isEmpty ? tunings.first?.tiles ?? [] : serving.tiles, sections: sections)
+      summary: sweep.summary + serving.summary + tunings.flatMap(\.summary),
+      tiles: [sweep.tiles, serving.tiles, tunings.first?.tiles ?? []].first { !$0.isEmpty } ?? [], sections: sections)
   }
 
   private var defaultTitle: String {
+    if let run = input.sweep.first { return "Drafts and windows for \(run.comparison.a.header.modelID)" }
     if let comparison = input.comparisons.first?.result {
       return "\(ServingSections.name(comparison.a)) and \(ServingSections.name(comparison.b))"
     }
@@ -98,12 +100,11 @@ struct ReportBuilder {
   }
 
   private func cost(_ serving: ServingSections, _ tunings: [TuningSections]) -> ReportPage.Section? {
-    let noted = serving.sides.compactMap { Self.price(in: $0.result.header.metadata) }.first
+    let noted = serving.sides.compactMap { Price(notes: $0.result.header.metadata) }.first
     let price = input.price ?? noted ?? tunings.compactMap(\.result.price).first
     var blocks: [ReportPage.Block] = []
-    if let price {
-      let rows =
-        serving.costRows(price) + tunings.flatMap(\.costRows)
+    let rows = price.map { serving.costRows($0) + tunings.flatMap(\.costRows) } ?? []
+    if let price, !rows.isEmpty {
       let source = price.source.map { " (\($0))" } ?? ""
       blocks.append(
         .paragraph(
@@ -119,14 +120,6 @@ struct ReportBuilder {
     }
     blocks += tunings.flatMap(\.memory).map { .paragraph($0) }
     return blocks.isEmpty ? nil : ReportPage.Section(heading: "Cost and memory", blocks: blocks)
-  }
-
-  /// What `foretoken bench serve --price-per-hour` noted in a result.
-  private static func price(in metadata: [String: String]) -> Price? {
-    guard let dollars = metadata["price_per_hour"].flatMap({ Double($0) }), dollars > 0, dollars.isFinite else {
-      return nil
-    }
-    return Price(dollarsPerHour: dollars, instance: metadata["price_instance"], source: metadata["price_source"])
   }
 
   /// Passes of a model beside the machine's limits, from `foretoken bench forward --json`.

@@ -4,6 +4,9 @@ internal import Tokenization
 /// The results that a report is made of.
 public struct ReportInput: Sendable {
   var comparisons: [(name: String, result: ServingComparisonResult)] = []
+  /// Parts of a sweep over drafts and windows.
+  var sweep: [SweepRun] = []
+  var sweepFailures: [SweepFailure] = []
   var servings: [(name: String, result: ServingResult)] = []
   var tunings: [(name: String, result: TuningResult)] = []
   var forwards: [(name: String, result: ForwardReport)] = []
@@ -14,7 +17,10 @@ public struct ReportInput: Sendable {
   public init() {}
 
   /// Whether there is nothing to report.
-  public var isEmpty: Bool { comparisons.isEmpty && servings.isEmpty && tunings.isEmpty && forwards.isEmpty }
+  public var isEmpty: Bool {
+    comparisons.isEmpty && sweep.isEmpty && sweepFailures.isEmpty && servings.isEmpty && tunings.isEmpty
+      && forwards.isEmpty
+  }
 
   /// Adds a file of results, whichever of the commands wrote it.
   ///
@@ -28,10 +34,13 @@ public struct ReportInput: Sendable {
       throw ResultFileError("'\(name)' holds no JSON object; \(Self.expected)")
     }
     try OutsideNumbers.check(found, name: name)
-    if object["schema"] != nil {
+    if object["schema"]?.string == SweepFailure.schema {
+      sweepFailures.append(try Self.decode(SweepFailure.self, data, name))
+    } else if object["schema"] != nil {
       tunings.append((name, try TuningResult(json: data, name: name)))
     } else if object["overall"] != nil, object["a"] != nil, object["b"] != nil {
-      comparisons.append((name, try Self.decode(ServingComparisonResult.self, data, name)))
+      let comparison = try Self.decode(ServingComparisonResult.self, data, name)
+      if let run = SweepRun(comparison) { sweep.append(run) } else { comparisons.append((name, comparison)) }
     } else if object["ceilings"] != nil, object["passes"] != nil {
       forwards.append((name, try Self.decode(ForwardReport.self, data, name)))
     } else if object["output_throughput"] != nil {

@@ -124,7 +124,7 @@ struct ServingSections {
         "Requests of both sides ran in turns, so that drift of the machine cancels. Bars are \(confidence) confidence intervals by bootstrap; one that crosses 1 shows no difference."
       ))
     blocks.append(.charts(input.comparisons.compactMap { intervalChart($0.result) }))
-    for comparison in input.comparisons { blocks.append(.table(speedupTable(comparison.result))) }
+    for comparison in input.comparisons { blocks.append(.table(Self.speedupTable(comparison.result))) }
     for comparison in input.comparisons {
       guard let difference = comparison.result.overall.outputs?.firstDifference else { continue }
       blocks.append(
@@ -152,7 +152,7 @@ struct ServingSections {
     ).chart
   }
 
-  private func speedupTable(_ result: ServingComparisonResult) -> ReportPage.Table {
+  static func speedupTable(_ result: ServingComparisonResult) -> ReportPage.Table {
     func cell(_ ratio: ServingComparisonResult.Ratio?) -> ReportPage.Cell {
       ReportPage.Cell(text: ratio.map { FigureText.ratio($0.ratio, $0.lower, $0.upper) } ?? "–", isNumber: true)
     }

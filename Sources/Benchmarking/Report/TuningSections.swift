@@ -74,7 +74,7 @@ struct TuningSections {
           ReportPage.Listing(
             caption: "Foretoken",
             lines: [
-              (["foretoken", "serve", result.target.name] + choice.flags).map(Self.shellQuoted).joined(separator: " ")
+              (["foretoken", "serve", result.target.name] + choice.flags).map(ShellWord.quoted).joined(separator: " ")
             ])))
     }
     if let json = choice.speculativeConfig {
@@ -314,13 +314,6 @@ struct TuningSections {
   private static func lines(_ text: String) -> [String] {
     text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).map(String.init)
       .reversed().drop { $0.isEmpty }.reversed()
-  }
-
-  /// A word as a shell reads it back.
-  static func shellQuoted(_ word: String) -> String {
-    let isPlain =
-      !word.isEmpty && word.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "-_./:=,@%+".contains($0)) }
-    return isPlain ? word : "'\(word.replacing("'", with: #"'\''"#))'"
   }
 }
 

@@ -8,12 +8,12 @@ struct Policy {
       var policy = Policy(document: document)
       policy.check()
       return policy.findings
-    } + together(documents)
+    } + together(documents) + start(documents)
   }
 
   private init(document: ManifestReader.Document) { self.document = document }
 
-  private mutating func find(_ path: String, _ found: String, _ expected: String) {
+  mutating func find(_ path: String, _ found: String, _ expected: String) {
     findings.append(ManifestFinding(document, path: path, found: found, expected: expected, rule: "policy"))
   }
 
@@ -25,6 +25,7 @@ struct Policy {
     let path = "spec.template.spec"
     guard let pod = document.value["spec", "template", "spec"] else { return }
     checkPod(pod, path)
+    checkStart(pod, path)
     for list in ["initContainers", "containers"] {
       for (index, container) in (pod[list]?.elements ?? []).enumerated() {
         let place = "\(path).\(list)[\(index)]"

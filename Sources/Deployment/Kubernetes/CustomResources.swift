@@ -99,6 +99,9 @@ package struct NodeClassSpec: Codable, Sendable, Equatable {
   struct TagTerm: Codable, Sendable, Equatable {
     var tags: [String: String]
   }
+  struct ReservationTerm: Codable, Sendable, Equatable {
+    var id: String
+  }
   struct BlockDevice: Codable, Sendable, Equatable {
     struct Disk: Codable, Sendable, Equatable {
       var deleteOnTermination = true
@@ -117,6 +120,8 @@ package struct NodeClassSpec: Codable, Sendable, Equatable {
   var amiFamily = "AL2023"
   var amiSelectorTerms: [ImageTerm]
   var blockDeviceMappings: [BlockDevice]
+  /// https://karpenter.sh/docs/tasks/odcrs/
+  var capacityReservationSelectorTerms: [ReservationTerm]?
   var instanceStorePolicy: String?
   var metadataOptions = MetadataOptions()
   var role: String
@@ -141,7 +146,11 @@ package struct ScaledObjectSpec: Codable, Sendable, Equatable {
     var metadata: [String: String]
     var type: String
   }
-  var cooldownPeriod: Int
+  struct Advanced: Codable, Sendable, Equatable {
+    struct Configuration: Codable, Sendable, Equatable { var behavior: AutoscalerSpec.Behavior }
+    var horizontalPodAutoscalerConfig: Configuration
+  }
+  var advanced: Advanced
   var maxReplicaCount: Int
   var minReplicaCount: Int
   var pollingInterval: Int
@@ -164,6 +173,8 @@ package struct HTTPRouteSpec: Codable, Sendable, Equatable {
       var kind: String?
       var name: String
       var port: Int?
+      /// Of all requests, this share of the sum of weights.
+      var weight: Int
     }
     struct Timeouts: Codable, Sendable, Equatable {
       var request: String
@@ -195,7 +206,12 @@ package struct InferencePoolSpec: Codable, Sendable, Equatable {
 package struct Kustomization: Codable, Sendable, Equatable {
   var apiVersion = "kustomize.config.k8s.io/v1beta1"
   var kind = "Kustomization"
+  struct Replicas: Codable, Sendable, Equatable {
+    var count: Int
+    var name: String
+  }
   var namespace: String?
+  var replicas: [Replicas]?
   package var resources: [String]
 }
 

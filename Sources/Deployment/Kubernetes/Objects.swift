@@ -55,7 +55,7 @@ package struct DeploymentSpec: Codable, Sendable, Equatable {
       var maxUnavailable: Int
     }
     var type = "RollingUpdate"
-    var rollingUpdate: RollingUpdate
+    var rollingUpdate: RollingUpdate?
   }
   var replicas: Int
   var progressDeadlineSeconds: Int
@@ -69,6 +69,31 @@ package struct JobSpec: Codable, Sendable, Equatable {
   var activeDeadlineSeconds: Int
   var ttlSecondsAfterFinished: Int
   var template: PodTemplate
+  /// Of Jobs whose pods are numbered, each with a task of its own.
+  var backoffLimitPerIndex: Int?
+  var completionMode: String?
+  var completions: Int?
+  var parallelism: Int?
+  var podFailurePolicy: FailurePolicy?
+
+  /// https://kubernetes.io/docs/concepts/workloads/controllers/job/#pod-failure-policy
+  struct FailurePolicy: Codable, Sendable, Equatable {
+    struct Rule: Codable, Sendable, Equatable {
+      struct ExitCodes: Codable, Sendable, Equatable {
+        var containerName: String
+        var `operator`: String
+        var values: [Int]
+      }
+      struct Condition: Codable, Sendable, Equatable {
+        var status = "True"
+        var type: String
+      }
+      var action: String
+      var onExitCodes: ExitCodes?
+      var onPodConditions: [Condition]?
+    }
+    var rules: [Rule]
+  }
 }
 
 package struct PodTemplate: Codable, Sendable, Equatable {
@@ -109,6 +134,7 @@ package struct PodSpec: Codable, Sendable, Equatable {
   var nodeSelector: [String: String]?
   var resourceClaims: [ResourceClaim]?
   var restartPolicy: String?
+  var schedulerName: String?
   var securityContext = SecurityContext()
   var serviceAccountName: String
   var terminationGracePeriodSeconds: Int?
@@ -159,16 +185,22 @@ package struct Container: Codable, Sendable, Equatable {
     var limits: [String: String]
     var requests: [String: String]
   }
+  struct Execution: Codable, Sendable, Equatable {
+    var command: [Verbatim]
+  }
   struct Lifecycle: Codable, Sendable, Equatable {
     struct Handler: Codable, Sendable, Equatable {
-      var sleep: [String: Int]
+      var exec: Execution?
+      var sleep: [String: Int]?
     }
     var preStop: Handler
   }
   var name: String
   var image: String
-  var command: [String]?
-  var args: [String]?
+  /// `Always` makes a sidecar of a container that begins before the others.
+  var restartPolicy: String?
+  var command: [Verbatim]?
+  var args: [Verbatim]?
   var env: [EnvironmentVariable]?
   var lifecycle: Lifecycle?
   var livenessProbe: Probe?
@@ -188,15 +220,25 @@ package struct EnvironmentVariable: Codable, Sendable, Equatable {
       var key: String
       var optional: Bool?
     }
-    var secretKeyRef: SecretKey
+    struct Field: Codable, Sendable, Equatable {
+      var fieldPath: String
+    }
+    var fieldRef: Field?
+    var secretKeyRef: SecretKey?
   }
   var name: String
-  var value: String?
+  var value: Verbatim?
   var valueFrom: Source?
 
   init(_ name: String, _ value: String) {
     self.name = name
-    self.value = value
+    self.value = Verbatim(value)
+  }
+
+  /// What the pod's own object says.
+  init(_ name: String, field: String) {
+    self.name = name
+    valueFrom = Source(fieldRef: .init(fieldPath: field))
   }
 
   init(_ name: String, secret: String, key: String, optional: Bool = false) {
@@ -210,10 +252,28 @@ package struct Probe: Codable, Sendable, Equatable {
     var path: String
     var port: String
   }
+  var exec: Container.Execution?
+  struct GRPC: Codable, Sendable, Equatable {
+    var port: Int
+    var service: String
+  }
   var failureThreshold: Int
-  var httpGet: HTTPGet
+  var grpc: GRPC?
+  var httpGet: HTTPGet?
   var periodSeconds: Int
   var timeoutSeconds: Int
+
+  static func http(_ path: String, period: Int, failures: Int) -> Probe {
+    Probe(
+      failureThreshold: failures, httpGet: .init(path: path, port: "http"), periodSeconds: period, timeoutSeconds: 5)
+  }
+
+  /// Of llm-d's endpoint picker: gRPC's own health protocol.
+  static func health(_ port: Int, period: Int, failures: Int) -> Probe {
+    Probe(
+      failureThreshold: failures, grpc: .init(port: port, service: "inference-extension"), periodSeconds: period,
+      timeoutSeconds: 5)
+  }
 }
 
 // MARK: Network, storage, disruption, scaling
@@ -259,11 +319,11 @@ package struct NetworkPolicySpec: Codable, Sendable, Equatable {
   }
   struct Ingress: Codable, Sendable, Equatable {
     var from: [Peer]
-    var ports: [Port]
+    var ports: [Port]?
   }
   struct Egress: Codable, Sendable, Equatable {
     var to: [Peer]
-    var ports: [Port]
+    var ports: [Port]?
   }
   var podSelector: LabelSelector
   var policyTypes: [String]
@@ -290,7 +350,17 @@ package struct AutoscalerSpec: Codable, Sendable, Equatable {
     var pods: Pods
   }
   struct Behavior: Codable, Sendable, Equatable {
-    var scaleDown: [String: Int]
+    struct Direction: Codable, Sendable, Equatable {
+      struct Policy: Codable, Sendable, Equatable {
+        var periodSeconds: Int
+        var type: String
+        var value: Int
+      }
+      var policies: [Policy]
+      var stabilizationWindowSeconds: Int
+    }
+    var scaleDown: Direction
+    var scaleUp: Direction
   }
   var behavior: Behavior
   var maxReplicas: Int

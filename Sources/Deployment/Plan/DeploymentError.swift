@@ -24,7 +24,7 @@ package struct ArithmeticLine: Sendable, Equatable, Codable {
 }
 
 /// A short name for contents: FNV-1a, 64 bits, in hexadecimal. It tells versions apart and protects nothing.
-func digest(_ bytes: some Sequence<UInt8>) -> String {
+package func digest(_ bytes: some Sequence<UInt8>) -> String {
   let hash = bytes.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
   let text = String(hash, radix: 16)
   return String(repeating: "0", count: 16 - text.count) + text

@@ -1,10 +1,11 @@
+package import Benchmarking
+
 /// A deployment that was checked: every default settled, every sum done.
 package struct DeploymentPlan: Sendable, Equatable {
   /// How tokens are proposed.
   package struct Speculation: Sendable, Equatable {
     package let method: SpeculativeMethod
-    /// The draft as it is named to the engine.
-    package let draft: String?
+    package let draft: ModelPlace?
     /// `nil` leaves the window to the engine (Foretoken's `auto`).
     package let window: Int?
     package let windowsByBatchSize: [[Int]]?
@@ -13,6 +14,7 @@ package struct DeploymentPlan: Sendable, Equatable {
   package let request: DeploymentRequest
   package let stack: EngineStack
   package let target: ServedModel
+  package let place: ModelPlace
   /// `nil` for methods without a draft, and for heads without a known shape.
   package let draft: ServedModel?
   package let speculation: Speculation?
@@ -28,9 +30,27 @@ package struct DeploymentPlan: Sendable, Equatable {
   package let allocation: DeviceAllocation
   package let nodes: NodeProvisioning
   package let image: String
+  /// The image with Foretoken that compares two servers; `nil` for one server.
+  package let benchmarkImage: String?
   /// Memory of the host that a pod asks for, in GiB, and processors.
   package let hostMemory: Int
   package let processors: Int
+  package let disk: DiskBudget
+  /// How long the longest answer takes, in seconds.
+  package let longestAnswer: Int
+  /// Machines for all servers.
+  package let machines: Int
+  /// Stages of layers, and machines of one replica.
+  package let stages: Int
+  package let machinesPerReplica: Int
+  /// Arguments of both servers beyond what the rest says.
+  package let extraArguments: [String]
+  /// Most replicas that scaling reaches.
+  package let mostReplicas: Int
+  /// What an hour of one server's share of the machine costs; `nil` where no price is known.
+  package let price: Price?
+  /// Whether the benchmark fails on answers that differ.
+  package let requiresEqualOutputs: Bool
   package let arithmetic: [ArithmeticLine]
   /// What holds but should be known.
   package let notes: [String]

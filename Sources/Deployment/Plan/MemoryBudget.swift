@@ -18,6 +18,11 @@ struct MemoryBudget {
   let tensorParallel: Int
   let maximumLength: Int
   let maximumSequences: Int
+  var quantization: WeightQuantization?
+  /// Bytes of LoRA adapters.
+  var adapterBytes = 0
+  /// Stages that the layers are divided among.
+  var stages = 1
 
   /// Memory of one logical core, in bytes; of CPUs, that of the host.
   var available: Double {
@@ -27,12 +32,16 @@ struct MemoryBudget {
   }
 
   private var tokens: Int { maximumLength * maximumSequences }
-  private func perCore(_ bytes: Int) -> Double { Double(bytes) / Double(tensorParallel) }
+  private func perCore(_ bytes: Int) -> Double { Double(bytes) / Double(tensorParallel * stages) }
+  /// Bytes of the target's weights as they are kept in memory.
+  private var targetBytes: Int {
+    quantization == .fp8 ? target.weightBytes - target.linearParameters : target.weightBytes
+  }
   private func keyValuesPerCore(_ model: ServedModel) -> Double {
     perCore(model.keyValueBytes(tensorParallel: tensorParallel)) * Double(tokens)
   }
 
-  var targetWeights: Double { perCore(target.weightBytes) }
+  var targetWeights: Double { perCore(targetBytes + adapterBytes) }
   var draftWeights: Double { perCore((draft?.weightBytes ?? 0) + headBytes) }
   var keyValues: Double { keyValuesPerCore(target) }
   var draftKeyValues: Double { draft.map(keyValuesPerCore) ?? 0 }
@@ -48,7 +57,12 @@ struct MemoryBudget {
     parts.append("KV \(gib(keyValues))")
     if draftKeyValues > 0 { parts.append("draft's KV \(gib(draftKeyValues))") }
     parts.append("programs and buffers \(gib(Self.reserve))")
-    var weights = "target \(billions(target.parameters)) × 2 bytes = \(gigabytes(target.weightBytes))"
+    var weights =
+      quantization == .fp8
+      ? "target \(billions(target.linearParameters)) × 1 byte (fp8) + \(billions(target.parameters - target.linearParameters)) × 2 bytes = \(gigabytes(targetBytes))"
+      : "target \(billions(target.parameters)) × 2 bytes = \(gigabytes(target.weightBytes))"
+    if adapterBytes > 0 { weights += "; adapters \(gigabytes(adapterBytes))" }
+    if stages > 1 { weights += "; in \(stages) stages" }
     if let draft { weights += "; draft \(billions(draft.parameters)) × 2 bytes = \(gigabytes(draft.weightBytes))" }
     if headBytes > 0 { weights += "; head about \(gigabytes(headBytes)), estimated from the target's sizes" }
     let heads = max(target.keyValueHeads, tensorParallel)

@@ -84,7 +84,8 @@ extension Preflight {
       size >= min(preferred, candidates.last ?? 1)
         && MemoryBudget(
           target: target, draft: draft, headBytes: 0, instance: instance, tensorParallel: size,
-          maximumLength: length, maximumSequences: sequences
+          maximumLength: length, maximumSequences: sequences, quantization: request.extras.quantization,
+          adapterBytes: adapterBytes(target), stages: max(1, request.stages ?? 1)
         ).fits
     }
     return fitting.first ?? candidates.last ?? 1
@@ -264,15 +265,36 @@ extension Preflight {
       }
       return ([], [])
     }
-    let prefill = request.prefillBuckets ?? powers(from: 128, to: length)
+    let isSegmented = stack.dialect == .neuronPlugin && length > Self.longestSinglePrefill
+    let prefill = request.prefillBuckets ?? (isSegmented ? [Self.segments.upperBound] : powers(from: 128, to: length))
     let decoding = request.sequenceBuckets ?? powers(from: 1, to: sequences)
-    check(prefill, "--prefill-buckets", limit: length, "--max-model-len")
+    if stack.dialect == .neuronPlugin, length > Self.longestSinglePrefill {
+      checkSegments(prefill, length: length)
+    } else {
+      check(prefill, "--prefill-buckets", limit: length, "--max-model-len")
+    }
     check(decoding, "--batch-buckets", limit: sequences, "--max-num-seqs")
     line(
       "compiled shapes",
       "prefill \(list(prefill)) tokens, decoding \(list(decoding)) sequences: \(prefill.count + decoding.count) programs per model"
     )
     return (prefill, decoding)
+  }
+
+  /// The plugin takes a prompt in one pass up to this length, and in segments of one of these sizes beyond.
+  ///
+  /// `utils/bucket_utils.py` of vllm-neuron 0.24: `MAX_MODEL_LEN_SINGLE_SHOT`, `SUPPORTED_KV_SEGMENT_SIZES`.
+  private static let longestSinglePrefill = 16_384
+  private static let segments = 512...8192
+
+  private mutating func checkSegments(_ buckets: [Int], length: Int) {
+    let isSegment =
+      buckets.count == 1 && Self.segments.contains(buckets[0]) && buckets[0] & (buckets[0] - 1) == 0
+    if !isSegment {
+      refuse(
+        "--prefill-buckets is \(list(buckets)); with --max-model-len \(length), above \(Self.longestSinglePrefill), the plugin prefills in segments: expected one of 512, 1024, 2048, 4096, 8192"
+      )
+    }
   }
 
   private mutating func check(_ buckets: [Int], _ flag: String, limit: Int, _ limiting: String) {
@@ -329,18 +351,5 @@ extension Preflight {
         "Karpenter starts no nodes for claims: the pool is static (feature gate StaticCapacity), \(counted(machines, "node"))"
       )
     }
-  }
-}
-
-/// A container image's name.
-package enum ImageReference {
-  /// Why an image must not be deployed, if it must not.
-  package static func problem(_ image: String) -> String? {
-    if image.wholeMatch(of: /[-A-Za-z0-9_.\/:@]+/) == nil { return "is no image's name" }
-    if image.wholeMatch(of: /.+@sha256:[0-9a-f]{64}/) != nil { return nil }
-    let last = image.split(separator: "/").last.map(String.init) ?? image
-    let parts = last.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-    guard parts.count == 2, !parts[1].isEmpty else { return "has neither a tag nor a digest" }
-    return parts[1] == "latest" ? "has the tag latest, which means another image tomorrow" : nil
   }
 }

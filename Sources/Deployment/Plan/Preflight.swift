@@ -21,8 +21,12 @@ struct Preflight {
   /// - Throws: `DeploymentError` for input that cannot be read, `DeploymentRefusal` for a plan that cannot hold.
   mutating func plan() throws -> DeploymentPlan {
     checkNames()
+    let place = try ModelPlace(request.target, revision: request.revision)
     let target = try ServedModel(request.target, configuration: request.targetConfiguration)
     let method = settleMethod()
+    let draftPlace = try request.draft.map {
+      try ModelPlace($0, revision: request.draftRevision)
+    }
     let draft = try settleDraft(method)
     let instance = try settleInstance()
     let stack = try settleStack(method, instance)
@@ -35,36 +39,62 @@ struct Preflight {
         "Neuron's recipes for the plugin (SDK 2.32) cover Llama 3, gpt-oss and Qwen3-VL; there is none for \(target.name)"
       )
     }
+    if stack.dialect == .neuronInference, method != nil {
+      note(
+        "fused speculation is greedy only: vLLM 0.9.1 compiles it with top_k 1 and do_sample false, so that every request's temperature, top_p and seed are ignored"
+      )
+    }
     let (length, sequences) = checkLengths(target, draft, window: window ?? 0)
     let parallel = settleTensorParallel(target, draft, instance, length: length, sequences: sequences)
     let allocation = settleAllocation(instance)
-    let devices = checkDevices(parallel, instance, allocation)
+    let stages = settleStages(method, stack, target)
+    let machinesPerReplica = stages * spannedMachines(parallel, instance, stack)
+    let devices = checkDevices(machinesPerReplica > stages ? instance.devices : parallel, instance, allocation)
+    let extraArguments = settleExtras(stack, target, instance)
     checkHeads(target, draft, parallel, stack)
     checkVocabulary(target, draft, stack)
     let (prefill, decoding) = checkBuckets(stack, length: length, sequences: sequences)
+    let longestAnswer = settleLongestAnswer(length)
     let budget = MemoryBudget(
       target: target, draft: draft, headBytes: headBytes(method, target, draft), instance: instance,
-      tensorParallel: parallel, maximumLength: length, maximumSequences: sequences)
+      tensorParallel: parallel, maximumLength: length, maximumSequences: sequences,
+      quantization: request.extras.quantization, adapterBytes: adapterBytes(target), stages: stages)
     lines(budget.lines)
     if let problem = budget.problem { refuse(problem) }
-    let machines = countMachines(instance, devices: devices)
+    let machines = countMachines(instance, devices: devices) * machinesPerReplica
+    checkGroups(machinesPerReplica, instance)
+    checkBeside()
     let storage = settleStorage(target, draft, machines: machines)
     let nodes = request.nodes ?? (allocation == .dra && instance.isNeuron ? .nodeGroup : .karpenter)
     checkPlacement(machines, storage: storage, nodes: nodes, allocation: allocation)
-    guard problems.isEmpty else { throw DeploymentRefusal(problems: problems, arithmetic: arithmetic) }
+    checkRevisions(place, draftPlace, storage)
+    checkCapacity(nodes)
+    let (image, benchmarkImage) = settleImages(stack, compares: method != nil && request.withBaseline)
     let share = max(1, instance.devices == 0 ? 1 : instance.devices / max(1, devices))
+    let disk = DiskBudget(
+      models: [target] + (draft.map { [$0] } ?? []), headBytes: headBytes(method, target, draft), stack: stack,
+      others: otherDrafts(method, target), storage: storage, instance: instance, tensorParallel: parallel,
+      variants: keptVariants(method), programs: prefill.count + decoding.count, pods: share,
+      given: request.nodeVolume)
+    lines(disk.arithmetic)
+    let mostReplicas = settleMostReplicas(storage, instance, devices: devices)
+    let price = settlePrice(instance, devices: devices)
+    let isExact = settleEquality(stack, compares: method != nil && request.withBaseline)
+    if let problem = disk.problem { refuse(problem) }
+    guard problems.isEmpty else { throw DeploymentRefusal(problems: problems, arithmetic: arithmetic) }
     return DeploymentPlan(
-      request: request, stack: stack, target: target, draft: draft,
+      request: request, stack: stack, target: target, place: place, draft: draft,
       speculation: method.map {
         .init(
-          method: $0, draft: request.draft, window: window, windowsByBatchSize: request.windowsByBatchSize)
+          method: $0, draft: draftPlace, window: window, windowsByBatchSize: request.windowsByBatchSize)
       },
       instance: instance, tensorParallel: parallel, devices: devices, maximumLength: length,
       maximumSequences: sequences, prefillBuckets: prefill, sequenceBuckets: decoding, storage: storage,
-      allocation: allocation, nodes: nodes, image: request.image ?? stack.image,
+      allocation: allocation, nodes: nodes, image: image, benchmarkImage: benchmarkImage,
       hostMemory: max(4, instance.hostMemory * 8 / 10 / share),
-      processors: max(1, instance.processors * 8 / 10 / share),
-      arithmetic: arithmetic, notes: notes)
+      processors: max(1, instance.processors * 8 / 10 / share), disk: disk, longestAnswer: longestAnswer,
+      machines: machines, stages: stages, machinesPerReplica: machinesPerReplica, extraArguments: extraArguments,
+      mostReplicas: mostReplicas, price: price, requiresEqualOutputs: isExact, arithmetic: arithmetic, notes: notes)
   }
 }
 
@@ -81,39 +111,6 @@ extension DeploymentPlan {
 // MARK: What was left open
 
 extension Preflight {
-  fileprivate mutating func checkNames() {
-    func label(_ what: String, _ text: String) {
-      let valid = text.wholeMatch(of: /[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?/) != nil
-      if !valid {
-        refuse("\(what) is '\(text)'; expected lower-case letters, digits and hyphens, at most 63 (RFC 1123)")
-      }
-    }
-    label("--namespace", request.namespace)
-    label("--hf-token-secret", request.hubTokenSecret)
-    if let secret = request.apiKeySecret { label("--api-key-secret", secret) }
-    label("--gateway-name", request.gateway)
-    if let storageClass = request.storageClass { label("--storage-class", storageClass) }
-    if request.cluster.wholeMatch(of: /[A-Za-z0-9][-A-Za-z0-9_]{0,99}/) == nil {
-      refuse("--cluster is '\(request.cluster)'; expected the name of an EKS cluster")
-    }
-    for image in [request.image, request.benchmarkImage].compactMap({ $0 }) {
-      if let problem = ImageReference.problem(image) { refuse("image '\(image)': \(problem)") }
-    }
-    if request.machineImage.wholeMatch(of: /[a-z0-9]+@v[0-9]+/) == nil {
-      refuse("--ami-alias is '\(request.machineImage)'; expected a version such as al2023@v20260828, never @latest")
-    }
-    if !(1...1000).contains(request.replicas) { refuse("--replicas is \(request.replicas); expected 1 to 1000") }
-    if let most = request.maximumReplicas, most < request.replicas || most > 1000 {
-      refuse("--max-replicas is \(most); expected \(request.replicas), as --replicas says, to 1000")
-    }
-    if !request.minimumSpeedup.isFinite || request.minimumSpeedup <= 0 || request.minimumSpeedup > 100 {
-      refuse("--min-speedup is \(request.minimumSpeedup); expected a ratio above 0")
-    }
-    if let bucket = request.bucket, bucket.wholeMatch(of: /[a-z0-9][-.a-z0-9]{1,61}[a-z0-9]/) == nil {
-      refuse("--bucket is '\(bucket)'; expected the name of an S3 bucket: 3 to 63 lower-case letters, digits, . and -")
-    }
-  }
-
   fileprivate mutating func settleMethod() -> SpeculativeMethod? {
     if let method = request.method {
       if method.needsDraft, method != .auto, request.draft == nil {
@@ -135,8 +132,14 @@ extension Preflight {
 
   /// The draft's sizes. A head has those of its target, so it needs none.
   fileprivate mutating func settleDraft(_ method: SpeculativeMethod?) throws -> ServedModel? {
-    guard let draft = request.draft, let method, !method.isHead else { return nil }
-    return try ServedModel(draft, configuration: request.draftConfiguration)
+    guard let draft = request.draft, let method else { return nil }
+    guard method.isHead else { return try ServedModel(draft, configuration: request.draftConfiguration) }
+    if ServedModel.known(draft) != nil {
+      refuse(
+        "--method \(method.rawValue) needs a head that was trained on \(request.target), and \(draft) is a model that stands alone; take --method draft_model"
+      )
+    }
+    return nil
   }
 
   fileprivate func settleInstance() throws -> InstanceType {
@@ -225,6 +228,11 @@ extension Preflight {
     let isOnHub = target.isOnHub && draft?.isOnHub ?? true
     // A disk keeps weights and compiled programs, for one machine.
     let standard: ModelStorage = request.bucket != nil ? .s3 : machines == 1 || !isOnHub ? .pvc : .emptyDir
+    if request.storage == nil, standard == .emptyDir, request.engine == .vllmNeuron {
+      refuse(
+        "\(machines) machines are needed, and nothing is said of what they share: give --bucket NAME or --storage efs or fsx, or --storage emptyDir to compile in every pod"
+      )
+    }
     let storage = request.storage ?? standard
     if storage == .s3, request.bucket == nil { refuse("--storage s3 needs --bucket NAME") }
     if storage != .s3, let bucket = request.bucket {

@@ -29,6 +29,12 @@ package struct ServedModel: Sendable, Equatable {
     return layers * layer + hiddenSize + vocabulary * hiddenSize * (tiesEmbeddings ? 1 : 2)
   }
 
+  /// Weights of the layers' projections: those that fp8 halves; embeddings and norms stay as they are.
+  package var linearParameters: Int {
+    let (queries, keys) = (heads * headSize, keyValueHeads * headSize)
+    return layers * (hiddenSize * (queries + 2 * keys) + queries * hiddenSize + 3 * hiddenSize * intermediateSize)
+  }
+
   /// Bytes of the weights in bf16.
   package var weightBytes: Int { 2 * parameters }
 
@@ -45,12 +51,9 @@ package struct ServedModel: Sendable, Equatable {
   /// - Parameter cacheFolder: the Hugging Face cache, where not the environment's.
   /// - Throws: `DeploymentError` that says where it looked.
   package init(_ name: String, configuration: String?, cacheFolder: String? = nil) throws(DeploymentError) {
-    guard !name.isEmpty, name.allSatisfy({ $0.isLetter || $0.isNumber || "-_./".contains($0) }), !name.contains("..")
-    else {
-      throw DeploymentError("the model's name is '\(name)'; expected ORG/NAME of the hub, or a directory")
-    }
+    let place = try ModelPlace(name)
     if let configuration {
-      self.init(try Self.read(configuration), name: name, tokenizer: nil)
+      self.init(try Self.read(configuration), place, tokenizer: nil)
     } else if let known = Self.known(name) {
       self = known
     } else {
@@ -63,7 +66,7 @@ package struct ServedModel: Sendable, Equatable {
           Known by name: \(Self.knownNames.joined(separator: ", "))
           """)
       }
-      self.init(try Self.read(directory), name: name, tokenizer: Self.tokenizerDigest(directory))
+      self.init(try Self.read(directory), place, tokenizer: Self.tokenizerDigest(directory))
     }
   }
 
@@ -84,16 +87,13 @@ package struct ServedModel: Sendable, Equatable {
     FileManager.default.contents(atPath: directory + "/tokenizer.json").map { "tokenizer.json " + digest($0) }
   }
 
-  private init(_ model: ModelConfiguration, name: String, tokenizer: String?) {
-    let isPath =
-      name.hasPrefix("/") || name.hasPrefix(".") || name.split(separator: "/").count != 2
-      || FileManager.default.fileExists(atPath: name)
+  private init(_ model: ModelConfiguration, _ place: ModelPlace, tokenizer: String?) {
     self.init(
-      name: isPath ? URL(fileURLWithPath: name).lastPathComponent : name, isOnHub: !isPath,
+      name: place.name, isOnHub: place.isOnHub,
       hiddenSize: model.hiddenSize, layers: model.layerCount, heads: model.headCount,
       keyValueHeads: model.kvHeadCount, headSize: model.headSize, intermediateSize: model.intermediateSize,
       vocabulary: model.vocabularySize, longestSequence: model.maximumPosition,
-      tiesEmbeddings: model.tiesWordEmbeddings, tokenizer: tokenizer ?? Self.known(name)?.tokenizer)
+      tiesEmbeddings: model.tiesWordEmbeddings, tokenizer: tokenizer ?? Self.known(place.name)?.tokenizer)
   }
 
   init(

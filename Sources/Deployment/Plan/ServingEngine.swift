@@ -37,7 +37,8 @@ package struct EngineStack: Sendable, Equatable {
   package let engine: ServingEngine
   /// vLLM's version, or Foretoken's.
   package let version: String
-  package let image: String
+  /// `nil` where none is published.
+  package let image: String?
   package let dialect: Dialect
   package let methods: [SpeculativeMethod]
   /// In a sentence.
@@ -64,9 +65,9 @@ package struct EngineStack: Sendable, Equatable {
   package static let cuda = EngineStack(
     engine: .vllmCUDA, version: "0.24.0", image: "vllm/vllm-openai:v0.24.0", dialect: .cuda,
     methods: [.draftModel, .eagle3, .dflash, .ngram], description: "vLLM 0.24.0 on CUDA")
-  /// Built from this repository's Dockerfile.
+  /// Its image is built from this repository's Dockerfile, by whoever deploys it.
   package static let foretoken = EngineStack(
-    engine: .foretoken, version: "0.1.0", image: "foretoken:0.1.0", dialect: .foretoken,
+    engine: .foretoken, version: "0.1.0", image: nil, dialect: .foretoken,
     methods: [.auto, .draftModel, .ngram, .suffix], description: "Foretoken 0.1.0 on CPUs")
 
   /// Foretoken for a machine's accelerators: the Dockerfile's stages of those names; `nil` where it has no plugin for them.
@@ -79,7 +80,7 @@ package struct EngineStack: Sendable, Equatable {
     case .trainium1, .inferentia2: return nil
     }
     return EngineStack(
-      engine: .foretoken, version: foretoken.version, image: "\(foretoken.image)-\(plugin)", dialect: .foretoken,
+      engine: .foretoken, version: foretoken.version, image: nil, dialect: .foretoken,
       methods: foretoken.methods, description: "Foretoken \(foretoken.version) on \(devices), through PJRT",
       plugin: plugin)
   }
@@ -128,8 +129,10 @@ package enum NodeProvisioning: String, Sendable, CaseIterable, Codable {
 package enum Autoscaling: String, Sendable, CaseIterable, Codable { case keda, hpa, none }
 /// What leads requests to the replicas.
 package enum GatewayRouting: String, Sendable, CaseIterable, Codable {
-  /// A route to an inference pool, whose endpoint picker knows load and caches.
+  /// A route to an inference pool, with llm-d's endpoint picker, which knows load and caches.
   case inferencePool = "inference-pool"
+  /// A route to the router of vLLM's production-stack, which knows prefixes.
+  case productionStack = "production-stack"
   /// A route to the service.
   case httpRoute = "http-route"
   case none
@@ -143,6 +146,9 @@ package enum Monitoring: String, Sendable, CaseIterable, Codable {
 /// A Kubernetes version: 1.34.
 package struct KubernetesVersion: Sendable, Hashable, Comparable, CustomStringConvertible {
   package let minor: Int
+
+  /// The first in which what is rendered works: `preStop.sleep` (KEP-3960, on by default since 1.30).
+  package static let oldest = KubernetesVersion(minor: 30)
 
   package init(minor: Int) { self.minor = minor }
 

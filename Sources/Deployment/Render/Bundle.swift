@@ -19,12 +19,32 @@ package struct Bundle: Sendable, Equatable {
   }
 
   package init(_ plan: DeploymentPlan, format: BundleFormat) throws {
-    let manifests = try ManifestBuilder(plan).manifests()
-    switch format {
-    case .yaml: files = [("manifests.yaml", try Self.stream(manifests))]
-    case .kustomize: files = try Self.tree(manifests)
-    case .helm: files = try HelmChart(plan, manifests).files
+    guard plan.request.beside == nil || format == .kustomize else {
+      throw DeploymentError(
+        "--beside writes routes of which one is applied at a time, so that it needs --format kustomize and --output DIR"
+      )
     }
+    try self.init(plan, try ManifestBuilder(plan).manifests(), format)
+  }
+
+  /// A sweep's files: a tree, or one stream to look at.
+  package init(_ sweep: DeploymentSweep, format: BundleFormat) throws {
+    guard format != .helm else {
+      throw DeploymentError("a sweep is applied part by part, so it is written as kustomize or yaml, not as a chart")
+    }
+    try self.init(sweep.plan, try ManifestBuilder(sweep.plan).manifests(of: sweep), format)
+  }
+
+  private init(_ plan: DeploymentPlan, _ manifests: [Manifest], _ format: BundleFormat) throws {
+    let builder = ManifestBuilder(plan)
+    let own =
+      switch format {
+      case .yaml: [("manifests.yaml", try Self.stream(manifests))]
+      case .kustomize: try Self.tree(manifests, builder)
+      case .helm: try HelmChart(plan, manifests).files
+      }
+    // A chart's folder has templates alone where Helm looks; what comes before a chart stands beside them.
+    files = own + (try ClusterFiles(plan).files) + [("wait.sh", Scripts.wait)]
   }
 
   /// All objects, one document each.
@@ -33,7 +53,7 @@ package struct Bundle: Sendable, Equatable {
   }
 
   /// A folder for each part, and overlays: what is applied.
-  private static func tree(_ manifests: [Manifest]) throws -> [(String, String)] {
+  private static func tree(_ manifests: [Manifest], _ builder: ManifestBuilder) throws -> [(String, String)] {
     var files: [(String, String)] = []
     let parts = Manifest.Part.allCases.filter { part in manifests.contains { $0.part == part } }
     for part in parts {
@@ -48,7 +68,12 @@ package struct Bundle: Sendable, Equatable {
         ))
     }
     for (name, wanted) in overlays(parts) {
-      let text = try YAMLText.encode(Kustomization(resources: wanted.map { "../../\($0.rawValue)" }))
+      // Applying deletes nothing: what the comparison left running beside the server that is kept gives its devices back.
+      let rests = name == "production" && wanted.contains(.baseline) && wanted.contains(.speculative)
+      let text = try YAMLText.encode(
+        Kustomization(
+          replicas: rests ? [.init(count: 0, name: builder.name(.baseline))] : nil,
+          resources: wanted.map { "../../\($0.rawValue)" }))
       files.append(("overlays/\(name)/kustomization.yaml", text))
     }
     return files
@@ -58,7 +83,10 @@ package struct Bundle: Sendable, Equatable {
   ///
   /// - `compile`: what serving needs, and the jobs that compile for it;
   /// - `comparison`: both servers at fixed size, and the benchmark;
-  /// - `production`: the server that is kept, watched, scaled and reachable.
+  /// - `sweep`: the server without speculation, and the candidates one after another; `sweep-report`: the page;
+  /// - `production`: the server that is kept, watched, scaled and reachable; another one rests, with no replicas.
+  ///
+  /// They can be applied in any order, and again.
   package static func overlays(_ parts: [Manifest.Part]) -> [(String, [Manifest.Part])] {
     let compile = parts.filter { $0 == .compileSpeculative || $0 == .compileBaseline }
     let servers = parts.filter { $0 == .speculative || $0 == .baseline }
@@ -66,7 +94,15 @@ package struct Bundle: Sendable, Equatable {
     var overlays: [(String, [Manifest.Part])] = []
     if !compile.isEmpty { overlays.append(("compile", [.base] + compile)) }
     if parts.contains(.benchmark) { overlays.append(("comparison", [.base] + servers + [.benchmark])) }
-    overlays.append(("production", [.base] + servers.prefix(1) + operations))
+    guard !parts.contains(.sweep) else {
+      return overlays + [
+        ("sweep", [.base] + servers + [.sweep]), ("sweep-report", [.base, .sweepReport]),
+      ]
+    }
+    for route in parts where [.share, .promote, .rollback].contains(route) {
+      overlays.append((route.rawValue.replacing("routes/", with: ""), [route]))
+    }
+    overlays.append(("production", [.base] + servers + operations))
     return overlays
   }
 

@@ -18,9 +18,9 @@ struct HelmChart {
     }
     let chart = ChartFile(
       appVersion: plan.stack.version, description: "\(plan.target.name) on \(plan.stack.description)",
-      // Handlers that sleep came with 1.30; claims with the API that is rendered.
+      // Claims came with the API that is rendered.
       kubeVersion: plan.allocation == .dra && plan.request.kubernetes.minor >= 34
-        ? ">=1.34.0-0" : plan.allocation == .dra ? ">=1.32.0-0" : ">=1.30.0-0",
+        ? ">=1.34.0-0" : plan.allocation == .dra ? ">=1.32.0-0" : ">=\(KubernetesVersion.oldest).0-0",
       name: name, version: "0.1.0")
     files =
       [("Chart.yaml", try YAMLText.encode(chart)), ("values.yaml", try YAMLText.text(values.node))] + templates
@@ -42,7 +42,8 @@ struct HelmChart {
   /// The condition under which a part is there.
   private static func condition(_ part: Manifest.Part) -> String? {
     switch part {
-    case .base: nil
+    // Charts have no sweeps.
+    case .base, .sweep, .sweepReport, .share, .promote, .rollback: nil
     case .speculative: "and .Values.servers.enabled .Values.servers.speculative.enabled"
     case .baseline: "and .Values.servers.enabled .Values.servers.baseline.enabled"
     case .compileSpeculative: "and .Values.compile.enabled .Values.servers.speculative.enabled"
@@ -62,6 +63,16 @@ struct HelmChart {
     if manifest.object.metadata.namespace != nil {
       _ = try open(["metadata", "namespace"], ".Release.Namespace")
     }
+    // Another template needs another name: the chart's user may open one by a value.
+    if manifest.object.kind == "Job" {
+      let name = manifest.object.metadata.name
+      let base = name.split(separator: "-").dropLast().joined(separator: "-")
+      let values = Set(manifest.openFields.map { ".Values." + $0.value.joined(separator: ".") }).sorted()
+      _ = try open(
+        ["metadata", "name"],
+        #"(printf "%s-%s" "\#(base)" (list "\#(name)" \#(values.joined(separator: " ")) | toJson | sha256sum | trunc 8))"#
+      )
+    }
     for field in manifest.openFields {
       let value = ".Values." + field.value.joined(separator: ".")
       let prefix = field.prefix.map { "\"\($0)\"" }.joined(separator: " ")
@@ -71,6 +82,11 @@ struct HelmChart {
     var text = try YAMLText.text(node)
     // What is text must stay text: braces in it are no references.
     text = text.replacing("{{", with: "{{ \"{{\" }}")
+    // A chart may go into another namespace, and what is asked of Prometheus with it.
+    if let namespace = manifest.object.metadata.namespace {
+      text = text.replacing(
+        "namespace=\"\(namespace)\"", with: "namespace=\"{{ .Release.Namespace }}\"")
+    }
     for (index, reference) in references.enumerated() {
       text = text.replacing(marker(index), with: reference)
     }

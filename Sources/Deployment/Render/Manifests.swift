@@ -9,6 +9,13 @@ package struct Manifest: Sendable {
     case compileSpeculative = "compile/speculative"
     case compileBaseline = "compile/baseline"
     case benchmark, autoscaling, monitoring, gateway
+    /// Drafts and windows, one after another; and the page about them.
+    case sweep
+    case sweepReport = "sweep-report"
+    /// Routes of two deployments: a share, all, none.
+    case share = "routes/share"
+    case promote = "routes/promote"
+    case rollback = "routes/rollback"
   }
 
   package let part: Part
@@ -57,21 +64,32 @@ package struct ManifestBuilder {
       all += try server(variant)
     }
     if plan.variants.count == 2 { all.append(try benchmark()) }
-    all += operations()
+    all += try operations()
     return all
   }
 
   // MARK: Names
 
-  /// `qwen3-32b`, of `Qwen/Qwen3-32B`.
-  package var modelSlug: String {
-    let last = plan.target.name.split(separator: "/").last.map(String.init) ?? "model"
+  /// `qwen3-32b`, of `Qwen/Qwen3-32B`. Two models never share it: where another name could lead to the same, a part of
+  /// the name's hash follows.
+  package var modelSlug: String { plan.request.name ?? Self.slug(plan.place) }
+
+  static func slug(_ model: ModelPlace) -> String {
+    let last = model.name.split(separator: "/").last.map(String.init) ?? model.name
     let mapped = last.lowercased().map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "-" }
-    let trimmed = String(mapped).split(separator: "-").joined(separator: "-").prefix(40)
-    let slug = trimmed.hasSuffix("-") ? trimmed.dropLast() : trimmed
-    guard let first = slug.first else { return "model" }
+    var slug = String(mapped).split(separator: "-").joined(separator: "-")
     // Names of services begin with a letter (RFC 1035).
-    return first.isLetter ? String(slug) : "m-" + slug
+    if slug.first?.isLetter != true { slug = "m-" + slug }
+    let known = ServedModel.knownNames.compactMap { name in (try? ModelPlace(name)).map { ($0, name) } }
+    let isKnown = model.isOnHub && known.contains { $0.1 == model.name }
+    let isPlain = !model.isOnHub && slug == last && !known.contains { $0.1.lowercased().hasSuffix("/" + last) }
+    // "-speculative-compile-", eight characters of a Job's hash, and that within the 63 of a label.
+    let longest = 34
+    guard isKnown || isPlain, slug.count <= longest else {
+      let place = (model.isOnHub ? "hub " : "folder ") + model.name
+      return slug.prefix(longest - 9) + "-" + digest(place.utf8).prefix(8)
+    }
+    return slug
   }
 
   func name(_ variant: DeploymentPlan.Variant) -> String { "\(modelSlug)-\(variant.rawValue)" }

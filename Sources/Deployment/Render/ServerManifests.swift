@@ -1,3 +1,5 @@
+internal import Benchmarking
+
 // A server: pods, a name for them, and what keeps them up; and the job that compiles for it.
 
 extension ManifestBuilder {
@@ -20,6 +22,7 @@ extension ManifestBuilder {
     )
     let container: [OpenField.PathStep] = ["spec", "template", "spec", "containers", 0]
     let value = ["servers", variant.rawValue]
+    if plan.machinesPerReplica > 1 { return groupManifests(variant, part, spec.template.spec) }
     return [
       Manifest(
         part, "deployment",
@@ -41,6 +44,31 @@ extension ManifestBuilder {
         Object(
           apiVersion: "policy/v1", kind: "PodDisruptionBudget", metadata: meta(name, "server", name),
           spec: DisruptionBudgetSpec(maxUnavailable: 1, selector: LabelSelector(matchLabels: selector)))),
+    ]
+  }
+
+  /// The same over several machines.
+  private func groupManifests(
+    _ variant: DeploymentPlan.Variant, _ part: Manifest.Part, _ pod: PodSpec
+  ) -> [Manifest] {
+    let name = name(variant)
+    return [
+      Manifest(
+        part, "leader-worker-set",
+        Object(
+          apiVersion: "leaderworkerset.x-k8s.io/v1", kind: "LeaderWorkerSet", metadata: meta(name, "server", name),
+          spec: group(variant, pod))),
+      Manifest(
+        part, "service",
+        Object(
+          apiVersion: "v1", kind: "Service", metadata: meta(name, "server", name),
+          spec: ServiceSpec(
+            ports: [.init(name: "http", port: 80, targetPort: "http")], selector: selector("server", name)))),
+      Manifest(
+        part, "group-network-policy",
+        Object(
+          apiVersion: "networking.k8s.io/v1", kind: "NetworkPolicy", metadata: meta("\(name)-group"),
+          spec: groupPolicy(variant))),
     ]
   }
 
@@ -72,9 +100,8 @@ extension ManifestBuilder {
         timeoutSeconds: timeout)
     }
     return Container(
-      name: "server", image: plan.image, command: command.program, args: command.arguments, env: command.environment,
-      // Time for the endpoints to forget the pod before it stops taking connections.
-      lifecycle: .init(preStop: .init(sleep: ["seconds": 10])),
+      name: "server", image: plan.image, command: command.program.verbatim, args: command.arguments.verbatim,
+      env: command.environment, lifecycle: .init(preStop: beforeStop),
       livenessProbe: probe(period: 20, failures: 6, timeout: 10),
       ports: [.init(containerPort: ServerCommand.port, name: "http")],
       readinessProbe: probe(period: 5, failures: 3, timeout: 5), resources: deviceResources,
@@ -82,9 +109,22 @@ extension ManifestBuilder {
       workingDir: ServerCommand.Place.local)
   }
 
-  /// What a container with the model asks for.
-  private var deviceResources: Container.Resources {
-    let memory = ["memory": "\(plan.hostMemory)Gi"]
+  /// Time for the endpoints to forget the pod before it stops taking connections, in seconds.
+  private static let forgetting = 10
+
+  /// What happens before the server gets its signal. Those that drain by themselves only wait to be forgotten.
+  private var beforeStop: Container.Lifecycle.Handler {
+    guard plan.stack.dialect == .neuronInference else { return .init(sleep: ["seconds": Self.forgetting]) }
+    return .init(
+      exec: .init(command: [
+        "/bin/bash", "\(ServerCommand.Place.scripts)/drain.sh", "\(ServerCommand.port)", "\(Self.forgetting)",
+        "\(plan.longestAnswer)",
+      ]))
+  }
+
+  /// What a container with the model asks for; its pod's folders on the node's disk count among it.
+  var deviceResources: Container.Resources {
+    let memory = ["memory": "\(plan.hostMemory)Gi", "ephemeral-storage": "\(plan.disk.pod)Gi"]
     var limits = memory
     var requests = memory
     requests["cpu"] = "\(plan.processors)"
@@ -99,7 +139,9 @@ extension ManifestBuilder {
 
   /// What a container that copies asks for.
   var smallResources: Container.Resources {
-    .init(limits: ["cpu": "4", "memory": "4Gi"], requests: ["cpu": "1", "memory": "1Gi"])
+    .init(
+      limits: ["cpu": "4", "memory": "4Gi", "ephemeral-storage": "4Gi"],
+      requests: ["cpu": "1", "memory": "1Gi", "ephemeral-storage": "4Gi"])
   }
 
   /// Mounts of every container.
@@ -114,11 +156,10 @@ extension ManifestBuilder {
     return mounts
   }
 
-  private var volumes: [Volume] {
-    let weights = (plan.target.weightBytes + (plan.draft?.weightBytes ?? 0)) / 1_000_000_000
+  var volumes: [Volume] {
     var volumes = [
-      Volume(name: "local", emptyDir: .init(sizeLimit: "\(100 + 3 * weights)Gi")),
-      Volume(name: "tmp", emptyDir: .init(sizeLimit: "20Gi")),
+      Volume(name: "local", emptyDir: .init(sizeLimit: "\(plan.disk.local)Gi")),
+      Volume(name: "tmp", emptyDir: .init(sizeLimit: "\(plan.disk.temporary)Gi")),
       Volume(name: "shm", emptyDir: .init(medium: "Memory", sizeLimit: "\(max(1, plan.hostMemory / 8))Gi")),
       Volume(name: "scripts", configMap: .init(name: scriptsName)),
     ]
@@ -140,7 +181,8 @@ extension ManifestBuilder {
       nodeSelector: machineSelector,
       resourceClaims: plan.allocation == .dra
         ? [.init(name: "neurons", resourceClaimTemplateName: claimTemplateName)] : nil,
-      restartPolicy: restart, serviceAccountName: accountName, terminationGracePeriodSeconds: restart == nil ? 120 : 30,
+      restartPolicy: restart, schedulerName: schedulerName, serviceAccountName: accountName,
+      terminationGracePeriodSeconds: restart == nil ? Self.forgetting + plan.longestAnswer + 30 : 30,
       tolerations: deviceResource.map { [.init(key: $0)] },
       topologySpreadConstraints: restart == nil
         ? ["kubernetes.io/hostname", "topology.kubernetes.io/zone"].map {
@@ -149,27 +191,31 @@ extension ManifestBuilder {
       volumes: volumes)
   }
 
+  /// Counted devices that must be connected, a part of a machine's, are found by Neuron's own scheduler alone.
+  ///
+  /// https://awsdocs-neuron.readthedocs-hosted.com/en/latest/deploy/infrastructure/scheduler.html
+  var schedulerName: String? {
+    plan.allocation == .devicePlugin && plan.instance.isNeuron && (2..<plan.instance.devices).contains(plan.devices)
+      ? "my-scheduler" : nil
+  }
+
   /// Selects the machines with devices.
-  private var machineSelector: [String: String] {
+  var machineSelector: [String: String] {
     plan.nodes == .karpenter
       ? ["foretoken.dev/pool": poolName] : ["node.kubernetes.io/instance-type": plan.instance.name]
   }
 
   /// What brings weights and compiled programs to the node.
-  private func preparation(_ variant: DeploymentPlan.Variant) throws -> [Container] {
+  func preparation(_ variant: DeploymentPlan.Variant) throws -> [Container] {
     var containers: [Container] = []
     let speculates = variant == .speculative && plan.speculation != nil
-    let models = [("target", plan.target.name)] + (speculates ? plan.draftName.map { [("draft", $0)] } ?? [] : [])
-    if plan.storage == .s3, let bucket = plan.request.bucket {
-      containers += models.map { role, model in
-        copying("fetch-\(role)", ["s3://\(bucket)/models/\(model)", "\(ServerCommand.Place.local)/models/\(model)"])
-      }
-    } else if plan.stack.dialect == .foretoken, plan.target.isOnHub {
-      let environment = try ServerCommand(plan, variant).environment.filter { $0.name.hasPrefix("H") }
-      containers += models.map { role, model in
-        Container(
-          name: "fetch-\(role)", image: plan.image, command: ["foretoken", "pull"], args: [model], env: environment,
-          resources: smallResources, volumeMounts: mounts)
+    let draft = speculates ? plan.speculation?.draft : nil
+    for (role, model) in [("target", plan.place)] + (draft.map { [("draft", $0)] } ?? []) {
+      if plan.storage == .s3, let bucket = plan.request.bucket {
+        containers.append(
+          copying("fetch-\(role)", ["s3://\(bucket)/models/\(model.folder)", ServerCommand.path(of: model, plan)]))
+      } else if model.isOnHub, !ServerCommand.isFetchedByEngine(model, plan) || plan.stack.dialect == .foretoken {
+        containers.append(fetching("fetch-\(role)", model))
       }
     }
     if plan.compilesAhead {
@@ -179,6 +225,29 @@ extension ManifestBuilder {
     return containers
   }
 
+  /// A container that brings a model from the hub: into the hub's cache, or, where the server cannot name a revision,
+  /// into a folder.
+  private func fetching(_ name: String, _ model: ModelPlace) -> Container {
+    let environment =
+      [EnvironmentVariable("HOME", ServerCommand.Place.local)] + ServerCommand.user + hubEnvironment
+    let path = ServerCommand.path(of: model, plan)
+    let (command, arguments): ([Verbatim], [String]) =
+      path == model.name
+      ? (["foretoken", "pull"], [model.name])
+      : (["/bin/bash", "\(ServerCommand.Place.scripts)/fetch.sh"], [model.name, model.revision ?? "main", path])
+    return Container(
+      name: name, image: plan.image, command: command, args: arguments.verbatim, env: environment,
+      resources: smallResources, volumeMounts: mounts)
+  }
+
+  /// Where the hub's models are kept, and who asks for them.
+  var hubEnvironment: [EnvironmentVariable] {
+    [
+      EnvironmentVariable("HF_HOME", plan.hubCache),
+      EnvironmentVariable("HF_TOKEN", secret: plan.request.hubTokenSecret, key: "token", optional: true),
+    ]
+  }
+
   /// A container that runs `sync.sh`.
   private func copying(_ name: String, _ arguments: [String]) -> Container {
     script(name, "sync.sh", arguments)
@@ -186,13 +255,13 @@ extension ManifestBuilder {
 
   func script(
     _ name: String, _ file: String, _ arguments: [String], environment: [EnvironmentVariable]? = nil,
-    more: [Container.Mount] = []
+    mounts: [Container.Mount]? = nil
   ) -> Container {
     Container(
       name: name, image: plan.storage == .s3 ? Self.awsImage : plan.image,
-      command: ["/bin/bash", "\(ServerCommand.Place.scripts)/\(file)"], args: arguments,
-      env: [EnvironmentVariable("HOME", "/tmp")] + (environment ?? []), resources: smallResources,
-      volumeMounts: mounts + more)
+      command: ["/bin/bash", "\(ServerCommand.Place.scripts)/\(file)"], args: arguments.verbatim,
+      env: [EnvironmentVariable("HOME", "/tmp")] + ServerCommand.user + (environment ?? []), resources: smallResources,
+      volumeMounts: mounts ?? self.mounts)
   }
 
   // MARK: Compiling ahead
@@ -200,10 +269,10 @@ extension ManifestBuilder {
   /// Runs the server once, with the command line that will serve, and keeps what it compiled.
   func compileJob(_ variant: DeploymentPlan.Variant) throws -> Manifest {
     let command = try ServerCommand(plan, variant)
-    let name = name(variant) + "-compile"
+    let base = name(variant) + "-compile"
     let compile = Container(
       name: "compile", image: plan.image, command: ["/bin/bash", "\(ServerCommand.Place.scripts)/compile.sh"],
-      args: command.program + command.arguments,
+      args: (command.program + command.arguments).verbatim,
       env: command.environment + [
         EnvironmentVariable("PORT", "\(ServerCommand.port)"),
         EnvironmentVariable("TIMEOUT_SECONDS", "\(startupSeconds)"),
@@ -213,13 +282,17 @@ extension ManifestBuilder {
     let spec = JobSpec(
       backoffLimit: 1, activeDeadlineSeconds: 2 * startupSeconds, ttlSecondsAfterFinished: 86_400,
       template: PodTemplate(
-        metadata: .init(labels: labels("compile", name)),
-        spec: try pod(variant, containers: [compile], then: [publish], restart: "Never")))
-    let initial = try preparation(variant).count
+        metadata: .init(labels: labels("compile", base)),
+        // That the result can be kept is tried before the hours that it takes to make it.
+        spec: try pod(
+          variant, containers: [copying("try-to-keep", ["--try", try plan.compiledStore(variant)]), compile],
+          then: [publish], restart: "Never")))
+    let name = try jobName(base, spec)
+    let initial = try preparation(variant).count + 1
     let container: [OpenField.PathStep] = ["spec", "template", "spec", "initContainers", .index(initial)]
     return Manifest(
       variant == .speculative ? .compileSpeculative : .compileBaseline, "job",
-      Object(apiVersion: "batch/v1", kind: "Job", metadata: meta(name, "compile", name), spec: spec),
+      Object(apiVersion: "batch/v1", kind: "Job", metadata: meta(name, "compile", base), spec: spec),
       open: [
         OpenField(path: container + ["image"], value: ["image"]),
         OpenField(
@@ -227,16 +300,40 @@ extension ManifestBuilder {
         OpenField(
           path: ["spec", "template", "spec", "containers", 0, "args", 2],
           value: ["servers", variant.rawValue, "compiledStore"]),
+        OpenField(
+          path: ["spec", "template", "spec", "initContainers", .index(initial - 1), "args", 1],
+          value: ["servers", variant.rawValue, "compiledStore"]),
       ] + (try openStore(variant)))
+  }
+
+  /// A Job's template cannot change under its name, so that another template has another name.
+  func jobName(_ base: String, _ spec: JobSpec) throws -> String {
+    "\(base)-\(digest(try YAMLText.encode(spec).utf8).prefix(8))"
   }
 
   // MARK: Measuring
 
+  /// What every comparison of two servers asks for.
+  var compareFlags: [String] {
+    var flags = ["--max-concurrency", "\(plan.maximumSequences)"]
+    if plan.requiresEqualOutputs { flags.append("--require-equal-outputs") }
+    if let price = plan.price {
+      flags += ["--price-per-hour", "\(price.dollarsPerHour)", "--instance", plan.instance.name]
+      flags += price.source.map { ["--price-source", $0] } ?? []
+    }
+    return flags
+  }
+
+  /// Of a container that compares.
+  var benchmarkEnvironment: [EnvironmentVariable] {
+    [EnvironmentVariable("HOME", "/tmp")] + ServerCommand.user
+      + (plan.request.apiKeySecret.map { [EnvironmentVariable("OPENAI_API_KEY", secret: $0, key: "api-key")] } ?? [])
+  }
+
   /// Compares both servers, in turns, and fails below the thresholds.
   func benchmark() throws -> Manifest {
-    let name = "\(modelSlug)-benchmark"
-    let image =
-      plan.request.benchmarkImage ?? (plan.stack.dialect == .foretoken ? plan.image : EngineStack.foretoken.image)
+    let base = "\(modelSlug)-benchmark"
+    let image = plan.benchmarkImage ?? plan.image
     let endpoints = [DeploymentPlan.Variant.speculative, .baseline].map { "http://\(self.name($0))" }
     let results = ServerCommand.Place.results
     // Results are kept first and judged then, so that a failed benchmark leaves its report too.
@@ -247,32 +344,34 @@ extension ManifestBuilder {
       case .emptyDir: nil
       }
     let status = EnvironmentVariable("STATUS_FILE", "\(results)/status")
-    var environment = [
-      EnvironmentVariable("HOME", "/tmp"),
-      EnvironmentVariable("ENDPOINTS", endpoints.joined(separator: " ")),
-      EnvironmentVariable("TIMEOUT_SECONDS", "\(startupSeconds)"),
-    ]
+    var environment =
+      benchmarkEnvironment + [
+        EnvironmentVariable("ENDPOINTS", endpoints.joined(separator: " ")),
+        EnvironmentVariable("TIMEOUT_SECONDS", "\(startupSeconds)"),
+      ]
     if kept != nil { environment.append(status) }
-    if let secret = plan.request.apiKeySecret {
-      environment.append(EnvironmentVariable("OPENAI_API_KEY", secret: secret, key: "api-key"))
-    }
     let mount = Container.Mount(name: "results", mountPath: results)
+    let models = plan.storage.isVolume ? ["models"] : []
+    // Of the servers' folders only those that it needs: this pod holds no model.
+    let mounts = mounts.filter { (["tmp", "scripts"] + models).contains($0.name) }
     let compare = Container(
       name: "compare", image: image, command: ["/bin/bash", "\(ServerCommand.Place.scripts)/benchmark.sh"],
-      args: ["foretoken", "compare"] + endpoints + [
-        "--workload", plan.request.workload, "--max-concurrency", "\(plan.maximumSequences)",
-        "--min-speedup", "\(plan.request.minimumSpeedup)",
+      args: (["foretoken", "compare"] + endpoints + [
+        "--workload", plan.request.workload, "--min-speedup", "\(plan.request.minimumSpeedup)",
+      ] + compareFlags + [
         "--save-result", "--result-dir", results, "--result-filename", "comparison.json",
-      ], env: environment, resources: smallResources, volumeMounts: mounts + [mount],
+      ]).verbatim, env: environment, resources: smallResources, volumeMounts: mounts + [mount],
       workingDir: ServerCommand.Place.results)
     let publish = kept.map {
-      script("publish", "publish.sh", [results, $0], environment: [status], more: [mount])
+      script("publish", "publish.sh", [results, $0], environment: [status], mounts: mounts + [mount])
     }
-    let volumes = volumes + [Volume(name: "results", emptyDir: .init(sizeLimit: "1Gi"))]
+    let volumes =
+      volumes.filter { (["scripts"] + models).contains($0.name) }
+      + ["tmp", "results"].map { Volume(name: $0, emptyDir: .init(sizeLimit: "1Gi")) }
     let spec = JobSpec(
       backoffLimit: 0, activeDeadlineSeconds: startupSeconds + 7200, ttlSecondsAfterFinished: 604_800,
       template: PodTemplate(
-        metadata: .init(labels: labels("benchmark", name)),
+        metadata: .init(labels: labels("benchmark", base)),
         spec: PodSpec(
           containers: [publish ?? compare], initContainers: publish == nil ? nil : [compare],
           // A disk of one machine can be read there only.
@@ -281,7 +380,8 @@ extension ManifestBuilder {
           tolerations: plan.storage == .pvc ? deviceResource.map { [.init(key: $0)] } : nil, volumes: volumes)))
     return Manifest(
       .benchmark, "job",
-      Object(apiVersion: "batch/v1", kind: "Job", metadata: meta(name, "benchmark", name), spec: spec),
+      Object(
+        apiVersion: "batch/v1", kind: "Job", metadata: meta(try jobName(base, spec), "benchmark", base), spec: spec),
       open: [
         OpenField(
           path: ["spec", "template", "spec", publish == nil ? "containers" : "initContainers", 0, "image"],

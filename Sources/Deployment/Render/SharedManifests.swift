@@ -49,9 +49,7 @@ extension ManifestBuilder {
   private func storage() -> [Manifest] {
     guard plan.storage.isVolume else { return [] }
     let standard: [ModelStorage: String] = [.efs: "efs-sc", .fsx: "fsx-sc", .pvc: "gp3"]
-    // Weights, compiled programs of both servers, and what a new version leaves beside the old.
-    let weights = plan.target.weightBytes + (plan.draft?.weightBytes ?? 0)
-    let needed = 100 + 3 * weights / 1_000_000_000
+    let needed = plan.disk.models
     // FSx for Lustre is sold in steps of 1.2 TiB.
     let size = plan.storage == .fsx ? (needed + 1199) / 1200 * 1200 : (needed + 49) / 50 * 50
     let claim = VolumeClaimSpec(
@@ -120,11 +118,13 @@ extension ManifestBuilder {
     let discovery = ["karpenter.sh/discovery": plan.request.cluster]
     let nodeClass = NodeClassSpec(
       amiSelectorTerms: [.init(alias: plan.request.machineImage)],
-      blockDeviceMappings: [.init(ebs: .init(volumeSize: "200Gi"))],
-      instanceStorePolicy: plan.instance.localDisk > 0 ? "RAID0" : nil,
+      blockDeviceMappings: [.init(ebs: .init(volumeSize: "\(plan.disk.nodeVolume)Gi"))],
+      capacityReservationSelectorTerms: plan.request.capacityBlock.map { [.init(id: $0)] },
+      instanceStorePolicy: plan.disk.usesLocalDisks ? "RAID0" : nil,
       role: "KarpenterNodeRole-\(plan.request.cluster)", securityGroupSelectorTerms: [.init(tags: discovery)],
       subnetSelectorTerms: [.init(tags: discovery)])
-    let most = max(plan.request.maximumReplicas ?? 0, plan.request.replicas) * plan.variants.count
+    // The comparison's servers, or the kept one's replicas when it has been scaled.
+    let most = max(plan.request.replicas * plan.variants.count, plan.mostReplicas)
     let machines = (most + plan.podsPerMachine - 1) / plan.podsPerMachine
     // Karpenter does not see claims, so machines for them are counted beforehand.
     let isStatic = plan.allocation == .dra
@@ -141,7 +141,10 @@ extension ManifestBuilder {
           requirements: [
             .init(key: "node.kubernetes.io/instance-type", values: [plan.instance.name]),
             .init(key: "kubernetes.io/arch", values: ["amd64"]),
-            .init(key: "karpenter.sh/capacity-type", values: ["reserved", "on-demand"]),
+            // What was paid for beforehand, or what is paid by the hour; never the one for lack of the other.
+            .init(
+              key: "karpenter.sh/capacity-type",
+              values: [plan.request.capacityBlock == nil ? "on-demand" : "reserved"]),
           ],
           taints: deviceResource.map { [.init(key: $0)] })))
     return [

@@ -91,19 +91,21 @@ extension HubCache {
 }
 
 /// A model's name on the hub: ORG/NAME.
-struct ModelName: Sendable, Equatable, CustomStringConvertible {
-  let organisation, name: String
+package struct ModelName: Sendable, Equatable, CustomStringConvertible {
+  package let organisation, name: String
 
-  var description: String { organisation + "/" + name }
+  package var description: String { organisation + "/" + name }
 
   /// The name of its folder in a cache.
   var folder: String { "models--\(organisation)--\(name)" }
 
-  /// `nil` unless `text` has two parts of letters, digits, `.`, `_` and `-`, as the hub requires.
-  init?(_ text: String) {
+  /// `nil` unless `text` has two parts of letters, digits, `.`, `_` and `-`, as the hub requires; none begins or ends
+  /// with `.` or `-`.
+  package init?(_ text: String) {
     let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
     let isProper = { (part: String) in
-      !part.isEmpty && part.utf8.count <= 96 && part != "." && part != ".."
+      !part.isEmpty && part.utf8.count <= 96 && !part.contains("..")
+        && ![".", "-"].contains { part.hasPrefix($0) || part.hasSuffix($0) }
         && part.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "._-".contains($0)) }
     }
     guard parts.count == 2, parts.allSatisfy(isProper) else { return nil }

@@ -6,7 +6,11 @@ struct ChatEndpoint: Sendable {
   let serving: ServingContext
 
   func handle(_ request: Request, context: ServerRequestContext) async throws -> Response {
-    let body = try await serving.body.bytes(of: request)
+    try await handle(try await serving.body.bytes(of: request), context: context)
+  }
+
+  /// Answers a body that was read.
+  func handle(_ body: ReceivedBody, context: ServerRequestContext) async throws -> Response {
     let chat = try await serving.work.run(for: context, steps: ServingContext.readingSteps) { [serving] budget in
       try ChatCompletionRequest(BodyReader.object(in: body), serving: serving, budget: budget)
     }

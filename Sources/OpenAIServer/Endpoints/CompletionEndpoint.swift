@@ -6,7 +6,11 @@ struct CompletionEndpoint: Sendable {
   let serving: ServingContext
 
   func handle(_ request: Request, context: ServerRequestContext) async throws -> Response {
-    let body = try await serving.body.bytes(of: request)
+    try await handle(try await serving.body.bytes(of: request), context: context)
+  }
+
+  /// Answers a body that was read.
+  func handle(_ body: ReceivedBody, context: ServerRequestContext) async throws -> Response {
     let completion = try await serving.work.run(for: context, steps: ServingContext.readingSteps) { [serving] budget in
       try CompletionRequest(BodyReader.object(in: body), serving: serving, budget: budget)
     }

@@ -54,6 +54,8 @@ public struct ServerConfiguration: Sendable {
   public var idleTimeout = Duration.seconds(75)
   /// How long running requests may go on after the order to stop.
   public var shutdownTimeout = Duration.seconds(30)
+  /// Whether `/invocations` answers, as SageMaker asks of a container.
+  public var answersInvocations = false
   /// What `/version` says.
   public var version = "0.1.0"
 

@@ -41,7 +41,11 @@ struct ServerRoutes {
     let tokens = TokenEndpoints(serving: serving)
     let models = ModelEndpoints(serving: serving)
     let status = StatusEndpoints(serving: serving)
-    return [
+    let invocations = InvocationEndpoint(serving: serving)
+    let sageMaker =
+      serving.configuration.answersInvocations
+      ? [Route(method: .post, path: "/invocations", isGuarded: true, handler: invocations.handle)] : []
+    return sageMaker + [
       Route(method: .post, path: "/v1/chat/completions", isGuarded: true, handler: chat.handle),
       Route(method: .post, path: "/v1/completions", isGuarded: true, handler: completion.handle),
       Route(method: .get, path: "/v1/models", isGuarded: true, handler: models.list),

@@ -82,8 +82,7 @@ struct BenchServe: AsyncParsableCommand {
   @Option(help: "Begins the file's name (default: the backend).")
   var label: String?
 
-  @Option(parsing: .upToNextOption, help: ArgumentHelp("Notes to keep in the result.", valueName: "key=value"))
-  var metadata: [String] = []
+  @OptionGroup var metadata: MetadataOptions
 
   @Flag(name: [.customLong("disable-tqdm"), .customLong("no-progress")], help: "No progress bar.")
   var disableProgress = false
@@ -103,7 +102,7 @@ struct BenchServe: AsyncParsableCommand {
     }
     guard (1...65535).contains(port) else { throw ValidationError("--port is \(port); expected 1 to 65535.") }
     _ = try objectives
-    _ = try notes
+    _ = try price.price()
     _ = try rampUp
     _ = try endpoint.endpoint(at: address, fallback: .openaiChat)
   }
@@ -145,12 +144,7 @@ struct BenchServe: AsyncParsableCommand {
     plan.summing.objectives = try objectives
     plan.keepsDetails = saveDetailed
     plan.label = label
-    plan.metadata = try notes
-    if let price = try price.price() {
-      plan.metadata["price_per_hour"] = "\(price.dollarsPerHour)"
-      plan.metadata["price_instance"] = price.instance
-      plan.metadata["price_source"] = price.source
-    }
+    plan.metadata = try metadata.notes().merging(try price.notes()) { $1 }
     plan.tokenizerID = workload.tokenizer
     plan.seed = workload.seed
     if let caution = await ServerInspection(client, target).caution() { note("Note: \(caution)") }
@@ -257,19 +251,6 @@ extension BenchServe {
         }
       }
       return objectives
-    }
-  }
-
-  private var notes: [String: String] {
-    get throws {
-      var notes: [String: String] = [:]
-      for text in metadata {
-        guard let equals = text.firstIndex(of: "="), equals != text.startIndex else {
-          throw ValidationError("--metadata '\(text)' is not of the form KEY=VALUE.")
-        }
-        notes[String(text[..<equals])] = String(text[text.index(after: equals)...])
-      }
-      return notes
     }
   }
 }

@@ -56,6 +56,16 @@ struct Compare: AsyncParsableCommand {
 
   @OptionGroup(title: "Result") var saving: SavingOptions
 
+  @Option(help: "A's name in the result.")
+  var label: String?
+
+  @Option(help: "B's name in the result.")
+  var labelB: String?
+
+  @OptionGroup var metadata: MetadataOptions
+
+  @OptionGroup(title: "Cost") var price: PriceOptions
+
   @Flag(name: [.customLong("disable-tqdm"), .customLong("no-progress")], help: "No progress bar.")
   var disableProgress = false
 
@@ -84,6 +94,7 @@ struct Compare: AsyncParsableCommand {
 
   func run() async throws {
     try saving.prepare()
+    _ = try price.price()
     let tokenizer = try workload.loadTokenizer()
     let run = ServingRun(
       concurrency: maxConcurrency, endpoint: endpoint, tokenizer: tokenizer,
@@ -111,6 +122,8 @@ struct Compare: AsyncParsableCommand {
       if let caution = await ServerInspection(client, side).caution() { note("Note: \(caution)") }
     }
     if withoutSpeculation { plan.labels = ("Speculation", "plain decoding") }
+    plan.labels = (label ?? plan.labels.a, labelB ?? plan.labels.b)
+    plan.metadata = try metadata.notes().merging(try price.notes()) { $1 }
     let bar = Mutex(ProgressBar())
     defer { bar.withLock { $0.clear() } }
     return try await ServingComparison(plan, client: client, generator: generator).run { category, fraction in

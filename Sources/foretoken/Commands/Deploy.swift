@@ -11,12 +11,15 @@ struct Deploy: ParsableCommand {
       refuses what cannot hold. The guide is docs/trainium2.md.
 
       foretoken deploy --engine vllm-neuron --target Qwen/Qwen3-32B --draft Qwen/Qwen3-1.7B --with-baseline --output deploy/
+      foretoken deploy … --sweep windows=3,5,7,10 --drafts Qwen/Qwen3-0.6B,Qwen/Qwen3-1.7B --output sweep/
       foretoken deploy --check deploy/
       """)
 
   @OptionGroup(title: "What to serve") var serving: DeployServingOptions
   @OptionGroup(title: "Where") var place: DeployPlaceOptions
   @OptionGroup(title: "Around the servers") var surroundings: DeploySurroundingOptions
+  @OptionGroup(title: "Engine and neighbours") var engine: DeployEngineOptions
+  @OptionGroup(title: "Trying drafts and windows") var sweep: DeploySweepOptions
   @OptionGroup(title: "Checking what is there") var checking: DeployCheckOptions
 
   @Option(name: [.short, .long], help: "Folder to write to (default: one YAML stream on standard output).")
@@ -43,21 +46,31 @@ struct Deploy: ParsableCommand {
       return
     }
     guard let request = try request() else { throw CleanExit.helpRequest(self) }
-    let plan: DeploymentPlan
-    do { plan = try DeploymentPlan(request) } catch let refusal as DeploymentRefusal {
+    let format = format ?? (output == nil ? .yaml : .kustomize)
+    let bundle: Deployment.Bundle
+    let summary: DeploymentSummary
+    do {
+      if request.sweep == nil {
+        let plan = try DeploymentPlan(request)
+        bundle = try Bundle(plan, format: format)
+        summary = try DeploymentSummary(plan, format: format, directory: output)
+      } else {
+        let sweep = try DeploymentSweep(request)
+        bundle = try Bundle(sweep, format: format)
+        summary = try DeploymentSummary(sweep, format: format, directory: output)
+      }
+    } catch let refusal as DeploymentRefusal {
       DeployText.show(refusal, json: json)
       throw ExitCode.failure
     }
-    let format = format ?? (output == nil ? .yaml : .kustomize)
-    let bundle = try Bundle(plan, format: format)
-    let summary = try DeploymentSummary(plan, format: format, directory: output)
     if let output {
       try bundle.write(to: output)
       if json { try emitJSON(summary) } else { DeployText.show(summary, files: bundle.files.count, in: output) }
     } else if json {
       try emitJSON(summary)
     } else {
-      for file in bundle.files { emit(file.text) }
+      // What is done once, and scripts, come with a folder only.
+      for file in bundle.files where file.path == "manifests.yaml" { emit(file.text) }
     }
   }
 
@@ -65,6 +78,8 @@ struct Deploy: ParsableCommand {
     guard var request = try serving.request() else { return nil }
     try place.fill(&request)
     surroundings.fill(&request)
+    try engine.fill(&request)
+    try sweep.fill(&request)
     return request
   }
 }

@@ -13,6 +13,12 @@ struct DeployServingOptions: ParsableArguments {
   @Option(help: "Draft: ORG/NAME on the hub, or a model directory; a head for eagle3 and dflash.")
   var draft: String?
 
+  @Option(help: "Branch, tag or commit of the target on the hub; of a bucket, the folder below ORG/NAME.")
+  var revision: String?
+
+  @Option(help: "The same of the draft.")
+  var draftRevision: String?
+
   @Option(help: "config.json of the target, when its sizes are not known by name.")
   var targetConfig: String?
 
@@ -22,7 +28,7 @@ struct DeployServingOptions: ParsableArguments {
   @Option(help: "How to speculate: \(SpeculativeMethod.allNames) (default: by the draft's name).")
   var method: SpeculativeMethod?
 
-  @Option(help: "Tokens to propose per verification.")
+  @Option(parsing: .unconditional, help: "Tokens to propose per verification.")
   var numSpeculativeTokens: Int?
 
   @Option(help: "Result of foretoken tune, whose choice of method, draft and window is taken.")
@@ -31,13 +37,13 @@ struct DeployServingOptions: ParsableArguments {
   @Option(help: "vLLM's version on Neuron: 0.24.0 (plugin) or 0.9.1 (NxD Inference) (default: what the method needs).")
   var engineVersion: String?
 
-  @Option(help: "Container image in place of the engine's.")
+  @Option(help: "Container image in place of the engine's; of foretoken, which publishes none, your own.")
   var image: String?
 
-  @Option(help: "Longest sequence, prompt and answer together.")
+  @Option(parsing: .unconditional, help: "Longest sequence, prompt and answer together.")
   var maxModelLen: Int?
 
-  @Option(help: "Requests computed on at one time.")
+  @Option(parsing: .unconditional, help: "Requests computed on at one time.")
   var maxNumSeqs: Int?
 
   @Option(help: "Compiled prefill lengths, such as 128,512,1024 (Neuron).")
@@ -53,6 +59,8 @@ struct DeployServingOptions: ParsableArguments {
     guard let engine, let target else { return nil }
     var request = DeploymentRequest(engine: engine, target: target)
     request.draft = draft
+    request.revision = revision
+    request.draftRevision = draftRevision
     request.targetConfiguration = targetConfig
     request.draftConfiguration = draftConfig
     request.method = method
@@ -94,11 +102,17 @@ struct DeployPlaceOptions: ParsableArguments {
   var instanceType: String?
 
   @Option(
+    parsing: .unconditional,
     help: "Cores or GPUs that one model is split over (default: the fewest that hold it; at most half a trn2.48xlarge)."
   )
   var tensorParallelSize: Int?
 
-  @Option(help: "Replicas of each server.")
+  @Option(
+    parsing: .unconditional,
+    help: "Stages that a model's layers are divided among, each on machines of its own (vllm-cuda).")
+  var pipelineParallelSize: Int?
+
+  @Option(parsing: .unconditional, help: "Replicas of each server.")
   var replicas = 1
 
   @Option(help: "Where weights and compiled programs are kept: s3, efs, fsx, pvc, or emptyDir (also: hub).")
@@ -116,7 +130,22 @@ struct DeployPlaceOptions: ParsableArguments {
   @Option(help: "Who starts machines: \(NodeProvisioning.allNames) (default: node-group with dra, else karpenter).")
   var nodes: NodeProvisioning?
 
-  @Option(help: "Kubernetes version of the cluster.")
+  @Option(help: "Region of AWS: with it comes a file for eksctl that makes cluster, node group and roles.")
+  var region: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Availability zones of the cluster, such as us-east-2b,us-east-2a; nodes with devices start in the first.",
+      valueName: "zone,zone"))
+  var zones: String?
+
+  @Option(help: "Capacity Block for ML to start nodes in: cr-….")
+  var capacityBlock: String?
+
+  @Option(parsing: .unconditional, help: "Size of a node's own volume in GiB (default: by the sums).")
+  var nodeVolumeSize: Int?
+
+  @Option(help: "Kubernetes version of the cluster, 1.30 or newer.")
   var kubernetesVersion = KubernetesVersion(minor: 34)
 
   @Option(help: "Namespace.")
@@ -131,6 +160,7 @@ struct DeployPlaceOptions: ParsableArguments {
   func fill(_ request: inout DeploymentRequest) throws {
     request.instanceType = instanceType
     request.tensorParallel = tensorParallelSize
+    request.stages = pipelineParallelSize
     request.replicas = replicas
     request.storage = storage
     request.bucket = bucket
@@ -141,6 +171,10 @@ struct DeployPlaceOptions: ParsableArguments {
     request.namespace = namespace
     request.cluster = cluster
     request.machineImage = amiAlias
+    request.region = region
+    request.zones = zones.map { $0.split(separator: ",", omittingEmptySubsequences: false).map(String.init) } ?? []
+    request.capacityBlock = capacityBlock
+    request.nodeVolume = nodeVolumeSize
   }
 }
 
@@ -155,7 +189,12 @@ struct DeploySurroundingOptions: ParsableArguments {
   @Option(help: "What scales replicas by waiting requests: \(Autoscaling.allNames).")
   var autoscaling = Autoscaling.keda
 
-  @Option(help: "Most replicas (default: twice --replicas).")
+  @Option(
+    parsing: .unconditional,
+    help: "Seconds that the longest answer takes: what pods that must end wait for (default: 0.1 s per token).")
+  var longestAnswer: Int?
+
+  @Option(parsing: .unconditional, help: "Most replicas (default: twice --replicas).")
   var maxReplicas: Int?
 
   @Option(help: "Prometheus that KEDA asks.")
@@ -167,19 +206,30 @@ struct DeploySurroundingOptions: ParsableArguments {
   @Option(help: "What leads requests to replicas: \(GatewayRouting.allNames).")
   var routing = GatewayRouting.inferencePool
 
+  @Option(help: "Namespace of the gateway (default: the deployment's own).")
+  var gatewayNamespace: String?
+
+  @Option(help: "Helm release of kube-prometheus-stack, whose Prometheus selects by the label release.")
+  var prometheusRelease: String?
+
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Inter-token latency above which an alert fires.", valueName: "ms"))
+  var sloItl = 100.0
+
   @Option(help: "Gateway that the route joins.")
   var gatewayName = "inference-gateway"
 
-  @Option(help: "The benchmark fails below this ratio of speeds.")
+  @Option(parsing: .unconditional, help: "The benchmark fails below this ratio of speeds.")
   var minSpeedup = 1.0
 
-  @Option(help: "The benchmark's workload, as foretoken compare knows it.")
+  @Option(help: "The benchmark's workload: structured, open-ended, aws-trainium2 or all.")
   var workload = "aws-trainium2"
 
-  @Option(help: "Image with foretoken, for the benchmark.")
+  @Option(help: "Image with foretoken, for the benchmark (make image); there is no default.")
   var benchmarkImage: String?
 
   func fill(_ request: inout DeploymentRequest) {
+    request.longestAnswer = longestAnswer
     request.apiKeySecret = apiKeySecret
     request.hubTokenSecret = hfTokenSecret
     request.autoscaling = autoscaling
@@ -188,6 +238,9 @@ struct DeploySurroundingOptions: ParsableArguments {
     request.monitoring = monitoring
     request.routing = routing
     request.gateway = gatewayName
+    request.gatewayNamespace = gatewayNamespace
+    request.prometheusRelease = prometheusRelease
+    request.interTokenObjective = sloItl
     request.minimumSpeedup = minSpeedup
     request.workload = workload
     request.benchmarkImage = benchmarkImage

@@ -39,7 +39,14 @@ struct Serve: AsyncParsableCommand {
   @OptionGroup(title: "Memory and threads") var resources: ResourceOptions
   @OptionGroup(title: "Server") var server: ServerOptions
 
-  func validate() throws {
+  @Flag(help: "Answer SageMaker's container contract: /ping and /invocations on port 8080, the model in /opt/ml/model.")
+  var sagemaker = false
+
+  mutating func validate() throws {
+    if sagemaker {
+      if target == nil, model == nil { target = SageMaker.modelFolder }
+      try SageMaker.check(server)
+    }
     if target != nil, model != nil { throw ValidationError("Give the model once: as argument or with --model.") }
     guard target ?? model != nil else {
       throw ValidationError("The model is missing: give it as argument, or as model in the environment or the file.")
@@ -60,6 +67,7 @@ struct Serve: AsyncParsableCommand {
     engine.weightCache?.report = { logger.warning("\($0)") }
     var configuration = try server.configuration(for: name)
     configuration.concurrentRequests = maxNumSeqs
+    if sagemaker { SageMaker.apply(to: &configuration) }
     try fitConnections(&configuration, logger)
     configuration.speculativeMethods = engine.speculation?.methodNames ?? []
     let share = ProcessorShare.current
@@ -141,7 +149,8 @@ struct Serve: AsyncParsableCommand {
     let names = flags.map { String($0.output.1) }.filter { $0 != "help" && $0 != "version" }
     let switches = flags.filter { $0.output.2 == nil }.map { String($0.output.1) }
     return try LayeredArguments(
-      commandLine: Array(arguments.dropFirst()), environment: ProcessInfo.processInfo.environment, flags: Set(names),
+      commandLine: SageMaker.own(Array(arguments.dropFirst())), environment: ProcessInfo.processInfo.environment,
+      flags: Set(names),
       switches: Set(switches))
   }
 }

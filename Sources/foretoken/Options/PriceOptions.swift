@@ -17,9 +17,15 @@ struct PriceOptions: ParsableArguments {
     help: ArgumentHelp("A table of instances to use instead (YAML in the built-in one's layout).", valueName: "file"))
   var instances: String?
 
+  @Option(help: ArgumentHelp("Where --price-per-hour comes from, and of what day: kept with it.", valueName: "text"))
+  var priceSource: String?
+
   func validate() throws {
     if let pricePerHour, !(pricePerHour > 0 && pricePerHour.isFinite) {
       throw ValidationError("--price-per-hour is \(pricePerHour); expected more than 0.")
+    }
+    guard priceSource == nil || pricePerHour != nil else {
+      throw ValidationError("--price-source says where --price-per-hour comes from, which is missing.")
     }
     guard instances == nil || instance != nil else {
       throw ValidationError("--instances is a table for --instance, which is missing.")
@@ -28,9 +34,18 @@ struct PriceOptions: ParsableArguments {
 
   /// The price; `nil` when none was asked for. A price given by hand takes precedence over the table's.
   func price() throws -> Price? {
-    guard let instance else { return pricePerHour.map { Price(dollarsPerHour: $0) } }
-    if let pricePerHour { return Price(dollarsPerHour: pricePerHour, instance: instance) }
+    if let pricePerHour { return Price(dollarsPerHour: pricePerHour, instance: instance, source: priceSource) }
+    guard let instance else { return nil }
     return try table().price(of: instance)
+  }
+
+  /// The price as results keep it.
+  func notes() throws -> [String: String] {
+    guard let price = try price() else { return [:] }
+    var notes = ["price_per_hour": "\(price.dollarsPerHour)"]
+    notes["price_instance"] = price.instance
+    notes["price_source"] = price.source
+    return notes
   }
 
   /// Bytes of the instance's memory for weights and KV cache, where the table knows them.

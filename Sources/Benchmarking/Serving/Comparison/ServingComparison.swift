@@ -20,6 +20,8 @@ package struct ServingComparison: Sendable {
     /// Whether both sides must give the same answers: greedy ones.
     package var comparesOutputs = true
     package var labels: (a: String, b: String) = ("A", "B")
+    /// Notes to keep in the result.
+    package var metadata: [String: String] = [:]
 
     package init(a: ServingEndpoint, b: ServingEndpoint, workload: Workload) {
       self.a = a
@@ -156,7 +158,7 @@ package struct ServingComparison: Sendable {
         date: date, backend: side.endpoint.backend.rawValue, label: label, modelID: side.endpoint.model,
         baseURL: side.endpoint.baseURL, serverVersion: side.version, dataset: plan.workload.name,
         numPrompts: plan.workload.requests.count, maxConcurrency: plan.concurrency,
-        seed: plan.bootstrap.seed, isPartial: generator.isStopped),
+        seed: plan.bootstrap.seed, isPartial: generator.isStopped, metadata: plan.metadata),
       total: total,
       categories: plan.workload.categories.compactMap { name in
         let own = side.runs.filter { $0.category == name }.map(\.run)

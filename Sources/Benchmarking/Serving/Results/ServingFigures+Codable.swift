@@ -22,6 +22,7 @@ extension ServingFigures: Codable {
       latencies[metric] = try LatencySummary(metric, in: values)
     }
     speculation = try SpeculationFigures(in: values)
+    tokensPerStepEstimate = try values.decodeIfPresent(Double.self, forKey: FlatKey("tokens_per_step_estimate"))
   }
 
   package func encode(to encoder: any Encoder) throws {
@@ -40,6 +41,7 @@ extension ServingFigures: Codable {
     if !failures.isEmpty { try values.encode(failures, forKey: FlatKey("failures")) }
     for (metric, summary) in latencies { try summary.encode(metric, in: &values) }
     try speculation?.encode(in: &values)
+    try values.encodeIfPresent(tokensPerStepEstimate, forKey: FlatKey("tokens_per_step_estimate"))
   }
 }
 

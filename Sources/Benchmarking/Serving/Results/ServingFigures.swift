@@ -22,6 +22,8 @@ package struct ServingFigures: Sendable, Equatable {
   package var latencies: [ServingMetric: LatencySummary]
   /// `nil` if the server does not tell.
   package var speculation: SpeculationFigures?
+  /// Tokens that a step of the server brings, guessed from the times of events; see `StepEstimate`.
+  package var tokensPerStepEstimate: Double?
   /// By kind and status.
   package var failures: [FailureCount]
 
@@ -29,7 +31,7 @@ package struct ServingFigures: Sendable, Equatable {
     duration: Double, completed: Int, failed: Int, totalInputTokens: Int, totalOutputTokens: Int,
     requestThroughput: Double, requestGoodput: Double?, outputThroughput: Double, totalTokenThroughput: Double,
     maxOutputTokensPerSecond: Double, maxConcurrentRequests: Int, latencies: [ServingMetric: LatencySummary],
-    speculation: SpeculationFigures?, failures: [FailureCount]
+    speculation: SpeculationFigures?, tokensPerStepEstimate: Double? = nil, failures: [FailureCount]
   ) {
     self.duration = duration
     self.completed = completed
@@ -44,6 +46,7 @@ package struct ServingFigures: Sendable, Equatable {
     self.maxConcurrentRequests = maxConcurrentRequests
     self.latencies = latencies
     self.speculation = speculation
+    self.tokensPerStepEstimate = tokensPerStepEstimate
     self.failures = failures
   }
 }

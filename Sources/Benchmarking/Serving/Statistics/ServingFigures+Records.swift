@@ -29,7 +29,9 @@ extension ServingFigures {
       maxOutputTokensPerSecond: Self.mostTokensInASecond(records),
       maxConcurrentRequests: included.map(Self.mostAtOneTime).max() ?? 0,
       latencies: Self.latencies(of: completed, summing.percentiles),
-      speculation: speculation ?? Self.speculation(in: completed), failures: Self.failures(in: records))
+      speculation: speculation ?? Self.speculation(in: completed),
+      tokensPerStepEstimate: completed.reduce(into: StepEstimate()) { $0.add($1) }.tokensPerStep,
+      failures: Self.failures(in: records))
   }
 
   private static func latencies(
