@@ -166,7 +166,8 @@ extension Policy {
 
   /// Some of a machine's devices must be connected, which the standard scheduler does not see.
   private mutating func checkDevices(_ programs: [Program], _ pod: Value, _ path: String) {
-    let count = Int(Self.amount(Self.neuron, pod))
+    // A quantity may be as large as 10^99.
+    let count = Int(min(Self.amount(Self.neuron, pod), 1e6))
     if count > 0, pod["resourceClaims"] != nil {
       find("\(path).resourceClaims", "claims beside \(Self.neuron)", "devices by claims or counted, never both")
     }
