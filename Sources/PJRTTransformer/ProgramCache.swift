@@ -41,10 +41,11 @@ public struct ProgramCache: Sendable {
     let plugin = client.plugin
     let flags = environment.filter { ["XLA_FLAGS", "NEURON_CC_FLAGS"].contains($0.key) }.sorted { $0.key < $1.key }
     // Programs for CPU devices are made for the very processor, which the plugin does not name.
-    let parts =
-      [plugin.version, client.platform, client.platformVersion, Processor.name, "\(options.serialized)"]
-      + plugin.attributes.map { "\($0.name)=\($0.value)" } + devices.map { "\($0.id) \($0.kind)" }
-      + flags.map { "\($0.key)=\($0.value)" } + [program.text]
+    var parts = [plugin.version, client.platform, client.platformVersion, Processor.name, "\(options.serialized)"]
+    parts += plugin.attributes.map { "\($0.name)=\($0.value)" }
+    parts += devices.map { "\($0.id) \($0.kind)" }
+    parts += flags.map { "\($0.key)=\($0.value)" }
+    parts.append(program.text)
     let digests = ContentDigest(rememberingIn: folder + "/digests")
     do {
       let key = String(try digests.digest(of: [plugin.path], and: parts.joined(separator: "\n")).prefix(32))

@@ -46,7 +46,7 @@ struct HostileInputTests {
     ("a reservation's id", { $0.capacityBlock = "cr-$(id)" }),
     ("needs --zones", { ($0.region, $0.capacityBlock) = ("us-east-2", "cr-0123456789abcdef0") }),
     ("zones of that region", { ($0.region, $0.zones) = ("us-east-2", ["us-east-2a", "us-east-1b"]) }),
-    ("at least two", { ($0.region, $0.zones) = ("us-east-2", ["us-east-2a"]) }),
+    ("two at least", { ($0.region, $0.zones) = ("us-east-2", ["us-east-2a"]) }),
     ("--tensor-parallel-size is -1", { $0.tensorParallel = -1 }),
     ("GiB are needed", { $0.nodeVolume = 200 }),
     ("expected one of 512, 1024", { ($0.maximumLength, $0.prefillBuckets) = (32_768, [128]) }),

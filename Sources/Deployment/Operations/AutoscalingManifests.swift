@@ -103,7 +103,8 @@ extension Preflight {
       return request.replicas
     }
     let perMachine = devices == 0 ? 1 : max(1, instance.devices / devices)
-    let most = request.maximumReplicas ?? min(1000, 2 * request.replicas)
+    // Numbers out of all bounds are refused elsewhere; here they must not overflow.
+    let most = min(max(1, request.maximumReplicas ?? 2 * min(max(1, request.replicas), 500)), 1000)
     let machines = (most + perMachine - 1) / perMachine
     guard !storage.isShared, machines > 1 else { return most }
     if request.maximumReplicas != nil {

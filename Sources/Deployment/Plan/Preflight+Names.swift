@@ -106,8 +106,7 @@ extension Preflight {
     }
     // https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html
     if request.zones.count == 1 || Set(request.zones).count < request.zones.count {
-      let zones = request.zones.joined(separator: ",")
-      refuse("--zones is \(zones); expected at least two, for a cluster has networks in two")
+      refuse("--zones is \(request.zones.joined(separator: ",")); expected two at least: a cluster has networks in two")
     }
   }
 
