@@ -111,7 +111,7 @@ struct BenchSpeculation: AsyncParsableCommand {
   /// Plain decoding and `auto` in turns, beside competitors.
   private func contend(_ benchmark: inout SpeculationBenchmark) async throws {
     var bar = ProgressBar()
-    let prompts = try Self.workloads.flatMap { try Self.tokens(of: $0, count: (prompts + 1) / 2, for: benchmark) }
+    let prompts = try Self.workloads.flatMap { try Self.tokens(of: $0, count: (self.prompts + 1) / 2, for: benchmark) }
     let results = try await benchmark.contend(
       prompts, competitors: competitors, seconds: phaseSeconds, rounds: repetitions
     ) { bar.update("Plain and auto in turns", fraction: $0) }
