@@ -26,7 +26,7 @@ class Sweep(Rehearsal):
         self.candidates = next(
             d["data"] for d in documents if d["kind"] == "ConfigMap" and "0.arguments" in d["data"])
         [self.sweep] = [n for (kind, n), d in self.objects.items() if kind == "Job" and "completions" in d["spec"]]
-        [self.page] = [n for kind, n in self.objects if kind == "Job" and "-sweep-report-" in n]
+        [self.page] = [n for kind, n in self.objects if kind == "Job" and "-sweep-report" in n]
         self.port = free_port()
 
     @property
@@ -133,7 +133,8 @@ def test_a_sweep_ends_in_one_page(sweep, tmp_path):
 
     names = [rehearsal.candidates[f"{n}.name"] for n in range(4)]
     # The first is interrupted while it is compared: nothing of it counts as measured, and what it compiled is kept.
-    assert rehearsal.pod(0, interrupt=True)[0] == 137
+    status, log = rehearsal.pod(0, interrupt=True)
+    assert status == 137, log
     assert not any(rehearsal.kept().values())
     stores = list((rehearsal.folder / "models/compiled").glob("*/COMPLETE"))
     assert len(stores) == 2, "the baseline's and the candidate's"

@@ -1,9 +1,9 @@
 #!/bin/bash
 # One candidate of a sweep over drafts and windows, step by step: sweep.sh prepare|serve|ready|keep|compare|publish|page
 #
-# The candidate is number JOB_COMPLETION_INDEX in the folder SWEEP. Set: STATE (where steps tell each other), RESULTS (this
-# candidate's), KEPT (where all candidates' are kept), WORKLOADS (by their names; `dataset` is dataset.jsonl in SWEEP, of
-# which PROMPTS are sent), PORT, STATUS_FILE (as publish.sh takes it).
+# The candidate is number JOB_COMPLETION_INDEX in the folder SWEEP. Set: STATE (where steps tell each other), COMPILED
+# (where the server keeps what it compiles), RESULTS (this candidate's), KEPT (where all candidates' are kept), WORKLOADS
+# (by their names; `dataset` is dataset.jsonl in SWEEP, of which PROMPTS are sent), PORT, STATUS_FILE (as publish.sh takes it).
 #
 # A candidate whose results are kept is skipped, so that a sweep can be applied again after it was interrupted. One whose
 # server ends is noted with the reason, ends with 3, and the next begins.
@@ -63,7 +63,7 @@ case $step in
     if has store; then
       store=$(field store)
       bash "$here/sync.sh" --try "$store"
-      bash "$here/sync.sh" --if-complete "$store" "${COMPILED:-/local/compiled}"
+      bash "$here/sync.sh" --if-complete "$store" "$COMPILED"
     fi
     ;;
   serve)
@@ -83,7 +83,7 @@ case $step in
   ready) is_skipped || has_failed || healthy ;;
   keep)
     if is_skipped || has_failed; then exit 0; fi
-    bash "$here/sync.sh" --mark-complete "${COMPILED:-/local/compiled}" "$(field store)"
+    bash "$here/sync.sh" --mark-complete "$COMPILED" "$(field store)"
     ;;
   compare)
     shift
