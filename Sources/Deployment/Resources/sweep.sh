@@ -20,12 +20,15 @@ is_bucket() { [[ $1 == s3://* ]]; }
 # Notes that this candidate was not measured. The reason is made of characters that need no escape in JSON.
 fail() {
   local reason
-  reason=$(printf '%s' "$1" | tr '\n' ' ' | tr -cd '[:alnum:] .,:;()_/=%+*-' | tail -c 600)
+  reason=$(printf '%s' "$1" | tr '\n' ' ' | tr -cd '[:alnum:] .,:;()_/=%+*-' | head -c 600)
   printf '{"schema": "foretoken.sweep-failure/1", "candidate": "%s", "reason": "%s"}\n' "$(field name)" "$reason" \
     > "$RESULTS/failure.json"
   echo 3 > "$STATUS_FILE"
   echo "sweep: $(field name) was not measured: $reason" >&2
 }
+
+# The server's last words.
+last() { tail -n 2 "$STATE/server.log" | tail -c 400; }
 
 healthy() {
   { exec 3<> "/dev/tcp/127.0.0.1/$PORT"; } 2> /dev/null || return 1
@@ -89,7 +92,7 @@ case $step in
     shift
     if is_skipped; then exit 0; fi
     if has_failed; then
-      fail "the server ended with status $(cat "$STATE/failed"): $(tail -n 5 "$STATE/server.log")"
+      fail "the server ended with status $(cat "$STATE/failed"): $(last)"
       exit 0
     fi
     mapfile -t notes < "$SWEEP/$JOB_COMPLETION_INDEX.notes"
@@ -105,7 +108,7 @@ case $step in
         --result-filename "$workload.json" || code=$?
       if [ "$code" -ne 0 ]; then status=3; fi
       if [ ! -e "$RESULTS/$workload.json" ]; then
-        fail "comparing on $workload ended with status $code: $(tail -n 5 "$STATE/server.log")"
+        fail "comparing on $workload ended with status $code: $(last)"
         exit 0
       fi
     done
