@@ -282,7 +282,7 @@ def test_waiting_ends_as_soon_as_there_is_an_answer(tmp_path, states, code, word
     (tmp_path / "states").write_text("\n".join(states))
     script = ROOT / "Sources/Deployment/Resources/wait.sh"
     result = subprocess.run(
-        ["bash", str(script), "foretoken", "3", job], capture_output=True, text=True, timeout=60,
+        ["bash", str(script), "foretoken", "3" if code == 2 else "300", job], capture_output=True, text=True, timeout=60,
         env={"PATH": f"{tmp_path}/bin:/usr/bin:/bin", "WAIT_INTERVAL": "0.2", "WAIT_PULL_SECONDS": "1"})
     assert result.returncode == code, result
     assert words in result.stdout + result.stderr

@@ -15,6 +15,7 @@ struct HelmChartTests {
       guard try names.allSatisfy({ try value(String($0), values, namespace).truth == true }) else { return "" }
       text = String(text[condition.range.upperBound...].replacing("{{- end }}\n", with: ""))
     }
+    text = text.replacing("{{ .Release.Namespace }}", with: namespace)
     // Of a Job's name the part that is a hash of its values is not computed here.
     text = text.replacing(/\{\{ toJson \(printf "%s-%s" "([^"]*)" \(list [^)]*\)\) \}\}/) { "\($0.1)-00000000" }
     text = try text.replacing(/\{\{ toJson (\(concat \(list ([^)]*)\) )?([.A-Za-z]+)\)? \}\}/) { match in

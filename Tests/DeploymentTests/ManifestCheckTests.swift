@@ -45,7 +45,7 @@ struct ManifestCheckTests {
     (.devicePlugin, "instanceStorePolicy: RAID0", "tags: {a: b}", "spec.blockDeviceMappings[0].ebs.volumeSize"),
     (.devicePlugin, "        - on-demand", "        - reserved", "capacityReservationSelectorTerms"),
     (.dra, "strategy: RAID0", "strategy: Mount", "managedNodeGroups[1].volumeSize"),
-    (.dra, "  - us-east-2b\n  capacity", "  - us-east-2b\n  - us-east-2c\n  capacity", "managedNodeGroups[1].availabilityZones"),
+    (.dra, "  - us-east-2b\n  cap", "  - us-east-2b\n  - us-east-2c\n  cap", "managedNodeGroups[1].availabilityZones"),
     (.dra, "capacityReservationID:", "id:", "unknown field 'id'"),
     (.dra, "capacityReservationTarget:", "capacityReservationTargets:", "managedNodeGroups[1].capacityReservation"),
     (.dra, "- name: eks-pod-identity-agent\n", "", "eks-pod-identity-agent"),

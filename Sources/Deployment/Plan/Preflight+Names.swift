@@ -106,7 +106,7 @@ extension Preflight {
     }
     // https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html
     if request.zones.count == 1 || Set(request.zones).count < request.zones.count {
-      refuse("--zones is \(request.zones.joined(separator: ",")); expected at least two, for a cluster has networks in two")
+      refuse("--zones is \(request.zones.joined(separator: ",")); expected two at least: a cluster has networks in two")
     }
   }
 

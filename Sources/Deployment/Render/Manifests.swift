@@ -27,7 +27,8 @@ package struct Manifest: Sendable {
   /// Where else the namespace stands, beside the object's own: a chart puts the release's there.
   let namespaces: [[OpenField.PathStep]]
 
-  init(_ part: Part, _ file: String, _ object: some KubernetesObject, open: [OpenField] = [],
+  init(
+    _ part: Part, _ file: String, _ object: some KubernetesObject, open: [OpenField] = [],
     namespaces: [[OpenField.PathStep]] = []
   ) {
     self.part = part
