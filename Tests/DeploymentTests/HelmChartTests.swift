@@ -24,7 +24,6 @@ struct HelmChartTests {
       let names = prefix.split(separator: " ").map { Value.string(String($0).replacing("\"", with: "")) }
       return try json(.array(names + found.elements))
     }
-    text = text.replacing("{{ .Release.Namespace }}", with: namespace)
     return text.replacing("{{ \"{{\" }}", with: "{{")
   }
 
