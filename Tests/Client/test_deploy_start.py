@@ -218,7 +218,8 @@ class Cluster:
     def devices(self) -> int:
         """Of pods that go on running: a Job's are free again."""
         return sum(
-            8 * d["spec"]["replicas"] for (kind, _), d in self.objects.items() if kind == "Deployment")
+            8 * d["spec"]["replicas"] for (kind, _), d in self.objects.items()
+            if kind == "Deployment" and "resourceClaims" in d["spec"]["template"]["spec"])
 
 
 @pytest.mark.skipif(subprocess.run(["which", "kubectl"], capture_output=True).returncode != 0, reason="needs kubectl")
