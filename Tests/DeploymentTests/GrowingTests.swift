@@ -97,6 +97,13 @@ struct GrowingTests {
     let files = try Bundle(try DeploymentPlan(request()), format: .helm).files
     let scaled = try #require(files.first { $0.path.contains("scaled-object") }).text
     #expect(scaled.contains(#"namespace="{{ .Release.Namespace }}""#) && !scaled.contains(#"namespace="foretoken""#))
+    for routing in GatewayRouting.allCases {
+      let elsewhere = request { ($0.routing, $0.namespace) = (routing, "where-it-was") }
+      for (path, text) in try Bundle(try DeploymentPlan(elsewhere), format: .helm).files
+      where path.hasPrefix("templates/") {
+        #expect(!text.contains("where-it-was"), "\(routing) \(path)")
+      }
+    }
   }
 
   // MARK: Routers

@@ -190,7 +190,7 @@ struct SweepSections {
       a.total.speculation?.acceptanceRate.map { FigureText.percent($0) }
       ?? tokens.map { FigureText.percent(run.acceptance($0.value)) + mark }
     let breakEven: String? = run.breakEvenTokensPerStep.map {
-      "\(FigureText.percent(run.acceptance($0))), \(FigureText.significant($0))"
+      "\(run.acceptance($0) > 1 ? "over 100 %" : FigureText.percent(run.acceptance($0))), \(FigureText.significant($0))"
     }
     let equal: String? = run.comparison.overall.outputs.map {
       "\(FigureText.count($0.equal)) of \(FigureText.count($0.compared))"

@@ -102,9 +102,10 @@ extension Preflight {
       }
       return request.replicas
     }
+    // Numbers out of range are refused elsewhere; sums go on with what is in it.
+    let replicas = min(max(1, request.replicas), 1000)
     let perMachine = devices == 0 ? 1 : max(1, instance.devices / devices)
-    // Numbers out of all bounds are refused elsewhere; here they must not overflow.
-    let most = min(max(1, request.maximumReplicas ?? 2 * min(max(1, request.replicas), 500)), 1000)
+    let most = min(max(1, request.maximumReplicas ?? 2 * replicas), 1000)
     let machines = (most + perMachine - 1) / perMachine
     guard !storage.isShared, machines > 1 else { return most }
     if request.maximumReplicas != nil {
@@ -113,8 +114,8 @@ extension Preflight {
       )
       return most
     }
-    let fitting = max(request.replicas, perMachine)
-    if fitting == request.replicas {
+    let fitting = max(replicas, perMachine)
+    if fitting == replicas {
       note(
         "no autoscaling is written: the next replica needs another machine, and --storage \(storage.rawValue) is one disk for one; take s3, efs or fsx"
       )

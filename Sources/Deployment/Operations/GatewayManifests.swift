@@ -94,12 +94,12 @@ extension ManifestBuilder {
     let container = Container(
       name: "epp", image: Self.pickerImage,
       args: [
-        "--pool-name", name(kept), "--pool-namespace", plan.request.namespace, "--pool-group",
+        "--pool-name", name(kept), "--pool-group",
         "inference.networking.k8s.io", "--zap-encoder", "json", "--config-file", "/config/config.yaml",
         "--grpc-health-port", "\(RouterPorts.health)", "--tracing=false", "--metrics-endpoint-auth=false",
       ].verbatim,
       env: [
-        EnvironmentVariable("NAMESPACE", plan.request.namespace),
+        EnvironmentVariable("NAMESPACE", field: "metadata.namespace"),
         EnvironmentVariable("POD_NAME", field: "metadata.name"),
       ] + ServerCommand.user,
       livenessProbe: .health(RouterPorts.health, period: 10, failures: 3),
@@ -143,8 +143,8 @@ extension ManifestBuilder {
     let container = Container(
       name: "router", image: Self.stackRouterImage,
       args: [
-        "--host", "0.0.0.0", "--port", "\(ServerCommand.port)", "--service-discovery", "k8s",
-        "--k8s-service-discovery-type", "pod-ip", "--k8s-namespace", plan.request.namespace, "--k8s-port",
+        "--k8s-namespace", plan.request.namespace, "--host", "0.0.0.0", "--port", "\(ServerCommand.port)",
+        "--service-discovery", "k8s", "--k8s-service-discovery-type", "pod-ip", "--k8s-port",
         "\(ServerCommand.port)", "--k8s-label-selector",
         selector("server", name(kept)).sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(
           separator: ","),
@@ -160,7 +160,7 @@ extension ManifestBuilder {
     return identity(routerName, verbs: ["get", "list", "watch", "patch"], extras: []) + [
       deployment(
         "router", routerName, container, volumes: [Volume(name: "tmp", emptyDir: .init(sizeLimit: "1Gi"))],
-        strategy: "RollingUpdate"),
+        strategy: "RollingUpdate", namespaces: [["spec", "template", "spec", "containers", 0, "args", 1]]),
       service("router", routerName, [.init(name: "http", port: 80, targetPort: "http")]),
     ] + budget("router", routerName) + [policy("router", routerName, ports: [ServerCommand.port])]
   }
@@ -184,12 +184,14 @@ extension ManifestBuilder {
         .gateway, "role-binding",
         RoleBinding(
           metadata: meta(name), roleRef: ["apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name],
-          subjects: [["kind": "ServiceAccount", "name": name, "namespace": plan.request.namespace]])),
+          subjects: [["kind": "ServiceAccount", "name": name, "namespace": plan.request.namespace]]),
+        namespaces: [["subjects", 0, "namespace"]]),
     ]
   }
 
   private func deployment(
-    _ component: String, _ name: String, _ container: Container, volumes: [Volume], strategy: String
+    _ component: String, _ name: String, _ container: Container, volumes: [Volume], strategy: String,
+    namespaces: [[OpenField.PathStep]] = []
   ) -> Manifest {
     var spec = DeploymentSpec(
       replicas: 1, progressDeadlineSeconds: 600, selector: LabelSelector(matchLabels: selector(component, name)),
@@ -204,7 +206,8 @@ extension ManifestBuilder {
     spec.template.spec.automountServiceAccountToken = true
     return Manifest(
       .gateway, "\(component)-deployment",
-      Object(apiVersion: "apps/v1", kind: "Deployment", metadata: meta(name, component, name), spec: spec))
+      Object(apiVersion: "apps/v1", kind: "Deployment", metadata: meta(name, component, name), spec: spec),
+      namespaces: namespaces)
   }
 
   private func service(_ component: String, _ name: String, _ ports: [ServiceSpec.Port]) -> Manifest {

@@ -160,6 +160,6 @@ extension Preflight {
     let keys = target.keyValueHeads * target.headSize
     let (hidden, feed) = (target.hiddenSize, target.intermediateSize)
     let sides = 2 * (hidden + queries) + 2 * (hidden + keys) + 3 * (hidden + feed)
-    return request.extras.adapters.count * request.extras.largestRank * target.layers * sides * 2
+    return request.extras.adapters.count * min(max(1, request.extras.largestRank), 512) * target.layers * sides * 2
   }
 }

@@ -85,7 +85,7 @@ extension Preflight {
         && MemoryBudget(
           target: target, draft: draft, headBytes: 0, instance: instance, tensorParallel: size,
           maximumLength: length, maximumSequences: sequences, quantization: request.extras.quantization,
-          adapterBytes: adapterBytes(target), stages: max(1, request.stages ?? 1)
+          adapterBytes: adapterBytes(target), stages: min(max(1, request.stages ?? 1), 64)
         ).fits
     }
     return fitting.first ?? candidates.last ?? 1

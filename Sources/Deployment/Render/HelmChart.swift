@@ -61,7 +61,7 @@ struct HelmChart {
       return found
     }
     if manifest.object.metadata.namespace != nil {
-      _ = try open(["metadata", "namespace"], ".Release.Namespace")
+      for path in [["metadata", "namespace"]] + manifest.namespaces { _ = try open(path, ".Release.Namespace") }
     }
     // Another template needs another name: the chart's user may open one by a value.
     if manifest.object.kind == "Job" {

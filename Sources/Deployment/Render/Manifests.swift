@@ -24,12 +24,18 @@ package struct Manifest: Sendable {
   package let object: any KubernetesObject
   /// Fields that a Helm chart leaves open.
   package let openFields: [OpenField]
+  /// Where else the namespace stands, beside the object's own: a chart puts the release's there.
+  let namespaces: [[OpenField.PathStep]]
 
-  init(_ part: Part, _ file: String, _ object: some KubernetesObject, open: [OpenField] = []) {
+  init(
+    _ part: Part, _ file: String, _ object: some KubernetesObject, open: [OpenField] = [],
+    namespaces: [[OpenField.PathStep]] = []
+  ) {
     self.part = part
     self.file = file
     self.object = object
     openFields = open
+    self.namespaces = namespaces
   }
 }
 

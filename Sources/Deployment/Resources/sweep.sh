@@ -1,9 +1,9 @@
 #!/bin/bash
 # One candidate of a sweep over drafts and windows, step by step: sweep.sh prepare|serve|ready|keep|compare|publish|page
 #
-# The candidate is number JOB_COMPLETION_INDEX in the folder SWEEP. Set: STATE (where steps tell each other), RESULTS (this
-# candidate's), KEPT (where all candidates' are kept), WORKLOADS (by their names; `dataset` is dataset.jsonl in SWEEP, of
-# which PROMPTS are sent), PORT, STATUS_FILE (as publish.sh takes it).
+# The candidate is number JOB_COMPLETION_INDEX in the folder SWEEP. Set: STATE (where steps tell each other), COMPILED
+# (where the server keeps what it compiles), RESULTS (this candidate's), KEPT (where all candidates' are kept), WORKLOADS
+# (by their names; `dataset` is dataset.jsonl in SWEEP, of which PROMPTS are sent), PORT, STATUS_FILE (as publish.sh takes it).
 #
 # A candidate whose results are kept is skipped, so that a sweep can be applied again after it was interrupted. One whose
 # server ends is noted with the reason, ends with 3, and the next begins.
@@ -20,12 +20,15 @@ is_bucket() { [[ $1 == s3://* ]]; }
 # Notes that this candidate was not measured. The reason is made of characters that need no escape in JSON.
 fail() {
   local reason
-  reason=$(printf '%s' "$1" | tr '\n' ' ' | tr -cd '[:alnum:] .,:;()_/=%+*-' | tail -c 600)
+  reason=$(printf '%s' "$1" | tr '\n' ' ' | tr -cd '[:alnum:] .,:;()_/=%+*-' | head -c 600)
   printf '{"schema": "foretoken.sweep-failure/1", "candidate": "%s", "reason": "%s"}\n' "$(field name)" "$reason" \
     > "$RESULTS/failure.json"
   echo 3 > "$STATUS_FILE"
   echo "sweep: $(field name) was not measured: $reason" >&2
 }
+
+# The server's last words.
+last() { tail -n 2 "$STATE/server.log" | tail -c 400; }
 
 healthy() {
   { exec 3<> "/dev/tcp/127.0.0.1/$PORT"; } 2> /dev/null || return 1
@@ -63,7 +66,7 @@ case $step in
     if has store; then
       store=$(field store)
       bash "$here/sync.sh" --try "$store"
-      bash "$here/sync.sh" --if-complete "$store" "${COMPILED:-/local/compiled}"
+      bash "$here/sync.sh" --if-complete "$store" "$COMPILED"
     fi
     ;;
   serve)
@@ -83,13 +86,13 @@ case $step in
   ready) is_skipped || has_failed || healthy ;;
   keep)
     if is_skipped || has_failed; then exit 0; fi
-    bash "$here/sync.sh" --mark-complete "${COMPILED:-/local/compiled}" "$(field store)"
+    bash "$here/sync.sh" --mark-complete "$COMPILED" "$(field store)"
     ;;
   compare)
     shift
     if is_skipped; then exit 0; fi
     if has_failed; then
-      fail "the server ended with status $(cat "$STATE/failed"): $(tail -n 5 "$STATE/server.log")"
+      fail "the server ended with status $(cat "$STATE/failed"): $(last)"
       exit 0
     fi
     mapfile -t notes < "$SWEEP/$JOB_COMPLETION_INDEX.notes"
@@ -105,7 +108,7 @@ case $step in
         --result-filename "$workload.json" || code=$?
       if [ "$code" -ne 0 ]; then status=3; fi
       if [ ! -e "$RESULTS/$workload.json" ]; then
-        fail "comparing on $workload ended with status $code: $(tail -n 5 "$STATE/server.log")"
+        fail "comparing on $workload ended with status $code: $(last)"
         exit 0
       fi
     done

@@ -83,6 +83,7 @@ extension ManifestBuilder {
     let own = [
       EnvironmentVariable("SWEEP", Place.candidates), EnvironmentVariable("STATE", Place.state),
       EnvironmentVariable("RESULTS", Place.results), EnvironmentVariable("KEPT", keptResults),
+      EnvironmentVariable("COMPILED", ServerCommand.Place.compiled),
       EnvironmentVariable("WORKLOADS", workloads.joined(separator: " ")),
       EnvironmentVariable("PROMPTS", "\(sweep.request.prompts)"),
       EnvironmentVariable("STATUS_FILE", "\(Place.state)/status"),
