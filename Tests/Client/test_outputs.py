@@ -21,6 +21,7 @@ INPUT = '{"prompt": "Hi"}\n'
 SMALL_LOAD = ["--num-prompts", "8", "--output-len", "2", "--no-progress"]
 DEPLOY = ["deploy", "--engine", "foretoken", "--target", "Qwen/Qwen3-8B"]
 FORWARD = ["bench", "forward", "-m", DRAFT, "--rows", "1", "--prefill", "0", "--context", "0", "--repetitions", "1"]
+CONTENTION = ["bench", "contention", "-m", DRAFT, "--competitors", "1", "--seconds", "0.05", "--repetitions", "1"]
 SPECULATION = [
     "bench", "speculation", "--concurrency", "1", "--windows", "1", "--max-tokens", "2", "--prompts", "1", "--repetitions", "1"]
 TUNE = [
@@ -33,9 +34,10 @@ RUNS = {
     "chat": [["chat", "-m", TARGET, "--max-tokens", "4"]],
     "serve": [],
     "batch": [["batch", "-m", TARGET, "--max-tokens", "2", "-"]],
-    "demo": [["demo", "--max-tokens", "2", "--repetitions", "1"]],
+    "demo": [["demo", "--max-tokens", "2", "--repetitions", "1", "--seconds", "0"]],
     "bench forward": [FORWARD],
-    "bench speculation": [SPECULATION],
+    "bench contention": [CONTENTION],
+    "bench speculation": [SPECULATION, [*SPECULATION, "--competitors", "0", "1", "--phase-seconds", "0.1"]],
     "bench serve": [["bench", "serve", "--base-url", "SERVER", *SMALL_LOAD]],
     "compare": [["compare", "SERVER", "SERVER", *SMALL_LOAD]],
     "tune": [TUNE],

@@ -29,10 +29,13 @@ struct Demo: AsyncParsableCommand {
 
   @Option(
     help: """
-      Least timed runs of each kind per prompt, taken in turns; there are more, for up to 30 seconds, until the median \
-      is known to 2 %.
+      Least timed runs of each kind per prompt, taken in turns; there are more until the median is known to 2 %, or \
+      --seconds are over.
       """)
   var repetitions = 5
+
+  @Option(help: "Seconds after which a prompt is measured no further.")
+  var seconds = 30.0
 
   @OptionGroup(title: "Memory and threads") var resources: ResourceOptions
 
@@ -41,6 +44,7 @@ struct Demo: AsyncParsableCommand {
 
   func validate() throws {
     guard repetitions >= 1 else { throw ValidationError("--repetitions is \(repetitions); expected 1 or more.") }
+    guard (0...3600).contains(seconds) else { throw ValidationError("--seconds is \(seconds); expected 0 to 3600.") }
   }
 
   /// Kinds of output that gain in different measure.
@@ -135,8 +139,8 @@ struct Demo: AsyncParsableCommand {
     if !json { emit("\n") }
     var (plain, speculative, ratios): ([Double], [Double], [Double]) = ([], [], [])
     var identical = true
-    let (began, holdUps) = (ContinuousClock.now, HoldUps.count)
-    while plain.count < repetitions || Self.error(of: ratios) > 0.02 && ContinuousClock.now - began < .seconds(30) {
+    let (end, holdUps) = (ContinuousClock.now + .seconds(seconds), HoldUps.count)
+    while plain.count < repetitions || Self.error(of: ratios) > 0.02 && ContinuousClock.now < end {
       let first = try await answer(prompt, window: 0, engine) { _ in }
       let second = try await answer(prompt, window: nil, engine) { _ in }
       plain.append(first.tokensPerSecond)
