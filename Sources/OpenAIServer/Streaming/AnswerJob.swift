@@ -203,15 +203,14 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
     var meter = GenerationMeter(metrics: serving.metrics)
     var packed: [GeneratedToken] = []
     var written = 0
-    func push(_ pieces: [JSONValue]) -> Bool {
-      pieces.allSatisfy {
-        var chunk = piece(choices: [$0])
-        if generation.reportsUsageContinuously {
-          chunk["usage"] = Usage.json(promptTokens: promptTokens, outputTokens: format.discardsOutput ? 0 : written)
-        }
-        return queue.push(.object(chunk))
+    func event(_ choice: JSONValue) -> JSONValue {
+      var chunk = piece(choices: [choice])
+      if generation.reportsUsageContinuously {
+        chunk["usage"] = Usage.json(promptTokens: promptTokens, outputTokens: format.discardsOutput ? 0 : written)
       }
+      return .object(chunk)
     }
+    func push(_ pieces: [JSONValue]) -> Bool { pieces.allSatisfy { queue.push(event($0)) } }
     var isOpen = push(choice.opening())
     for await event in stream {
       guard isOpen else { break }
@@ -229,7 +228,14 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
         }
         packed.append(token)
         guard packed.count >= serving.configuration.streamInterval else { continue }
-        isOpen = push(choice.pieces(for: packed))
+        if written == packed.count {
+          // The first pieces may hold the prompt, which no reader asked for piece by piece.
+          for piece in choice.pieces(for: packed) where isOpen {
+            isOpen = await queue.push(whenThereIsRoom: event(piece))
+          }
+        } else {
+          isOpen = push(choice.pieces(for: packed))
+        }
         packed = []
       case .finished(let summary):
         meter.finish(summary)

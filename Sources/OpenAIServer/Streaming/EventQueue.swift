@@ -13,6 +13,8 @@ package final class EventQueue: Sendable {
     var waiter: CheckedContinuation<ByteBuffer?, Never>?
     /// Since when the sender has been busy with what it took.
     var sendingSince: ContinuousClock.Instant?
+    /// Events that wait until nothing else does, and their writers.
+    var large: [(text: String, writer: CheckedContinuation<Bool, Never>)] = []
 
     /// What the sender waits for, when there is something for it.
     mutating func resumption() -> (CheckedContinuation<ByteBuffer?, Never>, ByteBuffer?)? {
@@ -54,6 +56,14 @@ package final class EventQueue: Sendable {
     }
   }
 
+  /// Adds an event that may be large, once there is room for it or nothing else waits; a reader is not too slow for it.
+  ///
+  /// - Returns: false when the stream has ended meanwhile.
+  package func push(whenThereIsRoom event: JSONValue) async -> Bool {
+    let text = event.serialized()
+    return await withCheckedContinuation { continuation in change { $0.large.append((text, continuation)) } }
+  }
+
   /// Ends the stream after what is in it.
   package func finish() { change { $0.isFinished = true } }
 
@@ -81,12 +91,34 @@ package final class EventQueue: Sendable {
 
   @discardableResult
   private func change<Result: Sendable>(_ body: (inout State) -> Result) -> Result {
-    let (result, resumption) = state.withLock { state in
+    let (result, resumption, writers) = state.withLock { state in
       let result = body(&state)
-      return (result, state.resumption())
+      let writers = admitLarge(&state)
+      return (result, state.resumption(), writers)
     }
+    for writer in writers.admitted { writer.resume(returning: true) }
+    for writer in writers.refused { writer.resume(returning: false) }
     if let (waiter, buffer) = resumption { waiter.resume(returning: buffer) }
     return result
+  }
+
+  /// Writes large events as far as there is room.
+  private func admitLarge(
+    _ state: inout State
+  ) -> (admitted: [CheckedContinuation<Bool, Never>], refused: [CheckedContinuation<Bool, Never>]) {
+    guard !state.isFinished else {
+      defer { state.large = [] }
+      return ([], state.large.map(\.writer))
+    }
+    var admitted: [CheckedContinuation<Bool, Never>] = []
+    while let first = state.large.first,
+      state.pending.readableBytes == 0 || state.pending.readableBytes + first.text.utf8.count <= limit / 2
+    {
+      Self.write(first.text, to: &state.pending)
+      admitted.append(first.writer)
+      state.large.removeFirst()
+    }
+    return (admitted, [])
   }
 
   private static func cut(_ state: inout State, because error: APIError) {

@@ -40,6 +40,22 @@ import Tokenization
     #expect(await queue.next() == nil)
   }
 
+  @Test("events that may be large wait for the reader one after another, and are let go when the stream ends")
+  func large() async {
+    let queue = EventQueue(limit: 20)
+    let text = String(repeating: "x", count: 100)
+    await withTaskGroup(of: Bool.self) { group in
+      for _ in 0..<3 { group.addTask { await queue.push(whenThereIsRoom: .string(text)) } }
+      for _ in 0..<3 { #expect(Self.text(await queue.next()) == "data: \"\(text)\"\n\n") }
+      for await isTaken in group { #expect(isTaken) }
+    }
+    #expect(queue.push(1))
+    async let last = queue.push(whenThereIsRoom: .string(text))
+    queue.finish()
+    let isTaken = await last
+    #expect(!isTaken && !queue.isCut)
+  }
+
   @Test("the time counts while the sender is busy")
   func sendingTime() async {
     let queue = EventQueue(limit: 1000)
