@@ -203,14 +203,14 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
     var meter = GenerationMeter(metrics: serving.metrics)
     var packed: [GeneratedToken] = []
     var written = 0
-    func event(_ choice: JSONValue) -> JSONValue {
-      var chunk = piece(choices: [choice])
+    func chunk(_ choice: JSONValue) -> JSONValue {
+      var piece = self.piece(choices: [choice])
       if generation.reportsUsageContinuously {
-        chunk["usage"] = Usage.json(promptTokens: promptTokens, outputTokens: format.discardsOutput ? 0 : written)
+        piece["usage"] = Usage.json(promptTokens: promptTokens, outputTokens: format.discardsOutput ? 0 : written)
       }
-      return .object(chunk)
+      return .object(piece)
     }
-    func push(_ pieces: [JSONValue]) -> Bool { pieces.allSatisfy { queue.push(event($0)) } }
+    func push(_ pieces: [JSONValue]) -> Bool { pieces.allSatisfy { queue.push(chunk($0)) } }
     var isOpen = push(choice.opening())
     for await event in stream {
       guard isOpen else { break }
@@ -231,7 +231,7 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
         if written == packed.count {
           // The first pieces may hold the prompt, which no reader asked for piece by piece.
           for piece in choice.pieces(for: packed) where isOpen {
-            isOpen = await queue.push(whenThereIsRoom: event(piece))
+            isOpen = await queue.push(whenThereIsRoom: chunk(piece))
           }
         } else {
           isOpen = push(choice.pieces(for: packed))
