@@ -19,7 +19,7 @@ INPUT = '{"prompt": "Hi"}\n'
 
 # What makes each command write to standard output in little time; SERVER, HUB and TEXT are filled in.
 SMALL_LOAD = ["--num-prompts", "8", "--output-len", "2", "--no-progress"]
-DEPLOY = ["deploy", "--engine", "foretoken", "--target", "Qwen/Qwen3-8B"]
+DEPLOY = ["deploy", "--engine", "foretoken", "--target", "Qwen/Qwen3-8B", "--image", "registry.example/foretoken:1"]
 FORWARD = ["bench", "forward", "-m", DRAFT, "--rows", "1", "--prefill", "0", "--context", "0", "--repetitions", "1"]
 CONTENTION = ["bench", "contention", "-m", DRAFT, "--competitors", "1", "--seconds", "0.05", "--repetitions", "1"]
 SPECULATION = [

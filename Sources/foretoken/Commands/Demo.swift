@@ -65,8 +65,8 @@ struct Demo: AsyncParsableCommand {
     let kind, prompt, text: String
     let tokens: Int
     let plain_tokens_per_second, speculative_tokens_per_second, speedup: Double
-    /// Error of the speedup's median, as a share of it.
-    let speedup_error: Double
+    /// Error of the speedup's median, as a share of it; `nil` of a single run.
+    let speedup_error: Double?
     let repetitions: Int
     /// How often others had a processor that was wanted, per run.
     let hold_ups: Double
@@ -140,7 +140,7 @@ struct Demo: AsyncParsableCommand {
     var (plain, speculative, ratios): ([Double], [Double], [Double]) = ([], [], [])
     var identical = true
     let (end, holdUps) = (ContinuousClock.now + .seconds(seconds), HoldUps.count)
-    while plain.count < repetitions || Self.error(of: ratios) > 0.02 && ContinuousClock.now < end {
+    while plain.count < repetitions || Self.error(of: ratios) ?? .infinity > 0.02 && ContinuousClock.now < end {
       let first = try await answer(prompt, window: 0, engine) { _ in }
       let second = try await answer(prompt, window: nil, engine) { _ in }
       plain.append(first.tokensPerSecond)
@@ -185,9 +185,10 @@ struct Demo: AsyncParsableCommand {
   /// Interruptions per answer above which the machine counts as busy.
   private static let busyHoldUps = 2.0
 
-  /// Standard error of the median of measurements, as a share of it, from their quartiles (as if they were normal).
-  private static func error(of values: [Double]) -> Double {
-    guard values.count > 1 else { return .infinity }
+  /// Standard error of the median of measurements, as a share of it, from their quartiles (as if they were normal); of
+  /// one measurement nobody knows.
+  private static func error(of values: [Double]) -> Double? {
+    guard values.count > 1 else { return nil }
     let spread = Spread(values)
     let deviation = (spread.upperQuartile - spread.lowerQuartile) / 1.349
     return 1.253 * deviation / Double(values.count).squareRoot() / spread.median
@@ -203,7 +204,7 @@ struct Demo: AsyncParsableCommand {
       table.append([
         row.kind, "\(row.tokens)", String(format: "%.0f", row.plain_tokens_per_second),
         String(format: "%.0f", row.speculative_tokens_per_second), String(format: "%.2fx", row.speedup),
-        String(format: "± %.0f %%", row.speedup_error * 100),
+        row.speedup_error.map { String(format: "± %.0f %%", $0 * 100) } ?? "–",
         row.acceptance_rate.map { $0 * 100 }.formatted(digits: 0, suffix: " %"),
         row.mean_acceptance_length.formatted(digits: 2), row.identical ? "yes" : "NO",
       ])
