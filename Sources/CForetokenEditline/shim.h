@@ -30,8 +30,12 @@ static int ft_editline_suspend(int count, int key) {
 }
 
 /// The library sets the terminal up anew for every line; this comes after that.
+///
+/// Ctrl-D that is pressed while an answer comes is NUL afterwards, which would insert the next key as it is.
 static int ft_editline_prepare_line(void) {
   char no_signals[] = "setty -d -isig";
+  char no_quoting[] = "bind ^@ ed-ignore";
+  rl_parse_and_bind(no_quoting);
   return rl_parse_and_bind(no_signals);
 }
 
