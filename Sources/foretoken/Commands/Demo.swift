@@ -3,7 +3,6 @@ internal import Benchmarking
 internal import Decoding
 internal import Foundation
 internal import Speculation
-internal import Tensor
 internal import Tokenization
 
 /// `foretoken demo`: the reference pair with and without speculation, side by side.
@@ -68,8 +67,8 @@ struct Demo: AsyncParsableCommand {
     /// Error of the speedup's median, as a share of it; `nil` of a single run.
     let speedup_error: Double?
     let repetitions: Int
-    /// How often others had a processor that was wanted, per run.
-    let hold_ups: Double
+    /// Half the distance between the speedup's quartiles, as a share of its median.
+    let speedup_spread: Double
     let acceptance_rate, mean_acceptance_length: Double?
     let identical: Bool
   }
@@ -112,11 +111,10 @@ struct Demo: AsyncParsableCommand {
         style.dim(
           "Medians of \(repetitions) or more runs of each kind in turns, and the error of the speedup; greedy, \(configuration.threads) threads, weights \(resources.quantization.name).\n"
         ))
-      if rows.contains(where: { $0.hold_ups > Self.busyHoldUps }) {
+      if rows.contains(where: { $0.speedup_spread > Self.busySpread }) {
         emit(
           """
-          The machine is busy: others took the processor while answers were timed, so expect other figures when it is \
-          quiet.
+          The machine is busy: answers took now more, now less time, so expect other figures when it is quiet.
 
           """)
       }
@@ -139,7 +137,7 @@ struct Demo: AsyncParsableCommand {
     if !json { emit("\n") }
     var (plain, speculative, ratios): ([Double], [Double], [Double]) = ([], [], [])
     var identical = true
-    let (end, holdUps) = (ContinuousClock.now + .seconds(seconds), HoldUps.count)
+    let end = ContinuousClock.now + .seconds(seconds)
     while plain.count < repetitions || Self.error(of: ratios) ?? .infinity > 0.02 && ContinuousClock.now < end {
       let first = try await answer(prompt, window: 0, engine) { _ in }
       let second = try await answer(prompt, window: nil, engine) { _ in }
@@ -148,11 +146,12 @@ struct Demo: AsyncParsableCommand {
       ratios.append(second.tokensPerSecond / max(first.tokensPerSecond, .leastNormalMagnitude))
       identical = identical && first.tokens == second.tokens && first.tokens == shown.tokens
     }
-    let heldUp = Double(HoldUps.count - holdUps) / Double(2 * plain.count)
+    let spread = Spread(ratios)
     return Row(
       kind: kind, prompt: text, text: shown.text, tokens: shown.tokens.count,
       plain_tokens_per_second: Spread(plain).median, speculative_tokens_per_second: Spread(speculative).median,
-      speedup: Spread(ratios).median, speedup_error: Self.error(of: ratios), repetitions: plain.count, hold_ups: heldUp,
+      speedup: spread.median, speedup_error: Self.error(of: ratios), repetitions: plain.count,
+      speedup_spread: (spread.upperQuartile - spread.lowerQuartile) / 2 / spread.median,
       acceptance_rate: shown.summary?.speculation.acceptanceRate,
       mean_acceptance_length: shown.summary?.speculation.meanAcceptanceLength, identical: identical)
   }
@@ -182,8 +181,8 @@ struct Demo: AsyncParsableCommand {
     return answer
   }
 
-  /// Interruptions per answer above which the machine counts as busy.
-  private static let busyHoldUps = 2.0
+  /// Spread above which the machine counts as busy.
+  private static let busySpread = 0.1
 
   /// Standard error of the median of measurements, as a share of it, from their quartiles (as if they were normal); of
   /// one measurement nobody knows.
