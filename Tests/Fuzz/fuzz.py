@@ -364,7 +364,8 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=1000, help="most mutations of a kind")
     parser.add_argument("--seed", type=int, default=0, help="the first mutation's seed")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
-    parser.add_argument("--jobs", type=int, default=max(1, (os.cpu_count() or 2) // 2), help="programs at a time")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1,
+                        help="programs at a time (default: one per processor)")
     options = parser.parse_args()
     end = time.monotonic() + options.seconds
     failures, done = [], dict.fromkeys(options.kinds, 0)
