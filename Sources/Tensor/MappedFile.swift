@@ -13,8 +13,8 @@ internal import Synchronization
 ///
 /// Pages of a mapped file are read on first touch and belong to the page cache, so mapping a checkpoint costs no memory
 /// of its own. But they are the file's: whoever overwrites it changes them, and touching a page that was cut off ends
-/// the process with a sentence that names the file and status 1. What stays in use while requests are served is therefore copied (`init(path:copiedBy:)`,
-/// `copy(of:)`).
+/// the process with a sentence that names the file and status 1. What stays in use while requests are served is therefore
+/// copied (`init(path:copiedBy:)`, `copy(of:)`).
 @safe public final class MappedFile: Sendable {
   /// The path as it was given, for messages.
   public let path: String
