@@ -59,9 +59,11 @@ let package = Package(
       swiftSettings: strict),
     .target(name: "Decoding", dependencies: ["Tensor", "Transformer", "Tokenization"], swiftSettings: strict),
     .target(
-      name: "Speculation",
+      name: "Speculation", dependencies: ["Tensor", "Tokenization", "Transformer", "Decoding"], swiftSettings: strict),
+    .target(
+      name: "Inference",
       dependencies: [
-        "PJRT", "PJRTTransformer", "Tensor", "ModelFiles", "Tokenization", "Transformer", "Decoding",
+        "PJRT", "PJRTTransformer", "Tensor", "ModelFiles", "Tokenization", "Transformer", "Decoding", "Speculation",
       ],
       swiftSettings: strict),
     .target(name: "StructuredOutput", dependencies: ["Tokenization", "Decoding"], swiftSettings: strict),
@@ -69,7 +71,7 @@ let package = Package(
       name: "OpenAIServer",
       dependencies: [
         "CForetokenZlib",
-        "ModelFiles", "Tokenization", "Decoding", "Speculation", "StructuredOutput",
+        "ModelFiles", "Tokenization", "Decoding", "Speculation", "Inference", "StructuredOutput",
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -84,6 +86,7 @@ let package = Package(
       name: "Benchmarking",
       dependencies: [
         "PJRT", "PJRTTransformer", "Tensor", "ModelFiles", "Tokenization", "Transformer", "Decoding", "Speculation",
+        "Inference",
         .product(name: "Mustache", package: "swift-mustache"), .product(name: "Yams", package: "Yams"),
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "Histogram", package: "hdrhistogram-swift"), .product(name: "NIOCore", package: "swift-nio"),
@@ -98,7 +101,7 @@ let package = Package(
       name: "foretoken",
       dependencies: [
         "CForetokenEditline", "PJRT", "PJRTTransformer", "Tensor", "ModelFiles", "Tokenization", "Transformer",
-        "Decoding", "Speculation",
+        "Decoding", "Speculation", "Inference",
         "Benchmarking", "OpenAIServer", "StructuredOutput", "Deployment",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),
@@ -123,6 +126,7 @@ let package = Package(
       name: "BenchmarkingTests",
       dependencies: [
         "TestSupport", "Benchmarking", "ModelFiles", "Tensor", "Tokenization", "Transformer", "Decoding", "Speculation",
+        "Inference",
         "OpenAIServer",
         .product(name: "Logging", package: "swift-log"), .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
@@ -141,30 +145,33 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "DecodingTests",
-      dependencies: ["TestSupport", "Decoding", "Speculation", "Tensor", "Transformer", "Tokenization"],
+      dependencies: ["TestSupport", "Decoding", "Speculation", "Inference", "Tensor", "Transformer", "Tokenization"],
       swiftSettings: strict),
     .testTarget(
       name: "SpeculationTests",
-      dependencies: ["TestSupport", "Speculation", "Decoding", "Transformer", "Tokenization", "ModelFiles", "Tensor"],
+      dependencies: [
+        "TestSupport", "Speculation", "Inference", "Decoding", "Transformer", "Tokenization", "ModelFiles", "Tensor",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "PJRTTests",
       dependencies: [
-        "TestSupport", "PJRT", "PJRTTransformer", "StableHLO", "Speculation", "Decoding", "Transformer",
+        "TestSupport", "PJRT", "PJRTTransformer", "StableHLO", "Speculation", "Inference", "Decoding", "Transformer",
         "Tokenization", "ModelFiles", "Tensor",
       ],
       swiftSettings: strict),
     .testTarget(
       name: "StructuredOutputTests",
       dependencies: [
-        "TestSupport", "StructuredOutput", "Speculation", "Decoding", "Transformer", "Tokenization", "ModelFiles",
+        "TestSupport", "StructuredOutput", "Speculation", "Inference", "Decoding", "Transformer", "Tokenization",
+        "ModelFiles",
         "Tensor",
       ],
       swiftSettings: strict),
     .testTarget(
       name: "OpenAIServerTests",
       dependencies: [
-        "TestSupport", "OpenAIServer", "Decoding", "Speculation", "Tokenization",
+        "TestSupport", "OpenAIServer", "Decoding", "Speculation", "Inference", "Tokenization",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"), .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "FlyingSocks", package: "FlyingFox"),

@@ -1,7 +1,7 @@
+public import Inference
 internal import ModelFiles
 internal import PJRT
 internal import PJRTTransformer
-public import Speculation
 internal import Tensor
 internal import Transformer
 

@@ -1,5 +1,5 @@
 import Decoding
-import Speculation
+import Inference
 import Synchronization
 import TestSupport
 import Testing

@@ -1,4 +1,5 @@
 import Decoding
+import Inference
 import Speculation
 import TestSupport
 import Testing

@@ -1,7 +1,7 @@
 import Decoding
 import Foundation
+import Inference
 import ModelFiles
-import Speculation
 import Tensor
 import TestSupport
 import Testing

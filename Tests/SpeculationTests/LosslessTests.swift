@@ -1,4 +1,5 @@
 import Decoding
+import Inference
 import ModelFiles
 import Speculation
 import Tensor

@@ -1,5 +1,5 @@
 import Foundation
-import Speculation
+import Inference
 import Tensor
 import TestSupport
 import Testing

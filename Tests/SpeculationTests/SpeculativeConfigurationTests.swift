@@ -1,4 +1,4 @@
-import Speculation
+import Inference
 import Testing
 
 @Suite struct SpeculativeConfigurationTests {

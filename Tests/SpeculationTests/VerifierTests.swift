@@ -1,5 +1,6 @@
 import Decoding
 import Foundation
+import Inference
 import Speculation
 import Tensor
 import TestSupport

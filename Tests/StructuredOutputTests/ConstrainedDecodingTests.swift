@@ -1,5 +1,5 @@
 import Decoding
-import Speculation
+import Inference
 import StructuredOutput
 import TestSupport
 import Testing

@@ -1,6 +1,6 @@
 import Decoding
 import Dispatch
-import Speculation
+import Inference
 import StructuredOutput
 import Synchronization
 import TestSupport

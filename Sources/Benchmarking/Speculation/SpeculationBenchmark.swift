@@ -1,5 +1,5 @@
 package import Decoding
-package import Speculation
+package import Inference
 package import Tokenization
 internal import Transformer
 

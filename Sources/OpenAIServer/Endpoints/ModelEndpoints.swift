@@ -1,8 +1,8 @@
 internal import Decoding
 internal import Foundation
 internal import Hummingbird
+internal import Inference
 internal import ModelFiles
-internal import Speculation
 internal import Tokenization
 
 /// `/v1/models`.

@@ -1,4 +1,4 @@
-internal import Speculation
+internal import Inference
 internal import Tokenization
 
 /// A conversation, and how to put it into the chat template.

@@ -1,5 +1,5 @@
-internal import Speculation
 internal import Decoding
+internal import Inference
 internal import ModelFiles
 internal import Tokenization
 

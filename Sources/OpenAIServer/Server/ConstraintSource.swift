@@ -1,4 +1,4 @@
-internal import Speculation
+internal import Inference
 internal import StructuredOutput
 internal import Synchronization
 internal import Tokenization

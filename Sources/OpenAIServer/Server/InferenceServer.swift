@@ -2,10 +2,10 @@ internal import Foundation
 internal import HTTPTypes
 internal import Hummingbird
 internal import HummingbirdCore
+public import Inference
 public import Logging
 internal import NIOCore
 internal import ServiceLifecycle
-public import Speculation
 internal import UnixSignals
 
 /// Why the server cannot listen.

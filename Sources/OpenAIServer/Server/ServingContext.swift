@@ -1,8 +1,8 @@
-internal import HTTPTypes
 internal import Decoding
 internal import Foundation
+internal import HTTPTypes
+internal import Inference
 internal import Logging
-internal import Speculation
 internal import StructuredOutput
 internal import Tokenization
 

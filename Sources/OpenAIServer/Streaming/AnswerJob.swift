@@ -1,8 +1,8 @@
-internal import Speculation
 internal import Decoding
 internal import Foundation
-internal import Hummingbird
 internal import HTTPTypes
+internal import Hummingbird
+internal import Inference
 internal import Logging
 internal import NIOCore
 internal import Tokenization

@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import Decoding
 internal import Foundation
-internal import Speculation
+internal import Inference
 internal import Tokenization
 
 /// `foretoken batch`: many prompts at once, from a file to a file.

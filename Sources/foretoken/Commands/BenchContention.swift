@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import Benchmarking
 internal import Foundation
-internal import Speculation
+internal import Inference
 internal import Synchronization
 internal import Tensor
 

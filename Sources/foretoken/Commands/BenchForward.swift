@@ -1,8 +1,8 @@
 internal import ArgumentParser
 internal import Benchmarking
 internal import Foundation
+internal import Inference
 internal import ModelFiles
-internal import Speculation
 internal import Synchronization
 internal import Tensor
 

@@ -2,7 +2,7 @@ internal import ArgumentParser
 internal import Benchmarking
 internal import Decoding
 internal import Foundation
-internal import Speculation
+internal import Inference
 internal import Tokenization
 
 /// `foretoken bench speculation`: every way to speculate against plain decoding.

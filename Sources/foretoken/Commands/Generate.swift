@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import Decoding
 internal import Foundation
-internal import Speculation
+internal import Inference
 
 /// `foretoken generate`: one prompt, one answer.
 struct Generate: AsyncParsableCommand {

@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import Foundation
+internal import Inference
 internal import ModelFiles
-internal import Speculation
 internal import Tensor
 internal import Tokenization
 

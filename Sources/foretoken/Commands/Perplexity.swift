@@ -1,6 +1,6 @@
 internal import ArgumentParser
 internal import Foundation
-internal import Speculation
+internal import Inference
 internal import Tensor
 internal import Tokenization
 internal import Transformer

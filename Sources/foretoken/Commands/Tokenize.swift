@@ -1,6 +1,6 @@
 internal import ArgumentParser
 internal import Foundation
-internal import Speculation
+internal import Inference
 internal import Tokenization
 
 /// `foretoken tokenize`: text to token ids, and back.

@@ -1,5 +1,5 @@
 internal import ArgumentParser
-internal import Speculation
+internal import Inference
 internal import Transformer
 
 /// Flags about what computes.

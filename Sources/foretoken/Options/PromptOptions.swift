@@ -1,6 +1,6 @@
 internal import ArgumentParser
 internal import Foundation
-internal import Speculation
+internal import Inference
 internal import Tokenization
 
 /// Where a prompt comes from, and whether it is a message or plain text.

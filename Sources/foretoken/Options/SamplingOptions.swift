@@ -1,6 +1,6 @@
 internal import ArgumentParser
 internal import Decoding
-internal import Speculation
+internal import Inference
 internal import Tokenization
 
 /// Flags that say how tokens are chosen and when the answer ends. Names are those of vLLM's sampling parameters.

@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import Decoding
 internal import Foundation
-internal import Speculation
+internal import Inference
 internal import StructuredOutput
 
 /// Flags that say what form the answer must have.

@@ -1,6 +1,6 @@
 internal import Decoding
 internal import Foundation
-internal import Speculation
+internal import Inference
 internal import Transformer
 
 /// An answer and how it came about, for `--json`, `--stats` and the demonstration.

@@ -1,8 +1,8 @@
 import Benchmarking
 import Foundation
+import Inference
 import Logging
 import OpenAIServer
-import Speculation
 import TestSupport
 import Testing
 import Tokenization

@@ -1,6 +1,6 @@
 import Benchmarking
 import Decoding
-import Speculation
+import Inference
 import TestSupport
 import Testing
 import Tokenization

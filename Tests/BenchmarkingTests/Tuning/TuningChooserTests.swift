@@ -1,6 +1,6 @@
 import Benchmarking
 import Foundation
-import Speculation
+import Inference
 import Testing
 
 @Suite struct TuningChooserTests {

@@ -1,8 +1,8 @@
 import FlyingSocks
 import Foundation
+import Inference
 import Logging
 import OpenAIServer
-import Speculation
 import TestSupport
 import Tokenization
 

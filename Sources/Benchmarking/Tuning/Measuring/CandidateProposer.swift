@@ -1,4 +1,5 @@
 internal import Decoding
+internal import Inference
 internal import Speculation
 internal import Synchronization
 package import Tokenization

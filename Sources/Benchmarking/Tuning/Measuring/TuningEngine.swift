@@ -1,4 +1,5 @@
 package import Decoding
+package import Inference
 internal import ModelFiles
 internal import PJRT
 internal import PJRTTransformer

@@ -1,5 +1,5 @@
 package import Decoding
-internal import Speculation
+internal import Inference
 package import Tokenization
 
 /// What a proposer would offer at every position of one answer, and how much of it would be right.

@@ -1,5 +1,5 @@
 internal import Decoding
-internal import Speculation
+internal import Inference
 internal import Tokenization
 
 /// For every proposer and prompt, what it would offer at every position.

@@ -1,3 +1,4 @@
+internal import Speculation
 internal import Tokenization
 
 /// How to speculate: the JSON object that vLLM's `--speculative-config` takes.

@@ -1,5 +1,6 @@
 public import Decoding
 public import PJRTTransformer
+internal import Speculation
 internal import Tokenization
 
 /// A draft model and the target as one program of a device.

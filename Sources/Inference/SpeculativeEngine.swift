@@ -1,6 +1,7 @@
 public import Decoding
 internal import ModelFiles
 internal import PJRTTransformer
+internal import Speculation
 internal import Tensor
 public import Transformer
 
