@@ -83,26 +83,45 @@ let package = Package(
       ],
       resources: [.embedInCode("Resources")], swiftSettings: strict),
     .target(
-      name: "Benchmarking",
+      name: "Measurement",
       dependencies: [
         "PJRT", "PJRTTransformer", "Tensor", "ModelFiles", "Tokenization", "Transformer", "Decoding", "Speculation",
         "Inference",
-        .product(name: "Mustache", package: "swift-mustache"), .product(name: "Yams", package: "Yams"),
-        .product(name: "AsyncHTTPClient", package: "async-http-client"),
+      ],
+      swiftSettings: strict),
+    .target(
+      name: "LoadTesting",
+      dependencies: [
+        "Tokenization", .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "Histogram", package: "hdrhistogram-swift"), .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
         .product(name: "NIOSSL", package: "swift-nio-ssl"),
       ],
+      swiftSettings: strict),
+    .target(
+      name: "Tuning",
+      dependencies: [
+        "PJRT", "PJRTTransformer", "Tensor", "ModelFiles", "Tokenization", "Transformer", "Decoding", "Speculation",
+        "Inference", "Measurement", "LoadTesting", .product(name: "Yams", package: "Yams"),
+      ],
       resources: [.embedInCode("Resources")], swiftSettings: strict),
     .target(
-      name: "Deployment", dependencies: ["ModelFiles", "Benchmarking", .product(name: "Yams", package: "Yams")],
+      name: "Report",
+      dependencies: [
+        "Tokenization", "Measurement", "LoadTesting", "Tuning",
+        .product(name: "Mustache", package: "swift-mustache"),
+      ],
+      resources: [.embedInCode("Resources")], swiftSettings: strict),
+    .target(
+      name: "Deployment",
+      dependencies: ["ModelFiles", "Decoding", "LoadTesting", "Tuning", .product(name: "Yams", package: "Yams")],
       resources: [.embedInCode("Resources")], swiftSettings: strict),
     .executableTarget(
       name: "foretoken",
       dependencies: [
         "CForetokenEditline", "PJRT", "PJRTTransformer", "Tensor", "ModelFiles", "Tokenization", "Transformer",
         "Decoding", "Speculation", "Inference",
-        "Benchmarking", "OpenAIServer", "StructuredOutput", "Deployment",
+        "Measurement", "LoadTesting", "Tuning", "Report", "OpenAIServer", "StructuredOutput", "Deployment",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),
       ],
@@ -115,7 +134,7 @@ let package = Package(
     .executableTarget(
       name: "serving-stub",
       dependencies: [
-        "Benchmarking",
+        "LoadTesting",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -125,9 +144,8 @@ let package = Package(
     .testTarget(
       name: "BenchmarkingTests",
       dependencies: [
-        "TestSupport", "Benchmarking", "ModelFiles", "Tensor", "Tokenization", "Transformer", "Decoding", "Speculation",
-        "Inference",
-        "OpenAIServer",
+        "TestSupport", "Measurement", "LoadTesting", "Tuning", "Report", "ModelFiles", "Tensor", "Tokenization",
+        "Transformer", "Decoding", "Speculation", "Inference", "OpenAIServer",
         .product(name: "Logging", package: "swift-log"), .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
       ],
@@ -179,7 +197,7 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "DeploymentTests",
-      dependencies: ["TestSupport", "Benchmarking", "Deployment", .product(name: "Yams", package: "Yams")],
+      dependencies: ["TestSupport", "Tuning", "Deployment", .product(name: "Yams", package: "Yams")],
       swiftSettings: strict),
   ]
 )

@@ -1,6 +1,6 @@
 internal import ArgumentParser
-internal import Benchmarking
 internal import Foundation
+internal import LoadTesting
 
 /// The command line: one file per subcommand.
 @main

@@ -8,27 +8,6 @@ package enum ServingEngine: String, Sendable, CaseIterable, Codable {
   case foretoken
 }
 
-/// How tokens are proposed; names are vLLM's.
-package enum SpeculativeMethod: String, Sendable, CaseIterable, Codable {
-  /// A smaller model of the same family.
-  case draftModel = "draft_model"
-  /// A head on the target's hidden states (EAGLE-3).
-  case eagle3
-  /// A head that proposes a whole block at once.
-  case dflash
-  /// Prompt lookup.
-  case ngram
-  /// An index over past text.
-  case suffix
-  /// Foretoken's choice at every step.
-  case auto
-
-  /// Whether weights of their own are needed.
-  package var needsDraft: Bool { self != .ngram && self != .suffix }
-  /// Whether the draft is a head trained on one target, not a model that stands alone.
-  package var isHead: Bool { self == .eagle3 || self == .dflash }
-}
-
 /// One version of an engine that can be deployed: its image, what it can do, and how it is spoken to.
 package struct EngineStack: Sendable, Equatable {
   /// Which conventions its command line follows.
@@ -40,7 +19,7 @@ package struct EngineStack: Sendable, Equatable {
   /// `nil` where none is published.
   package let image: String?
   package let dialect: Dialect
-  package let methods: [SpeculativeMethod]
+  package let methods: [DeployedMethod]
   /// In a sentence.
   package let description: String
   /// The PJRT plugin that Foretoken computes with; `nil` for its own kernels.

@@ -1,11 +1,12 @@
 internal import ArgumentParser
-internal import Benchmarking
 internal import Decoding
 internal import Foundation
 internal import Inference
+internal import LoadTesting
 internal import Logging
 internal import ModelFiles
 internal import OpenAIServer
+internal import Speculation
 internal import Tensor
 internal import Transformer
 

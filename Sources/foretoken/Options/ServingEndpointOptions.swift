@@ -1,6 +1,6 @@
 internal import ArgumentParser
-internal import Benchmarking
 internal import Foundation
+internal import LoadTesting
 internal import Tokenization
 
 extension ServingEndpoint.Backend: ExpressibleByArgument {}
