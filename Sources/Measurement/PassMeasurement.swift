@@ -10,8 +10,7 @@ struct PassMeasurement: Sendable {
   }
 
   let kind: Kind
-  let context: Int
-  let rows: Int
+  let context, rows: Int
   private(set) var seconds: [Double] = []
   private(set) var laps: [[PassStopwatch.Operation: Duration]] = []
 

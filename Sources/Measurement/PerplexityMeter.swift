@@ -42,8 +42,7 @@ package struct PerplexityMeter {
 
   private let runner: any ModelRunner
   private let quantization: String
-  private let window: Int
-  private let firstScored: Int
+  private let window, firstScored: Int
   private let blocks: [Int32]
   private static let rowsPerPass = 64
 

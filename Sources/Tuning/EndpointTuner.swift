@@ -330,11 +330,8 @@ extension TuningResult.Entry {
   /// - Parameter plain: those of plain decoding in the same rounds.
   fileprivate mutating func measure(_ runs: [ServingResult], plain: [ServingResult]) {
     guard !runs.isEmpty else { return }
-    let performance = TuningResult.Performance(runs)
-    measured = performance
-    measuredTokensPerSecond = Spread(runs.map(\.total.outputThroughput))
-    measuredSpeedup = TuningResult.Interval(
-      ratios: zip(runs, plain).map { $0.total.outputThroughput / $1.total.outputThroughput })
-    if let predicted { predictionError = predicted.tokensPerSecond / performance.tokensPerSecond - 1 }
+    add(
+      TuningResult.Performance(runs), rates: runs.map(\.total.outputThroughput),
+      plain: plain.map(\.total.outputThroughput))
   }
 }

@@ -30,8 +30,7 @@ package struct TuningResult: Sendable, Codable, Equatable {
     package var name: String
     /// Format of the layers' matrices: none (bf16), int8 or int4.
     package var quantization: String?
-    package var weightBytes: Int?
-    package var keyValueBytesPerToken: Int?
+    package var weightBytes, keyValueBytesPerToken: Int?
   }
 
   package struct Workload: Sendable, Codable, Equatable {
@@ -181,8 +180,7 @@ package struct TuningResult: Sendable, Codable, Equatable {
 
   /// Limits on latency that a choice has to keep, for nine of ten requests.
   package struct Objectives: Sendable, Codable, Equatable {
-    package var timeToFirstToken: Double?
-    package var timePerOutputToken: Double?
+    package var timeToFirstToken, timePerOutputToken: Double?
 
     package init(timeToFirstToken: Double? = nil, timePerOutputToken: Double? = nil) {
       (self.timeToFirstToken, self.timePerOutputToken) = (timeToFirstToken, timePerOutputToken)

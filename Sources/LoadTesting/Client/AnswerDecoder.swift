@@ -40,8 +40,7 @@ struct AnswerDecoder: Sendable {
   private struct Reading {
     var pieces: [TokenCount.Piece] = []
     var finishReason: String?
-    var completionTokens: Int?
-    var promptTokens: Int?
+    var completionTokens, promptTokens: Int?
     var speculation: SpeculationFigures?
     var isDone = false
     var isEnded: Bool { isDone || finishReason != nil }

@@ -45,8 +45,7 @@ struct ComparisonPair: Sendable {
   }
 
   let category: String
-  let a: Side
-  let b: Side
+  let a, b: Side
 }
 
 extension ComparisonPair {

@@ -6,8 +6,7 @@ internal import Foundation
 /// every block (A B, B A, A B, …). Blocks are what the intervals resample.
 package struct ServingComparison: Sendable {
   package struct Plan: Sendable {
-    package var a: ServingEndpoint
-    package var b: ServingEndpoint
+    package var a, b: ServingEndpoint
     package var workload: Workload
     /// Requests of a block, which run at one time.
     package var concurrency = 1

@@ -42,8 +42,7 @@ package struct RampUp: Sendable, Equatable {
   }
 
   package let strategy: Strategy
-  package let start: RequestRate
-  package let end: RequestRate
+  package let start, end: RequestRate
 
   /// - Parameters:
   ///   - start: requests per second at the first request; not unlimited, like `end`.

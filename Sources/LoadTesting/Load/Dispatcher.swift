@@ -18,8 +18,7 @@ final class Dispatcher: Sendable {
     var arrived = 0
     var next = 0
     var running: [Int: HTTPClient.Task<RawAnswer>] = [:]
-    var places: Int
-    var unanswered: Int
+    var places, unanswered: Int
     var isStopped = false
   }
 

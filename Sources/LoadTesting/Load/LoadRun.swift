@@ -14,9 +14,7 @@ package struct LoadRun: Sendable {
 
 /// How far a run is, for a progress bar.
 package struct LoadProgress: Sendable {
-  package let finished: Int
-  package let failed: Int
-  package let total: Int
+  package let finished, failed, total: Int
   /// Pieces of answers that have arrived.
   package let pieces: Int
 }

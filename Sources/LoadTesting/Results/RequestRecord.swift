@@ -40,8 +40,7 @@ package struct RequestRecord: Sendable {
   package let events: [Event]
   package let text: String
   package let finishReason: String?
-  package let inputTokens: Int
-  package let outputTokens: Int
+  package let inputTokens, outputTokens: Int
   package let tokenCounts: TokenCounts
   /// The response's own account of speculation, if it has one.
   package let speculation: SpeculationFigures?

@@ -4,15 +4,13 @@ package struct ServingComparisonResult: Sendable, Equatable, Codable {
   /// Above 1: A is the better one.
   package struct Ratio: Sendable, Equatable, Codable {
     package let ratio: Double
-    package let lower: Double?
-    package let upper: Double?
+    package let lower, upper: Double?
   }
 
   /// Where two answers to one prompt part.
   package struct Difference: Sendable, Equatable, Codable {
     package let request: Int
-    package let category: String
-    package let prompt: String
+    package let category, prompt: String
     /// Characters that are the same.
     package let position: Int
     /// Text around that place in A's answer and in B's.
@@ -22,8 +20,7 @@ package struct ServingComparisonResult: Sendable, Equatable, Codable {
 
   /// Answers compared and equal.
   package struct Outputs: Sendable, Equatable, Codable {
-    package let compared: Int
-    package let equal: Int
+    package let compared, equal: Int
     package let firstDifference: Difference?
 
     private enum CodingKeys: String, CodingKey {
@@ -41,8 +38,7 @@ package struct ServingComparisonResult: Sendable, Equatable, Codable {
     package let outputThroughput: Ratio?
     /// B's mean latency over A's.
     package let ttft: Ratio?
-    package let tpot: Ratio?
-    package let e2el: Ratio?
+    package let tpot, e2el: Ratio?
     /// `nil` where answers are not to be compared (sampled ones).
     package let outputs: Outputs?
 
@@ -58,6 +54,5 @@ package struct ServingComparisonResult: Sendable, Equatable, Codable {
   package let resamples: Int
   package let overall: Category
   package let categories: [Category]
-  package let a: ServingResult
-  package let b: ServingResult
+  package let a, b: ServingResult
 }

@@ -2,10 +2,7 @@
 package struct ServingFigures: Sendable, Equatable {
   /// Seconds from the first request until the last answer; the sum over categories if they ran one after another.
   package var duration: Double
-  package var completed: Int
-  package var failed: Int
-  package var totalInputTokens: Int
-  package var totalOutputTokens: Int
+  package var completed, failed, totalInputTokens, totalOutputTokens: Int
   /// Completed requests per second.
   package var requestThroughput: Double
   /// Completed requests per second that met every objective; `nil` without objectives.

@@ -18,8 +18,7 @@ package struct ServingResult: Sendable, Equatable {
     package var numPrompts: Int
     package var requestRate = RequestRate.unlimited
     package var rampUpStrategy: String?
-    package var rampUpStartRPS: Double?
-    package var rampUpEndRPS: Double?
+    package var rampUpStartRPS, rampUpEndRPS: Double?
     package var burstiness = 1.0
     package var maxConcurrency: Int?
     package var seed: UInt64
@@ -68,13 +67,10 @@ package struct ServingResult: Sendable, Equatable {
 
   /// Every request's own values, as vLLM's `--save-detailed` keeps them; seconds.
   package struct Details: Sendable, Equatable, Codable {
-    package var inputLengths: [Int]
-    package var outputLengths: [Int]
+    package var inputLengths, outputLengths: [Int]
     package var ttfts: [Double]
     package var itls: [[Double]]
-    package var latencies: [Double]
-    package var startTimes: [Double]
-    package var queueTimes: [Double]
+    package var latencies, startTimes, queueTimes: [Double]
     package var generatedTexts: [String]
     /// Empty text for a request that completed.
     package var errors: [String]

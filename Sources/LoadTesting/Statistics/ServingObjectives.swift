@@ -1,8 +1,6 @@
 /// What a request must keep to to count for goodput, in milliseconds; vLLM's `--goodput ttft:200 tpot:20`.
 package struct ServingObjectives: Sendable, Equatable {
-  package var ttft: Double?
-  package var tpot: Double?
-  package var e2el: Double?
+  package var ttft, tpot, e2el: Double?
 
   package init(ttft: Double? = nil, tpot: Double? = nil, e2el: Double? = nil) {
     (self.ttft, self.tpot, self.e2el) = (ttft, tpot, e2el)

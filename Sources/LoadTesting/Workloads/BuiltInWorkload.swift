@@ -9,9 +9,7 @@ package enum BuiltInWorkload: String, Sendable, CaseIterable {
 
   /// What a workload asks for unless the command line says otherwise.
   package struct Defaults: Sendable, Equatable {
-    package let requestsPerCategory: Int
-    package let outputTokens: Int
-    package let maximumConcurrency: Int
+    package let requestsPerCategory, outputTokens, maximumConcurrency: Int
     /// Whether answers go on past the end of the text, so that all are of one length.
     package let ignoresEndOfText: Bool
   }

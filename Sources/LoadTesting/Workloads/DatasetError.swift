@@ -3,8 +3,7 @@ package struct DatasetError: Error, Equatable, CustomStringConvertible {
   package let file: String
   /// From 1; `nil` when it concerns the whole file.
   package let line: Int?
-  package let found: String
-  package let expected: String
+  package let found, expected: String
 
   package var description: String {
     "\(file)\(line.map { ", line \($0)" } ?? ""): found \(found); expected \(expected)"

@@ -3,8 +3,7 @@ package import Tokenization
 /// One request of a workload, before it is written for an endpoint.
 package struct WorkloadRequest: Sendable, Equatable {
   package struct Message: Sendable, Equatable {
-    package let role: String
-    package let content: String
+    package let role, content: String
 
     package init(role: String, content: String) {
       self.role = role

@@ -43,8 +43,7 @@ package struct SpeculationBenchmark {
   private let engine: SpeculativeEngine
   private let log: StepLog
   private let ways: [Way]
-  private let maximumTokens: Int
-  private let repetitions: Int
+  private let maximumTokens, repetitions: Int
 
   /// Whether every output so far was plain decoding's.
   package internal(set) var isLossless = true

@@ -7,9 +7,7 @@ struct IntervalChart: Sendable {
     var isTotal = false
   }
 
-  var title: String
-  var summary: String
-  var xTitle: String
+  var title, summary, xTitle: String
   var entries: [Entry]
 
   /// The chart; `nil` without entries.

@@ -16,10 +16,7 @@ struct LineChart: Sendable {
     var isDashed = false
   }
 
-  var title: String
-  var summary: String
-  var xTitle: String
-  var yTitle: String
+  var title, summary, xTitle, yTitle: String
   var series: [Series]
   /// The axes begin at 0, unless told otherwise.
   var xBeginsAtZero = true
@@ -91,5 +88,20 @@ struct LineChart: Sendable {
     chart.label(left - 46, top - 18, yTitle, anchor: "start", style: "axis-title")
     chart.keys = series.map { Chart.Key(style: $0.style.rawValue + ($0.isDashed ? " dashed" : ""), text: $0.name) }
     return chart
+  }
+}
+
+extension LineChart {
+  /// Rates, 0 to 1, by position of the window.
+  static func acceptance(_ title: String, summary: String, _ curves: [(name: String, rates: [Double])]) -> Chart? {
+    let series = curves.enumerated().filter { !$1.rates.isEmpty }.map { index, curve in
+      Series(
+        name: curve.name, style: Chart.Style.at(index),
+        points: curve.rates.enumerated().map { Point(x: Double($0 + 1), y: $1 * 100) })
+    }
+    return LineChart(
+      title: title, summary: summary, xTitle: "position in the window", yTitle: "% accepted", series: series,
+      xBeginsAtZero: false, yLimit: 100, xIsWhole: true
+    ).chart
   }
 }

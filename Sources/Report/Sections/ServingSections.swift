@@ -247,21 +247,10 @@ struct ServingSections {
   private var acceptance: ReportPage.Section? {
     let speculating = sides.filter { $0.result.total.speculation != nil }
     guard !speculating.isEmpty else { return nil }
-    let charts = speculating.compactMap { side -> Chart? in
-      let figures =
-        [("all", side.result.total.speculation)]
-        + side.result.categories.prefix(3).map { ($0.name, $0.figures.speculation) }
-      let series = figures.enumerated().compactMap { index, figure -> LineChart.Series? in
-        guard let rates = figure.1?.acceptanceRatePerPosition, !rates.isEmpty else { return nil }
-        return LineChart.Series(
-          name: figure.0, style: Chart.Style.at(index),
-          points: rates.enumerated().map { LineChart.Point(x: Double($0 + 1), y: $1 * 100) })
-      }
-      return LineChart(
-        title: side.name, summary: "Share of verifications in which the token at each position was accepted.",
-        xTitle: "position in the window", yTitle: "% accepted", series: series, xBeginsAtZero: false, yLimit: 100,
-        xIsWhole: true
-      ).chart
+    let charts = speculating.compactMap { side in
+      LineChart.acceptance(
+        side.name, summary: "Share of verifications in which the token at each position was accepted.",
+        side.result.byCategory.prefix(4).map { ($0.name, $0.figures.speculation?.acceptanceRatePerPosition ?? []) })
     }
     var table = ReportPage.Table(
       "Acceptance, from the server's own counters.", ["Server", "Prompts"],

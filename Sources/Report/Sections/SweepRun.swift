@@ -56,6 +56,5 @@ struct SweepRun: Sendable {
 /// A candidate that could not be measured, and why.
 struct SweepFailure: Sendable, Decodable {
   static let schema = "foretoken.sweep-failure/1"
-  let candidate: String
-  let reason: String
+  let candidate, reason: String
 }

@@ -204,19 +204,11 @@ struct TuningSections {
     guard !result.acceptance.isEmpty else { return nil }
     var names: [TuningResult.Candidate] = []
     for one in result.acceptance where !names.contains(one.candidate) { names.append(one.candidate) }
-    let charts = names.prefix(3).compactMap { candidate -> Chart? in
-      let series = result.acceptance.filter { $0.candidate == candidate }.prefix(5).enumerated().map { index, one in
-        LineChart.Series(
-          name: one.category ?? "all", style: Chart.Style.at(index),
-          points: one.byPosition.enumerated().map { LineChart.Point(x: Double($0 + 1), y: $1 * 100) })
-      }
-      return LineChart(
-        title: name(Family(candidate)),
+    let charts = names.prefix(3).compactMap { candidate in
+      LineChart.acceptance(
+        name(Family(candidate)),
         summary: "Probability that the token at each position of the window is accepted, given those before it were.",
-        xTitle: "position in the window", yTitle: "% accepted", series: Array(series), xBeginsAtZero: false,
-        yLimit: 100,
-        xIsWhole: true
-      ).chart
+        result.acceptance.filter { $0.candidate == candidate }.prefix(5).map { ($0.category ?? "all", $0.byPosition) })
     }
     var table = ReportPage.Table(
       "Tokens per verification at window \(names.map(\.window).max() ?? 0), and acceptance by position in percent.",

@@ -79,8 +79,7 @@ struct ConcurrencyPredictor: Sendable {
   let limits: ServingSimulation.Limits
   let traces: Traces
   let costs: CostsByProposer
-  let concurrency: Int
-  let count: Int
+  let concurrency, count: Int
 
   /// The prediction for a candidate.
   ///

@@ -27,19 +27,24 @@ extension TuningResult.Entry {
   /// - Parameter plain: those of plain decoding in the same rounds.
   mutating func add(_ runs: [EngineRun], plain: [EngineRun]) {
     guard !runs.isEmpty else { return }
-    let rates = Spread(runs.map(\.tokensPerSecond))
-    var performance = TuningResult.Performance(
+    let performance = TuningResult.Performance(
       tokens: 0, seconds: 1, firstToken: runs.flatMap(\.firstTokenSeconds), perToken: runs.flatMap(\.perTokenSeconds))
-    performance.tokensPerSecond = rates.median
-    measured = performance
-    measuredTokensPerSecond = rates
-    measuredSpeedup = TuningResult.Interval(ratios: zip(runs, plain).map { $0.tokensPerSecond / $1.tokensPerSecond })
-    if let predicted { predictionError = predicted.tokensPerSecond / rates.median - 1 }
+    add(performance, rates: runs.map(\.tokensPerSecond), plain: plain.map(\.tokensPerSecond))
     if meanAcceptanceLength == nil, candidate.window > 0 {
       var counts = runs[0].speculation
       for run in runs.dropFirst() { counts.add(run.speculation) }
       meanAcceptanceLength = counts.meanAcceptanceLength
     }
+  }
+
+  /// Adds the tokens per second of each run, and latencies over all of them.
+  mutating func add(_ performance: TuningResult.Performance, rates: [Double], plain: [Double]) {
+    var performance = performance
+    let spread = Spread(rates)
+    performance.tokensPerSecond = spread.median
+    (measured, measuredTokensPerSecond) = (performance, spread)
+    measuredSpeedup = TuningResult.Interval(ratios: zip(rates, plain).map { $0 / $1 })
+    if let predicted { predictionError = predicted.tokensPerSecond / spread.median - 1 }
   }
 
   /// Fills in what follows from the figures.
