@@ -47,11 +47,13 @@ let package = Package(
     .systemLibrary(
       name: "CForetokenEditline", pkgConfig: "libedit", providers: [.apt(["libedit-dev"]), .brew(["libedit"])]),
     .target(name: "Tensor", dependencies: ["CForetokenKernels", "CForetokenFaults"], swiftSettings: strict),
+    .target(name: "JSON", swiftSettings: strict),
     .target(
       name: "ModelFiles",
-      dependencies: ["Tensor", .product(name: "Crypto", package: "swift-crypto")], swiftSettings: strict),
+      dependencies: ["Tensor", "JSON", .product(name: "Crypto", package: "swift-crypto")], swiftSettings: strict),
     .target(name: "PJRT", dependencies: ["CPJRT"], swiftSettings: strict),
-    .target(name: "Tokenization", dependencies: ["CForetokenPCRE2"], swiftSettings: strict),
+    .target(name: "Tokenization", dependencies: ["CForetokenPCRE2", "JSON"], swiftSettings: strict),
+    .target(name: "ChatTemplates", dependencies: ["JSON", "Tokenization"], swiftSettings: strict),
     .target(name: "Transformer", dependencies: ["Tensor", "ModelFiles"], swiftSettings: strict),
     .target(name: "StableHLO", swiftSettings: strict),
     .target(
@@ -63,15 +65,17 @@ let package = Package(
     .target(
       name: "Inference",
       dependencies: [
-        "PJRT", "PJRTTransformer", "Tensor", "ModelFiles", "Tokenization", "Transformer", "Decoding", "Speculation",
+        "PJRT", "PJRTTransformer", "Tensor", "JSON", "ModelFiles", "Tokenization", "ChatTemplates", "Transformer",
+        "Decoding", "Speculation",
       ],
       swiftSettings: strict),
-    .target(name: "StructuredOutput", dependencies: ["Tokenization", "Decoding"], swiftSettings: strict),
+    .target(name: "StructuredOutput", dependencies: ["JSON", "Tokenization", "Decoding"], swiftSettings: strict),
     .target(
       name: "OpenAIServer",
       dependencies: [
         "CForetokenZlib",
-        "ModelFiles", "Tokenization", "Decoding", "Speculation", "Inference", "StructuredOutput",
+        "JSON", "ModelFiles", "Tokenization", "ChatTemplates", "Decoding", "Speculation", "Inference",
+        "StructuredOutput",
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -85,8 +89,8 @@ let package = Package(
     .target(
       name: "Benchmarking",
       dependencies: [
-        "PJRT", "PJRTTransformer", "Tensor", "ModelFiles", "Tokenization", "Transformer", "Decoding", "Speculation",
-        "Inference",
+        "PJRT", "PJRTTransformer", "Tensor", "JSON", "ModelFiles", "Tokenization", "Transformer", "Decoding",
+        "Speculation", "Inference",
         .product(name: "Mustache", package: "swift-mustache"), .product(name: "Yams", package: "Yams"),
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "Histogram", package: "hdrhistogram-swift"), .product(name: "NIOCore", package: "swift-nio"),
@@ -95,13 +99,14 @@ let package = Package(
       ],
       resources: [.embedInCode("Resources")], swiftSettings: strict),
     .target(
-      name: "Deployment", dependencies: ["ModelFiles", "Benchmarking", .product(name: "Yams", package: "Yams")],
+      name: "Deployment",
+      dependencies: ["JSON", "ModelFiles", "Benchmarking", .product(name: "Yams", package: "Yams")],
       resources: [.embedInCode("Resources")], swiftSettings: strict),
     .executableTarget(
       name: "foretoken",
       dependencies: [
-        "CForetokenEditline", "PJRT", "PJRTTransformer", "Tensor", "ModelFiles", "Tokenization", "Transformer",
-        "Decoding", "Speculation", "Inference",
+        "CForetokenEditline", "PJRT", "PJRTTransformer", "Tensor", "JSON", "ModelFiles", "Tokenization",
+        "ChatTemplates", "Transformer", "Decoding", "Speculation", "Inference",
         "Benchmarking", "OpenAIServer", "StructuredOutput", "Deployment",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),
@@ -125,7 +130,8 @@ let package = Package(
     .testTarget(
       name: "BenchmarkingTests",
       dependencies: [
-        "TestSupport", "Benchmarking", "ModelFiles", "Tensor", "Tokenization", "Transformer", "Decoding", "Speculation",
+        "TestSupport", "Benchmarking", "JSON", "ModelFiles", "Tensor", "Tokenization", "Transformer", "Decoding",
+        "Speculation",
         "Inference",
         "OpenAIServer",
         .product(name: "Logging", package: "swift-log"), .product(name: "NIOCore", package: "swift-nio"),
@@ -139,7 +145,12 @@ let package = Package(
         .product(name: "FlyingFox", package: "FlyingFox"), .product(name: "FlyingSocks", package: "FlyingFox"),
       ],
       swiftSettings: strict),
-    .testTarget(name: "TokenizationTests", dependencies: ["TestSupport", "Tokenization"], swiftSettings: strict),
+    .testTarget(name: "JSONTests", dependencies: ["TestSupport", "JSON"], swiftSettings: strict),
+    .testTarget(
+      name: "TokenizationTests", dependencies: ["TestSupport", "JSON", "Tokenization"], swiftSettings: strict),
+    .testTarget(
+      name: "ChatTemplatesTests", dependencies: ["TestSupport", "JSON", "ChatTemplates", "Tokenization"],
+      swiftSettings: strict),
     .testTarget(
       name: "TransformerTests", dependencies: ["TestSupport", "Transformer", "Tensor", "ModelFiles"],
       swiftSettings: strict),
@@ -163,15 +174,14 @@ let package = Package(
     .testTarget(
       name: "StructuredOutputTests",
       dependencies: [
-        "TestSupport", "StructuredOutput", "Speculation", "Inference", "Decoding", "Transformer", "Tokenization",
-        "ModelFiles",
-        "Tensor",
+        "TestSupport", "StructuredOutput", "Speculation", "Inference", "Decoding", "Transformer", "JSON",
+        "Tokenization", "ModelFiles", "Tensor",
       ],
       swiftSettings: strict),
     .testTarget(
       name: "OpenAIServerTests",
       dependencies: [
-        "TestSupport", "OpenAIServer", "Decoding", "Speculation", "Inference", "Tokenization",
+        "TestSupport", "OpenAIServer", "Decoding", "Speculation", "Inference", "JSON", "Tokenization",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"), .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "FlyingSocks", package: "FlyingFox"),
@@ -179,7 +189,7 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "DeploymentTests",
-      dependencies: ["TestSupport", "Benchmarking", "Deployment", .product(name: "Yams", package: "Yams")],
+      dependencies: ["TestSupport", "Benchmarking", "Deployment", "JSON", .product(name: "Yams", package: "Yams")],
       swiftSettings: strict),
   ]
 )

@@ -1,4 +1,4 @@
-internal import Tokenization
+internal import JSON
 
 /// Numbers that servers and files give: whatever they are, figures are made of them without a trap.
 enum OutsideNumbers {

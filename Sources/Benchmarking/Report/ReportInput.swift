@@ -1,5 +1,5 @@
 public import Foundation
-internal import Tokenization
+internal import JSON
 
 /// The results that a report is made of.
 public struct ReportInput: Sendable {

@@ -1,5 +1,5 @@
 internal import Foundation
-internal import Tokenization
+internal import JSON
 
 /// A candidate of a sweep on one workload, compared with the server without speculation.
 ///

@@ -1,5 +1,5 @@
 internal import Foundation
-internal import Tokenization
+internal import JSON
 
 /// Finds out for a running server, which cannot be reloaded, whether a smaller window than its own would do better.
 ///

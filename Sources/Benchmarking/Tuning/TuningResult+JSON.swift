@@ -1,5 +1,5 @@
 public import Foundation
-internal import Tokenization
+internal import JSON
 
 extension TuningResult {
   /// Reads a document that `encoded` wrote.

@@ -1,4 +1,4 @@
-internal import Tokenization
+internal import JSON
 
 extension SchemaCompiler {
   /// What parts say about an object together.

@@ -1,4 +1,4 @@
-internal import Tokenization
+internal import JSON
 
 extension SchemaCompiler {
   /// The node of parts whose own keywords hold together.

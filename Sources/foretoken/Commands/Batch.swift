@@ -1,7 +1,9 @@
 internal import ArgumentParser
+internal import ChatTemplates
 internal import Decoding
 internal import Foundation
 internal import Inference
+internal import JSON
 internal import Tokenization
 
 /// `foretoken batch`: many prompts at once, from a file to a file.

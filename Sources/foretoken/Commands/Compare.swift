@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Benchmarking
 internal import Foundation
+internal import JSON
 internal import Synchronization
 internal import Tokenization
 

@@ -1,7 +1,9 @@
 internal import ArgumentParser
 internal import Benchmarking
+internal import ChatTemplates
 internal import Foundation
 internal import Inference
+internal import JSON
 internal import ModelFiles
 internal import Synchronization
 internal import Tokenization

@@ -1,5 +1,6 @@
 import Benchmarking
 import Foundation
+import JSON
 import TestSupport
 import Testing
 import Tokenization

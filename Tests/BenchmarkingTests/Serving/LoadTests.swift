@@ -1,7 +1,7 @@
 import Benchmarking
 import Foundation
+import JSON
 import Testing
-import Tokenization
 
 @Suite struct LoadTests {
   private static let answer = ScriptedServer.Script(

@@ -1,5 +1,5 @@
 internal import Foundation
-internal import Tokenization
+internal import JSON
 internal import Yams
 
 /// Chooses a configuration from what was predicted and measured.
