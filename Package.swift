@@ -100,7 +100,7 @@ let package = Package(
       resources: [.embedInCode("Resources")], swiftSettings: strict),
     .target(
       name: "Deployment",
-      dependencies: ["JSON", "ModelFiles", "Benchmarking", .product(name: "Yams", package: "Yams")],
+      dependencies: ["JSON", "ModelFiles", "Decoding", "Benchmarking", .product(name: "Yams", package: "Yams")],
       resources: [.embedInCode("Resources")], swiftSettings: strict),
     .executableTarget(
       name: "foretoken",

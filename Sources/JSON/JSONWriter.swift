@@ -7,6 +7,11 @@ extension JSONValue {
   }
 }
 
+extension String {
+  /// The text as a JSON string: what needs no escape has none.
+  package var quotedAsJSON: String { JSONValue.string(self).serialized() }
+}
+
 /// Writes JSON text the way Python's `json.dumps` lays it out.
 private struct JSONWriter {
   let style: JSONStyle

@@ -132,7 +132,7 @@ extension ResponseFormat {
     case .text: "text"
     case .jsonObject: "json_object"
     case .jsonSchema(let schema, let path): "json_schema \(path) \(schema.serialized())"
-    case .choice(let texts, _): "choice " + texts.map(JSONText.quoted).joined(separator: ",")
+    case .choice(let texts, _): "choice " + texts.map(\.quotedAsJSON).joined(separator: ",")
     case .regex(let expression, let path): "regex \(path) \(expression)"
     }
   }

@@ -132,31 +132,20 @@ package struct SpeculationBenchmark {
     run.outputs = Array(repeating: [], count: requests.count)
     log.begin()
     let started = ContinuousClock.now
-    try await withThrowingTaskGroup(of: (Int, [TokenID], SpeculationCounts).self) { group in
-      var next = 0
-      func submit() throws {
-        guard next < requests.count else { return }
-        let (index, stream) = (next, try engine.engine.generate(requests[next]))
-        next += 1
-        group.addTask {
-          var (tokens, counts): ([TokenID], SpeculationCounts) = ([], SpeculationCounts())
-          for await event in stream {
-            switch event {
-            case .token(let token): tokens.append(token.id)
-            case .finished(let summary):
-              counts = summary.speculation
-              if case .failed(let reason) = summary.reason { throw SpeculationFailure(description: reason) }
-            }
-          }
-          return (index, tokens, counts)
+    try await engine.engine.generate(requests, atATime: concurrency) { index, stream in
+      var (tokens, counts): ([TokenID], SpeculationCounts) = ([], SpeculationCounts())
+      for await event in stream {
+        switch event {
+        case .token(let token): tokens.append(token.id)
+        case .finished(let summary):
+          counts = summary.speculation
+          if case .failed(let reason) = summary.reason { throw SpeculationFailure(description: reason) }
         }
       }
-      for _ in 0..<concurrency { try submit() }
-      while let (index, tokens, counts) = try await group.next() {
-        run.outputs[index] = tokens
-        run.speculation.add(counts)
-        try submit()
-      }
+      return (index, tokens, counts)
+    } receive: { index, tokens, counts in
+      run.outputs[index] = tokens
+      run.speculation.add(counts)
     }
     run.seconds = (ContinuousClock.now - started).inSeconds
     run.steps = log.steps

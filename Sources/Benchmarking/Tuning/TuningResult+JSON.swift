@@ -24,9 +24,8 @@ extension TuningResult {
 
   /// The document as JSON, keys sorted.
   public func encoded() throws -> Data {
-    let encoder = JSONEncoder()
+    let encoder = JSONEncoder.sorted(indented: true)
     encoder.keyEncodingStrategy = .convertToSnakeCase
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     return try encoder.encode(self) + Data("\n".utf8)
   }
 }

@@ -1,3 +1,4 @@
+internal import Benchmarking
 package import Foundation
 
 /// What `foretoken tune` chose, as far as a deployment needs it: a part of its result's JSON, `foretoken.tuning/1`.
@@ -26,8 +27,6 @@ package struct TuningChoice: Sendable, Equatable {
     let choice: Choice?
   }
 
-  private static let schema = "foretoken.tuning/1"
-
   /// Reads a result.
   ///
   /// - Throws: `DeploymentError` that names what was found and expected.
@@ -36,9 +35,10 @@ package struct TuningChoice: Sendable, Equatable {
     do { file = try JSONDecoder().decode(File.self, from: json) } catch {
       throw DeploymentError("'\(name)' is not a tuning result: expected the JSON that foretoken tune writes")
     }
-    guard file.schema == Self.schema else {
+    guard file.schema == TuningResult.currentSchema else {
       throw DeploymentError(
-        "'\(name)': the schema is \(file.schema.map { "'\($0)'" } ?? "missing"); expected '\(Self.schema)'")
+        "'\(name)': the schema is \(file.schema.map { "'\($0)'" } ?? "missing"); expected '\(TuningResult.currentSchema)'"
+      )
     }
     guard let choice = file.choice else { throw DeploymentError("'\(name)' lacks 'choice'") }
     reason = choice.reason ?? ""

@@ -18,7 +18,7 @@ extension SchemaCompiler {
   /// One of some constants.
   private mutating func node(of constants: [JSONValue], at pointer: String) throws -> Int {
     let texts = constants.flatMap { constant in
-      [JSONStyle.python, .compact].map { constant.string.map(JSONText.quoted) ?? constant.serialized($0) }
+      [JSONStyle.python, .compact].map(constant.serialized)
     }
     do { return try builder.literals(texts) } catch is ByteAutomaton.TooLarge {
       throw ConstraintError(path: pointer + "/enum", message: "holds too many constants to compile")

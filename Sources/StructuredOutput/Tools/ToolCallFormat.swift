@@ -1,3 +1,5 @@
+internal import JSON
+
 /// How a family of models writes calls of tools.
 package enum ToolCallFormat: String, Sendable, Hashable, CaseIterable {
   /// `<tool_call>\n{"name": …, "arguments": …}\n</tool_call>`, any number of them, after text or without.
@@ -23,7 +25,7 @@ package enum ToolCallFormat: String, Sendable, Hashable, CaseIterable {
   package var tags: [String] { self == .qwen ? [tag, "</tool_call>"] : [] }
 
   /// A call of the tool `name` up to its arguments.
-  func head(of name: String) -> String { #"{"name": "# + JSONText.quoted(name) + #", ""# + argumentsKey + #"": "# }
+  func head(of name: String) -> String { #"{"name": "# + name.quotedAsJSON + #", ""# + argumentsKey + #"": "# }
 
   var opening: String { self == .qwen ? tag + "\n" : "" }
   var closing: String { self == .qwen ? "\n</tool_call>" : "" }

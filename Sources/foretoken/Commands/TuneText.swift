@@ -113,17 +113,12 @@ struct TuneText {
     var lines = [style.bold(choice.reason)]
     if !choice.flags.isEmpty {
       lines.append(
-        "\nForetoken   foretoken serve \(result.target.name) " + choice.flags.map(quoted).joined(separator: " "))
+        "\nForetoken   foretoken serve \(result.target.name) " + choice.flags.map(ShellWord.quoted).joined(separator: " "))
     }
     if let json = choice.speculativeConfig { lines.append("vLLM        --speculative-config '\(json)'") }
     lines.append("\n" + choice.values.trimmingCharacters(in: .newlines))
     if !result.assumptions.isEmpty { lines.append("\n" + style.dim(result.assumptions.joined(separator: "\n"))) }
     return lines.joined(separator: "\n")
-  }
-
-  private func quoted(_ word: String) -> String {
-    word.allSatisfy { $0.isLetter || $0.isNumber || "-_./:".contains($0) }
-      ? word : "'\(word.replacing("'", with: #"'\''"#))'"
   }
 
   private func rate(_ performance: TuningResult.Performance?) -> String {

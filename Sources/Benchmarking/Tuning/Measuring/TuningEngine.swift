@@ -204,28 +204,16 @@ package final class TuningEngine: Sendable {
     var run = Run()
     run.outputs = Array(repeating: [], count: count)
     let started = ContinuousClock.now
-    try await withThrowingTaskGroup(of: (Int, [TokenID], GenerationSummary?).self) { group in
-      var next = 0
-      func submit() throws {
-        guard next < requests.count else { return }
-        let (index, stream) = (next, try engine.generate(requests[next]))
-        next += 1
-        group.addTask {
-          let (tokens, summary) = try await Self.collect(stream)
-          return (index, tokens, summary)
-        }
-      }
-      for _ in 0..<concurrency { try submit() }
-      while let (index, tokens, summary) = try await group.next() {
-        run.outputs[index] = tokens
-        if let summary {
-          run.speculation.add(summary.speculation)
-          run.firstTokenSeconds.append(summary.timing.firstTokenSeconds)
-          if let seconds = summary.timing.secondsPerOutputToken(summary.outputTokens) {
-            run.perTokenSeconds.append(seconds)
-          }
-        }
-        try submit()
+    try await engine.generate(requests, atATime: concurrency) { index, stream in
+      let (tokens, summary) = try await Self.collect(stream)
+      return (index, tokens, summary)
+    } receive: { index, tokens, summary in
+      run.outputs[index] = tokens
+      guard let summary else { return }
+      run.speculation.add(summary.speculation)
+      run.firstTokenSeconds.append(summary.timing.firstTokenSeconds)
+      if let seconds = summary.timing.secondsPerOutputToken(summary.outputTokens) {
+        run.perTokenSeconds.append(seconds)
       }
     }
     run.seconds = (ContinuousClock.now - started).inSeconds

@@ -33,7 +33,7 @@ package struct AcceptanceTrace: Sendable, Equatable {
       all += 1
       if outcome { right += 1 }
     }
-    var random = Counter(seed)
+    var random = SeededRandom(seed: seed)
     let isRight = (0..<length).map { place in
       (place < known.count ? known[place] : nil) ?? (random.nextShare() < right / all)
     }
