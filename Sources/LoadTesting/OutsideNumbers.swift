@@ -1,4 +1,4 @@
-package import Tokenization
+package import JSON
 
 /// Numbers that servers and files give: whatever they are, figures are made of them without a trap.
 package enum OutsideNumbers {

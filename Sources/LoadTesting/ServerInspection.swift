@@ -1,5 +1,5 @@
 internal import Foundation
-internal import Tokenization
+internal import JSON
 
 /// What a server says of itself, where it does.
 package struct ServerInspection: Sendable {

@@ -1,7 +1,7 @@
 package import Foundation
+internal import JSON
 package import LoadTesting
 internal import Measurement
-internal import Tokenization
 package import Tuning
 
 /// The results that a report is made of.

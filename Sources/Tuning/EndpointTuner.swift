@@ -1,8 +1,8 @@
 internal import Decoding
 internal import Foundation
+internal import JSON
 package import LoadTesting
 internal import Measurement
-internal import Tokenization
 
 /// Finds out for a running server, which cannot be reloaded, whether a smaller window than its own would do better.
 ///

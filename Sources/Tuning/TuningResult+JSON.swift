@@ -1,6 +1,6 @@
 package import Foundation
+internal import JSON
 package import LoadTesting
-internal import Tokenization
 
 extension TuningResult {
   /// Reads a document that `encoded` wrote.
@@ -25,9 +25,8 @@ extension TuningResult {
 
   /// The document as JSON, keys sorted.
   package func encoded() throws -> Data {
-    let encoder = JSONEncoder()
+    let encoder = JSONEncoder.sorted(indented: true)
     encoder.keyEncodingStrategy = .convertToSnakeCase
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     return try encoder.encode(self) + Data("\n".utf8)
   }
 }

@@ -124,37 +124,11 @@ extension ServedModel {
     return table.first { $0.name == name }
   }
 
-  /// From each model's `config.json` at https://huggingface.co/NAME.
-  private static let table: [ServedModel] = [
-    qwen3("0.6B", hidden: 1024, layers: 28, heads: 16, intermediate: 3072, ties: true),
-    qwen3("1.7B", hidden: 2048, layers: 28, heads: 16, intermediate: 6144, ties: true),
-    qwen3("4B", hidden: 2560, layers: 36, heads: 32, intermediate: 9728, ties: true),
-    qwen3("8B", hidden: 4096, layers: 36, heads: 32, intermediate: 12288, ties: false),
-    qwen3("14B", hidden: 5120, layers: 40, heads: 40, intermediate: 17408, ties: false),
-    qwen3("32B", hidden: 5120, layers: 64, heads: 64, intermediate: 25600, ties: false),
-    llama("meta-llama/Llama-3.1-8B-Instruct", hidden: 4096, layers: 32, heads: 32, headSize: 128, intermediate: 14336),
-    llama("meta-llama/Llama-3.1-8B", hidden: 4096, layers: 32, heads: 32, headSize: 128, intermediate: 14336),
-    llama("meta-llama/Llama-3.3-70B-Instruct", hidden: 8192, layers: 80, heads: 64, headSize: 128, intermediate: 28672),
-    llama(
-      "meta-llama/Llama-3.2-1B-Instruct", hidden: 2048, layers: 16, heads: 32, headSize: 64, intermediate: 8192,
-      ties: true),
-  ]
-
-  private static func qwen3(
-    _ size: String, hidden: Int, layers: Int, heads: Int, intermediate: Int, ties: Bool
-  ) -> ServedModel {
+  private static let table = PublishedModel.all.map { model in
     ServedModel(
-      name: "Qwen/Qwen3-\(size)", hiddenSize: hidden, layers: layers, heads: heads, keyValueHeads: 8, headSize: 128,
-      intermediateSize: intermediate, vocabulary: 151_936, longestSequence: 40_960, tiesEmbeddings: ties,
-      tokenizer: "Qwen")
-  }
-
-  private static func llama(
-    _ name: String, hidden: Int, layers: Int, heads: Int, headSize: Int, intermediate: Int, ties: Bool = false
-  ) -> ServedModel {
-    ServedModel(
-      name: name, hiddenSize: hidden, layers: layers, heads: heads, keyValueHeads: 8, headSize: headSize,
-      intermediateSize: intermediate, vocabulary: 128_256, longestSequence: 131_072, tiesEmbeddings: ties,
-      tokenizer: "Llama 3")
+      name: model.name, hiddenSize: model.hiddenSize, layers: model.layers, heads: model.heads,
+      keyValueHeads: model.keyValueHeads, headSize: model.headSize, intermediateSize: model.intermediateSize,
+      vocabulary: model.vocabulary, longestSequence: model.longestSequence, tiesEmbeddings: model.tiesEmbeddings,
+      tokenizer: model.family.rawValue)
   }
 }

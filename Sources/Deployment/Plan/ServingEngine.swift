@@ -1,3 +1,5 @@
+internal import Decoding
+
 /// What computes the tokens.
 package enum ServingEngine: String, Sendable, CaseIterable, Codable {
   /// vLLM on AWS Trainium and Inferentia.
@@ -46,8 +48,8 @@ package struct EngineStack: Sendable, Equatable {
     methods: [.draftModel, .eagle3, .dflash, .ngram], description: "vLLM 0.24.0 on CUDA")
   /// Its image is built from this repository's Dockerfile, by whoever deploys it.
   package static let foretoken = EngineStack(
-    engine: .foretoken, version: "0.1.0", image: nil, dialect: .foretoken,
-    methods: [.auto, .draftModel, .ngram, .suffix], description: "Foretoken 0.1.0 on CPUs")
+    engine: .foretoken, version: Engine.version, image: nil, dialect: .foretoken,
+    methods: [.auto, .draftModel, .ngram, .suffix], description: "Foretoken \(Engine.version) on CPUs")
 
   /// Foretoken for a machine's accelerators: the Dockerfile's stages of those names; `nil` where it has no plugin for them.
   package static func foretoken(on accelerator: InstanceType.Accelerator) -> EngineStack? {

@@ -1,4 +1,5 @@
 internal import Foundation
+internal import JSON
 internal import Tokenization
 
 /// Makes records out of answers as they came.

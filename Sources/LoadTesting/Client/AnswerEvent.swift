@@ -1,4 +1,4 @@
-internal import Tokenization
+internal import JSON
 
 /// What one event of a streamed answer says, whichever of the APIs it is from.
 struct AnswerEvent {

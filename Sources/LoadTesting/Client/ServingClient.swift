@@ -1,11 +1,11 @@
 internal import AsyncHTTPClient
 internal import Foundation
+internal import JSON
 internal import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
 internal import NIOSSL
 internal import Synchronization
-internal import Tokenization
 
 /// A client of one endpoint: plain requests for what a server says of itself, and timed ones for answers.
 package final class ServingClient: Sendable {

@@ -1,4 +1,4 @@
-package import Tokenization
+package import JSON
 
 /// Where requests go and what every one of them carries.
 package struct ServingEndpoint: Sendable {

@@ -1,4 +1,5 @@
 internal import Foundation
+internal import JSON
 package import Tokenization
 
 /// Files of prompts, by vLLM's names.
@@ -181,13 +182,6 @@ struct ShareGPTReader {
 extension JSONValue {
   /// What kind of value it is, for messages.
   var kind: String {
-    switch self {
-    case .null: "null"
-    case .bool: "a truth value"
-    case .integer, .bigInteger, .number: "a number"
-    case .string: "text"
-    case .array: "an array"
-    case .object: "an object"
-    }
+    if case .string = self { "text" } else { typeName }
   }
 }

@@ -1,3 +1,4 @@
+internal import JSON
 package import Tokenization
 
 /// Counts and cuts tokens for workloads that ask for prompts of a length.

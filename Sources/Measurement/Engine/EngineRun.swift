@@ -23,23 +23,12 @@ package struct EngineRun: Sendable {
     outputs = Array(repeating: [], count: requests.count)
     log.begin()
     let started = ContinuousClock.now
-    try await withThrowingTaskGroup(of: (Int, [TokenID], GenerationSummary?).self) { group in
-      var next = 0
-      func submit() throws {
-        guard next < requests.count else { return }
-        let (index, stream) = (next, try engine.generate(requests[next]))
-        next += 1
-        group.addTask {
-          let (tokens, summary) = try await Self.collect(stream)
-          return (index, tokens, summary)
-        }
-      }
-      for _ in 0..<concurrency { try submit() }
-      while let (index, tokens, summary) = try await group.next() {
-        outputs[index] = tokens
-        if let summary { add(summary) }
-        try submit()
-      }
+    try await engine.generate(requests, atATime: concurrency) { index, stream in
+      let (tokens, summary) = try await Self.collect(stream)
+      return (index, tokens, summary)
+    } receive: { index, tokens, summary in
+      outputs[index] = tokens
+      if let summary { add(summary) }
     }
     seconds = (ContinuousClock.now - started).inSeconds
     steps = log.steps

@@ -1,6 +1,6 @@
 internal import Foundation
+internal import JSON
 internal import ModelFiles
-internal import Tokenization
 
 extension ModelExpansion {
   /// Writes the expanded model as a Hugging Face directory: weights, `config.json`, and the small model's tokenizer.

@@ -1,6 +1,6 @@
 internal import Foundation
+internal import JSON
 internal import LoadTesting
-internal import Tokenization
 
 /// A candidate of a sweep on one workload, compared with the server without speculation.
 ///

@@ -1,5 +1,6 @@
 package import Decoding
 internal import Inference
+internal import LoadTesting
 internal import Measurement
 internal import Speculation
 internal import Synchronization
@@ -58,14 +59,14 @@ package struct DraftOutcomes: Sendable, Equatable {
 final class RunSwitch: Sendable {
   private struct State {
     var current = Speculating.plain
-    var random = Counter(0)
+    var random = SeededRandom(seed: 0)
     var outcomes: [Int: DraftOutcomes] = [:]
   }
 
   private let state = Mutex(State())
 
   func begin(_ speculating: Speculating, seed: UInt64) {
-    state.withLock { $0 = State(current: speculating, random: Counter(seed)) }
+    state.withLock { $0 = State(current: speculating, random: SeededRandom(seed: seed)) }
   }
 
   var current: Speculating { state.withLock(\.current) }
@@ -162,21 +163,7 @@ extension ProposalContext {
   }
 }
 
-/// Numbers that look random and are the same every time (SplitMix64).
-struct Counter: Sendable {
-  private var state: UInt64
-
-  init(_ seed: UInt64) { state = seed }
-
-  /// 64 bits.
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
-  }
-
+extension SeededRandom {
   /// A whole number from 0 to `bound - 1`.
   mutating func next(below bound: Int) -> Int { Int(next() % UInt64(max(bound, 1))) }
 

@@ -1,5 +1,6 @@
 package import Decoding
 internal import Inference
+internal import LoadTesting
 package import Tokenization
 
 /// What a proposer would offer at every position of one answer, and how much of it would be right.
@@ -33,7 +34,7 @@ package struct AcceptanceTrace: Sendable, Equatable {
       all += 1
       if outcome { right += 1 }
     }
-    var random = Counter(seed)
+    var random = SeededRandom(seed: seed)
     let isRight = (0..<length).map { place in
       (place < known.count ? known[place] : nil) ?? (random.nextShare() < right / all)
     }

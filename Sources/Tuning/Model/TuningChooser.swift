@@ -1,6 +1,6 @@
 internal import Decoding
 internal import Foundation
-internal import Tokenization
+internal import JSON
 internal import Yams
 
 /// Chooses a configuration from what was predicted and measured.

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import ChatTemplates
 internal import Decoding
 internal import Foundation
 internal import Inference

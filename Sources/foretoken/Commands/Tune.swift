@@ -1,6 +1,8 @@
 internal import ArgumentParser
+internal import ChatTemplates
 internal import Foundation
 internal import Inference
+internal import JSON
 internal import LoadTesting
 internal import ModelFiles
 internal import Report

@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import Foundation
+internal import JSON
 internal import LoadTesting
-internal import Tokenization
 
 extension ServingEndpoint.Backend: ExpressibleByArgument {}
 

@@ -1,7 +1,7 @@
 import Foundation
+import JSON
 import LoadTesting
 import Testing
-import Tokenization
 
 @Suite struct LoadTests {
   private static let answer = ScriptedServer.Script(

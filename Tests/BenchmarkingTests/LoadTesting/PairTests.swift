@@ -1,11 +1,11 @@
 import Foundation
 import Inference
+import JSON
 import LoadTesting
 import Logging
 import OpenAIServer
 import TestSupport
 import Testing
-import Tokenization
 
 /// The commands' inside against a server of ours in this process.
 @Suite(.serialized) struct PairTests {
