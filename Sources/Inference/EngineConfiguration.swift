@@ -70,7 +70,7 @@ public struct EngineConfiguration: Sendable {
       )
     }
     if case .pjrt(let options) = backend, options.fusesSpeculation {
-      guard case .draftModel = speculation?.method, speculation?.verification == .coupled else {
+      guard speculation?.method == .draftModel, speculation?.verification == .coupled else {
         throw EngineConfigurationError(
           description:
             "--pjrt-fused-speculation is for a draft with a fixed window (--draft-model with --num-speculative-tokens) and coupled verification"

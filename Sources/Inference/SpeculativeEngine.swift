@@ -86,7 +86,7 @@ package struct LoopParts {
       progress("target", $0)
     }
     let speculation = configuration.speculation
-    let isAutomatic = if case .automatic = speculation?.method { true } else { false }
+    let isAutomatic = speculation?.method == .automatic
     let isStandard = speculation?.verification == .standard
     runner = wrap(bare, true)
     if speculation != nil { costs = try Self.costs(of: bare, rows: sizes.decodingRows, configuration) }
@@ -115,16 +115,9 @@ package struct LoopParts {
     }
     self.memory = memory
     self.fused = fused
-    proposer =
-      switch speculation?.method {
-      case nil: NoProposer()
-      case .ngram(let lengths): NGramProposer(lengths: lengths)
-      case .suffix: SuffixProposer(settings: speculation?.suffix ?? SuffixProposer.Settings())
-      case .draftModel: draftProposer ?? NoProposer()
-      case .automatic:
-        AdaptiveProposer(
-          free: [SuffixProposer(settings: speculation?.suffix ?? SuffixProposer.Settings())], draft: draftProposer)
-      }
+    var factory = ProposerFactory(draft: draftProposer)
+    if let speculation { (factory.lookupLengths, factory.suffix) = (speculation.lookupLengths, speculation.suffix) }
+    proposer = try factory.proposer(of: speculation?.method)
     verifier =
       switch speculation?.verification {
       case nil, .coupled: CoupledVerifier()

@@ -42,7 +42,7 @@ public struct ProposalContext: Sendable {
   /// Most tokens that the answer may still get.
   public let remaining: Int
   /// Who is to propose, always and as many as the window holds; `nil` leaves both to the proposer.
-  public let method: TokenOrigin?
+  public let method: SpeculationMethod?
   /// How the target will choose: a proposer that samples the same way guesses the target's own draw.
   public let sampler: Sampler
   /// What penalties depend on.
@@ -55,7 +55,7 @@ public struct ProposalContext: Sendable {
 
   /// A context for one request.
   public init(
-    request: RequestID, tokens: [TokenID], promptCount: Int, window: Int, method: TokenOrigin? = nil,
+    request: RequestID, tokens: [TokenID], promptCount: Int, window: Int, method: SpeculationMethod? = nil,
     sampler: Sampler, counts: TokenCounts, constraint: (any TokenConstraint)? = nil, foreseenCount: Int = 0,
     remaining: Int = .max
   ) {
@@ -87,6 +87,11 @@ public struct PassOutline: Sendable {
     self.rows = rows
     self.costs = costs
     self.expectedTexts = expectedTexts
+  }
+
+  /// The same pass with another number of rows.
+  package func with(rows: Int) -> PassOutline {
+    PassOutline(rows: rows, costs: costs, expectedTexts: expectedTexts)
   }
 }
 

@@ -8,8 +8,6 @@ internal import Tokenization
 /// token would not be worth its time. With little to guess, or with many texts in a batch, nothing is proposed.
 public final class AdaptiveProposer: Proposer {
   private let free: [any Proposer]
-  /// Prompt lookup, for requests that ask for it; the suffix index finds all that it does.
-  private let lookup: NGramProposer
   private let draft: (any DraftSource)?
   private var freeEstimators: [TokenOrigin: AcceptanceEstimator] = [:]
   private var draftEstimator = AcceptanceEstimator(prior: 0.7)
@@ -53,19 +51,13 @@ public final class AdaptiveProposer: Proposer {
   private static let mostAcceptance = 0.98
 
   /// A proposer over free ones and a draft model, either of which may be absent.
-  public convenience init(
-    free: [any Proposer], draft: DraftModelProposer?, lookup: NGramProposer = NGramProposer(lengths: 2...5)
-  ) {
-    self.init(free: free, source: draft, lookup: lookup)
-  }
+  public convenience init(free: [any Proposer], draft: DraftModelProposer?) { self.init(free: free, source: draft) }
 
   /// - Parameter now: seconds of a clock that never goes back.
   package init(
-    free: [any Proposer], source: (any DraftSource)?, lookup: NGramProposer = NGramProposer(lengths: 2...5),
-    now: @escaping () -> Double = AdaptiveProposer.uptime
+    free: [any Proposer], source: (any DraftSource)?, now: @escaping () -> Double = AdaptiveProposer.uptime
   ) {
     self.free = free
-    self.lookup = lookup
     self.now = now
     draft = source
   }
@@ -77,8 +69,6 @@ public final class AdaptiveProposer: Proposer {
 
   /// The proposals that are expected to give the batch the most tokens per second.
   public func propose(for contexts: [ProposalContext], in pass: PassOutline) throws -> [Proposal] {
-    let asked = contexts.indices.filter { contexts[$0].method != nil }
-    guard asked.isEmpty else { return try propose(for: contexts, asked: asked, in: pass) }
     guard !rest.isDue(for: contexts.count) else { return contexts.map { _ in Proposal(origin: .target) } }
     let (began, drafted, timer) = (now(), passSeconds, PassTimer())
     let planner = WindowPlanner(
@@ -140,33 +130,6 @@ public final class AdaptiveProposer: Proposer {
     let plain = WindowPlanner.Plan(choices: [.nothing], rate: 1, plainRate: 1)
     decisions[context.request] = decision(proposal, options, planner, plain)
     return proposal
-  }
-
-  /// Serves the requests that say who is to propose, and plans the rest.
-  private func propose(
-    for contexts: [ProposalContext], asked: [Int], in pass: PassOutline
-  ) throws -> [Proposal] {
-    var proposals = contexts.map { Proposal(origin: $0.method ?? .target) }
-    let drafting = asked.filter { contexts[$0].method == .draftModel }
-    if let draft, !drafting.isEmpty {
-      let written = try draft.propose(for: drafting.map { contexts[$0] }, in: pass) { _, _ in true }
-      for (index, proposal) in zip(drafting, written) { proposals[index] = proposal }
-    }
-    for index in asked {
-      let context = contexts[index]
-      if context.method == .ngram { proposals[index] = lookup.propose(for: [context], in: pass)[0] }
-      if context.method == .suffix {
-        for proposer in free { proposals[index] = try proposer.propose(for: [context], in: pass)[0] }
-      }
-    }
-    let others = contexts.indices.filter { contexts[$0].method == nil }
-    guard !others.isEmpty else { return proposals }
-    let rows = pass.rows + proposals.reduce(0) { $0 + $1.tokens.count }
-    let planned = try propose(
-      for: others.map { contexts[$0] },
-      in: PassOutline(rows: rows, costs: pass.costs, expectedTexts: pass.expectedTexts))
-    for (index, proposal) in zip(others, planned) { proposals[index] = proposal }
-    return proposals
   }
 
   /// Learns from how the texts went on, from offers that were not used too.
