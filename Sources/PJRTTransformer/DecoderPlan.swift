@@ -45,7 +45,7 @@ package struct DecoderPlan {
       blockCount: blockCount)
   }
 
-  /// All programs that passes can need, those of the shortest reach first.
+  /// All programs that passes can need, those of the shortest context length first.
   package var programs: [Entry] {
     let sizes = planner.sizes
     let bodies = sizes.map { Entry(program: program.body($0), rows: $0.rows, context: $0.context) }

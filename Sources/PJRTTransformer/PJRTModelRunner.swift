@@ -68,7 +68,7 @@ public final class PJRTModelRunner: ModelRunner {
     memory = RunnerMemory(
       packedWeights: matrices,
       keyValueCache: program.cacheType.count * session.element.byteCount * 2 * configuration.layerCount)
-    // What every request needs first; longer reaches are compiled when a text gets there.
+    // What every request needs first; longer context lengths are compiled when a sequence gets there.
     for size in planner.sizes.prefix(session.options.rowBuckets.count) {
       _ = try body(BodySize(program: size, taps: []))
       _ = try head(size.rows)

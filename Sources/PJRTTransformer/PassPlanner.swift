@@ -20,17 +20,17 @@ package struct StaticPass: Equatable {
 /// Cuts a batch into passes of fixed sizes. Pure: it knows neither weights nor devices.
 ///
 /// How far back a row's program looks depends on the row's position alone, so that a row is computed alike whatever it
-/// shares a batch with; rows of different reach run one after the other.
+/// shares a batch with; rows of different context lengths run one after the other.
 package struct PassPlanner {
   /// Program sizes, but for the context, ascending by rows.
   package let buckets: [(lanes: Int, rowsPerLane: Int)]
-  /// Reaches, ascending; the last is that of the longest sequence.
+  /// Context lengths, ascending; the last is that of the longest sequence.
   package let contexts: [Int]
   let blockSize: Int
   /// The block after the last, for rows that are not there.
   let spareBlock: Int32
 
-  /// Reaches below this one are not worth programs of their own, in positions.
+  /// Context lengths below this one are not worth programs of their own, in positions.
   static let shortestContext = 256
 
   /// A planner.
@@ -67,7 +67,7 @@ package struct PassPlanner {
     }
   }
 
-  /// Rows of one sequence that share a reach.
+  /// Rows of one sequence that share a context length.
   private struct Run {
     let slice: SequenceSlice
     var rows: Range<Int>

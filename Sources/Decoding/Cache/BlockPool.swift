@@ -74,7 +74,7 @@ public struct BlockPool: Sendable {
   /// Takes back every block of `table` that lies wholly past the first `positions` positions.
   public mutating func truncate(_ table: inout BlockTable, to positions: Int) {
     let kept = (positions + blockSize - 1) / blockSize
-    // The end of a text goes first: its beginning is more likely to be wanted again.
+    // The end of a sequence goes first: its beginning is more likely to be wanted again.
     while table.blocks.count > kept { release(table.blocks.removeLast()) }
     if table.findable > kept { (table.findable, table.prefix) = (0, 0) }
   }

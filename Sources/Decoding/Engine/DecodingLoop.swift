@@ -169,7 +169,7 @@ public final class DecodingLoop {
       return context(of: active, share)
     }
     let outline = PassOutline(
-      rows: step.rowCount, costs: costs, unasked: unasked, expectedTexts: scheduler.expectedCount)
+      rows: step.rowCount, costs: costs, unasked: unasked, expectedSequences: scheduler.expectedCount)
     let guesses = try proposer.propose(for: contexts, in: outline)
     for (index, guess) in guesses.enumerated() {
       step.proposals[places[index]].append(contexts[index].admissible(guess))
@@ -230,7 +230,7 @@ public final class DecodingLoop {
 
   // MARK: - Verify
 
-  /// The tokens that every share's text goes on with; none while its prompt is being read, or its constraint is late.
+  /// The tokens that every share's sequence goes on with; none while its prompt is being read, or its constraint is late.
   private func verify(_ step: inout DecodingStep) {
     // A sequence whose constraint is still late waits alone: its share is computed again.
     for share in step.shares {
@@ -266,7 +266,7 @@ public final class DecodingLoop {
 
   // MARK: - Commit
 
-  /// Adds verified tokens to their texts, and takes back the memory of rejected proposals.
+  /// Adds verified tokens to their sequences, and takes back the memory of rejected proposals.
   private func commit(_ step: DecodingStep) -> [(request: RequestID, event: GenerationEvent)] {
     totals.tokensPerStep.observe(Double(step.shares.reduce(0) { $0 + $1.positions.count }))
     let times = step.clock.times.divided(by: step.shares.count)

@@ -11,7 +11,7 @@ struct DecodingStep {
   /// The shares' rows in the pass's logits, or among its chosen tokens.
   var logitRows: [Range<Int>] = []
   var result = PassResult()
-  /// The tokens that each share's text goes on with.
+  /// The tokens that each share's sequence goes on with.
   var verified: [[TokenID]]
   var clock = StepClock()
 
@@ -30,7 +30,7 @@ struct DecodingStep {
   /// The row that decides on the first proposal of a share, or on its next token.
   func decidingRow(of index: Int) -> Int { logitRows[index].upperBound - proposals[index].tokens.count - 1 }
 
-  /// How the texts went on that proposals were asked for, after what their constraints foresaw.
+  /// How the sequences went on that proposals were asked for, after what their constraints foresaw.
   var verdicts: [Verdict] {
     shares.indices.filter { isAsked[$0] }.map { index in
       let foreseen = proposals[index].tokens.prefix(proposals[index].forcedCount)

@@ -1,7 +1,7 @@
 public import Tokenization
 public import Transformer
 
-/// Guesses how texts go on. The guesses cost time when wrong and never change the output.
+/// Guesses how sequences go on. The guesses cost time when wrong and never change the output.
 ///
 /// A proposer is used from the engine's thread only.
 public protocol Proposer: AnyObject {
@@ -17,7 +17,7 @@ public protocol Proposer: AnyObject {
   ///
   /// - Parameter pass: what else the target's next pass computes, and what passes cost.
   func propose(for contexts: [ProposalContext], in pass: PassOutline) throws -> [Proposal]
-  /// Learns how the texts really went on: `verdicts` are those of the last `propose`, in the same order.
+  /// Learns how the sequences really went on: `verdicts` are those of the last `propose`, in the same order.
   func observe(_ verdicts: [Verdict])
   /// Frees what it keeps for a request that has ended.
   func forget(_ request: RequestID)
@@ -42,7 +42,7 @@ extension Proposer {
 
 /// What a proposer may know about a request.
 public struct ProposalContext: Sendable {
-  /// Whose text.
+  /// Whose sequence.
   public let request: RequestID
   /// Prompt and output so far, and what the constraint foresees after them.
   public internal(set) var tokens: [TokenID]
@@ -65,7 +65,7 @@ public struct ProposalContext: Sendable {
   /// How the target's next token is chosen, where nothing but the largest logit or a plain draw is wanted of it; `nil`
   /// where the logits are.
   public let choice: TokenChoice?
-  /// What the text must keep to: proposals outside it would be wrong.
+  /// What the sequence must keep to: proposals outside it would be wrong.
   public internal(set) var constraint: (any TokenConstraint)?
 
   /// Output position of the first proposal.
@@ -100,27 +100,27 @@ public struct PassOutline: Sendable {
   public let costs: PassCosts
   /// Requests of the pass that go on by one token, and for which no proposal is asked.
   public let unasked: [ProposalContext]
-  /// Texts that will go on at a time when the prompts that are being read, or wait, have been read; 0 where that is not
+  /// Sequences that will go on at a time when the prompts that are being read, or wait, have been read; 0 where that is not
   /// known.
-  public let expectedTexts: Int
+  public let expectedSequences: Int
 
   /// An outline of a pass over `rows` rows.
   public init(
-    rows: Int, costs: PassCosts = PassCosts(), unasked: [ProposalContext] = [], expectedTexts: Int = 0
+    rows: Int, costs: PassCosts = PassCosts(), unasked: [ProposalContext] = [], expectedSequences: Int = 0
   ) {
     self.rows = rows
     self.costs = costs
     self.unasked = unasked
-    self.expectedTexts = expectedTexts
+    self.expectedSequences = expectedSequences
   }
 
   /// The same pass with another number of rows.
   package func with(rows: Int) -> PassOutline {
-    PassOutline(rows: rows, costs: costs, unasked: unasked, expectedTexts: expectedTexts)
+    PassOutline(rows: rows, costs: costs, unasked: unasked, expectedSequences: expectedSequences)
   }
 }
 
-/// Tokens that a text may go on with.
+/// Tokens that a sequence may go on with.
 public struct Proposal: Sendable, Equatable {
   /// The guesses, in order.
   public var tokens: [TokenID]
@@ -166,9 +166,9 @@ public struct Proposal: Sendable, Equatable {
   }
 }
 
-/// How a text went on that there was a proposal for.
+/// How a sequence went on that there was a proposal for.
 public struct Verdict: Sendable, Equatable {
-  /// Whose text.
+  /// Whose sequence.
   public let request: RequestID
   /// What it went on with: accepted proposals and the target's own token.
   public let tokens: [TokenID]

@@ -4,7 +4,7 @@ internal import Foundation
 /// Estimates how probable it is that the target accepts a proposal, from what it accepted before.
 ///
 /// Two factors: what the proposer's own confidence has been worth so far, over all requests (calibration by level of
-/// confidence), and how this request compares with that. Both forget with time, so that they follow a text that
+/// confidence), and how this request compares with that. Both forget with time, so that they follow a sequence that
 /// changes its character. `docs/speculation.md` derives the formulae.
 struct AcceptanceEstimator {
   /// Weighted counts of proposals that were reached.

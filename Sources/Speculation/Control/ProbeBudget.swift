@@ -1,5 +1,5 @@
 /// The time that may be spent on finding out whether a silent draft has become good again: a share of all time, whatever
-/// the number of texts.
+/// the number of sequences.
 struct ProbeBudget {
   private var seconds = 0.0
 

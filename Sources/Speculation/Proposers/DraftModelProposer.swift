@@ -16,7 +16,7 @@ public final class DraftModelProposer: Proposer {
     case independent
   }
 
-  /// Rows up to which a draft's passes are to be timed at least: what reading a text takes shows where arithmetic limits
+  /// Rows up to which a draft's passes are to be timed at least: what reading a sequence takes shows where arithmetic limits
   /// a pass.
   package static let readingRows = 64
 

@@ -1,8 +1,8 @@
-/// Says when to ask nobody for proposals: looking for them in many texts takes time too, and where that has not paid
+/// Says when to ask nobody for proposals: looking for them in many sequences takes time too, and where that has not paid
 /// lately, only some steps ask.
-struct AskingRest {
-  /// How many texts were asked for: with other numbers of them something else may pay.
-  private var texts = 0
+struct ProposalBackoff {
+  /// How many sequences were asked for: with other numbers of them something else may pay.
+  private var sequences = 0
   /// Steps that asked, and steps since the last of them.
   private var asked = 0
   private var skipped = 0
@@ -19,13 +19,13 @@ struct AskingRest {
   /// Gain over cost below which asking does not pay: both are uncertain.
   private static let margin = 2.0
 
-  /// Whether to leave the next step of `texts` texts alone. One text is always asked for: that costs next to nothing.
-  mutating func isDue(for texts: Int) -> Bool {
-    if !(self.texts * 3 / 4...self.texts * 5 / 4).contains(texts) {
-      self = AskingRest()
-      self.texts = texts
+  /// Whether to leave the next step of `sequences` sequences alone. One sequence is always asked for: that costs next to nothing.
+  mutating func isDue(for sequences: Int) -> Bool {
+    if !(self.sequences * 3 / 4...self.sequences * 5 / 4).contains(sequences) {
+      self = ProposalBackoff()
+      self.sequences = sequences
     }
-    guard texts > 1, asked >= Self.memory, !pays, skipped < pause else { return false }
+    guard sequences > 1, asked >= Self.memory, !pays, skipped < pause else { return false }
     skipped += 1
     return true
   }
