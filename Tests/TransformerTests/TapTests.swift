@@ -1,3 +1,4 @@
+import Foundation
 import ModelFiles
 import Tensor
 import TestSupport
@@ -42,6 +43,26 @@ import Transformer
       for column in [0, 5, 1000, 8191] {
         let expected = (0..<hidden).reduce(Float(0)) { $0 + normal[$1] * table[column * hidden + $1] }
         #expect(abs(expected - logits.row(row)[column]) < 0.05)
+      }
+    }
+  }
+
+  @Test("residual streams are those of transformers, layer by layer", arguments: ForwardCase.random)
+  func reference(example: ForwardCase) throws {
+    let expected = try ForwardReference(example.expected)
+    let file = URL(fileURLWithPath: example.directory).appendingPathComponent("streams.json")
+    let streams = try JSONDecoder().decode([[[Float]]].self, from: try Data(contentsOf: file))
+    let runner = try Self.runner(example.directory)
+    #expect(streams.count == runner.configuration.layerCount + 1)
+    let found = try runner.run(
+      Pass(
+        Self.batch(expected.prompt[...], at: 0, logits: 1),
+        taps: Taps(layers: Array(streams.indices), rows: expected.positions)))
+    for (layer, rows) in streams.enumerated() {
+      for (row, wanted) in rows.enumerated() {
+        let size = wanted.reduce(0) { max($0, abs($1)) }
+        let worst = zip(found.taps[layer].row(row), wanted).reduce(Float(0)) { max($0, abs($1.0 - $1.1)) }
+        #expect(worst <= 1e-2 * size, "layer \(layer), row \(row): \(worst) of \(size)")
       }
     }
   }
