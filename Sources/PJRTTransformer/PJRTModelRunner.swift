@@ -1,7 +1,7 @@
 public import ModelFiles
 internal import PJRT
 internal import StableHLO
-public import Tensor
+internal import Tensor
 public import Transformer
 
 /// Qwen3, Qwen2.5 and Llama on the devices of a PJRT plugin.

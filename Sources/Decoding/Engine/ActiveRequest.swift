@@ -1,5 +1,6 @@
 internal import Tensor
 internal import Tokenization
+internal import Transformer
 
 /// A request on its way: its text so far and what watches over its end. The loop owns it.
 final class ActiveRequest {

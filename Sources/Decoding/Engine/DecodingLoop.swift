@@ -103,10 +103,11 @@ public final class DecodingLoop {
     guard !shares.isEmpty else { return rest() }
     var step = DecodingStep(shares)
     do {
-      try step.clock.proposing { try propose(for: &step) }
+      try propose(for: &step)
       assemble(&step)
-      step.result = try step.clock.running { () throws(RunnerError) in try runner.run(step.pass) }
-      targetSeconds += step.clock.passSeconds
+      step.clock.beginPass()
+      step.result = try runner.run(step.pass)
+      step.clock.endPass()
       verify(&step)
       try learn(from: step)
       return commit(step)
@@ -254,6 +255,7 @@ public final class DecodingLoop {
 
   /// Tells costs and the proposer what came of the pass.
   private func learn(from step: DecodingStep) throws {
+    targetSeconds += step.clock.passSeconds
     let batch = step.pass.batch
     // Rows that only read a prompt cost less: they want no logits, and nothing is chosen from them.
     if batch.logitRows.count == batch.rowCount {

@@ -124,14 +124,14 @@ public struct Scheduler: Sendable {
   public mutating func remove(_ request: RequestID) {
     waiting.removeAll { $0.request == request }
     guard let index = running.firstIndex(where: { $0.request == request }) else { return }
-    release(&running[index])
+    release(at: index)
     running.remove(at: index)
   }
 
   /// Frees the blocks and state slots of a request.
-  private mutating func release(_ entry: inout Running) {
-    entry.state.release(to: &pool)
-    pool.truncate(&entry.table, to: 0)
+  private mutating func release(at index: Int) {
+    running[index].state.release(to: &pool)
+    pool.truncate(&running[index].table, to: 0)
   }
 
   /// The KV blocks of a running request.
@@ -174,7 +174,7 @@ public struct Scheduler: Sendable {
         running[index].state.adopt(after: running[index].table, &pool)
       }
       guard share(of: index, in: &pass, wishing: window(next.request), preempts: false) else {
-        release(&running[index])
+        release(at: index)
         running.removeLast()
         break
       }
@@ -298,7 +298,7 @@ public struct Scheduler: Sendable {
 
   /// Sends a running request back to the head of the queue, without its blocks.
   private mutating func preempt(at index: Int) {
-    release(&running[index])
+    release(at: index)
     let entry = running.remove(at: index)
     preemptionCount += 1
     let place = waiting.firstIndex { $0.priority >= entry.priority } ?? waiting.count

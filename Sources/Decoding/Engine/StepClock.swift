@@ -3,26 +3,21 @@ internal import Tensor
 /// What a step's time went into.
 struct StepClock {
   private let started = ContinuousClock.now
-  /// Seconds that proposing took.
+  /// Seconds until the pass began.
   private(set) var proposingSeconds = 0.0
   /// Seconds that the target's pass took.
   private(set) var passSeconds = 0.0
   /// Times the pass and what is decided from it.
   private(set) var timer = PassTimer()
 
-  /// Times proposing.
-  mutating func proposing<Result>(_ body: () throws -> Result) rethrows -> Result {
-    let began = ContinuousClock.now
-    defer { proposingSeconds = (ContinuousClock.now - began) / .seconds(1) }
-    return try body()
+  /// All is proposed: the pass begins.
+  mutating func beginPass() {
+    proposingSeconds = (ContinuousClock.now - started) / .seconds(1)
+    timer = PassTimer()
   }
 
-  /// Times the target's pass.
-  mutating func running<Result, Failure>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
-    timer = PassTimer()
-    defer { passSeconds = timer.seconds }
-    return try body()
-  }
+  /// The pass has been run.
+  mutating func endPass() { passSeconds = timer.seconds }
 
   /// The step's time so far, by what it went into.
   var times: StepTimes {

@@ -1,6 +1,6 @@
 public import Decoding
 internal import Tensor
-internal import Tokenization
+package import Tokenization
 public import Transformer
 
 /// Proposes what a small model of the same vocabulary would write.
