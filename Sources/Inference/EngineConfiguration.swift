@@ -1,3 +1,4 @@
+internal import Decoding
 public import PJRTTransformer
 public import Tensor
 public import Transformer

@@ -206,11 +206,12 @@ public struct RunnerLimits: Sendable, Equatable {
   public var blocks: Int?
 
   /// Limits with a chunk of 256 rows, room for 32 rows of logits and one sequence.
-  public init(rows: Int = 256, logitRows: Int = 32, sequences: Int = 1, positions: Int) {
+  public init(rows: Int = 256, logitRows: Int = 32, sequences: Int = 1, positions: Int, blocks: Int? = nil) {
     self.rows = rows
     self.logitRows = logitRows
     self.sequences = sequences
     self.positions = positions
+    self.blocks = blocks
   }
 
   /// KV blocks of `size` positions.
