@@ -1,9 +1,10 @@
+import Decoding
 import Deployment
 
 /// Everything that can be asked for together: engine × method × storage × how pods get devices.
 struct Combination: CustomStringConvertible, Sendable {
   let engine: ServingEngine
-  let method: DeployedMethod?
+  let method: SpeculationMethod?
   let storage: ModelStorage
   let allocation: DeviceAllocation
 
@@ -13,7 +14,7 @@ struct Combination: CustomStringConvertible, Sendable {
 
   static let all: [Combination] = ServingEngine.allCases.flatMap { engine in
     let methods = Set(EngineStack.stacks(of: engine).flatMap(\.methods))
-    let asked: [DeployedMethod?] = DeployedMethod.allCases.filter { methods.contains($0) } + [nil]
+    let asked: [SpeculationMethod?] = SpeculationMethod.allCases.filter { methods.contains($0) } + [nil]
     return asked.flatMap { method in
       ModelStorage.allCases.flatMap { storage in
         (engine == .vllmNeuron ? DeviceAllocation.allCases : [.devicePlugin]).map {
@@ -33,7 +34,7 @@ struct Combination: CustomStringConvertible, Sendable {
     request.method = method
     request.draft =
       switch method {
-      case .draftModel, .auto: engine == .foretoken ? "Qwen/Qwen3-0.6B" : "Qwen/Qwen3-1.7B"
+      case .draftModel, .automatic: engine == .foretoken ? "Qwen/Qwen3-0.6B" : "Qwen/Qwen3-1.7B"
       case .eagle3: "RedHatAI/Qwen3-32B-speculator.eagle3"
       case .dflash: "z-lab/Qwen3-32B-DFlash"
       default: nil

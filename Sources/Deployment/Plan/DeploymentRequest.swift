@@ -1,3 +1,5 @@
+package import Decoding
+
 /// What a person asks for; what they leave out has a default that depends on the rest.
 package struct DeploymentRequest: Sendable, Equatable {
   package var engine: ServingEngine
@@ -10,7 +12,7 @@ package struct DeploymentRequest: Sendable, Equatable {
   /// `config.json` of each, where the name does not tell the sizes.
   package var targetConfiguration: String?
   package var draftConfiguration: String?
-  package var method: DeployedMethod?
+  package var method: SpeculationMethod?
   /// Tokens proposed per verification.
   package var window: Int?
   /// The window by batch size: `[first, last, window]`.

@@ -1,3 +1,4 @@
+internal import Decoding
 internal import Tuning
 
 /// What was decided, for people and for programs.

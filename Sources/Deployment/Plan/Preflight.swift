@@ -1,3 +1,5 @@
+internal import Decoding
+
 /// Works a request out: settles what was left open, does the sums, and refuses what cannot hold.
 ///
 /// All problems are found in one go, each with what was found, what was expected and what to do instead.
@@ -111,9 +113,9 @@ extension DeploymentPlan {
 // MARK: What was left open
 
 extension Preflight {
-  fileprivate mutating func settleMethod() -> DeployedMethod? {
+  fileprivate mutating func settleMethod() -> SpeculationMethod? {
     if let method = request.method {
-      if method.needsDraft, method != .auto, request.draft == nil {
+      if method.needsDraft, method != .automatic, request.draft == nil {
         refuse("--method \(method.rawValue) needs a draft; give --draft ORG/NAME, or take --method ngram")
       }
       if !method.needsDraft, let draft = request.draft {
@@ -127,11 +129,11 @@ extension Preflight {
     }
     if draft.contains("eagle3") { return .eagle3 }
     if draft.contains("dflash") { return .dflash }
-    return request.engine == .foretoken && request.window == nil ? .auto : .draftModel
+    return request.engine == .foretoken && request.window == nil ? .automatic : .draftModel
   }
 
   /// The draft's sizes. A head has those of its target, so it needs none.
-  fileprivate mutating func settleDraft(_ method: DeployedMethod?) throws -> ServedModel? {
+  fileprivate mutating func settleDraft(_ method: SpeculationMethod?) throws -> ServedModel? {
     guard let draft = request.draft, let method else { return nil }
     guard method.isHead else { return try ServedModel(draft, configuration: request.draftConfiguration) }
     if ServedModel.known(draft) != nil {
@@ -169,7 +171,7 @@ extension Preflight {
 
   /// The engine's version that can do it.
   fileprivate mutating func settleStack(
-    _ method: DeployedMethod?, _ instance: InstanceType
+    _ method: SpeculationMethod?, _ instance: InstanceType
   ) throws -> EngineStack {
     let all = EngineStack.stacks(of: request.engine)
     let able = all.filter { stack in method.map { stack.methods.contains($0) } ?? true }
@@ -203,7 +205,7 @@ extension Preflight {
     return fallback
   }
 
-  private func unsupported(_ method: DeployedMethod, by stack: EngineStack) -> String {
+  private func unsupported(_ method: SpeculationMethod, by stack: EngineStack) -> String {
     let elsewhere = EngineStack.all.filter { $0.methods.contains(method) }.map {
       $0.engine == stack.engine ? "--engine-version \($0.version)" : "--engine \($0.engine.rawValue)"
     }

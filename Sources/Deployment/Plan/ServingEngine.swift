@@ -1,4 +1,4 @@
-internal import Decoding
+package import Decoding
 
 /// What computes the tokens.
 package enum ServingEngine: String, Sendable, CaseIterable, Codable {
@@ -21,7 +21,7 @@ package struct EngineStack: Sendable, Equatable {
   /// `nil` where none is published.
   package let image: String?
   package let dialect: Dialect
-  package let methods: [DeployedMethod]
+  package let methods: [SpeculationMethod]
   /// In a sentence.
   package let description: String
   /// The PJRT plugin that Foretoken computes with; `nil` for its own kernels.
@@ -49,7 +49,7 @@ package struct EngineStack: Sendable, Equatable {
   /// Its image is built from this repository's Dockerfile, by whoever deploys it.
   package static let foretoken = EngineStack(
     engine: .foretoken, version: Engine.version, image: nil, dialect: .foretoken,
-    methods: [.auto, .draftModel, .ngram, .suffix], description: "Foretoken \(Engine.version) on CPUs")
+    methods: [.automatic, .draftModel, .ngram, .suffix], description: "Foretoken \(Engine.version) on CPUs")
 
   /// Foretoken for a machine's accelerators: the Dockerfile's stages of those names; `nil` where it has no plugin for them.
   package static func foretoken(on accelerator: InstanceType.Accelerator) -> EngineStack? {

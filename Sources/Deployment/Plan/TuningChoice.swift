@@ -1,10 +1,11 @@
+package import Decoding
 package import Foundation
 internal import Tuning
 
 /// What `foretoken tune` chose, as far as a deployment needs it: a part of its result's JSON, `foretoken.tuning/1`.
 package struct TuningChoice: Sendable, Equatable {
   /// `nil` when speculation does not pay.
-  package let method: DeployedMethod?
+  package let method: SpeculationMethod?
   package let draft: String?
   /// The largest window.
   package let window: Int?
@@ -46,14 +47,14 @@ package struct TuningChoice: Sendable, Equatable {
       (method, draft, window, windowsByBatchSize) = (nil, nil, nil, nil)
       return
     }
-    guard let method = DeployedMethod(rawValue: choice.method) else {
+    guard let method = SpeculationMethod(rawValue: choice.method) else {
       throw DeploymentError(
-        "'\(name)': the method is '\(choice.method)'; expected one of \(DeployedMethod.allCases.map(\.rawValue).joined(separator: ", "))"
+        "'\(name)': the method is '\(choice.method)'; expected one of \(SpeculationMethod.allCases.map(\.rawValue).joined(separator: ", "))"
       )
     }
     self.method = method
     draft = choice.draft
-    window = method == .auto ? nil : choice.window
+    window = method == .automatic ? nil : choice.window
     let ranges = (choice.windows ?? []).map { [$0.first, $0.last, $0.window] }
     windowsByBatchSize = ranges.count > 1 ? ranges : nil
   }

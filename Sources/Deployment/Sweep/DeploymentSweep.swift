@@ -1,3 +1,5 @@
+internal import Decoding
+
 /// A sweep that was checked: every candidate's plan, and what they share.
 package struct DeploymentSweep: Sendable {
   /// A draft with a window.
@@ -82,7 +84,7 @@ package struct DeploymentSweep: Sendable {
     if request.draftRevision != nil, sweep.drafts.count > 1 {
       problems.append("--draft-revision is of one draft, and --drafts names \(sweep.drafts.count)")
     }
-    if request.method == .auto { problems.append("--method auto chooses its window itself; take draft_model") }
+    if request.method == .automatic { problems.append("--method auto chooses its window itself; take draft_model") }
     let count = max(1, sweep.drafts.count) * sweep.windows.count
     if count > SweepRequest.most {
       problems.append("the sweep has \(count) candidates; expected at most \(SweepRequest.most)")

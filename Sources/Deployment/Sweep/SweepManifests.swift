@@ -1,3 +1,5 @@
+internal import Decoding
+
 // A sweep in a cluster: one Job that measures its candidates one after another, and one that makes the report.
 
 extension ManifestBuilder {

@@ -1,4 +1,3 @@
-package import Tensor
 package import Transformer
 
 /// A runner whose passes are written into a `StepLog`.
@@ -19,23 +18,26 @@ package final class TimedRunner: ModelRunner {
   package var memory: RunnerMemory { runner.memory }
   package var cacheKey: String? { runner.cacheKey }
 
-  package func forward(_ batch: Batch) throws(RunnerError) -> Activations {
+  package var choosing: TokenChoosing { runner.choosing }
+
+  package func run(_ pass: Pass) throws(RunnerError) -> PassResult {
     let start = ContinuousClock.now
-    let logits = try runner.forward(batch)
+    let result = try runner.run(pass)
     let end = ContinuousClock.now
+    let batch = pass.batch
     let positions = batch.slices.reduce(0.0) { sum, slice in
       sum + Double(slice.rowCount) * (Double(slice.firstPosition) + Double(slice.rowCount + 1) / 2)
     }
-    let pass = PassSample(
+    let sample = PassSample(
       rows: batch.rowCount, logitRows: batch.logitRows.count, sequences: batch.slices.count, positions: positions,
       seconds: (end - start).inSeconds)
     if isTarget {
       let wanted = Set(batch.logitRows)
       let texts = batch.slices.count { wanted.contains($0.firstRow + $0.rowCount - 1) }
-      log.addTarget(pass, texts: texts, start: start, end: end)
+      log.addTarget(sample, texts: texts, start: start, end: end)
     } else {
-      log.addDraft(pass)
+      log.addDraft(sample)
     }
-    return logits
+    return result
   }
 }

@@ -110,12 +110,8 @@ package struct SpeculationBenchmark {
       var request = GenerationRequest(prompt: prompt)
       request.stopping.maximumTokens = maximumTokens
       request.stopping.endOfTextTokens = engine.target.endOfTextTokens
-      if let method = way.method {
-        if way != .automatic { request.method = TokenOrigin(rawValue: method.rawValue) }
-        request.window = way.window
-      } else {
-        request.window = 0
-      }
+      if way != .automatic { request.method = way.method }
+      request.window = way.method == nil ? 0 : way.window
       return request
     }
     return try await EngineRun(requests, on: engine.engine, concurrency: concurrency, log: log)

@@ -58,6 +58,7 @@ package struct DraftOutcomes: Sendable, Equatable {
 /// Says how a run speculates, from outside of the engine's thread and while it is idle, and keeps what it found.
 final class RunSwitch: Sendable {
   private struct State {
+    var run = 0
     var current = Speculating.plain
     var random = SeededRandom(seed: 0)
     var outcomes: [Int: DraftOutcomes] = [:]
@@ -66,10 +67,12 @@ final class RunSwitch: Sendable {
   private let state = Mutex(State())
 
   func begin(_ speculating: Speculating, seed: UInt64) {
-    state.withLock { $0 = State(current: speculating, random: SeededRandom(seed: seed)) }
+    state.withLock { $0 = State(run: $0.run + 1, current: speculating, random: SeededRandom(seed: seed)) }
   }
 
   var current: Speculating { state.withLock(\.current) }
+  /// Counts runs.
+  var run: Int { state.withLock(\.run) }
 
   /// A window for the next step of a calibration.
   func drawWindow(upTo most: Int) -> Int { state.withLock { $0.random.next(below: most + 1) } }
@@ -84,29 +87,34 @@ final class RunSwitch: Sendable {
 
 /// Every proposer that tuning compares, over one engine.
 final class CandidateProposer: Proposer {
-  private let drafts: [DraftModelProposer]
+  /// Over each draft a proposer of full windows, and one whose costs are known.
+  private let drafts, measured: [DraftModelProposer]
   /// The adaptive proposers with each draft, and the one without.
   private let adaptive: [AdaptiveProposer]
-  private let lookup: NGramProposer
-  private let suffix: SuffixProposer
+  private let lookup = TuningEngine.lookup
+  private let suffix = TuningEngine.suffix
   private let selection: RunSwitch
   private let log: StepLog
+  private var lastRun = 0
   private var proposed: [RequestID: (tokens: [TokenID], position: Int)] = [:]
 
-  /// - Parameter adaptive: one for every draft in order, then one without.
-  init(
-    drafts: [DraftModelProposer], adaptive: [AdaptiveProposer], lookup: NGramProposer, suffix: SuffixProposer,
-    selection: RunSwitch, log: StepLog
-  ) {
-    self.drafts = drafts
-    self.adaptive = adaptive
-    self.lookup = lookup
-    self.suffix = suffix
-    self.selection = selection
-    self.log = log
+  init(drafts: [DraftModelProposer], measured: [DraftModelProposer], selection: RunSwitch, log: StepLog) {
+    (self.drafts, self.measured, self.selection, self.log) = (drafts, measured, selection, log)
+    adaptive =
+      measured.map { AdaptiveProposer(free: [TuningEngine.suffix], draft: $0) }
+      + [AdaptiveProposer(free: [TuningEngine.suffix], draft: nil)]
+  }
+
+  /// Every run reads its own prompts: nothing is left in the drafts' memory, which both proposers over a draft write in.
+  private func beginRun() {
+    let run = selection.run
+    guard run != lastRun else { return }
+    lastRun = run
+    for draft in drafts + measured { draft.reset() }
   }
 
   func propose(for contexts: [ProposalContext], in pass: PassOutline) throws -> [Proposal] {
+    beginRun()
     let current = selection.current
     if current.drawsWindows { return try calibrate(current.draft, contexts, pass) }
     switch current.method {
@@ -115,6 +123,7 @@ final class CandidateProposer: Proposer {
     case .ngram: return lookup.propose(for: contexts, in: pass)
     case .suffix: return suffix.propose(for: contexts, in: pass)
     case .automatic: return try adaptive[current.draft ?? drafts.count].propose(for: contexts, in: pass)
+    case .eagle3, .dflash: return try ProposerFactory().proposer(of: current.method).propose(for: contexts, in: pass)
     }
   }
 
@@ -157,9 +166,9 @@ final class CandidateProposer: Proposer {
 extension ProposalContext {
   /// The same with a smaller window.
   fileprivate func limited(to window: Int) -> ProposalContext {
-    ProposalContext(
-      request: request, tokens: tokens, promptCount: promptCount, window: min(window, self.window), method: method,
-      sampler: sampler, counts: counts, constraint: constraint, foreseenCount: foreseenCount)
+    var limited = self
+    limited.window = min(window, self.window)
+    return limited
   }
 }
 

@@ -66,11 +66,11 @@ package final class TuningEngine: Sendable {
     // Every run is to read its own prompts.
     configuration.sharesPrefixes = false
     configuration.speculation = try SpeculativeConfiguration(
-      method: .automatic(draftModel: drafts.first), window: window)
+      method: .automatic, model: drafts.first, window: window)
     let loaded = try LoadedModels(configuration, drafts: drafts) { progress("Loading \($0)", $1) }
     target = loaded.target.directory
     (quantization, kernels) = (loaded.quantization, loaded.kernels)
-    ceilings = try loaded.pool.map { try Self.ceilings(pool: $0, instructionSet: configuration.instructionSet) }
+    ceilings = configuration.backend == .cpu ? try Self.ceilings(configuration) : nil
     models = ([loaded.target] + loaded.drafts).map {
       Model(
         configuration: $0.directory.configuration, memory: $0.runner.memory,
@@ -81,19 +81,16 @@ package final class TuningEngine: Sendable {
       rows: min(configuration.rows, capacity.rows), logitRows: capacity.logitRows, concurrency: concurrency,
       blocks: min(capacity.blockCount, loaded.blocks ?? .max))
     let (log, vocabularySize) = (log, loaded.target.runner.vocabularySize)
-    // Two proposers over each draft, which never serve at the same time: one that always proposes a full window, and one
-    // that `auto` weighs by its costs.
+    // Two proposers over each draft, which never serve in one run: one that always proposes a full window, and one that
+    // `auto` weighs by its costs.
     func proposers(_ costs: (LoadedModels.Loaded) -> PassCosts) -> [DraftModelProposer] {
       loaded.drafts.map {
         DraftModelProposer(
           runner: TimedRunner($0.runner, isTarget: false, log: log), vocabularySize: vocabularySize, costs: costs($0))
       }
     }
-    let measured: [DraftModelProposer?] = proposers(\.costs) + [nil]
     let proposer = CandidateProposer(
-      drafts: proposers { _ in PassCosts() },
-      adaptive: measured.map { AdaptiveProposer(free: [Self.suffix], draft: $0) },
-      lookup: Self.lookup, suffix: Self.suffix, selection: selection, log: log)
+      drafts: proposers { _ in PassCosts() }, measured: proposers(\.costs), selection: selection, log: log)
     engine = Engine(
       DecodingLoop(
         runner: TimedRunner(loaded.target.runner, isTarget: true, log: log), tokenizer: target.tokenizer,
@@ -144,8 +141,9 @@ package final class TuningEngine: Sendable {
     return request
   }
 
-  private static func ceilings(pool: WorkerPool, instructionSet: InstructionSet?) throws -> MachineCeilings.Sample {
-    let ceilings = try MachineCeilings(pool: pool, instructionSet: instructionSet)
+  private static func ceilings(_ configuration: EngineConfiguration) throws -> MachineCeilings.Sample {
+    let ceilings = try MachineCeilings(
+      pool: WorkerPool(threadCount: configuration.threads), instructionSet: configuration.instructionSet)
     let samples = (0..<3).map { _ in ceilings.measure() }
     return MachineCeilings.Sample(
       readBandwidth: Spread(samples.map(\.readBandwidth)).median,

@@ -229,7 +229,7 @@ struct SpeculationValues: Encodable {
       } else {
         speculating = ["--speculative-config", #"{"method":"auto"}"#]
       }
-    case .ngram, .suffix:
+    case .ngram, .suffix, .eagle3, .dflash:
       let json = method.map { VLLMSpeculativeConfig(method: $0, model: draft, window: window, ranges: []).json }
       speculating = ["--speculative-config"] + [json].compactMap(\.self)
     }

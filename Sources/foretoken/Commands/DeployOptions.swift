@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Decoding
 internal import Deployment
 internal import Foundation
 
@@ -25,8 +26,8 @@ struct DeployServingOptions: ParsableArguments {
   @Option(help: "config.json of the draft.")
   var draftConfig: String?
 
-  @Option(help: "How to speculate: \(DeployedMethod.allNames) (default: by the draft's name).")
-  var method: DeployedMethod?
+  @Option(help: "How to speculate: \(SpeculationMethod.allNames) (default: by the draft's name).")
+  var method: SpeculationMethod?
 
   @Option(parsing: .unconditional, help: "Tokens to propose per verification.")
   var numSpeculativeTokens: Int?

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import ChatTemplates
+internal import Decoding
 internal import Foundation
 internal import Inference
 internal import JSON
@@ -157,7 +158,7 @@ struct Tune: AsyncParsableCommand {
     var plan = Tuner.Plan(
       resources.configuration(for: model ?? ""), drafts: draftModel, workload: workload.name,
       prompts: try workload.requests.map { try prompt($0, directory) }, concurrencies: concurrency,
-      largestWindow: maxWindow ?? SpeculativeConfiguration.defaultLargestWindow)
+      largestWindow: maxWindow ?? SpeculationMethod.automatic.defaultWindow)
     (plan.triesLookup, plan.triesSuffix) = (ngram, suffix)
     (plan.repetitions, plan.verified) = (repetitions, verify)
     plan.objectives = objectives

@@ -120,7 +120,7 @@ import Tuning
       case .suffix:
         return try AcceptanceTrace(
           asking: TuningEngine.suffix, prompt: prompts[index].tokens, output: output, window: 5, request: .init(index))
-      case nil, .automatic: return nil
+      default: return nil
       }
     }
     let simulation = ServingSimulation(

@@ -1,6 +1,5 @@
 import Foundation
 import Inference
-import Measurement
 import Tensor
 import TestSupport
 import Testing

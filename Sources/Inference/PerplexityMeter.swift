@@ -1,34 +1,33 @@
 internal import Decoding
 internal import Foundation
-package import Inference
 internal import ModelFiles
 internal import PJRTTransformer
 internal import Tensor
-package import Tokenization
+public import Tokenization
 internal import Transformer
 
 /// Measures how well a model predicts a text, and how far its predictions are from another's.
-package struct PerplexityMeter {
+public struct PerplexityMeter {
   /// What was measured.
-  package struct Result: Sendable, Equatable {
+  public struct Result: Sendable, Equatable {
     /// e to the mean negative log-probability per predicted token.
-    package let perplexity: Double
+    public let perplexity: Double
     /// Number of predicted tokens.
-    package let tokens: Int
+    public let tokens: Int
     /// Memory of the weights.
-    package let packedBytes: Int
+    public let packedBytes: Int
     /// What the weights are in memory.
-    package let quantization: String
+    public let quantization: String
     /// How far its predictions are from those of the reference; `nil` without one.
-    package let divergence: Divergence?
+    public let divergence: Divergence?
   }
 
   /// How far predictions of the same tokens are apart.
-  package struct Divergence: Sendable, Equatable {
+  public struct Divergence: Sendable, Equatable {
     /// Kullback-Leibler divergence from the reference's distribution, in nats: mean, 99th percentile and largest.
-    package let mean, percentile99, largest: Double
+    public let mean, percentile99, largest: Double
     /// Share of the tokens for which both find the same token the most likely, 0 to 1.
-    package let topAgreement: Double
+    public let topAgreement: Double
 
     /// The figures of each token's divergence and agreement.
     init(_ divergences: [Double], agreeing: Int) {
@@ -42,7 +41,8 @@ package struct PerplexityMeter {
 
   private let runner: any ModelRunner
   private let quantization: String
-  private let window, firstScored: Int
+  private let window: Int
+  private let firstScored: Int
   private let blocks: [Int32]
   private static let rowsPerPass = 64
 
@@ -51,24 +51,23 @@ package struct PerplexityMeter {
   /// - Parameters:
   ///   - window: tokens that are read in one piece; the first of each is not predicted.
   ///   - firstScored: the position in a window whose prediction is the first that counts.
-  package init(
+  public init(
     _ model: ModelDirectory, _ configuration: EngineConfiguration, window: Int, firstScored: Int = 0
   ) throws {
     var configuration = configuration
     configuration.maximumLength = window
     try configuration.validate()
     let positions = try configuration.positions(modelLimit: model.configuration.maximumPosition)
-    let session = try configuration.session()
-    quantization = session?.element.rawValue ?? configuration.quantization.rawValue
-    runner = try model.loadRunner(
-      configuration, limits: RunnerLimits(rows: Self.rowsPerPass, logitRows: Self.rowsPerPass, positions: positions),
-      pool: WorkerPool(threadCount: configuration.threads), session: session, progress: { _ in })
+    let backend = try configuration.openBackend()
+    quantization = backend.formatName
+    runner = try Self.load(
+      model, RunnerLimits(rows: Self.rowsPerPass, logitRows: Self.rowsPerPass, positions: positions), on: backend)
     blocks = (0..<Int32(runner.capacity.blockCount)).map { $0 }
     (self.window, self.firstScored) = (window, firstScored)
   }
 
   /// The perplexity on `tokens`, and the divergence from `reference`, a meter of the same windows.
-  package func measure(
+  public func measure(
     _ tokens: [TokenID], against reference: PerplexityMeter? = nil, progress: (Double) -> Void
   ) throws -> Result {
     precondition(reference.map { $0.window == window && $0.firstScored == firstScored } ?? true)
@@ -95,10 +94,16 @@ package struct PerplexityMeter {
       quantization: quantization, divergence: reference.map { _ in Divergence(divergences, agreeing: agreeing) })
   }
 
+  private static func load(
+    _ model: ModelDirectory, _ limits: RunnerLimits, on backend: some Backend
+  ) throws -> any ModelRunner {
+    try backend.load(model, limits: limits) { _ in }
+  }
+
   private func forward(_ rows: ArraySlice<TokenID>, at position: Int) throws -> Activations {
     var batch = Batch()
     batch.append(rows, at: position, blocks: blocks, logitCount: rows.count)
-    return try runner.forward(batch)
+    return try runner.logits(of: batch)
   }
 
   /// The Kullback-Leibler divergence of one row's distribution from the expected one, in nats.
