@@ -58,7 +58,6 @@ package struct DraftOutcomes: Sendable, Equatable {
 /// Says how a run speculates, from outside of the engine's thread and while it is idle, and keeps what it found.
 final class RunSwitch: Sendable {
   private struct State {
-    var run = 0
     var current = Speculating.plain
     var random = SeededRandom(seed: 0)
     var outcomes: [Int: DraftOutcomes] = [:]
@@ -67,12 +66,10 @@ final class RunSwitch: Sendable {
   private let state = Mutex(State())
 
   func begin(_ speculating: Speculating, seed: UInt64) {
-    state.withLock { $0 = State(run: $0.run + 1, current: speculating, random: SeededRandom(seed: seed)) }
+    state.withLock { $0 = State(current: speculating, random: SeededRandom(seed: seed)) }
   }
 
   var current: Speculating { state.withLock(\.current) }
-  /// Counts runs.
-  var run: Int { state.withLock(\.run) }
 
   /// A window for the next step of a calibration.
   func drawWindow(upTo most: Int) -> Int { state.withLock { $0.random.next(below: most + 1) } }
@@ -95,7 +92,8 @@ final class CandidateProposer: Proposer {
   private let suffix = TuningEngine.suffix
   private let selection: RunSwitch
   private let log: StepLog
-  private var lastRun = 0
+  /// Requests that have asked for proposals and not ended.
+  private var active: Set<RequestID> = []
   private var proposed: [RequestID: (tokens: [TokenID], position: Int)] = [:]
 
   init(drafts: [DraftModelProposer], measured: [DraftModelProposer], selection: RunSwitch, log: StepLog) {
@@ -105,16 +103,8 @@ final class CandidateProposer: Proposer {
       + [AdaptiveProposer(free: [TuningEngine.suffix], draft: nil)]
   }
 
-  /// Every run reads its own prompts: nothing is left in the drafts' memory, which both proposers over a draft write in.
-  private func beginRun() {
-    let run = selection.run
-    guard run != lastRun else { return }
-    lastRun = run
-    for draft in drafts + measured { draft.reset() }
-  }
-
   func propose(for contexts: [ProposalContext], in pass: PassOutline) throws -> [Proposal] {
-    beginRun()
+    for context in contexts { active.insert(context.request) }
     let current = selection.current
     if current.drawsWindows { return try calibrate(current.draft, contexts, pass) }
     switch current.method {
@@ -160,6 +150,9 @@ final class CandidateProposer: Proposer {
     for proposer in adaptive { proposer.forget(request) }
     suffix.forget(request)
     proposed[request] = nil
+    active.remove(request)
+    // A run is to read its own prompts, and both proposers over a draft write in its memory.
+    if active.isEmpty { for draft in drafts + measured { draft.reset() } }
   }
 }
 
