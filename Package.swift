@@ -89,8 +89,8 @@ let package = Package(
     .target(
       name: "Measurement",
       dependencies: [
-        "PJRT", "PJRTTransformer", "Tensor", "ModelFiles", "Tokenization", "Transformer", "Decoding", "Speculation",
-        "Inference", "JSON",
+        "PJRT", "PJRTTransformer", "Tensor", "JSON", "ModelFiles", "Tokenization", "Transformer", "Decoding",
+        "Inference",
       ],
       swiftSettings: strict),
     .target(
@@ -105,8 +105,8 @@ let package = Package(
     .target(
       name: "Tuning",
       dependencies: [
-        "PJRT", "PJRTTransformer", "Tensor", "ModelFiles", "Tokenization", "Transformer", "Decoding", "Speculation",
-        "Inference", "JSON", "Measurement", "LoadTesting", .product(name: "Yams", package: "Yams"),
+        "Tensor", "JSON", "ModelFiles", "Tokenization", "Transformer", "Decoding", "Speculation", "Inference",
+        "Measurement", "LoadTesting", .product(name: "Yams", package: "Yams"),
       ],
       resources: [.embedInCode("Resources")], swiftSettings: strict),
     .target(
@@ -118,7 +118,9 @@ let package = Package(
       resources: [.embedInCode("Resources")], swiftSettings: strict),
     .target(
       name: "Deployment",
-      dependencies: ["JSON", "ModelFiles", "Decoding", "LoadTesting", "Tuning", .product(name: "Yams", package: "Yams")],
+      dependencies: [
+        "JSON", "ModelFiles", "Decoding", "LoadTesting", "Tuning", .product(name: "Yams", package: "Yams"),
+      ],
       resources: [.embedInCode("Resources")], swiftSettings: strict),
     .executableTarget(
       name: "foretoken",
@@ -149,7 +151,7 @@ let package = Package(
       name: "BenchmarkingTests",
       dependencies: [
         "TestSupport", "Measurement", "LoadTesting", "Tuning", "Report", "JSON", "ModelFiles", "Tensor",
-        "Tokenization", "Transformer", "Decoding", "Speculation", "Inference", "OpenAIServer",
+        "Tokenization", "Transformer", "Decoding", "Inference", "OpenAIServer",
         .product(name: "Logging", package: "swift-log"), .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
       ],
@@ -205,7 +207,9 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "DeploymentTests",
-      dependencies: ["TestSupport", "Tuning", "Deployment", "JSON", .product(name: "Yams", package: "Yams")],
+      dependencies: [
+        "TestSupport", "Decoding", "Tuning", "Deployment", "JSON", .product(name: "Yams", package: "Yams"),
+      ],
       swiftSettings: strict),
   ]
 )
