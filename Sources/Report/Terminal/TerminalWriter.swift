@@ -15,7 +15,12 @@ struct TerminalWriter {
   }
 
   private func section(_ section: ReportPage.Section) -> String {
-    let blocks = section.blocks.map(block).filter { !$0.isEmpty }
+    // A paragraph before charts says how they are read.
+    let shown = section.blocks.indices.filter { place in
+      section.blocks[place].paragraph == nil
+        || !section.blocks.dropFirst(place + 1).prefix(1).contains(where: \.hasCharts)
+    }
+    let blocks = shown.map { block(section.blocks[$0]) }.filter { !$0.isEmpty }
     return blocks.isEmpty ? "" : style.bold(clean(section.heading)) + "\n\n" + blocks.joined(separator: "\n\n")
   }
 
