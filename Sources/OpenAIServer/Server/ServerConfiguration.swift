@@ -1,3 +1,5 @@
+public import Decoding
+
 /// How the server listens, whom it lets in, and what it bounds.
 public struct ServerConfiguration: Sendable {
   /// Address to listen on; loopback unless asked otherwise.

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Benchmarking
+internal import Decoding
 internal import Foundation
 internal import Inference
 internal import ModelFiles

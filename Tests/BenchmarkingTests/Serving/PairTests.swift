@@ -1,4 +1,5 @@
 import Benchmarking
+import Decoding
 import Foundation
 import Inference
 import Logging

@@ -1,4 +1,5 @@
 import FlyingSocks
+import Decoding
 import Foundation
 import Inference
 import Logging
