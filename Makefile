@@ -34,7 +34,7 @@ kernels-cost: ## Estimate instructions and cycles of the ARM kernels with llvm-m
 	@Scripts/kernels-cost
 
 client-tests: build .build/client/ready ## Test the server with the official openai client (needs PyPI)
-	PATH="$(CURDIR)/.build/client/bin:$$PATH" .build/client/bin/python -m pytest -q Tests/Client
+	PATH="$(CURDIR)/.build/client/bin:$$PATH" .build/client/bin/python -m pytest -q -rs Tests/Client
 
 fuzz: build ## Mutate files, requests, templates and peers for ten minutes (FUZZ="--seconds 60 --kinds gguf" for less)
 	$(PYTHON) Tests/Fuzz/fuzz.py $(FUZZ)
@@ -43,9 +43,7 @@ api-fuzz: build .build/client/ready ## Make up requests from the API's descripti
 	SCHEMATHESIS=.build/client/bin/schemathesis Scripts/api-fuzz
 
 .build/client/ready: Tests/Client/requirements.txt
-	$(PYTHON) -m venv .build/client
-	.build/client/bin/pip install --quiet -r Tests/Client/requirements.txt
-	touch $@
+	@PYTHON="$(PYTHON)" Scripts/client-environment
 
 bench: build ## AWS's prompts with and without speculation on the shipped pair, and a report (half a minute)
 	@Scripts/bench
@@ -63,9 +61,10 @@ accuracy: build ## Hold the load generator's times against those of a server tha
 bench-serve: build ## Load the served pair at 1, 8 and 32 requests at a time, with and without speculation
 	@Scripts/bench-serve
 
-lint: ## Check the formatting, and that numbers from outside are checked
+lint: ## Check the formatting, that numbers from outside are checked, and the links between pages
 	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests
 	$(PYTHON) Scripts/lint-numbers
+	$(PYTHON) Scripts/lint-links
 
 golden: build ## Make the tests' reference values anew with transformers and tokenizers, and compare live
 	$(PYTHON) -m venv .build/golden

@@ -172,7 +172,8 @@ let package = Package(
       name: "OpenAIServerTests",
       dependencies: [
         "TestSupport", "OpenAIServer", "Decoding", "Speculation", "Inference", "Tokenization",
-        .product(name: "Logging", package: "swift-log"),
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HummingbirdTesting", package: "hummingbird"), .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"), .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "FlyingSocks", package: "FlyingFox"),
       ],
