@@ -1,11 +1,11 @@
 # The documented commands. `make` alone lists them.
 SWIFT ?= swift
-FLAGS := -c release
+FLAGS := -c release --disable-index-store
 FORETOKEN := .build/release/foretoken
 PYTHON ?= python3
 
 .PHONY: help setup build demo test kernels kernels-arm kernels-cost client-tests fuzz api-fuzz accuracy bench-serve bench tune lint golden perplexity \
-	deploy-schemas pjrt-plugin llama-cpp real-model quality image deploy-difference clean
+	deploy-schemas pjrt-plugin llama-cpp real-model quality image deploy-difference docs clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -19,8 +19,10 @@ build: setup ## Build the command line in release mode
 demo: build ## See speculation at work on the shipped pair
 	$(FORETOKEN) demo
 
-test: setup ## Build and run every test
-	$(SWIFT) build $(FLAGS) --build-tests
+# By product: `--build-tests` would also link the examples of every dependency.
+test: build ## Build and run every test
+	$(SWIFT) build $(FLAGS) --product FaultPlugin
+	$(SWIFT) build $(FLAGS) --product foretokenPackageTests
 	$(SWIFT) test $(FLAGS) --skip-build --no-parallel
 
 kernels: ## Hold the kernels of every instruction set here against plain C, bit for bit
@@ -99,6 +101,9 @@ image: ## Build the container image: make image IMAGE=REGISTRY/foretoken:0.1.0 [
 
 pjrt-plugin: ## Fetch XLA's plugin for CPU devices, on which --backend pjrt is tested (x86-64 Linux; needs PyPI)
 	@Scripts/pjrt-plugin
+
+docs: build ## Make the documentation of Decoding, Speculation, Transformer and Inference (.build/docs)
+	@Scripts/docs
 
 clean: ## Remove what was built
 	rm -rf .build

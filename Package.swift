@@ -12,6 +12,9 @@ let strict: [SwiftSetting] = [
   .treatAllWarnings(as: .error),
 ]
 
+/// Tests are compiled as they are written: optimising them would take longer than running them saves.
+let tests = strict + [.unsafeFlags(["-Onone"])]
+
 let package = Package(
   name: "foretoken",
   platforms: [.macOS(.v15)],
@@ -121,7 +124,7 @@ let package = Package(
         .product(name: "NIOHTTP1", package: "swift-nio"),
       ],
       path: "Tests/ServingStub", swiftSettings: [.swiftLanguageMode(.v6)]),
-    .testTarget(name: "TensorTests", dependencies: ["TestSupport", "Tensor"], swiftSettings: strict),
+    .testTarget(name: "TensorTests", dependencies: ["TestSupport", "Tensor"], swiftSettings: tests),
     .testTarget(
       name: "BenchmarkingTests",
       dependencies: [
@@ -131,35 +134,35 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"), .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
       ],
-      swiftSettings: strict),
+      swiftSettings: tests),
     .testTarget(
       name: "ModelFilesTests",
       dependencies: [
         "TestSupport", "ModelFiles", "Tensor", .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "FlyingFox", package: "FlyingFox"), .product(name: "FlyingSocks", package: "FlyingFox"),
       ],
-      swiftSettings: strict),
-    .testTarget(name: "TokenizationTests", dependencies: ["TestSupport", "Tokenization"], swiftSettings: strict),
+      swiftSettings: tests),
+    .testTarget(name: "TokenizationTests", dependencies: ["TestSupport", "Tokenization"], swiftSettings: tests),
     .testTarget(
       name: "TransformerTests", dependencies: ["TestSupport", "Transformer", "Tensor", "ModelFiles"],
-      swiftSettings: strict),
+      swiftSettings: tests),
     .testTarget(
       name: "DecodingTests",
       dependencies: ["TestSupport", "Decoding", "Speculation", "Inference", "Tensor", "Transformer", "Tokenization"],
-      swiftSettings: strict),
+      swiftSettings: tests),
     .testTarget(
       name: "SpeculationTests",
       dependencies: [
         "TestSupport", "Speculation", "Inference", "Decoding", "Transformer", "Tokenization", "ModelFiles", "Tensor",
       ],
-      swiftSettings: strict),
+      swiftSettings: tests),
     .testTarget(
       name: "PJRTTests",
       dependencies: [
         "TestSupport", "PJRT", "PJRTTransformer", "StableHLO", "Speculation", "Inference", "Decoding", "Transformer",
         "Tokenization", "ModelFiles", "Tensor",
       ],
-      swiftSettings: strict),
+      swiftSettings: tests),
     .testTarget(
       name: "StructuredOutputTests",
       dependencies: [
@@ -167,7 +170,7 @@ let package = Package(
         "ModelFiles",
         "Tensor",
       ],
-      swiftSettings: strict),
+      swiftSettings: tests),
     .testTarget(
       name: "OpenAIServerTests",
       dependencies: [
@@ -177,10 +180,10 @@ let package = Package(
         .product(name: "NIOCore", package: "swift-nio"), .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "FlyingSocks", package: "FlyingFox"),
       ],
-      swiftSettings: strict),
+      swiftSettings: tests),
     .testTarget(
       name: "DeploymentTests",
       dependencies: ["TestSupport", "Benchmarking", "Deployment", .product(name: "Yams", package: "Yams")],
-      swiftSettings: strict),
+      swiftSettings: tests),
   ]
 )
