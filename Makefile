@@ -1,6 +1,6 @@
 # The documented commands. `make` alone lists them.
 SWIFT ?= swift
-FLAGS := -c release --disable-index-store
+FLAGS := -c release
 FORETOKEN := .build/release/foretoken
 PYTHON ?= python3
 
