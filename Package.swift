@@ -12,9 +12,6 @@ let strict: [SwiftSetting] = [
   .treatAllWarnings(as: .error),
 ]
 
-/// Tests are compiled as they are written: optimising them would take longer than running them saves.
-let tests = strict + [.unsafeFlags(["-Onone"])]
-
 let package = Package(
   name: "foretoken",
   platforms: [.macOS(.v15)],
@@ -124,7 +121,7 @@ let package = Package(
         .product(name: "NIOHTTP1", package: "swift-nio"),
       ],
       path: "Tests/ServingStub", swiftSettings: [.swiftLanguageMode(.v6)]),
-    .testTarget(name: "TensorTests", dependencies: ["TestSupport", "Tensor"], swiftSettings: tests),
+    .testTarget(name: "TensorTests", dependencies: ["TestSupport", "Tensor"], swiftSettings: strict),
     .testTarget(
       name: "BenchmarkingTests",
       dependencies: [
@@ -134,35 +131,35 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"), .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
       ],
-      swiftSettings: tests),
+      swiftSettings: strict),
     .testTarget(
       name: "ModelFilesTests",
       dependencies: [
         "TestSupport", "ModelFiles", "Tensor",
         .product(name: "FlyingFox", package: "FlyingFox"), .product(name: "FlyingSocks", package: "FlyingFox"),
       ],
-      swiftSettings: tests),
-    .testTarget(name: "TokenizationTests", dependencies: ["TestSupport", "Tokenization"], swiftSettings: tests),
+      swiftSettings: strict),
+    .testTarget(name: "TokenizationTests", dependencies: ["TestSupport", "Tokenization"], swiftSettings: strict),
     .testTarget(
       name: "TransformerTests", dependencies: ["TestSupport", "Transformer", "Tensor", "ModelFiles"],
-      swiftSettings: tests),
+      swiftSettings: strict),
     .testTarget(
       name: "DecodingTests",
       dependencies: ["TestSupport", "Decoding", "Speculation", "Inference", "Tensor", "Transformer", "Tokenization"],
-      swiftSettings: tests),
+      swiftSettings: strict),
     .testTarget(
       name: "SpeculationTests",
       dependencies: [
         "TestSupport", "Speculation", "Inference", "Decoding", "Transformer", "Tokenization", "ModelFiles", "Tensor",
       ],
-      swiftSettings: tests),
+      swiftSettings: strict),
     .testTarget(
       name: "PJRTTests",
       dependencies: [
         "TestSupport", "PJRT", "PJRTTransformer", "StableHLO", "Speculation", "Inference", "Decoding", "Transformer",
         "Tokenization", "ModelFiles", "Tensor",
       ],
-      swiftSettings: tests),
+      swiftSettings: strict),
     .testTarget(
       name: "StructuredOutputTests",
       dependencies: [
@@ -170,7 +167,7 @@ let package = Package(
         "ModelFiles",
         "Tensor",
       ],
-      swiftSettings: tests),
+      swiftSettings: strict),
     .testTarget(
       name: "OpenAIServerTests",
       dependencies: [
@@ -180,10 +177,15 @@ let package = Package(
         .product(name: "NIOCore", package: "swift-nio"), .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "FlyingSocks", package: "FlyingFox"),
       ],
-      swiftSettings: tests),
+      swiftSettings: strict),
     .testTarget(
       name: "DeploymentTests",
       dependencies: ["TestSupport", "Benchmarking", "Deployment", .product(name: "Yams", package: "Yams")],
-      swiftSettings: tests),
+      swiftSettings: strict),
   ]
 )
+
+// Tests are compiled as they are written: optimising them would take longer than running them saves.
+for target in package.targets where target.type == .test {
+  target.swiftSettings = (target.swiftSettings ?? []) + [.unsafeFlags(["-Onone"])]
+}

@@ -241,7 +241,7 @@ struct TuningSections {
       heading: "What a pass costs",
       blocks: [
         .paragraph(
-          "T(n): the time of a pass over n rows while serving. Verifying k proposals of B sequences is one pass over B (k + 1) rows, so speculation pays as far as T(n) is flat. The dashed line is the least that the machine's measured bandwidth and arithmetic allow."
+          "T(n): the time of a pass over n rows while serving. Verifying k proposals of B texts is one pass over B (k + 1) rows, so speculation pays as far as T(n) is flat. The dashed line is the least that the machine's measured bandwidth and arithmetic allow."
         ), .charts(charts),
       ])
   }

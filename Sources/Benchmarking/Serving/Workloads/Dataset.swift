@@ -59,7 +59,7 @@ struct JSONLines {
     func string(_ key: String) throws(DatasetError) -> String? {
       guard let value = object[key], value != .null else { return nil }
       guard let text = value.string else {
-        throw failure("'\(key)' that is \(value.kind)", expected: "a string")
+        throw failure("'\(key)' that is \(value.kind)", expected: "text")
       }
       return text
     }
@@ -96,11 +96,11 @@ enum SpecBenchReader {
   static func request(_ entry: JSONLines.Entry) throws(DatasetError) -> WorkloadRequest {
     guard let turns = entry.object["turns"]?.array else {
       throw entry.failure(
-        entry.object["turns"].map { "'turns' that is \($0.kind)" } ?? "no 'turns'", expected: "an array of strings")
+        entry.object["turns"].map { "'turns' that is \($0.kind)" } ?? "no 'turns'", expected: "an array of texts")
     }
     guard let first = turns.first?.string, !first.isEmpty else {
       throw entry.failure(
-        "'turns' whose first is \(turns.first?.kind ?? "missing")", expected: "a string that is not empty")
+        "'turns' whose first is \(turns.first?.kind ?? "missing")", expected: "a text that is not empty")
     }
     return WorkloadRequest(category: try entry.string("category") ?? "spec_bench", prompt: .text(first))
   }
@@ -122,7 +122,7 @@ enum CustomReader {
 
   private static func prompt(_ entry: JSONLines.Entry) throws(DatasetError) -> WorkloadRequest.Prompt {
     if let text = try entry.string("prompt") {
-      guard !text.isEmpty else { throw entry.failure("an empty 'prompt'", expected: "a string that is not empty") }
+      guard !text.isEmpty else { throw entry.failure("an empty 'prompt'", expected: "text") }
       return .text(text)
     }
     guard let list = entry.object["messages"]?.array, !list.isEmpty else {
@@ -133,7 +133,7 @@ enum CustomReader {
       guard let role = value["role"]?.string, let content = value["content"]?.string else {
         throw entry.failure(
           "a message \(AnswerEvent.excerpt(Array(value.serialized().utf8)))",
-          expected: "an object with role and content as strings")
+          expected: "an object with role and content as texts")
       }
       messages.append(.init(role: role, content: content))
     }
@@ -185,7 +185,7 @@ extension JSONValue {
     case .null: "null"
     case .bool: "a truth value"
     case .integer, .bigInteger, .number: "a number"
-    case .string: "a string"
+    case .string: "text"
     case .array: "an array"
     case .object: "an object"
     }
