@@ -1,3 +1,5 @@
+public import Decoding
+
 /// How the server listens, whom it lets in, and what it bounds.
 public struct ServerConfiguration: Sendable {
   /// Address to listen on; loopback unless asked otherwise.
@@ -13,7 +15,7 @@ public struct ServerConfiguration: Sendable {
   /// A chat template's source instead of the model's own.
   public var chatTemplate: String?
   /// The methods that requests may name (`auto`, `draft_model`, `ngram`, …); none without speculation.
-  public var speculativeMethods: [String] = []
+  public var speculationMethods: [SpeculationMethod] = []
   /// What answers say about speculation in `metrics.speculative_decoding`.
   public var speculationReport = SpeculationReport.summary
   /// Names that requests may call the server by (`Host`) beside those of this machine's own loopback; any with `*`.
