@@ -38,18 +38,19 @@ let package = Package(
     // Layers, top to bottom: a target imports only targets above it.
     .target(name: "CForetokenKernels"),
     .target(name: "CForetokenFaults"),
-    .target(name: "CForetokenDigests"),
     .target(name: "CPJRT"),
     .systemLibrary(
       name: "CForetokenPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"]), .brew(["pcre2"])]),
     .systemLibrary(
       name: "CForetokenZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
     .systemLibrary(
+      name: "CForetokenCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
+    .systemLibrary(
       name: "CForetokenEditline", pkgConfig: "libedit", providers: [.apt(["libedit-dev"]), .brew(["libedit"])]),
     .target(name: "Tensor", dependencies: ["CForetokenKernels", "CForetokenFaults"], swiftSettings: strict),
     .target(
       name: "ModelFiles",
-      dependencies: ["CForetokenDigests", "Tensor"], swiftSettings: strict),
+      dependencies: ["CForetokenCrypto", "Tensor"], swiftSettings: strict),
     .target(name: "PJRT", dependencies: ["CPJRT"], swiftSettings: strict),
     .target(name: "Tokenization", dependencies: ["CForetokenPCRE2"], swiftSettings: strict),
     .target(name: "Transformer", dependencies: ["Tensor", "ModelFiles"], swiftSettings: strict),

@@ -23,17 +23,17 @@ public struct ContentDigest {
   ///
   /// - Throws: `ModelFileError` when a file cannot be read.
   public func digest(of files: [String], and text: String) throws(ModelFileError) -> String {
-    var whole = Digest()
+    let whole = Digest()
     whole.add(text)
     for file in files { whole.add(try digest(of: file)) }
-    return whole.hexadecimal
+    return whole.hexadecimal()
   }
 
   /// The digest of bytes in memory.
   package static func digest(of bytes: [UInt8]) -> String {
-    var digest = Digest()
+    let digest = Digest()
     digest.add(bytes)
-    return digest.hexadecimal
+    return digest.hexadecimal()
   }
 
   private func digest(of path: String) throws(ModelFileError) -> String {
@@ -69,12 +69,12 @@ public struct ContentDigest {
 
   private static func hash(_ path: String) throws(ModelFileError) -> String {
     let file = try MappedFile(modelFile: path)
-    var sum = Digest()
+    let sum = Digest()
     for first in stride(from: 0, to: file.byteCount, by: 8 << 20) {
       let part = first..<min(first + 8 << 20, file.byteCount)
       file.withBytes(in: part) { sum.add($0) }
       file.releasePages(in: part)
     }
-    return sum.hexadecimal
+    return sum.hexadecimal()
   }
 }

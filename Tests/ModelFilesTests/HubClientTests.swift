@@ -109,9 +109,9 @@ final class LocalHub: Sendable {
 
   private func listing(_ fault: Fault) -> Data {
     func digest(_ kind: Digest.Kind, _ data: Data) -> String {
-      var digest = Digest(kind)
+      let digest = Digest(kind)
       digest.add(data.bytes)
-      return digest.hexadecimal
+      return digest.hexadecimal()
     }
     let sha256 = digest(.sha256, fault.wrongChecksum ? Data("other".utf8) : weights)
     let blob = digest(.sha1, Data("blob \(config.count)\0".utf8) + config)

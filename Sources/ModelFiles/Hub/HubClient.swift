@@ -287,15 +287,15 @@ public struct HubClient: Sendable {
   private static func checksum(of path: String, like wanted: HubFile.Checksum) throws -> HubFile.Checksum {
     let handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
     defer { try? handle.close() }
-    var digest = Digest(.sha256)
+    let digest = Digest(.sha256)
     if case .gitBlob = wanted {
       digest = Digest(.sha1)
       digest.add("blob \(size(of: path) ?? 0)\0")
     }
     while let piece = try handle.read(upToCount: 1 << 20), !piece.isEmpty { digest.add(piece.bytes) }
     return switch wanted {
-    case .sha256: .sha256(digest.hexadecimal)
-    case .gitBlob: .gitBlob(digest.hexadecimal)
+    case .sha256: .sha256(digest.hexadecimal())
+    case .gitBlob: .gitBlob(digest.hexadecimal())
     }
   }
 
