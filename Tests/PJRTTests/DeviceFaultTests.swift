@@ -144,9 +144,11 @@ struct DeviceFaultTests {
         fused
         ? FusedDraftModel(
           try PJRTSpeculator(target: target, draft: draft, window: 3), target: target, proposer: proposer) : nil
+      let decoder: any ModelRunner = if let fusedDraft { fusedDraft } else { target }
+      let guesser: any Proposer = if let fusedDraft { fusedDraft } else { proposer }
       let loop = DecodingLoop(
-        runner: fusedDraft ?? target, tokenizer: try Tokenizer(directory: Places.target),
-        proposer: fusedDraft ?? proposer, verifier: CoupledVerifier(), window: 3, sequences: 2, rows: 16)
+        runner: decoder, tokenizer: try Tokenizer(directory: Places.target), proposer: guesser,
+        verifier: CoupledVerifier(), window: 3, sequences: 2, rows: 16)
       var request = GenerationRequest(prompt: [5, 6, 7])
       request.stopping.maximumTokens = 40
       try #require(plugin).fail(function, call: call)

@@ -60,9 +60,11 @@ import Transformer
         ? FusedDraftModel(
           try PJRTSpeculator(target: runner.target, draft: runner.draft, window: window), target: runner.target,
           proposer: proposer) : nil
+      let target: any ModelRunner = if let fused { fused } else { runner.target }
+      let guesser: any Proposer = if let fused { fused } else { proposer }
       return DecodingLoop(
-        runner: fused ?? runner.target, tokenizer: try Tokenizer(directory: Places.target),
-        proposer: guessing == .none ? NoProposer() : fused ?? proposer, verifier: CoupledVerifier(),
+        runner: target, tokenizer: try Tokenizer(directory: Places.target),
+        proposer: guessing == .none ? NoProposer() : guesser, verifier: CoupledVerifier(),
         window: guessing == .none ? 0 : window, sequences: sequences, rows: 64)
     }
   }

@@ -1,4 +1,6 @@
+import Decoding
 import Inference
+import Speculation
 import Testing
 
 @Suite struct SpeculativeConfigurationTests {

@@ -25,7 +25,7 @@ package indirect enum Value: Sendable, Equatable {
     case .mapping(let mapping):
       var values: [String: Value] = [:]
       for (key, value) in mapping {
-        guard let name = key.scalar?.string else { throw DeploymentError("has a key that is no text") }
+        guard let name = key.scalar?.string else { throw DeploymentError("has a key that is not a string") }
         guard values.updateValue(try Value(value, depth: depth + 1), forKey: name) == nil else {
           throw DeploymentError("has the key '\(name)' twice")
         }
