@@ -6,12 +6,12 @@ internal import Tensor
 ///
 /// Reading a large model takes seconds, so the digest of a file is remembered together with the file's size, times
 /// and number, as `git` does for its index.
-public struct ContentDigest {
+package struct ContentDigest {
   /// Folder of what is remembered.
   private let memory: String
 
   /// Digests that are remembered in `folder`.
-  public init(rememberingIn folder: String) { memory = folder }
+  package init(rememberingIn folder: String) { memory = folder }
 
   private struct Remembered: Codable, Equatable {
     let path: String
@@ -23,7 +23,7 @@ public struct ContentDigest {
   /// The digest of some files and of what else matters.
   ///
   /// - Throws: `ModelFileError` when a file cannot be read.
-  public func digest(of files: [String], and text: String) throws(ModelFileError) -> String {
+  package func digest(of files: [String], and text: String) throws(ModelFileError) -> String {
     var whole = SHA256()
     whole.update(data: Data(text.utf8))
     for file in files { whole.update(data: Data(try digest(of: file).utf8)) }

@@ -14,7 +14,7 @@ extension ModelExpansion {
     var batch = Batch()
     batch.append(tokens, at: 0, blocks: (0..<Int32(runner.capacity.blockCount)).map { $0 }, logitCount: tokens.count)
     _ = try runner.forward(batch)
-    let norm = try checkpoint.tensor("model.norm.weight", shape: [configuration.hiddenSize]).floats()
+    let norm = try checkpoint.tensor(DecoderTensors(configuration).finalNorm).floats()
     return tokens.indices.reduce(Float.infinity) { least, row in
       min(least, zip(runner.lastResidual(row: row), norm).reduce(0) { max($0, abs($1.0 * $1.1)) })
     }

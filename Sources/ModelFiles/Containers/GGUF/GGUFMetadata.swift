@@ -1,11 +1,11 @@
 internal import Tensor
 
 /// The keys and values of a GGUF file. Errors name the file, the key, what it holds and what was expected.
-public struct GGUFMetadata: Sendable {
+package struct GGUFMetadata: Sendable {
   /// The file, for messages.
-  let path: String
+  package let path: String
   /// In the file's order.
-  public let keys: [String]
+  package let keys: [String]
   private let values: [String: GGUFValue]
 
   /// Reads `count` keys with their values.
@@ -30,7 +30,7 @@ public struct GGUFMetadata: Sendable {
   }
 
   /// The value of `key`.
-  public subscript(key: String) -> GGUFValue? { values[key] }
+  package subscript(key: String) -> GGUFValue? { values[key] }
 
   /// A whole number; `nil` when there is no such key.
   func integer(_ key: String, in range: ClosedRange<Int>) throws(ModelFileError) -> Int? {
@@ -57,24 +57,24 @@ public struct GGUFMetadata: Sendable {
   }
 
   /// A text; `nil` when there is no such key.
-  public func string(_ key: String) throws(ModelFileError) -> String? {
+  package func string(_ key: String) throws(ModelFileError) -> String? {
     guard let value = values[key] else { return nil }
     guard case .string(let text) = value else { throw wrong(key, value, expected: "a string") }
     return text
   }
 
   /// Yes or no; `nil` when there is no such key.
-  public func boolean(_ key: String) throws(ModelFileError) -> Bool? {
+  package func boolean(_ key: String) throws(ModelFileError) -> Bool? {
     guard let value = values[key] else { return nil }
     guard case .boolean(let flag) = value else { throw wrong(key, value, expected: "true or false") }
     return flag
   }
 
   /// A token's number; `nil` when there is no such key.
-  public func token(_ key: String) throws(ModelFileError) -> Int? { try integer(key, in: 0...Int(Int32.max)) }
+  package func token(_ key: String) throws(ModelFileError) -> Int? { try integer(key, in: 0...Int(Int32.max)) }
 
   /// The bytes of a list of strings; `nil` when there is no such key.
-  public func strings(_ key: String) throws(ModelFileError) -> [[UInt8]]? {
+  package func strings(_ key: String) throws(ModelFileError) -> [[UInt8]]? {
     guard let value = values[key] else { return nil }
     guard case .array(let list) = value, let strings = list.strings else {
       throw wrong(key, value, expected: "a list of strings")
@@ -83,7 +83,7 @@ public struct GGUFMetadata: Sendable {
   }
 
   /// A list of whole numbers; `nil` when there is no such key.
-  public func integers(_ key: String) throws(ModelFileError) -> [Int]? {
+  package func integers(_ key: String) throws(ModelFileError) -> [Int]? {
     guard let value = values[key] else { return nil }
     guard case .array(let list) = value, let numbers = list.integers else {
       throw wrong(key, value, expected: "a list of whole numbers")

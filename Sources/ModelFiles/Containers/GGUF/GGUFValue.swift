@@ -1,7 +1,7 @@
 internal import Tensor
 
 /// A value of a GGUF file's metadata.
-public enum GGUFValue: Sendable, CustomStringConvertible {
+package enum GGUFValue: Sendable, CustomStringConvertible {
   case unsigned(UInt64)
   case signed(Int64)
   case float32(Float)
@@ -12,7 +12,7 @@ public enum GGUFValue: Sendable, CustomStringConvertible {
   case array(GGUFArray)
 
   /// The value, a list by its size.
-  public var description: String {
+  package var description: String {
     switch self {
     case .unsigned(let value): "\(value)"
     case .signed(let value): "\(value)"
@@ -44,7 +44,7 @@ public enum GGUFValue: Sendable, CustomStringConvertible {
 }
 
 /// A list in a GGUF file's metadata.
-public struct GGUFArray: Sendable {
+package struct GGUFArray: Sendable {
   let elementType: GGUFValueType
   let count: Int
   /// Where the elements lie.
