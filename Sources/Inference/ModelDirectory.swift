@@ -96,7 +96,6 @@ public struct ModelDirectory: Sendable {
       session: session, checkpoint: checkpoint, configuration: configuration, limits: limits, progress: progress)
   }
 
-  /// Packs the weights.
   func load(
     _ options: EngineConfiguration, limits: RunnerLimits, pool: WorkerPool, progress: (Double) -> Void
   ) throws -> CPUModelRunner {

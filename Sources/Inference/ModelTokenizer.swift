@@ -55,7 +55,6 @@ extension Tokenizer {
     try self.init(lists, file: path)
   }
 
-  /// The meaning of a number in `tokenizer.ggml.token_type`.
   private static func kind(_ type: Int, in path: String) throws -> TokenLists.Kind {
     switch type {
     case 1, 2, 6: .normal

@@ -4,7 +4,6 @@ package import Tensor
 package struct ModelSummary: Sendable, Equatable {
   /// Parameters by part of the model.
   package let parameters: [String: Int]
-  /// Bytes of the files' tensors by element type.
   package let bytesOnDisk: [String: Int]
   /// Memory of the packed matrices, in bytes.
   package let memoryByQuantization: [Quantization: Int]

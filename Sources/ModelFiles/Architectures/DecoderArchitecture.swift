@@ -2,7 +2,6 @@
 ///
 /// Each family is a file beside this one.
 struct DecoderArchitecture: Sendable {
-  /// Whether there is a bias.
   enum Bias {
     case never, always
     /// Where the key of `config.json` says so.
@@ -17,7 +16,6 @@ struct DecoderArchitecture: Sendable {
   var hasPairedHalvesInGGUF = false
   /// Channels of a head where `config.json` does not say; `nil` for hidden size / heads.
   var defaultHeadSize: Int?
-  /// RMS norms on the heads of queries and keys.
   var hasQueryKeyNorm = false
   let queryKeyValueBias, attentionOutputBias, feedForwardBias: Bias
 

@@ -2,7 +2,6 @@
 ///
 /// A new format is a type of its own that is opened here; nothing else tells formats apart.
 package protocol ModelContainer: Sendable {
-  /// The directory or the file.
   var path: String { get }
   /// How a model's tokenizer is to be read.
   var tokenizer: TokenizerSource { get }

@@ -2,7 +2,6 @@ internal import Tensor
 
 /// Where a tensor lies, as a file's table has it.
 struct StoredTensor: Sendable {
-  /// In the file.
   let name: String
   /// The format by its name in the file: `ElementType` may lack it.
   let elementType: String

@@ -52,15 +52,12 @@ public struct Checkpoint: Sendable {
   /// Shape of a tensor; `nil` when there is none of that name.
   public func shape(of name: String) -> [Int]? { tensors[name]?.shape }
 
-  /// Number of elements of all tensors.
   package var parameterCount: Int { tensors.values.reduce(0) { $0 + $1.shape.reduce(1, *) } }
 
-  /// Bytes of all tensors, by element type.
   package var bytesByType: [String: Int] {
     tensors.values.reduce(into: [:]) { $0[$1.elementType, default: 0] += $1.byteRange.count }
   }
 
-  /// Number of tensors, by element type.
   package var countByType: [String: Int] {
     tensors.values.reduce(into: [:]) { $0[$1.elementType, default: 0] += 1 }
   }

@@ -31,7 +31,6 @@ extension [DecoderTensor] {
   package var matrixElements: Int { reduce(0) { $0 + ($1.isMatrix ? $1.count : 0) } }
 }
 
-/// One tensor of a decoder.
 package struct DecoderTensor: Sendable, Equatable {
   package let name: TensorName
   /// Extents, outermost first: of a matrix `[outputs, inputs]`.

@@ -1,7 +1,6 @@
 internal import ModelFiles
 internal import Tensor
 
-/// The weights of one layer.
 struct DecoderLayerWeights {
   let attention: AttentionWeights
   let feedForward: GatedWeights

@@ -1,18 +1,14 @@
 internal import Tensor
 
 extension GGUFFile: ModelContainer {
-  /// The keys `tokenizer.…`.
   package var tokenizer: TokenizerSource { .keys(metadata) }
 
-  /// All keys, lists by their sizes.
   package var keys: [(name: String, value: String)]? {
     metadata.keys.map { ($0, metadata[$0]?.description ?? "") }
   }
 
-  /// What its keys and the table of its tensors say.
   package func configuration() throws(ModelFileError) -> ModelConfiguration { try ModelConfiguration(self) }
 
-  /// What its keys say.
   package func generation() throws(ModelFileError) -> GenerationConfiguration { try GenerationConfiguration(self) }
 
   /// Its tensors under the names that Hugging Face's checkpoints have.

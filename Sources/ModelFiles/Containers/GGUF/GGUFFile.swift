@@ -8,7 +8,6 @@ package import Tensor
 package struct GGUFFile: Sendable {
   /// The file, the first of several.
   package let path: String
-  /// Keys and values.
   package let metadata: GGUFMetadata
   let tensors: [StoredTensor]
 
@@ -16,7 +15,6 @@ package struct GGUFFile: Sendable {
   /// `config.json`.
   static let rotaryFactors = "rope_freqs.weight"
 
-  /// Whether `path` is named as GGUF files are.
   static func isNamed(_ path: String) -> Bool { path.lowercased().hasSuffix(".gguf") }
 
   /// Opens a file, and those that belong to it, and checks their heads.
@@ -39,7 +37,6 @@ package struct GGUFFile: Sendable {
       path, "split.tensors.count is \(total), and its \(others.count + 1) files have \(tensors.count)")
   }
 
-  /// Names of the tensors, as the file has them.
   package var tensorNames: [String] { tensors.map(\.name) }
 
   /// A tensor by its name in the file, its rows in the file's order.
@@ -50,10 +47,8 @@ package struct GGUFFile: Sendable {
     return try tensor.view(as: name)
   }
 
-  /// A file's tensor by its name there.
   subscript(name: String) -> StoredTensor? { tensors.first { $0.name == name } }
 
-  /// The files that a split model has besides its first.
   private static func others(after first: GGUFPart) throws(ModelFileError) -> [GGUFPart] {
     let count = try first.metadata.integer("split.count", in: 0...65_535) ?? 1
     guard count > 1 else { return [] }

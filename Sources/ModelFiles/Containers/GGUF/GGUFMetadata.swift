@@ -1,14 +1,14 @@
 internal import Tensor
 
-/// The keys and values of a GGUF file. Errors name the file, the key, what it holds and what was expected.
+/// The keys and values of a GGUF file. A value is `nil` when there is no such key; errors name the file, the key, what it
+/// holds and what was expected.
 package struct GGUFMetadata: Sendable {
-  /// The file, for messages.
+  /// The file.
   package let path: String
   /// In the file's order.
   package let keys: [String]
   private let values: [String: GGUFValue]
 
-  /// Reads `count` keys with their values.
   init(_ cursor: inout GGUFCursor, count: Int) throws(ModelFileError) {
     path = cursor.file.path
     var keys: [String] = []
@@ -29,10 +29,8 @@ package struct GGUFMetadata: Sendable {
     self.values = values
   }
 
-  /// The value of `key`.
   package subscript(key: String) -> GGUFValue? { values[key] }
 
-  /// A whole number; `nil` when there is no such key.
   func integer(_ key: String, in range: ClosedRange<Int>) throws(ModelFileError) -> Int? {
     guard let value = values[key] else { return nil }
     guard let number = value.integer, range.contains(number) else {
@@ -41,13 +39,11 @@ package struct GGUFMetadata: Sendable {
     return number
   }
 
-  /// A whole number that must be there.
   func required(_ key: String, in range: ClosedRange<Int>) throws(ModelFileError) -> Int {
     guard let value = try integer(key, in: range) else { throw ModelFileError(path, "lacks the key '\(key)'") }
     return value
   }
 
-  /// A number; `nil` when there is no such key.
   func number(_ key: String, in range: ClosedRange<Double>) throws(ModelFileError) -> Double? {
     guard let value = values[key] else { return nil }
     guard let number = value.number, range.contains(number) else {
@@ -56,24 +52,20 @@ package struct GGUFMetadata: Sendable {
     return number
   }
 
-  /// A text; `nil` when there is no such key.
   package func string(_ key: String) throws(ModelFileError) -> String? {
     guard let value = values[key] else { return nil }
     guard case .string(let text) = value else { throw wrong(key, value, expected: "a string") }
     return text
   }
 
-  /// Yes or no; `nil` when there is no such key.
   package func boolean(_ key: String) throws(ModelFileError) -> Bool? {
     guard let value = values[key] else { return nil }
     guard case .boolean(let flag) = value else { throw wrong(key, value, expected: "true or false") }
     return flag
   }
 
-  /// A token's number; `nil` when there is no such key.
   package func token(_ key: String) throws(ModelFileError) -> Int? { try integer(key, in: 0...Int(Int32.max)) }
 
-  /// The bytes of a list of strings; `nil` when there is no such key.
   package func strings(_ key: String) throws(ModelFileError) -> [[UInt8]]? {
     guard let value = values[key] else { return nil }
     guard case .array(let list) = value, let strings = list.strings else {
@@ -82,7 +74,6 @@ package struct GGUFMetadata: Sendable {
     return strings
   }
 
-  /// A list of whole numbers; `nil` when there is no such key.
   package func integers(_ key: String) throws(ModelFileError) -> [Int]? {
     guard let value = values[key] else { return nil }
     guard case .array(let list) = value, let numbers = list.integers else {
