@@ -10,7 +10,6 @@ package struct ContentDigest {
   /// Folder of what is remembered.
   private let memory: String
 
-  /// Digests that are remembered in `folder`.
   package init(rememberingIn folder: String) { memory = folder }
 
   private struct Remembered: Codable, Equatable {
@@ -30,7 +29,6 @@ package struct ContentDigest {
     return whole.finalize().map { String(format: "%02x", $0) }.joined()
   }
 
-  /// The digest of bytes in memory.
   package static func digest(of bytes: [UInt8]) -> String {
     SHA256.hash(data: bytes).map { String(format: "%02x", $0) }.joined()
   }

@@ -48,7 +48,6 @@ public struct ModelConfiguration: Sendable, Equatable {
   /// Keys and values of one position in half precision, in bytes.
   package var keyValueBytesPerToken: Int { 2 * 2 * kvHeadCount * headSize * layerCount }
 
-  /// Reads the contents of a `config.json`.
   package init(json: [UInt8], path: String) throws(ModelFileError) {
     try self.init(try JSONFile.decode(ConfigurationFile.self, from: Data(json), path: path), path: path)
   }

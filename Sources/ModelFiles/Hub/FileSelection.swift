@@ -6,19 +6,16 @@ internal import Foundation
 package struct FileSelection: Sendable, Equatable {
   /// Files that match one of these are wanted; when empty, those that an engine reads.
   package var included: [String]
-  /// Files that match one of these are not.
   package var excluded: [String]
   /// GGUF files with this in their names, such as `Q4_K_M`, are wanted too, and then nothing else that is not included.
   package var quantization: String?
 
-  /// A selection; by default of what an engine reads.
   package init(included: [String] = [], excluded: [String] = [], quantization: String? = nil) {
     self.included = included
     self.excluded = excluded
     self.quantization = quantization
   }
 
-  /// Whether the file is wanted.
   package func wants(_ name: String) -> Bool {
     func matches(_ pattern: String) -> Bool { unsafe fnmatch(pattern, name, 0) == 0 }
     if excluded.contains(where: matches) { return false }

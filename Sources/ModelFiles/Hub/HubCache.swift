@@ -3,10 +3,8 @@ internal import Foundation
 /// The Hugging Face cache on this machine, in the layout that `huggingface_hub` and other tools share:
 /// `models--ORG--NAME/{blobs,refs,snapshots}`.
 package struct HubCache: Sendable {
-  /// The folder that holds the models.
   package let root: String
 
-  /// The cache that this process's environment names.
   package init() { self.init(environment: ProcessInfo.processInfo.environment) }
 
   /// The cache that `environment` names: `HF_HUB_CACHE`, else `HF_HOME`/hub, else `~/.cache/huggingface/hub`.
@@ -96,7 +94,6 @@ package struct ModelName: Sendable, Equatable, CustomStringConvertible {
 
   package var description: String { organisation + "/" + name }
 
-  /// The name of its folder in a cache.
   var folder: String { "models--\(organisation)--\(name)" }
 
   /// `nil` unless `text` has two parts of letters, digits, `.`, `_` and `-`, as the hub requires; none begins or ends

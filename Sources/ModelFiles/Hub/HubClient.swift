@@ -5,9 +5,7 @@ internal import Foundation
 internal import FoundationNetworking
 #endif
 
-/// How far a download is.
 package struct PullProgress: Sendable, Equatable {
-  /// The file under way.
   package let file: String
   /// Bytes of all files that are here.
   package let receivedBytes: Int
@@ -19,16 +17,12 @@ package struct PullProgress: Sendable, Equatable {
 package struct HubClient: Sendable {
   /// Told why there is another try, and after how many seconds.
   package var waiting: @Sendable (String, Double) -> Void = { _, _ in }
-  /// Where files come from.
   package let endpoint: String
   private let token: String?
   private let cache: HubCache
-  /// Whether nothing may be asked of the hub (`HF_HUB_OFFLINE`).
   private let isOffline: Bool
-  /// Pauses before another try after a dropped connection.
   private let pausesSeconds: [Double]
 
-  /// A client for the hub and the token that this process's environment names.
   package init() { self.init(environment: ProcessInfo.processInfo.environment) }
 
   /// A client for the hub that `environment` names: `HF_ENDPOINT`, `HF_TOKEN` (or the file that `huggingface-cli login`
@@ -125,7 +119,6 @@ package struct HubClient: Sendable {
 
   // MARK: Files
 
-  /// Brings one file into `blobs`, unless it is there.
   private func fetch(
     _ file: HubFile, of model: ModelName, commit: String, received: @escaping @Sendable (Int) -> Void
   ) async throws {

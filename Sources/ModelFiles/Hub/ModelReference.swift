@@ -5,7 +5,6 @@ package struct ModelReference: Sendable, Equatable {
   /// What the GGUF file's name has in it, such as `Q4_K_M`.
   package let quantization: String?
 
-  /// Takes the name apart at its colon.
   package init(_ text: String) {
     let colon = text.lastIndex(of: ":")
     model = colon.map { String(text[..<$0]) } ?? text

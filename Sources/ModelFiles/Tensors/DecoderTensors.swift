@@ -20,6 +20,7 @@ package struct DecoderTensors: Sendable {
     output = configuration.tiesWordEmbeddings ? nil : DecoderTensor(TensorName(.output), [vocabulary, hidden])
   }
 
+  package var all: [DecoderTensor] { [embedding] + layers.flatMap(\.all) + [finalNorm] + (output.map { [$0] } ?? []) }
   /// The matrix that gives logits.
   package var head: DecoderTensor { output ?? embedding }
   /// The matrices of the layers: what a pass multiplies each of its rows by, besides the head.
