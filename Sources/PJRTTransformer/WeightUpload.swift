@@ -43,7 +43,7 @@ struct WeightUpload {
         }
         if let direct { return direct.take() }
       }
-      let rounded = view.floats().map(\.bfloat16Bits)
+      let rounded = view.floats().map { $0.bfloat16Bits }
       return try client.upload(bfloat16: rounded, shape: parameter.shape, split: split)
     }
   }

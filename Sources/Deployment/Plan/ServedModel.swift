@@ -7,33 +7,26 @@ package struct ServedModel: Sendable, Equatable {
   package let name: String
   /// Whether the name is one of the hub.
   package let isOnHub: Bool
-  package let hiddenSize: Int
-  package let layers: Int
-  /// Query heads, and key/value heads.
-  package let heads: Int
-  package let keyValueHeads: Int
-  /// Channels of a head.
-  package let headSize: Int
-  package let intermediateSize: Int
-  package let vocabulary: Int
-  package let longestSequence: Int
-  package let tiesEmbeddings: Bool
+  private let configuration: ModelConfiguration
   /// Which tokenizer, when it is known; models of one tokenizer share it.
   package let tokenizer: String?
-
-  /// Weights in all matrices and norms.
-  package var parameters: Int {
-    let (queries, keys) = (heads * headSize, keyValueHeads * headSize)
-    let attention = hiddenSize * (queries + 2 * keys) + queries * hiddenSize
-    let layer = attention + 3 * hiddenSize * intermediateSize + 2 * hiddenSize
-    return layers * layer + hiddenSize + vocabulary * hiddenSize * (tiesEmbeddings ? 1 : 2)
-  }
-
+  /// Weights in all tensors.
+  package let parameters: Int
   /// Weights of the layers' projections: those that fp8 halves; embeddings and norms stay as they are.
-  package var linearParameters: Int {
-    let (queries, keys) = (heads * headSize, keyValueHeads * headSize)
-    return layers * (hiddenSize * (queries + 2 * keys) + queries * hiddenSize + 3 * hiddenSize * intermediateSize)
-  }
+  package let linearParameters: Int
+
+  package var hiddenSize: Int { configuration.hiddenSize }
+  package var layers: Int { configuration.layerCount }
+  /// Query heads.
+  package var heads: Int { configuration.headCount }
+  package var keyValueHeads: Int { configuration.kvHeadCount }
+  package var headSize: Int { configuration.headSize }
+  package var intermediateSize: Int { configuration.intermediateSize }
+  package var vocabulary: Int { configuration.vocabularySize }
+  package var longestSequence: Int { configuration.maximumPosition }
+
+  /// The matrices of the layers.
+  var layerMatrices: [DecoderTensor] { DecoderTensors(configuration).layerMatrices }
 
   /// Bytes of the weights in bf16.
   package var weightBytes: Int { 2 * parameters }
@@ -87,31 +80,17 @@ package struct ServedModel: Sendable, Equatable {
     FileManager.default.contents(atPath: directory + "/tokenizer.json").map { "tokenizer.json " + digest($0) }
   }
 
-  private init(_ model: ModelConfiguration, _ place: ModelPlace, tokenizer: String?) {
+  private init(_ configuration: ModelConfiguration, _ place: ModelPlace, tokenizer: String?) {
     self.init(
-      name: place.name, isOnHub: place.isOnHub,
-      hiddenSize: model.hiddenSize, layers: model.layerCount, heads: model.headCount,
-      keyValueHeads: model.kvHeadCount, headSize: model.headSize, intermediateSize: model.intermediateSize,
-      vocabulary: model.vocabularySize, longestSequence: model.maximumPosition,
-      tiesEmbeddings: model.tiesWordEmbeddings, tokenizer: tokenizer ?? Self.known(place.name)?.tokenizer)
+      name: place.name, isOnHub: place.isOnHub, configuration, tokenizer: tokenizer ?? Self.known(place.name)?.tokenizer
+    )
   }
 
-  init(
-    name: String, isOnHub: Bool = true, hiddenSize: Int, layers: Int, heads: Int, keyValueHeads: Int, headSize: Int,
-    intermediateSize: Int, vocabulary: Int, longestSequence: Int, tiesEmbeddings: Bool, tokenizer: String?
-  ) {
-    self.name = name
-    self.isOnHub = isOnHub
-    self.hiddenSize = hiddenSize
-    self.layers = layers
-    self.heads = heads
-    self.keyValueHeads = keyValueHeads
-    self.headSize = headSize
-    self.intermediateSize = intermediateSize
-    self.vocabulary = vocabulary
-    self.longestSequence = longestSequence
-    self.tiesEmbeddings = tiesEmbeddings
-    self.tokenizer = tokenizer
+  private init(name: String, isOnHub: Bool, _ configuration: ModelConfiguration, tokenizer: String?) {
+    (self.name, self.isOnHub, self.configuration, self.tokenizer) = (name, isOnHub, configuration, tokenizer)
+    let tensors = DecoderTensors(configuration)
+    parameters = tensors.all.reduce(0) { $0 + $1.count }
+    linearParameters = tensors.layerMatrices.matrixElements
   }
 }
 
@@ -120,41 +99,68 @@ extension ServedModel {
   package static var knownNames: [String] { table.map(\.name) }
 
   package static func known(_ name: String) -> ServedModel? {
-    guard !FileManager.default.fileExists(atPath: name) else { return nil }
-    return table.first { $0.name == name }
+    guard !FileManager.default.fileExists(atPath: name), let entry = table.first(where: { $0.name == name }),
+      let configuration = try? ModelConfiguration(json: Array(entry.configuration.utf8), path: name)
+    else { return nil }
+    return ServedModel(name: name, isOnHub: true, configuration, tokenizer: entry.family.tokenizer)
+  }
+
+  private struct Family {
+    let architecture, tokenizer: String
+    let vocabulary, positions: Int
+
+    static let qwen3 = Family(
+      architecture: "Qwen3ForCausalLM", tokenizer: "Qwen", vocabulary: 151_936, positions: 40_960)
+    static let llama3 = Family(
+      architecture: "LlamaForCausalLM", tokenizer: "Llama 3", vocabulary: 128_256, positions: 131_072)
+  }
+
+  private struct Entry {
+    let name: String
+    let family: Family
+    let hidden, layers, heads: Int
+    var headSize = 128
+    let intermediate: Int
+    var ties = false
+
+    /// What of `config.json` decides sizes.
+    var configuration: String {
+      """
+      {"architectures": ["\(family.architecture)"], "hidden_size": \(hidden), "num_hidden_layers": \(layers),
+       "num_attention_heads": \(heads), "num_key_value_heads": 8, "head_dim": \(headSize),
+       "intermediate_size": \(intermediate), "vocab_size": \(family.vocabulary),
+       "max_position_embeddings": \(family.positions), "tie_word_embeddings": \(ties)}
+      """
+    }
   }
 
   /// From each model's `config.json` at https://huggingface.co/NAME.
-  private static let table: [ServedModel] = [
+  private static let table = [
     qwen3("0.6B", hidden: 1024, layers: 28, heads: 16, intermediate: 3072, ties: true),
     qwen3("1.7B", hidden: 2048, layers: 28, heads: 16, intermediate: 6144, ties: true),
     qwen3("4B", hidden: 2560, layers: 36, heads: 32, intermediate: 9728, ties: true),
-    qwen3("8B", hidden: 4096, layers: 36, heads: 32, intermediate: 12288, ties: false),
-    qwen3("14B", hidden: 5120, layers: 40, heads: 40, intermediate: 17408, ties: false),
-    qwen3("32B", hidden: 5120, layers: 64, heads: 64, intermediate: 25600, ties: false),
-    llama("meta-llama/Llama-3.1-8B-Instruct", hidden: 4096, layers: 32, heads: 32, headSize: 128, intermediate: 14336),
-    llama("meta-llama/Llama-3.1-8B", hidden: 4096, layers: 32, heads: 32, headSize: 128, intermediate: 14336),
-    llama("meta-llama/Llama-3.3-70B-Instruct", hidden: 8192, layers: 80, heads: 64, headSize: 128, intermediate: 28672),
-    llama(
-      "meta-llama/Llama-3.2-1B-Instruct", hidden: 2048, layers: 16, heads: 32, headSize: 64, intermediate: 8192,
-      ties: true),
+    qwen3("8B", hidden: 4096, layers: 36, heads: 32, intermediate: 12288),
+    qwen3("14B", hidden: 5120, layers: 40, heads: 40, intermediate: 17408),
+    qwen3("32B", hidden: 5120, layers: 64, heads: 64, intermediate: 25600),
+    llama3("3.1-8B-Instruct", hidden: 4096, layers: 32, heads: 32, intermediate: 14336),
+    llama3("3.1-8B", hidden: 4096, layers: 32, heads: 32, intermediate: 14336),
+    llama3("3.3-70B-Instruct", hidden: 8192, layers: 80, heads: 64, intermediate: 28672),
+    llama3("3.2-1B-Instruct", hidden: 2048, layers: 16, heads: 32, headSize: 64, intermediate: 8192, ties: true),
   ]
 
   private static func qwen3(
-    _ size: String, hidden: Int, layers: Int, heads: Int, intermediate: Int, ties: Bool
-  ) -> ServedModel {
-    ServedModel(
-      name: "Qwen/Qwen3-\(size)", hiddenSize: hidden, layers: layers, heads: heads, keyValueHeads: 8, headSize: 128,
-      intermediateSize: intermediate, vocabulary: 151_936, longestSequence: 40_960, tiesEmbeddings: ties,
-      tokenizer: "Qwen")
+    _ size: String, hidden: Int, layers: Int, heads: Int, intermediate: Int, ties: Bool = false
+  ) -> Entry {
+    Entry(
+      name: "Qwen/Qwen3-\(size)", family: .qwen3, hidden: hidden, layers: layers, heads: heads,
+      intermediate: intermediate, ties: ties)
   }
 
-  private static func llama(
-    _ name: String, hidden: Int, layers: Int, heads: Int, headSize: Int, intermediate: Int, ties: Bool = false
-  ) -> ServedModel {
-    ServedModel(
-      name: name, hiddenSize: hidden, layers: layers, heads: heads, keyValueHeads: 8, headSize: headSize,
-      intermediateSize: intermediate, vocabulary: 128_256, longestSequence: 131_072, tiesEmbeddings: ties,
-      tokenizer: "Llama 3")
+  private static func llama3(
+    _ size: String, hidden: Int, layers: Int, heads: Int, headSize: Int = 128, intermediate: Int, ties: Bool = false
+  ) -> Entry {
+    Entry(
+      name: "meta-llama/Llama-\(size)", family: .llama3, hidden: hidden, layers: layers, heads: heads,
+      headSize: headSize, intermediate: intermediate, ties: ties)
   }
 }

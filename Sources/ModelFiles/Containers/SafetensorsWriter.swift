@@ -63,7 +63,7 @@ package struct SafetensorsWriter {
       if entry.elementType == .float32 {
         unsafe values.withUnsafeBytes { unsafe pending.append(contentsOf: $0) }
       } else {
-        let halves = values.map(\.bfloat16Bits.littleEndian)
+        let halves = values.map { $0.bfloat16Bits.littleEndian }
         unsafe halves.withUnsafeBytes { unsafe pending.append(contentsOf: $0) }
       }
       if pending.count >= Self.bufferBytes { try flush() }
