@@ -106,23 +106,26 @@ extension ServedModel {
   }
 
   private struct Family {
-    let architecture, tokenizer: String
+    let architecture, prefix, tokenizer: String
     let vocabulary, positions: Int
 
     static let qwen3 = Family(
-      architecture: "Qwen3ForCausalLM", tokenizer: "Qwen", vocabulary: 151_936, positions: 40_960)
+      architecture: "Qwen3ForCausalLM", prefix: "Qwen/Qwen3-", tokenizer: "Qwen", vocabulary: 151_936,
+      positions: 40_960)
     static let llama3 = Family(
-      architecture: "LlamaForCausalLM", tokenizer: "Llama 3", vocabulary: 128_256, positions: 131_072)
+      architecture: "LlamaForCausalLM", prefix: "meta-llama/Llama-", tokenizer: "Llama 3", vocabulary: 128_256,
+      positions: 131_072)
   }
 
   private struct Entry {
-    let name: String
     let family: Family
+    let size: String
     let hidden, layers, heads: Int
     var headSize = 128
     let intermediate: Int
     var ties = false
 
+    var name: String { family.prefix + size }
     /// What of `config.json` decides sizes.
     var configuration: String {
       """
@@ -136,31 +139,17 @@ extension ServedModel {
 
   /// From each model's `config.json` at https://huggingface.co/NAME.
   private static let table = [
-    qwen3("0.6B", hidden: 1024, layers: 28, heads: 16, intermediate: 3072, ties: true),
-    qwen3("1.7B", hidden: 2048, layers: 28, heads: 16, intermediate: 6144, ties: true),
-    qwen3("4B", hidden: 2560, layers: 36, heads: 32, intermediate: 9728, ties: true),
-    qwen3("8B", hidden: 4096, layers: 36, heads: 32, intermediate: 12288),
-    qwen3("14B", hidden: 5120, layers: 40, heads: 40, intermediate: 17408),
-    qwen3("32B", hidden: 5120, layers: 64, heads: 64, intermediate: 25600),
-    llama3("3.1-8B-Instruct", hidden: 4096, layers: 32, heads: 32, intermediate: 14336),
-    llama3("3.1-8B", hidden: 4096, layers: 32, heads: 32, intermediate: 14336),
-    llama3("3.3-70B-Instruct", hidden: 8192, layers: 80, heads: 64, intermediate: 28672),
-    llama3("3.2-1B-Instruct", hidden: 2048, layers: 16, heads: 32, headSize: 64, intermediate: 8192, ties: true),
+    Entry(family: .qwen3, size: "0.6B", hidden: 1024, layers: 28, heads: 16, intermediate: 3072, ties: true),
+    Entry(family: .qwen3, size: "1.7B", hidden: 2048, layers: 28, heads: 16, intermediate: 6144, ties: true),
+    Entry(family: .qwen3, size: "4B", hidden: 2560, layers: 36, heads: 32, intermediate: 9728, ties: true),
+    Entry(family: .qwen3, size: "8B", hidden: 4096, layers: 36, heads: 32, intermediate: 12288),
+    Entry(family: .qwen3, size: "14B", hidden: 5120, layers: 40, heads: 40, intermediate: 17408),
+    Entry(family: .qwen3, size: "32B", hidden: 5120, layers: 64, heads: 64, intermediate: 25600),
+    Entry(family: .llama3, size: "3.1-8B-Instruct", hidden: 4096, layers: 32, heads: 32, intermediate: 14336),
+    Entry(family: .llama3, size: "3.1-8B", hidden: 4096, layers: 32, heads: 32, intermediate: 14336),
+    Entry(family: .llama3, size: "3.3-70B-Instruct", hidden: 8192, layers: 80, heads: 64, intermediate: 28672),
+    Entry(
+      family: .llama3, size: "3.2-1B-Instruct", hidden: 2048, layers: 16, heads: 32, headSize: 64, intermediate: 8192,
+      ties: true),
   ]
-
-  private static func qwen3(
-    _ size: String, hidden: Int, layers: Int, heads: Int, intermediate: Int, ties: Bool = false
-  ) -> Entry {
-    Entry(
-      name: "Qwen/Qwen3-\(size)", family: .qwen3, hidden: hidden, layers: layers, heads: heads,
-      intermediate: intermediate, ties: ties)
-  }
-
-  private static func llama3(
-    _ size: String, hidden: Int, layers: Int, heads: Int, headSize: Int = 128, intermediate: Int, ties: Bool = false
-  ) -> Entry {
-    Entry(
-      name: "meta-llama/Llama-\(size)", family: .llama3, hidden: hidden, layers: layers, heads: heads,
-      headSize: headSize, intermediate: intermediate, ties: ties)
-  }
 }

@@ -32,11 +32,9 @@ package struct GGUFMetadata: Sendable {
   package subscript(key: String) -> GGUFValue? { values[key] }
 
   func integer(_ key: String, in range: ClosedRange<Int>) throws(ModelFileError) -> Int? {
-    guard let value = values[key] else { return nil }
-    guard let number = value.integer, range.contains(number) else {
-      throw wrong(key, value, expected: "a whole number from \(range.lowerBound) to \(range.upperBound)")
+    try read(key, expecting: "a whole number from \(range.lowerBound) to \(range.upperBound)") { value in
+      value.integer.flatMap { range.contains($0) ? $0 : nil }
     }
-    return number
   }
 
   func required(_ key: String, in range: ClosedRange<Int>) throws(ModelFileError) -> Int {
@@ -45,44 +43,39 @@ package struct GGUFMetadata: Sendable {
   }
 
   func number(_ key: String, in range: ClosedRange<Double>) throws(ModelFileError) -> Double? {
-    guard let value = values[key] else { return nil }
-    guard let number = value.number, range.contains(number) else {
-      throw wrong(key, value, expected: "a number from \(range.lowerBound) to \(range.upperBound)")
+    try read(key, expecting: "a number from \(range.lowerBound) to \(range.upperBound)") { value in
+      value.number.flatMap { range.contains($0) ? $0 : nil }
     }
-    return number
   }
 
   package func string(_ key: String) throws(ModelFileError) -> String? {
-    guard let value = values[key] else { return nil }
-    guard case .string(let text) = value else { throw wrong(key, value, expected: "a string") }
-    return text
+    try read(key, expecting: "a string") { if case .string(let text) = $0 { text } else { nil } }
   }
 
   package func boolean(_ key: String) throws(ModelFileError) -> Bool? {
-    guard let value = values[key] else { return nil }
-    guard case .boolean(let flag) = value else { throw wrong(key, value, expected: "true or false") }
-    return flag
+    try read(key, expecting: "true or false") { if case .boolean(let flag) = $0 { flag } else { nil } }
   }
 
   package func token(_ key: String) throws(ModelFileError) -> Int? { try integer(key, in: 0...Int(Int32.max)) }
 
+  /// The bytes of each.
   package func strings(_ key: String) throws(ModelFileError) -> [[UInt8]]? {
-    guard let value = values[key] else { return nil }
-    guard case .array(let list) = value, let strings = list.strings else {
-      throw wrong(key, value, expected: "a list of strings")
-    }
-    return strings
+    try read(key, expecting: "a list of strings") { if case .array(let list) = $0 { list.strings } else { nil } }
   }
 
   package func integers(_ key: String) throws(ModelFileError) -> [Int]? {
-    guard let value = values[key] else { return nil }
-    guard case .array(let list) = value, let numbers = list.integers else {
-      throw wrong(key, value, expected: "a list of whole numbers")
+    try read(key, expecting: "a list of whole numbers") {
+      if case .array(let list) = $0 { list.integers } else { nil }
     }
-    return numbers
   }
 
-  private func wrong(_ key: String, _ value: GGUFValue, expected: String) -> ModelFileError {
-    ModelFileError(path, "\(key) is \(value); expected \(expected)")
+  private func read<Value>(
+    _ key: String, expecting expected: @autoclosure () -> String, _ convert: (GGUFValue) -> Value?
+  ) throws(ModelFileError) -> Value? {
+    guard let value = values[key] else { return nil }
+    guard let found = convert(value) else {
+      throw ModelFileError(path, "\(key) is \(value); expected \(expected())")
+    }
+    return found
   }
 }
