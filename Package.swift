@@ -47,11 +47,13 @@ let package = Package(
     .systemLibrary(
       name: "CForetokenEditline", pkgConfig: "libedit", providers: [.apt(["libedit-dev"]), .brew(["libedit"])]),
     .target(name: "Tensor", dependencies: ["CForetokenKernels", "CForetokenFaults"], swiftSettings: strict),
+    .target(name: "JSON", swiftSettings: strict),
     .target(
       name: "ModelFiles",
-      dependencies: ["Tensor", .product(name: "Crypto", package: "swift-crypto")], swiftSettings: strict),
+      dependencies: ["Tensor", "JSON", .product(name: "Crypto", package: "swift-crypto")], swiftSettings: strict),
     .target(name: "PJRT", dependencies: ["CPJRT"], swiftSettings: strict),
-    .target(name: "Tokenization", dependencies: ["CForetokenPCRE2"], swiftSettings: strict),
+    .target(name: "Tokenization", dependencies: ["CForetokenPCRE2", "JSON"], swiftSettings: strict),
+    .target(name: "ChatTemplates", dependencies: ["JSON", "Tokenization"], swiftSettings: strict),
     .target(name: "Transformer", dependencies: ["Tensor", "ModelFiles"], swiftSettings: strict),
     .target(name: "StableHLO", swiftSettings: strict),
     .target(
@@ -63,15 +65,17 @@ let package = Package(
     .target(
       name: "Inference",
       dependencies: [
-        "PJRT", "PJRTTransformer", "Tensor", "ModelFiles", "Tokenization", "Transformer", "Decoding", "Speculation",
+        "PJRT", "PJRTTransformer", "Tensor", "JSON", "ModelFiles", "Tokenization", "ChatTemplates", "Transformer",
+        "Decoding", "Speculation",
       ],
       swiftSettings: strict),
-    .target(name: "StructuredOutput", dependencies: ["Tokenization", "Decoding"], swiftSettings: strict),
+    .target(name: "StructuredOutput", dependencies: ["JSON", "Tokenization", "Decoding"], swiftSettings: strict),
     .target(
       name: "OpenAIServer",
       dependencies: [
         "CForetokenZlib",
-        "ModelFiles", "Tokenization", "Decoding", "Speculation", "Inference", "StructuredOutput",
+        "JSON", "ModelFiles", "Tokenization", "ChatTemplates", "Decoding", "Speculation", "Inference",
+        "StructuredOutput",
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -83,26 +87,45 @@ let package = Package(
       ],
       resources: [.embedInCode("Resources")], swiftSettings: strict),
     .target(
-      name: "Benchmarking",
+      name: "Measurement",
       dependencies: [
         "PJRT", "PJRTTransformer", "Tensor", "ModelFiles", "Tokenization", "Transformer", "Decoding", "Speculation",
-        "Inference",
-        .product(name: "Mustache", package: "swift-mustache"), .product(name: "Yams", package: "Yams"),
-        .product(name: "AsyncHTTPClient", package: "async-http-client"),
+        "Inference", "JSON",
+      ],
+      swiftSettings: strict),
+    .target(
+      name: "LoadTesting",
+      dependencies: [
+        "JSON", "Tokenization", .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "Histogram", package: "hdrhistogram-swift"), .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
         .product(name: "NIOSSL", package: "swift-nio-ssl"),
       ],
+      swiftSettings: strict),
+    .target(
+      name: "Tuning",
+      dependencies: [
+        "PJRT", "PJRTTransformer", "Tensor", "ModelFiles", "Tokenization", "Transformer", "Decoding", "Speculation",
+        "Inference", "JSON", "Measurement", "LoadTesting", .product(name: "Yams", package: "Yams"),
+      ],
       resources: [.embedInCode("Resources")], swiftSettings: strict),
     .target(
-      name: "Deployment", dependencies: ["ModelFiles", "Benchmarking", .product(name: "Yams", package: "Yams")],
+      name: "Report",
+      dependencies: [
+        "JSON", "Tensor", "Decoding", "Measurement", "LoadTesting", "Tuning",
+        .product(name: "Mustache", package: "swift-mustache"),
+      ],
+      resources: [.embedInCode("Resources")], swiftSettings: strict),
+    .target(
+      name: "Deployment",
+      dependencies: ["JSON", "ModelFiles", "Decoding", "LoadTesting", "Tuning", .product(name: "Yams", package: "Yams")],
       resources: [.embedInCode("Resources")], swiftSettings: strict),
     .executableTarget(
       name: "foretoken",
       dependencies: [
-        "CForetokenEditline", "PJRT", "PJRTTransformer", "Tensor", "ModelFiles", "Tokenization", "Transformer",
-        "Decoding", "Speculation", "Inference",
-        "Benchmarking", "OpenAIServer", "StructuredOutput", "Deployment",
+        "CForetokenEditline", "PJRT", "PJRTTransformer", "Tensor", "JSON", "ModelFiles", "Tokenization",
+        "ChatTemplates", "Transformer", "Decoding", "Speculation", "Inference",
+        "Measurement", "LoadTesting", "Tuning", "Report", "OpenAIServer", "StructuredOutput", "Deployment",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),
       ],
@@ -115,7 +138,7 @@ let package = Package(
     .executableTarget(
       name: "serving-stub",
       dependencies: [
-        "Benchmarking",
+        "LoadTesting",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -125,9 +148,8 @@ let package = Package(
     .testTarget(
       name: "BenchmarkingTests",
       dependencies: [
-        "TestSupport", "Benchmarking", "ModelFiles", "Tensor", "Tokenization", "Transformer", "Decoding", "Speculation",
-        "Inference",
-        "OpenAIServer",
+        "TestSupport", "Measurement", "LoadTesting", "Tuning", "Report", "JSON", "ModelFiles", "Tensor",
+        "Tokenization", "Transformer", "Decoding", "Speculation", "Inference", "OpenAIServer",
         .product(name: "Logging", package: "swift-log"), .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
       ],
@@ -139,7 +161,12 @@ let package = Package(
         .product(name: "FlyingFox", package: "FlyingFox"), .product(name: "FlyingSocks", package: "FlyingFox"),
       ],
       swiftSettings: strict),
-    .testTarget(name: "TokenizationTests", dependencies: ["TestSupport", "Tokenization"], swiftSettings: strict),
+    .testTarget(name: "JSONTests", dependencies: ["TestSupport", "JSON"], swiftSettings: strict),
+    .testTarget(
+      name: "TokenizationTests", dependencies: ["TestSupport", "JSON", "Tokenization"], swiftSettings: strict),
+    .testTarget(
+      name: "ChatTemplatesTests", dependencies: ["TestSupport", "JSON", "ChatTemplates", "Tokenization"],
+      swiftSettings: strict),
     .testTarget(
       name: "TransformerTests", dependencies: ["TestSupport", "Transformer", "Tensor", "ModelFiles"],
       swiftSettings: strict),
@@ -163,15 +190,14 @@ let package = Package(
     .testTarget(
       name: "StructuredOutputTests",
       dependencies: [
-        "TestSupport", "StructuredOutput", "Speculation", "Inference", "Decoding", "Transformer", "Tokenization",
-        "ModelFiles",
-        "Tensor",
+        "TestSupport", "StructuredOutput", "Speculation", "Inference", "Decoding", "Transformer", "JSON",
+        "Tokenization", "ModelFiles", "Tensor",
       ],
       swiftSettings: strict),
     .testTarget(
       name: "OpenAIServerTests",
       dependencies: [
-        "TestSupport", "OpenAIServer", "Decoding", "Speculation", "Inference", "Tokenization",
+        "TestSupport", "OpenAIServer", "Decoding", "Speculation", "Inference", "JSON", "Tokenization",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"), .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "FlyingSocks", package: "FlyingFox"),
@@ -179,7 +205,7 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "DeploymentTests",
-      dependencies: ["TestSupport", "Benchmarking", "Deployment", .product(name: "Yams", package: "Yams")],
+      dependencies: ["TestSupport", "Tuning", "Deployment", "JSON", .product(name: "Yams", package: "Yams")],
       swiftSettings: strict),
   ]
 )

@@ -101,7 +101,7 @@ public struct EngineConfiguration: Sendable {
   }
 
   /// The context length for a model that can take `modelLimit` positions.
-  func positions(modelLimit: Int) throws(EngineConfigurationError) -> Int {
+  package func positions(modelLimit: Int) throws(EngineConfigurationError) -> Int {
     guard let maximumLength else { return min(modelLimit, Self.defaultMaximumLength) }
     try Self.check("--max-model-len", maximumLength, in: 2...modelLimit)
     return maximumLength

@@ -51,7 +51,7 @@ extension EngineConfiguration {
   ///
   /// - Throws: `EngineConfigurationError` when there is no room for one sequence, or for the cache that was asked for.
   func fit(
-    _ sizes: inout EngineSizes, target: ModelDirectory, draft: ModelDirectory?, limits: [MemoryLimit]
+    _ sizes: inout EngineSizes, target: ModelDirectory, drafts: [ModelDirectory], limits: [MemoryLimit]
   ) throws(EngineConfigurationError) {
     func blockBytes(_ model: ModelConfiguration) -> Int {
       model.layerCount
@@ -66,10 +66,11 @@ extension EngineConfiguration {
       weights: target.weightBytes(quantization), files: target.fileBytes, draftCache: 0,
       blockBytes: blockBytes(target.configuration), blocks: min(sizes.blocks ?? .max, wanted.all),
       leastBlocks: wanted.each)
-    if let draft, let limits = sizes.draft {
+    for draft in drafts {
+      guard let limits = sizes.draft else { continue }
       need.weights += draft.weightBytes(quantization)
       need.files += draft.fileBytes
-      need.draftCache = MemoryNeed.bytes(blocks(limits).all, of: blockBytes(draft.configuration))
+      need.draftCache += MemoryNeed.bytes(blocks(limits).all, of: blockBytes(draft.configuration))
     }
     let (fitting, limit) = try need.fittingBlocks(limits)
     guard let limit, fitting < need.blocks else { return }

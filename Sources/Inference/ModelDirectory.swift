@@ -1,3 +1,5 @@
+package import ChatTemplates
+package import JSON
 public import ModelFiles
 package import PJRTTransformer
 package import Tensor
@@ -65,7 +67,7 @@ public struct ModelDirectory: Sendable {
   /// The chat template, parsed, with what it makes of conversations.
   ///
   /// - Throws: `EngineConfigurationError` when the model has none, `ChatTemplateError` when it does not parse.
-  public func chatTemplate() throws -> (template: ChatTemplate, traits: ChatTemplateTraits) {
+  package func chatTemplate() throws -> (template: ChatTemplate, traits: ChatTemplateTraits) {
     guard let source = tokenizer.chatTemplate else {
       throw EngineConfigurationError(
         description:
@@ -77,7 +79,7 @@ public struct ModelDirectory: Sendable {
   }
 
   /// Variables that chat templates expect besides the messages.
-  public var templateContext: [String: JSONValue] { Self.templateContext(tokenizer) }
+  package var templateContext: [String: JSONValue] { Self.templateContext(tokenizer) }
 
   private static func templateContext(_ tokenizer: Tokenizer) -> [String: JSONValue] {
     var context: [String: JSONValue] = [:]

@@ -1,5 +1,5 @@
+internal import JSON
 internal import Speculation
-internal import Tokenization
 
 /// How to speculate: the JSON object that vLLM's `--speculative-config` takes.
 public struct SpeculativeConfiguration: Sendable, Equatable {

@@ -77,7 +77,9 @@ package struct LoopParts {
     let session = try configuration.session()
     var sizes = try configuration.sizes(
       target: target.configuration, draft: draft?.configuration, element: session?.element)
-    if session == nil { try configuration.fit(&sizes, target: target, draft: draft, limits: MemoryLimit.all()) }
+    if session == nil {
+      try configuration.fit(&sizes, target: target, drafts: [draft].compactMap(\.self), limits: MemoryLimit.all())
+    }
     blocks = sizes.blocks
     if let session, session.options.fusesSpeculation {
       try session.checkSpeculation(window: window, sequences: sizes.target.sequences)
@@ -134,7 +136,7 @@ package struct LoopParts {
   }
 
   /// What passes cost, measured here and now, unless an earlier start on such a machine found out.
-  private static func costs(
+  static func costs(
     of runner: any ModelRunner, rows: Int, _ configuration: EngineConfiguration
   ) throws -> PassCosts {
     guard let cache = configuration.weightCache, let key = runner.cacheKey else {

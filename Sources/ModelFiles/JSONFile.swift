@@ -1,4 +1,5 @@
 internal import Foundation
+internal import JSON
 internal import Tensor
 
 /// Reads the JSON files of a model directory.
@@ -46,22 +47,4 @@ extension MappedFile {
 
 extension RawSpan {
   var byteArray: [UInt8] { byteOffsets.map { unsafe unsafeLoad(fromUncheckedByteOffset: $0, as: UInt8.self) } }
-}
-
-extension DecodingError {
-  /// What was wrong, and where, for a person.
-  var sentence: String {
-    func place(_ context: Context, _ key: (any CodingKey)? = nil) -> String {
-      let path = context.codingPath + (key.map { [$0] } ?? [])
-      return path.isEmpty ? "the document" : "'" + path.map(\.stringValue).joined(separator: ".") + "'"
-    }
-    return switch self {
-    case .keyNotFound(let key, let context): "lacks the key \(place(context, key))"
-    case .typeMismatch(let type, let context): "\(place(context)) is not of the expected type \(type)"
-    case .valueNotFound(let type, let context): "\(place(context)) is null; expected \(type)"
-    case .dataCorrupted(let context):
-      context.codingPath.isEmpty ? "is not valid JSON" : "\(place(context)): \(context.debugDescription)"
-    @unknown default: "is not valid JSON"
-    }
-  }
 }

@@ -1,5 +1,6 @@
+package import JSON
 internal import Synchronization
-public import Tokenization
+package import Tokenization
 
 /// Makes constraints for one model, and keeps what it has compiled for requests to come.
 ///
@@ -7,9 +8,9 @@ public import Tokenization
 /// let compiler = try ConstraintCompiler(tokenizer, endTokens: model.endOfTextTokens)
 /// request.constraint = try compiler.jsonSchema(#"{"type": "object", "properties": {"name": {"type": "string"}}}"#)
 /// ```
-public final class ConstraintCompiler: Sendable {
+package final class ConstraintCompiler: Sendable {
   /// The model's tokens.
-  public let vocabulary: TokenVocabulary
+  package let vocabulary: TokenVocabulary
   private let shared = SharedMasks()
   private let cache = Mutex(Cache())
 
@@ -23,27 +24,27 @@ public final class ConstraintCompiler: Sendable {
   }
 
   /// Steps that making one constraint may take unless told otherwise: seconds.
-  public static let defaultSteps = 60_000_000
+  package static let defaultSteps = 60_000_000
 
   /// A compiler for the model with this tokenizer, whose answers end with one of `endTokens`.
   ///
   /// - Parameter textTokens: control tokens that are text to answers, such as the tag of a call.
   /// - Throws: `ConstraintError` when no answer could be constrained with this vocabulary.
-  public init(
+  package init(
     _ tokenizer: Tokenizer, endTokens: Set<TokenID>, textTokens: Set<TokenID> = []
   ) throws(ConstraintError) {
     vocabulary = try TokenVocabulary(tokenizer, endTokens: endTokens, textTokens: textTokens)
   }
 
   /// JSON mode: any JSON object.
-  public func jsonObject(reasoning: ReasoningPrefix = .none) throws(ConstraintError) -> GrammarConstraint {
+  package func jsonObject(reasoning: ReasoningPrefix = .none) throws(ConstraintError) -> GrammarConstraint {
     try constraint(.jsonObject, reasoning: reasoning, budget: nil)
   }
 
   /// JSON that is valid for a schema given as text.
   ///
   /// - Throws: `ConstraintError` for text that is no schema, and for a schema that cannot be kept to.
-  public func jsonSchema(
+  package func jsonSchema(
     _ text: String, reasoning: ReasoningPrefix = .none, budget: WorkBudget? = nil
   ) throws(ConstraintError) -> GrammarConstraint {
     let schema: JSONValue
@@ -59,14 +60,14 @@ public final class ConstraintCompiler: Sendable {
   ///   - path: JSON pointer to the schema in what the client sent; the paths of errors begin with it.
   ///   - budget: the steps that compiling may take; `defaultSteps` when `nil`.
   /// - Throws: `ConstraintError` for a schema that cannot be kept to.
-  public func jsonSchema(
+  package func jsonSchema(
     _ schema: JSONValue, at path: String = "", reasoning: ReasoningPrefix = .none, budget: WorkBudget? = nil
   ) throws(ConstraintError) -> GrammarConstraint {
     try constraint(.jsonSchema(schema, path: path), reasoning: reasoning, budget: budget)
   }
 
   /// One of some texts.
-  public func choice(
+  package func choice(
     _ texts: [String], at path: String = "", reasoning: ReasoningPrefix = .none, budget: WorkBudget? = nil
   ) throws(ConstraintError) -> GrammarConstraint {
     try constraint(.choice(texts, path: path), reasoning: reasoning, budget: budget)
@@ -75,7 +76,7 @@ public final class ConstraintCompiler: Sendable {
   /// Text that a regular expression (ECMA-262) matches as a whole.
   ///
   /// - Throws: `ConstraintError` for an expression that no finite automaton of reasonable size can keep to.
-  public func regex(
+  package func regex(
     _ expression: String, at path: String = "", reasoning: ReasoningPrefix = .none, budget: WorkBudget? = nil
   ) throws(ConstraintError) -> GrammarConstraint {
     try constraint(.regex(expression, path: path), reasoning: reasoning, budget: budget)

@@ -1,11 +1,11 @@
-public import Decoding
-public import Tokenization
+package import Decoding
+package import Tokenization
 
 /// An answer that must belong to a grammar's language: JSON of a schema, a tool call.
 ///
 /// The end of the answer is allowed exactly where the text is complete, and is all that is allowed once nothing may
 /// follow.
-public struct GrammarConstraint: TokenConstraint {
+package struct GrammarConstraint: TokenConstraint {
   let compiled: CompiledGrammar
   /// Where the text stood before `unread`.
   private var state: GrammarState
@@ -21,7 +21,7 @@ public struct GrammarConstraint: TokenConstraint {
   }
 
   /// The tokens that may come next; any in text that may be anything.
-  public mutating func next(within work: inout ConstraintWork) -> NextTokens {
+  package mutating func next(within work: inout ConstraintWork) -> NextTokens {
     if let known { return known }
     guard settle(within: &work) else { return .late }
     if compiled.grammar.isFree(state) {
@@ -36,10 +36,10 @@ public struct GrammarConstraint: TokenConstraint {
   package var configurationCount: Int { settled.configurations.count }
 
   /// Whether the text so far is complete: the answer may end here.
-  public var isComplete: Bool { hasEnded || settled.accepts }
+  package var isComplete: Bool { hasEnded || settled.accepts }
 
   /// Follows a token. After one outside the mask only the end is allowed.
-  public mutating func advance(by token: TokenID) {
+  package mutating func advance(by token: TokenID) {
     guard !hasEnded else { return }
     if compiled.grammar.freeStates.isEmpty {
       if compiled.vocabulary.endTokens.contains(token) {
@@ -64,7 +64,7 @@ public struct GrammarConstraint: TokenConstraint {
   }
 
   /// The tokens that come next because no other may.
-  public mutating func forcedContinuation(maximum: Int, within work: inout ConstraintWork) -> [TokenID] {
+  package mutating func forcedContinuation(maximum: Int, within work: inout ConstraintWork) -> [TokenID] {
     _ = next(within: &work)
     var ahead = self
     var tokens: [TokenID] = []

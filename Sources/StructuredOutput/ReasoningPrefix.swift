@@ -1,5 +1,5 @@
 /// Whether an answer may think before what is constrained: `<think>…</think>`, then the rest.
-public enum ReasoningPrefix: String, Sendable, Hashable {
+package enum ReasoningPrefix: String, Sendable, Hashable {
   /// The whole answer is constrained.
   case none
   /// The answer may begin with a thought.

@@ -1,7 +1,8 @@
-public import Tokenization
+package import JSON
+package import Tokenization
 
 /// The form that a request asks its answer to have.
-public enum ResponseFormat: Sendable, Equatable {
+package enum ResponseFormat: Sendable, Equatable {
   /// Any text.
   case text
   /// Any JSON object.
@@ -17,7 +18,7 @@ public enum ResponseFormat: Sendable, Equatable {
   /// `guided_json`, `guided_regex` and `guided_choice`, llama.cpp's `json_schema`.
   ///
   /// - Throws: `ConstraintError` naming the path of what is malformed or not supported, and for two forms at once.
-  public init(request: JSONValue) throws(ConstraintError) {
+  package init(request: JSONValue) throws(ConstraintError) {
     var found: [(format: ResponseFormat, path: String)] = []
     if let format = Self.member("response_format", of: request) {
       let format = try ResponseFormat(responseFormat: format, at: "/response_format")
@@ -46,7 +47,7 @@ public enum ResponseFormat: Sendable, Equatable {
   }
 
   /// OpenAI's `response_format`: `{"type": "text" | "json_object" | "json_schema", "json_schema": {"schema": …}}`.
-  public init(responseFormat: JSONValue, at path: String = "/response_format") throws(ConstraintError) {
+  package init(responseFormat: JSONValue, at path: String = "/response_format") throws(ConstraintError) {
     switch responseFormat["type"]?.string {
     case "text": self = .text
     case "json_object":
@@ -131,7 +132,7 @@ extension ResponseFormat {
     case .text: "text"
     case .jsonObject: "json_object"
     case .jsonSchema(let schema, let path): "json_schema \(path) \(schema.serialized())"
-    case .choice(let texts, _): "choice " + texts.map(JSONText.quoted).joined(separator: ",")
+    case .choice(let texts, _): "choice " + texts.map(\.quotedAsJSON).joined(separator: ",")
     case .regex(let expression, let path): "regex \(path) \(expression)"
     }
   }
@@ -170,7 +171,7 @@ extension ConstraintCompiler {
   /// The constraint that keeps an answer to a format, made within `budget`; `nil` for free text.
   ///
   /// - Throws: `ConstraintError` whose path leads from the request's body to what cannot be kept to.
-  public func constraint(
+  package func constraint(
     for format: ResponseFormat, reasoning: ReasoningPrefix = .none, budget: WorkBudget? = nil
   ) throws(ConstraintError) -> GrammarConstraint? {
     switch format {

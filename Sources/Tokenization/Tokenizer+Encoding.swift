@@ -14,7 +14,7 @@ extension Tokenizer {
   /// The same for a request that may be called off: `nil` once it is.
   ///
   /// - Parameter seams: what was put into the text to keep special tokens apart; it is left out.
-  public func encode(
+  package func encode(
     _ text: String, parsesSpecialTokens: Bool = true, addsSpecialTokens: Bool = false, seams: SpecialTokenSeams? = nil,
     budget: WorkBudget?
   ) -> [TokenID]? {

@@ -1,6 +1,7 @@
 internal import ArgumentParser
-internal import Benchmarking
+internal import Decoding
 internal import Foundation
+internal import LoadTesting
 
 /// The command line: one file per subcommand.
 @main
@@ -15,7 +16,7 @@ struct Foretoken: AsyncParsableCommand {
       Models are Hugging Face directories (Qwen3, Qwen2.5, Llama 3), GGUF files, or names of models in the Hugging Face \
       cache (ORG/NAME, or ORG/NAME:Q4_K_M for one GGUF file of several).
       """,
-    version: "0.1.0",
+    version: Engine.version,
     subcommands: [
       Generate.self, Chat.self, Serve.self, Batch.self, Demo.self, Bench.self, Compare.self, Tune.self,
       ReportCommand.self, Tokenize.self, Perplexity.self, Inspect.self, Expand.self, Pull.self, Deploy.self,

@@ -3,7 +3,7 @@ import Deployment
 /// Everything that can be asked for together: engine × method × storage × how pods get devices.
 struct Combination: CustomStringConvertible, Sendable {
   let engine: ServingEngine
-  let method: SpeculativeMethod?
+  let method: DeployedMethod?
   let storage: ModelStorage
   let allocation: DeviceAllocation
 
@@ -13,7 +13,7 @@ struct Combination: CustomStringConvertible, Sendable {
 
   static let all: [Combination] = ServingEngine.allCases.flatMap { engine in
     let methods = Set(EngineStack.stacks(of: engine).flatMap(\.methods))
-    let asked: [SpeculativeMethod?] = SpeculativeMethod.allCases.filter { methods.contains($0) } + [nil]
+    let asked: [DeployedMethod?] = DeployedMethod.allCases.filter { methods.contains($0) } + [nil]
     return asked.flatMap { method in
       ModelStorage.allCases.flatMap { storage in
         (engine == .vllmNeuron ? DeviceAllocation.allCases : [.devicePlugin]).map {
@@ -36,7 +36,7 @@ struct Combination: CustomStringConvertible, Sendable {
       case .draftModel, .auto: engine == .foretoken ? "Qwen/Qwen3-0.6B" : "Qwen/Qwen3-1.7B"
       case .eagle3: "RedHatAI/Qwen3-32B-speculator.eagle3"
       case .dflash: "z-lab/Qwen3-32B-DFlash"
-      case .ngram, .suffix, nil: nil
+      default: nil
       }
     request.storage = storage
     request.bucket = storage == .s3 ? "weights-bucket" : nil

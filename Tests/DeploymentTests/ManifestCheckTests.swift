@@ -221,7 +221,7 @@ struct ManifestCheckTests {
       func strays() -> Bool { Double.random(in: 0..<1, using: &random) < share }
       var request = Combination.all[Int.random(in: 0..<Combination.all.count, using: &random)].request
       if strays() { request.draft = any(names.map(Optional.some) + [nil, nil, nil]) }
-      if strays() { request.method = any(SpeculativeMethod.allCases.map(Optional.some) + [nil, nil, nil, nil]) }
+      if strays() { request.method = any(DeployedMethod.allCases.map(Optional.some) + [nil, nil, nil, nil]) }
       if strays() { request.window = any(numbers) }
       if strays() { request.tensorParallel = any(numbers) }
       if strays() { request.replicas = any(numbers.compactMap { $0 }) }

@@ -1,9 +1,8 @@
+import Deployment
 import Foundation
 import TestSupport
 import Testing
-
-import Benchmarking
-import Deployment
+import Tuning
 
 /// Sweeps: what is rendered, what is refused, and what a candidate has in common with the deployment that it stands for.
 struct SweepTests {

@@ -1,6 +1,6 @@
 import ArgumentParser
-import Benchmarking
 import Foundation
+import LoadTesting
 import NIOCore
 import NIOHTTP1
 import NIOPosix

@@ -1,5 +1,6 @@
 import Decoding
 import Inference
+import JSON
 import StructuredOutput
 import TestSupport
 import Testing

@@ -1,6 +1,7 @@
 import Decoding
 import Dispatch
 import Inference
+import JSON
 import StructuredOutput
 import Synchronization
 import TestSupport

@@ -1,5 +1,5 @@
 import Foundation
-import Tokenization
+import JSON
 
 /// A validator for tests, written apart from the library's: plain recursion over the keywords that tests use.
 struct PlainValidator {

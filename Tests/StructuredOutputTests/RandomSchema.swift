@@ -1,5 +1,5 @@
+import JSON
 import TestSupport
-import Tokenization
 
 /// Schemas made up at random, of keywords that can be kept to; every one has short texts.
 struct RandomSchema {

@@ -1,6 +1,6 @@
+import JSON
 import StructuredOutput
 import Testing
-import Tokenization
 
 /// What requests ask for, by OpenAI's and vLLM's keys.
 @Suite struct ResponseFormatTests {

@@ -1,4 +1,5 @@
 import Decoding
+import JSON
 import StructuredOutput
 import TestSupport
 import Testing

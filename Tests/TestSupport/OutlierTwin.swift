@@ -1,4 +1,4 @@
-import Foundation
+internal import Foundation
 
 /// Models that are exactly a given one, with channels like those of large models: what writes a channel is multiplied by a
 /// power of two, and what reads it is divided by it.

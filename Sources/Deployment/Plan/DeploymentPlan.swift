@@ -1,10 +1,10 @@
-package import Benchmarking
+package import Tuning
 
 /// A deployment that was checked: every default settled, every sum done.
 package struct DeploymentPlan: Sendable, Equatable {
   /// How tokens are proposed.
   package struct Speculation: Sendable, Equatable {
-    package let method: SpeculativeMethod
+    package let method: DeployedMethod
     package let draft: ModelPlace?
     /// `nil` leaves the window to the engine (Foretoken's `auto`).
     package let window: Int?

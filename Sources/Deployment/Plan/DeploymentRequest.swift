@@ -10,7 +10,7 @@ package struct DeploymentRequest: Sendable, Equatable {
   /// `config.json` of each, where the name does not tell the sizes.
   package var targetConfiguration: String?
   package var draftConfiguration: String?
-  package var method: SpeculativeMethod?
+  package var method: DeployedMethod?
   /// Tokens proposed per verification.
   package var window: Int?
   /// The window by batch size: `[first, last, window]`.

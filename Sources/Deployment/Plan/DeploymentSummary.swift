@@ -1,4 +1,4 @@
-internal import Benchmarking
+internal import Tuning
 
 /// What was decided, for people and for programs.
 package struct DeploymentSummary: Sendable, Codable, Equatable {

@@ -2,7 +2,7 @@
 
 extension Preflight {
   /// Stages of layers, each on machines of its own.
-  mutating func settleStages(_ method: SpeculativeMethod?, _ stack: EngineStack, _ target: ServedModel) -> Int {
+  mutating func settleStages(_ method: DeployedMethod?, _ stack: EngineStack, _ target: ServedModel) -> Int {
     guard let stages = request.stages else { return 1 }
     guard (1...64).contains(stages) else {
       refuse("--pipeline-parallel-size is \(stages); expected 1 to 64")

@@ -1,4 +1,4 @@
-internal import Benchmarking
+internal import Tuning
 
 // What the benchmark is told, and what a sweep keeps.
 
@@ -40,7 +40,7 @@ extension Preflight {
   }
 
   /// Bytes of a sweep's other drafts, which are kept on the same volume.
-  func otherDrafts(_ method: SpeculativeMethod?, _ target: ServedModel) -> Int {
+  func otherDrafts(_ method: DeployedMethod?, _ target: ServedModel) -> Int {
     (request.sweep?.drafts ?? []).filter { $0 != request.draft }.reduce(0) { sum, draft in
       let model = method?.isHead == true ? nil : try? ServedModel(draft, configuration: request.draftConfiguration)
       return sum + (model?.weightBytes ?? headBytes(method, target, nil))
@@ -48,7 +48,7 @@ extension Preflight {
   }
 
   /// Servers that keep compiled programs of their own.
-  func keptVariants(_ method: SpeculativeMethod?) -> Int {
+  func keptVariants(_ method: DeployedMethod?) -> Int {
     if let sweep = request.sweep { return max(1, sweep.drafts.count) * sweep.windows.count + 1 }
     return method != nil && request.withBaseline ? 2 : 1
   }

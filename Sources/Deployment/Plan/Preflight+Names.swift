@@ -1,4 +1,4 @@
-internal import Benchmarking
+internal import LoadTesting
 
 // What is given as text, by its grammar; and images, revisions, capacity.
 

@@ -4,7 +4,7 @@ extension Preflight {
   /// Largest windows that make sense: Foretoken's limit, and the block sizes of published heads.
   static let largestWindow = 32
 
-  mutating func checkWindow(_ method: SpeculativeMethod?, _ stack: EngineStack) -> Int? {
+  mutating func checkWindow(_ method: DeployedMethod?, _ stack: EngineStack) -> Int? {
     for range in request.windowsByBatchSize ?? [] {
       guard range.count == 3, range[0] >= 1, range[1] >= range[0], (0...Self.largestWindow).contains(range[2]) else {
         refuse(
@@ -318,7 +318,7 @@ extension Preflight {
   }
 
   /// A head's weights: a layer, the projection of three hidden states, and an output matrix over 32,000 draft tokens.
-  func headBytes(_ method: SpeculativeMethod?, _ target: ServedModel, _ draft: ServedModel?) -> Int {
+  func headBytes(_ method: DeployedMethod?, _ target: ServedModel, _ draft: ServedModel?) -> Int {
     guard let method, method.isHead, draft == nil else { return 0 }
     let hidden = target.hiddenSize
     let layer = 4 * hidden * hidden + 3 * hidden * target.intermediateSize

@@ -111,7 +111,7 @@ extension DeploymentPlan {
 // MARK: What was left open
 
 extension Preflight {
-  fileprivate mutating func settleMethod() -> SpeculativeMethod? {
+  fileprivate mutating func settleMethod() -> DeployedMethod? {
     if let method = request.method {
       if method.needsDraft, method != .auto, request.draft == nil {
         refuse("--method \(method.rawValue) needs a draft; give --draft ORG/NAME, or take --method ngram")
@@ -131,7 +131,7 @@ extension Preflight {
   }
 
   /// The draft's sizes. A head has those of its target, so it needs none.
-  fileprivate mutating func settleDraft(_ method: SpeculativeMethod?) throws -> ServedModel? {
+  fileprivate mutating func settleDraft(_ method: DeployedMethod?) throws -> ServedModel? {
     guard let draft = request.draft, let method else { return nil }
     guard method.isHead else { return try ServedModel(draft, configuration: request.draftConfiguration) }
     if ServedModel.known(draft) != nil {
@@ -169,7 +169,7 @@ extension Preflight {
 
   /// The engine's version that can do it.
   fileprivate mutating func settleStack(
-    _ method: SpeculativeMethod?, _ instance: InstanceType
+    _ method: DeployedMethod?, _ instance: InstanceType
   ) throws -> EngineStack {
     let all = EngineStack.stacks(of: request.engine)
     let able = all.filter { stack in method.map { stack.methods.contains($0) } ?? true }
@@ -203,7 +203,7 @@ extension Preflight {
     return fallback
   }
 
-  private func unsupported(_ method: SpeculativeMethod, by stack: EngineStack) -> String {
+  private func unsupported(_ method: DeployedMethod, by stack: EngineStack) -> String {
     let elsewhere = EngineStack.all.filter { $0.methods.contains(method) }.map {
       $0.engine == stack.engine ? "--engine-version \($0.version)" : "--engine \($0.engine.rawValue)"
     }

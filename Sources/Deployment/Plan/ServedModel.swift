@@ -96,60 +96,12 @@ package struct ServedModel: Sendable, Equatable {
 
 extension ServedModel {
   /// Names whose sizes need no file.
-  package static var knownNames: [String] { table.map(\.name) }
+  package static var knownNames: [String] { PublishedModel.all.map(\.name) }
 
   package static func known(_ name: String) -> ServedModel? {
-    guard !FileManager.default.fileExists(atPath: name), let entry = table.first(where: { $0.name == name }),
-      let configuration = try? ModelConfiguration(json: Array(entry.configuration.utf8), path: name)
+    guard !FileManager.default.fileExists(atPath: name),
+      let model = PublishedModel.all.first(where: { $0.name == name }), let configuration = try? model.configuration()
     else { return nil }
-    return ServedModel(name: name, isOnHub: true, configuration, tokenizer: entry.family.tokenizer)
+    return ServedModel(name: name, isOnHub: true, configuration, tokenizer: model.family.rawValue)
   }
-
-  private struct Family {
-    let architecture, prefix, tokenizer: String
-    let vocabulary, positions: Int
-
-    static let qwen3 = Family(
-      architecture: "Qwen3ForCausalLM", prefix: "Qwen/Qwen3-", tokenizer: "Qwen", vocabulary: 151_936,
-      positions: 40_960)
-    static let llama3 = Family(
-      architecture: "LlamaForCausalLM", prefix: "meta-llama/Llama-", tokenizer: "Llama 3", vocabulary: 128_256,
-      positions: 131_072)
-  }
-
-  private struct Entry {
-    let family: Family
-    let size: String
-    let hidden, layers, heads: Int
-    var headSize = 128
-    let intermediate: Int
-    var ties = false
-
-    var name: String { family.prefix + size }
-    /// What of `config.json` decides sizes.
-    var configuration: String {
-      """
-      {"architectures": ["\(family.architecture)"], "hidden_size": \(hidden), "num_hidden_layers": \(layers),
-       "num_attention_heads": \(heads), "num_key_value_heads": 8, "head_dim": \(headSize),
-       "intermediate_size": \(intermediate), "vocab_size": \(family.vocabulary),
-       "max_position_embeddings": \(family.positions), "tie_word_embeddings": \(ties)}
-      """
-    }
-  }
-
-  /// From each model's `config.json` at https://huggingface.co/NAME.
-  private static let table = [
-    Entry(family: .qwen3, size: "0.6B", hidden: 1024, layers: 28, heads: 16, intermediate: 3072, ties: true),
-    Entry(family: .qwen3, size: "1.7B", hidden: 2048, layers: 28, heads: 16, intermediate: 6144, ties: true),
-    Entry(family: .qwen3, size: "4B", hidden: 2560, layers: 36, heads: 32, intermediate: 9728, ties: true),
-    Entry(family: .qwen3, size: "8B", hidden: 4096, layers: 36, heads: 32, intermediate: 12288),
-    Entry(family: .qwen3, size: "14B", hidden: 5120, layers: 40, heads: 40, intermediate: 17408),
-    Entry(family: .qwen3, size: "32B", hidden: 5120, layers: 64, heads: 64, intermediate: 25600),
-    Entry(family: .llama3, size: "3.1-8B-Instruct", hidden: 4096, layers: 32, heads: 32, intermediate: 14336),
-    Entry(family: .llama3, size: "3.1-8B", hidden: 4096, layers: 32, heads: 32, intermediate: 14336),
-    Entry(family: .llama3, size: "3.3-70B-Instruct", hidden: 8192, layers: 80, heads: 64, intermediate: 28672),
-    Entry(
-      family: .llama3, size: "3.2-1B-Instruct", hidden: 2048, layers: 16, heads: 32, headSize: 64, intermediate: 8192,
-      ties: true),
-  ]
 }

@@ -1,3 +1,5 @@
+internal import Decoding
+
 /// What computes the tokens.
 package enum ServingEngine: String, Sendable, CaseIterable, Codable {
   /// vLLM on AWS Trainium and Inferentia.
@@ -6,27 +8,6 @@ package enum ServingEngine: String, Sendable, CaseIterable, Codable {
   case vllmCUDA = "vllm-cuda"
   /// Foretoken on CPUs, or through PJRT on GPUs and Trainium2.
   case foretoken
-}
-
-/// How tokens are proposed; names are vLLM's.
-package enum SpeculativeMethod: String, Sendable, CaseIterable, Codable {
-  /// A smaller model of the same family.
-  case draftModel = "draft_model"
-  /// A head on the target's hidden states (EAGLE-3).
-  case eagle3
-  /// A head that proposes a whole block at once.
-  case dflash
-  /// Prompt lookup.
-  case ngram
-  /// An index over past text.
-  case suffix
-  /// Foretoken's choice at every step.
-  case auto
-
-  /// Whether weights of their own are needed.
-  package var needsDraft: Bool { self != .ngram && self != .suffix }
-  /// Whether the draft is a head trained on one target, not a model that stands alone.
-  package var isHead: Bool { self == .eagle3 || self == .dflash }
 }
 
 /// One version of an engine that can be deployed: its image, what it can do, and how it is spoken to.
@@ -40,7 +21,7 @@ package struct EngineStack: Sendable, Equatable {
   /// `nil` where none is published.
   package let image: String?
   package let dialect: Dialect
-  package let methods: [SpeculativeMethod]
+  package let methods: [DeployedMethod]
   /// In a sentence.
   package let description: String
   /// The PJRT plugin that Foretoken computes with; `nil` for its own kernels.
@@ -67,8 +48,8 @@ package struct EngineStack: Sendable, Equatable {
     methods: [.draftModel, .eagle3, .dflash, .ngram], description: "vLLM 0.24.0 on CUDA")
   /// Its image is built from this repository's Dockerfile, by whoever deploys it.
   package static let foretoken = EngineStack(
-    engine: .foretoken, version: "0.1.0", image: nil, dialect: .foretoken,
-    methods: [.auto, .draftModel, .ngram, .suffix], description: "Foretoken 0.1.0 on CPUs")
+    engine: .foretoken, version: Engine.version, image: nil, dialect: .foretoken,
+    methods: [.auto, .draftModel, .ngram, .suffix], description: "Foretoken \(Engine.version) on CPUs")
 
   /// Foretoken for a machine's accelerators: the Dockerfile's stages of those names; `nil` where it has no plugin for them.
   package static func foretoken(on accelerator: InstanceType.Accelerator) -> EngineStack? {

@@ -1,9 +1,10 @@
 package import Foundation
+internal import Tuning
 
 /// What `foretoken tune` chose, as far as a deployment needs it: a part of its result's JSON, `foretoken.tuning/1`.
 package struct TuningChoice: Sendable, Equatable {
   /// `nil` when speculation does not pay.
-  package let method: SpeculativeMethod?
+  package let method: DeployedMethod?
   package let draft: String?
   /// The largest window.
   package let window: Int?
@@ -26,8 +27,6 @@ package struct TuningChoice: Sendable, Equatable {
     let choice: Choice?
   }
 
-  private static let schema = "foretoken.tuning/1"
-
   /// Reads a result.
   ///
   /// - Throws: `DeploymentError` that names what was found and expected.
@@ -36,9 +35,10 @@ package struct TuningChoice: Sendable, Equatable {
     do { file = try JSONDecoder().decode(File.self, from: json) } catch {
       throw DeploymentError("'\(name)' is not a tuning result: expected the JSON that foretoken tune writes")
     }
-    guard file.schema == Self.schema else {
+    guard file.schema == TuningResult.currentSchema else {
       throw DeploymentError(
-        "'\(name)': the schema is \(file.schema.map { "'\($0)'" } ?? "missing"); expected '\(Self.schema)'")
+        "'\(name)': the schema is \(file.schema.map { "'\($0)'" } ?? "missing"); expected '\(TuningResult.currentSchema)'"
+      )
     }
     guard let choice = file.choice else { throw DeploymentError("'\(name)' lacks 'choice'") }
     reason = choice.reason ?? ""
@@ -46,9 +46,9 @@ package struct TuningChoice: Sendable, Equatable {
       (method, draft, window, windowsByBatchSize) = (nil, nil, nil, nil)
       return
     }
-    guard let method = SpeculativeMethod(rawValue: choice.method) else {
+    guard let method = DeployedMethod(rawValue: choice.method) else {
       throw DeploymentError(
-        "'\(name)': the method is '\(choice.method)'; expected one of \(SpeculativeMethod.allCases.map(\.rawValue).joined(separator: ", "))"
+        "'\(name)': the method is '\(choice.method)'; expected one of \(DeployedMethod.allCases.map(\.rawValue).joined(separator: ", "))"
       )
     }
     self.method = method

@@ -1,4 +1,5 @@
 internal import Foundation
+internal import JSON
 
 /// The command line and environment of one server, as the engine's version takes them.
 ///
@@ -98,9 +99,7 @@ package struct ServerCommand: Sendable, Equatable {
   }
 
   private static func json(_ value: some Encodable) throws -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    return String(decoding: try encoder.encode(value), as: UTF8.self)
+    String(decoding: try JSONEncoder.sorted().encode(value), as: UTF8.self)
   }
 
   // MARK: Configurations by engine

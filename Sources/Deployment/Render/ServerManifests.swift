@@ -1,4 +1,4 @@
-internal import Benchmarking
+internal import Tuning
 
 // A server: pods, a name for them, and what keeps them up; and the job that compiles for it.
 

@@ -1,4 +1,5 @@
 internal import Decoding
+internal import JSON
 internal import Tokenization
 
 /// Writes one answer of a request in an endpoint's JSON: whole, or in pieces as it comes.

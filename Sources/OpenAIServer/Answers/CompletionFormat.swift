@@ -1,4 +1,5 @@
 internal import Decoding
+internal import JSON
 internal import Tokenization
 
 /// Answers of `/v1/completions`.

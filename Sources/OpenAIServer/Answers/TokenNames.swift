@@ -1,4 +1,5 @@
 internal import Decoding
+internal import JSON
 internal import Tokenization
 
 /// How single tokens are shown beside their log-probabilities.

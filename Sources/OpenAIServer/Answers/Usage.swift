@@ -1,5 +1,5 @@
 internal import Decoding
-internal import Tokenization
+internal import JSON
 
 /// What a request cost and how speculation went, over all of its answers.
 struct Usage: Sendable {

@@ -2,8 +2,8 @@ internal import Decoding
 internal import Foundation
 internal import Hummingbird
 internal import Inference
+internal import JSON
 internal import ModelFiles
-internal import Tokenization
 
 /// `/v1/models`.
 struct ModelEndpoints: Sendable {

@@ -1,6 +1,6 @@
 internal import HTTPTypes
 internal import Hummingbird
-internal import Tokenization
+internal import JSON
 
 /// What monitors and people look at.
 struct StatusEndpoints: Sendable {

@@ -1,5 +1,6 @@
 internal import Decoding
 internal import Hummingbird
+internal import JSON
 internal import Tokenization
 
 /// `/tokenize` and `/detokenize`, as vLLM has them.

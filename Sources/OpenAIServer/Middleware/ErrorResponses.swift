@@ -1,8 +1,8 @@
 internal import HTTPTypes
 internal import Hummingbird
+internal import JSON
 internal import Logging
 internal import NIOCore
-internal import Tokenization
 
 /// The outermost layer: gives every request an id, writes one line of log about it, and every error in OpenAI's shape.
 struct ErrorResponses: RouterMiddleware {

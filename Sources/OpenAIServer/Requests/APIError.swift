@@ -1,7 +1,7 @@
 internal import Decoding
+internal import JSON
 internal import StructuredOutput
 package import HTTPTypes
-internal import Tokenization
 
 /// An error in the shape that OpenAI's API gives it.
 package struct APIError: Error, Sendable, CustomStringConvertible {

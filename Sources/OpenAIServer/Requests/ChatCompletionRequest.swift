@@ -1,3 +1,4 @@
+internal import ChatTemplates
 internal import Decoding
 internal import StructuredOutput
 internal import Tokenization

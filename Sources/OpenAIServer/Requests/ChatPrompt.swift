@@ -1,4 +1,6 @@
+internal import ChatTemplates
 internal import Inference
+internal import JSON
 internal import Tokenization
 
 /// A conversation, and how to put it into the chat template.

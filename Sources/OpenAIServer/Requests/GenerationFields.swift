@@ -1,5 +1,6 @@
 internal import Decoding
 internal import Inference
+internal import JSON
 internal import ModelFiles
 internal import Tokenization
 

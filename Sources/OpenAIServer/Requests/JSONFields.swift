@@ -1,3 +1,4 @@
+internal import JSON
 internal import Tokenization
 
 /// Reads the fields of a request's JSON object, naming the field in every error. `null` counts as absent.

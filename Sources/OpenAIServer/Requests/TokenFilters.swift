@@ -1,4 +1,5 @@
 internal import Decoding
+internal import JSON
 internal import Tokenization
 
 /// Which tokens an answer may be made of: `allowed_token_ids` and `bad_words`.

@@ -1,3 +1,4 @@
+internal import JSON
 internal import Tokenization
 
 /// Parameters of OpenAI's, vLLM's and llama.cpp's APIs that change an answer and that this server does not have: a

@@ -1,4 +1,5 @@
 internal import Inference
+internal import JSON
 internal import StructuredOutput
 internal import Synchronization
 internal import Tokenization

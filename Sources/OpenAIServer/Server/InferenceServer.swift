@@ -1,17 +1,18 @@
+internal import ChatTemplates
 internal import Foundation
 internal import HTTPTypes
 internal import Hummingbird
 internal import HummingbirdCore
-public import Inference
-public import Logging
+package import Inference
+package import Logging
 internal import NIOCore
 internal import ServiceLifecycle
 internal import UnixSignals
 
 /// Why the server cannot listen.
-public struct ListeningError: Error, Sendable, CustomStringConvertible {
+package struct ListeningError: Error, Sendable, CustomStringConvertible {
   /// One sentence: the address, what is wrong with it, what to do.
-  public let description: String
+  package let description: String
 
   init(_ error: IOError, host: String, port: Int) {
     let reason =
@@ -31,13 +32,13 @@ public struct ListeningError: Error, Sendable, CustomStringConvertible {
 /// let server = try InferenceServer(model: model, configuration: .init(servedModelName: "qwen"), logger: logger)
 /// try await server.run()
 /// ```
-public struct InferenceServer: Sendable {
+package struct InferenceServer: Sendable {
   private let serving: ServingContext
 
   /// A server that is not listening yet.
   ///
   /// - Throws: `ChatTemplateError` when the configuration's chat template does not parse.
-  public init(model: SpeculativeEngine, configuration: ServerConfiguration, logger: Logger) throws {
+  package init(model: SpeculativeEngine, configuration: ServerConfiguration, logger: Logger) throws {
     serving = try ServingContext(model: model, configuration: configuration, logger: logger)
   }
 
@@ -48,7 +49,7 @@ public struct InferenceServer: Sendable {
   ///   - handlesSignals: whether SIGTERM and SIGINT are caught.
   ///   - onListening: called with the port once connections are accepted.
   /// - Throws: `ListeningError` when the address cannot be bound.
-  public func run(
+  package func run(
     handlesSignals: Bool = true, onListening: @escaping @Sendable (Int) async -> Void = { _ in }
   ) async throws {
     let configuration = serving.configuration

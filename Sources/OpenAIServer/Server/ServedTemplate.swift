@@ -1,4 +1,6 @@
+internal import ChatTemplates
 internal import Decoding
+internal import JSON
 internal import StructuredOutput
 internal import Tokenization
 

@@ -1,3 +1,5 @@
+internal import Decoding
+
 /// How the server listens, whom it lets in, and what it bounds.
 public struct ServerConfiguration: Sendable {
   /// Address to listen on; loopback unless asked otherwise.
@@ -57,7 +59,7 @@ public struct ServerConfiguration: Sendable {
   /// Whether `/invocations` answers, as SageMaker asks of a container.
   public var answersInvocations = false
   /// What `/version` says.
-  public var version = "0.1.0"
+  public var version = Engine.version
 
   /// The defaults, for a model of this name.
   public init(servedModelName: String) { servedModelNames = [servedModelName] }

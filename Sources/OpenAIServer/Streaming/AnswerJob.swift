@@ -3,9 +3,9 @@ internal import Foundation
 internal import HTTPTypes
 internal import Hummingbird
 internal import Inference
+internal import JSON
 internal import Logging
 internal import NIOCore
-internal import Tokenization
 
 /// A request that the engine has taken, on its way to the client: whole, or as a stream.
 struct AnswerJob<Format: AnswerFormat>: Sendable {

@@ -1,6 +1,6 @@
+package import JSON
 package import NIOCore
 internal import Synchronization
-package import Tokenization
 
 /// Server-sent events between those who write answers and the one who sends them to the client. Bounded in bytes.
 package final class EventQueue: Sendable {

@@ -1,3 +1,5 @@
+internal import JSON
+
 /// Automata of JSON's own parts. They are shared by all grammars, so that what is derived from them is too.
 ///
 /// Between tokens a text may have what models write: one space, or a line break and an indentation of at most
@@ -38,14 +40,17 @@ enum StandardAutomata {
     ])
   }()
 
-  /// One character of a string in the one way that `JSONText` writes it: so equal strings are equal texts.
+  /// Scalars that a string cannot hold as they are, ascending.
+  private static let escapedScalars: [Unicode.Scalar] = (0..<0x20).map { Unicode.Scalar(UInt8($0)) } + ["\"", "\\"]
+
+  /// One character of a string in the one way that we write it: so equal strings are equal texts.
   static func canonicalCharacter(_ scalars: ClosedRange<UInt32>) -> BytePattern {
     var parts: [BytePattern] = []
     var low = scalars.lowerBound
-    for special in JSONText.escapedScalars where scalars.contains(special) {
-      if special > low { parts.append(.scalars(low...(special - 1))) }
-      parts.append(.literal(JSONText.escape(special)))
-      low = special + 1
+    for special in escapedScalars where scalars.contains(special.value) {
+      if special.value > low { parts.append(.scalars(low...(special.value - 1))) }
+      parts.append(.literal(String(String(special).quotedAsJSON.dropFirst().dropLast())))
+      low = special.value + 1
     }
     if low <= scalars.upperBound { parts.append(.scalars(low...scalars.upperBound)) }
     return .choice(parts)

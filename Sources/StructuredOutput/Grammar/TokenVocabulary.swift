@@ -1,11 +1,11 @@
-public import Tokenization
+package import Tokenization
 
 /// A tokenizer's tokens as a trie of their bytes: what may come next is found for all tokens at once.
 ///
 /// Making one takes a fraction of a second for 150,000 tokens; it serves all constraints of a model.
-public final class TokenVocabulary: Sendable {
+package final class TokenVocabulary: Sendable {
   /// Tokens that end an answer.
-  public let endTokens: Set<TokenID>
+  package let endTokens: Set<TokenID>
   let tokenizer: Tokenizer
   /// 1 + the largest id.
   let size: Int
@@ -32,7 +32,7 @@ public final class TokenVocabulary: Sendable {
   /// constrained answer.
   ///
   /// - Throws: `ConstraintError` when no token ends a text.
-  public init(
+  package init(
     _ tokenizer: Tokenizer, endTokens: Set<TokenID>, textTokens: Set<TokenID> = []
   ) throws(ConstraintError) {
     self.tokenizer = tokenizer

@@ -1,5 +1,5 @@
 internal import Foundation
-internal import Tokenization
+internal import JSON
 
 /// A JSON value as JSON Schema compares it: numbers by value, objects whatever the order of their keys. Equal values have
 /// equal bytes, so that a set of them finds one without looking at all.

@@ -1,4 +1,4 @@
-internal import Tokenization
+internal import JSON
 
 /// What `multipleOf` says, in decimal: a number is a multiple when, `decimals` places to the right, it is a multiple of
 /// `step`.

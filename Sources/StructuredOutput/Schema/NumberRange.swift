@@ -1,4 +1,4 @@
-internal import Tokenization
+internal import JSON
 
 /// Bounds on a number.
 struct NumberRange: Sendable, Equatable {

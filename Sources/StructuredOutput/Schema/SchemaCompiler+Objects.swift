@@ -1,4 +1,4 @@
-internal import Tokenization
+internal import JSON
 
 extension SchemaCompiler {
   /// What parts say about an object together.
@@ -115,7 +115,7 @@ extension SchemaCompiler {
       }
     }
     for (name, isRequired) in members.names.reversed() {
-      let key = try builder.literals([JSONText.quoted(name)])
+      let key = try builder.literals([name.quotedAsJSON])
       let value = try node(for: try propertyParts(name, in: parts))
       let pair = [key, colon, value] + (rest == nothing ? [] : [rest])
       let opening = try builder.sequence([space] + pair)
@@ -150,7 +150,7 @@ extension SchemaCompiler {
   private mutating func openPair(_ parts: [Int], _ members: Members, colon: Int) throws -> Int {
     let patterns = try namePatterns(parts)
     var others = try allowedKeys(parts)
-    let names = members.names.map { JSONText.quoted($0.name) }
+    let names = members.names.map { $0.name.quotedAsJSON }
     let pointer = document.parts[parts[0]].pointer
     do {
       if !names.isEmpty, let keys = others, let named = try ByteAutomaton.literals(names) {
@@ -233,7 +233,7 @@ extension SchemaCompiler {
   private mutating func keyTexts(of parts: [Int], at pointer: String) throws(ConstraintError) -> ByteAutomaton? {
     if parts.isEmpty { return StandardAutomata.key }
     if let constants = try constants(of: parts) {
-      do { return try ByteAutomaton.literals(constants.compactMap(\.string).map(JSONText.quoted)) } catch {
+      do { return try ByteAutomaton.literals(constants.compactMap(\.string).map(\.quotedAsJSON)) } catch {
         throw ConstraintError(path: pointer, message: "holds too many constants to compile")
       }
     }

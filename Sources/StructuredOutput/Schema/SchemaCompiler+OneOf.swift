@@ -1,4 +1,4 @@
-internal import Tokenization
+internal import JSON
 
 /// A `oneOf`, whose branches must not have a value in common.
 struct OneOf: Hashable {

@@ -1,4 +1,4 @@
-internal import Tokenization
+internal import JSON
 
 extension SchemaCompiler {
   /// The node of parts whose own keywords hold together.
@@ -18,7 +18,7 @@ extension SchemaCompiler {
   /// One of some constants.
   private mutating func node(of constants: [JSONValue], at pointer: String) throws -> Int {
     let texts = constants.flatMap { constant in
-      [JSONStyle.python, .compact].map { constant.string.map(JSONText.quoted) ?? constant.serialized($0) }
+      [JSONStyle.python, .compact].map(constant.serialized)
     }
     do { return try builder.literals(texts) } catch is ByteAutomaton.TooLarge {
       throw ConstraintError(path: pointer + "/enum", message: "holds too many constants to compile")

@@ -1,3 +1,4 @@
+internal import JSON
 internal import Tokenization
 
 /// Turns a JSON schema into a grammar of texts that are valid for it.
@@ -189,13 +190,6 @@ struct SchemaCompiler {
 extension JSONValue {
   /// What it is, for messages.
   var kind: String {
-    switch self {
-    case .null: "null"
-    case .bool: "a truth value"
-    case .integer, .bigInteger, .number: "a number"
-    case .string: "a string"
-    case .array(let elements): elements.isEmpty ? "an empty list" : "a list"
-    case .object: "an object"
-    }
+    if case .array(let elements) = self { elements.isEmpty ? "an empty list" : "a list" } else { typeName }
   }
 }

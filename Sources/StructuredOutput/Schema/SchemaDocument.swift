@@ -1,4 +1,4 @@
-internal import Tokenization
+internal import JSON
 
 /// A schema's parts by their JSON pointers.
 struct SchemaDocument {

@@ -1,4 +1,4 @@
-internal import Tokenization
+internal import JSON
 
 /// What single parts of a schema say, read once: comparing the alternatives of a `oneOf` asks for it again and again.
 struct SchemaFacts {

@@ -1,4 +1,4 @@
-internal import Tokenization
+internal import JSON
 
 /// The types that a schema allows.
 struct SchemaTypes: OptionSet, Sendable, Hashable {

@@ -1,4 +1,4 @@
-internal import Tokenization
+internal import JSON
 
 /// Which keywords are kept to, which may be passed over, and which are refused.
 enum SchemaSupport {

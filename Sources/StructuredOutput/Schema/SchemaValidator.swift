@@ -1,3 +1,4 @@
+internal import JSON
 internal import Tokenization
 
 /// Decides whether a constant of a schema belongs to other parts of the same schema: `enum` beside `minimum`, the

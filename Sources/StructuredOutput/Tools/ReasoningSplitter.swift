@@ -4,9 +4,9 @@
 /// var splitter = ReasoningSplitter(startsInside: ReasoningSplitter.startsInside(prompt: prompt))
 /// for piece in splitter.append(text) { … }
 /// ```
-public struct ReasoningSplitter: Sendable {
+package struct ReasoningSplitter: Sendable {
   /// A piece of an answer.
-  public enum Piece: Sendable, Equatable {
+  package enum Piece: Sendable, Equatable {
     /// Of the thought (`reasoning_content`).
     case reasoning(String)
     /// Of the answer proper (`content`).
@@ -14,9 +14,9 @@ public struct ReasoningSplitter: Sendable {
   }
 
   /// What opens a thought.
-  public static let opening = "<think>"
+  package static let opening = "<think>"
   /// What closes it.
-  public static let closing = "</think>"
+  package static let closing = "</think>"
 
   private enum State {
     /// Only white space and perhaps a part of the opening tag so far.
@@ -33,28 +33,28 @@ public struct ReasoningSplitter: Sendable {
   /// A splitter for one answer.
   ///
   /// - Parameter startsInside: whether the prompt has opened the thought already.
-  public init(startsInside: Bool = false) { state = startsInside ? .thinking(isFirst: true) : .beginning }
+  package init(startsInside: Bool = false) { state = startsInside ? .thinking(isFirst: true) : .beginning }
 
   /// Whether a prompt ends within a thought that it has opened.
-  public static func startsInside(prompt: String) -> Bool {
+  package static func startsInside(prompt: String) -> Bool {
     var text = prompt[...]
     while let last = text.last, last.isWhitespace { text = text.dropLast() }
     return text.hasSuffix(opening)
   }
 
   /// Whether the beginning of an answer breaks off within a thought.
-  public static func isUnfinished(in answer: String) -> Bool {
+  package static func isUnfinished(in answer: String) -> Bool {
     answer.drop(while: \.isWhitespace).hasPrefix(opening) && !answer.contains(closing)
   }
 
   /// What is known about the text up to here; what might belong to a tag is held back.
-  public mutating func append(_ text: String) -> [Piece] {
+  package mutating func append(_ text: String) -> [Piece] {
     held += text
     return settle(isEnd: false)
   }
 
   /// The rest, when the answer has ended.
-  public mutating func finish() -> [Piece] { settle(isEnd: true) }
+  package mutating func finish() -> [Piece] { settle(isEnd: true) }
 
   private mutating func settle(isEnd: Bool) -> [Piece] {
     var pieces: [Piece] = []

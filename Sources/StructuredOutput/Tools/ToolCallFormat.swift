@@ -1,12 +1,14 @@
+internal import JSON
+
 /// How a family of models writes calls of tools.
-public enum ToolCallFormat: String, Sendable, Hashable, CaseIterable {
+package enum ToolCallFormat: String, Sendable, Hashable, CaseIterable {
   /// `<tool_call>\n{"name": …, "arguments": …}\n</tool_call>`, any number of them, after text or without.
   case qwen
   /// `{"name": …, "parameters": …}` as the whole answer, perhaps after `<|python_tag|>`; further ones after `;`.
   case llama
 
   /// The format that a chat template asks the model for; `nil` when it names none of these.
-  public init?(chatTemplate: String) {
+  package init?(chatTemplate: String) {
     if chatTemplate.contains("<tool_call>") {
       self = .qwen
     } else if chatTemplate.contains("<|python_tag|>") || chatTemplate.contains("\"parameters\": dictionary") {
@@ -20,10 +22,10 @@ public enum ToolCallFormat: String, Sendable, Hashable, CaseIterable {
   var tag: String { self == .qwen ? "<tool_call>" : "" }
 
   /// The tags that calls stand between.
-  public var tags: [String] { self == .qwen ? [tag, "</tool_call>"] : [] }
+  package var tags: [String] { self == .qwen ? [tag, "</tool_call>"] : [] }
 
   /// A call of the tool `name` up to its arguments.
-  func head(of name: String) -> String { #"{"name": "# + JSONText.quoted(name) + #", ""# + argumentsKey + #"": "# }
+  func head(of name: String) -> String { #"{"name": "# + name.quotedAsJSON + #", ""# + argumentsKey + #"": "# }
 
   var opening: String { self == .qwen ? tag + "\n" : "" }
   var closing: String { self == .qwen ? "\n</tool_call>" : "" }

@@ -1,4 +1,5 @@
-public import Tokenization
+internal import JSON
+package import Tokenization
 
 extension ConstraintCompiler {
   /// Calls of tools and nothing else: for `tool_choice` `"required"` or a function by name.
@@ -7,7 +8,7 @@ extension ConstraintCompiler {
   ///   - tools: the tools that may be called; at least one.
   ///   - severalCalls: whether one answer may call more than once (`parallel_tool_calls`).
   /// - Throws: `ConstraintError` for parameters that cannot be kept to.
-  public func toolCalls(
+  package func toolCalls(
     _ tools: [ToolDefinition], format: ToolCallFormat, severalCalls: Bool = true, reasoning: ReasoningPrefix = .none,
     budget: WorkBudget? = nil
   ) throws(ConstraintError) -> GrammarConstraint {
@@ -21,7 +22,7 @@ extension ConstraintCompiler {
   /// Calls of tools, or an answer of the form that the request asks for: for `tool_choice` `"auto"` beside a form.
   ///
   /// - Throws: `ConstraintError` for a form that cannot be kept to, and for parameters of a strict tool that cannot be.
-  public func toolCalls(
+  package func toolCalls(
     _ tools: [ToolDefinition], orElse form: ResponseFormat, format: ToolCallFormat, severalCalls: Bool = true,
     reasoning: ReasoningPrefix = .none, budget: WorkBudget? = nil
   ) throws(ConstraintError) -> GrammarConstraint {
@@ -38,7 +39,7 @@ extension ConstraintCompiler {
   /// Parameters that cannot be kept to are any JSON object, unless the tool is strict.
   ///
   /// - Throws: `ConstraintError` for parameters of a strict tool that cannot be kept to.
-  public func textOrToolCalls(
+  package func textOrToolCalls(
     _ tools: [ToolDefinition], format: ToolCallFormat, severalCalls: Bool = true, reasoning: ReasoningPrefix = .none,
     budget: WorkBudget? = nil
   ) throws(ConstraintError) -> GrammarConstraint {

@@ -7,9 +7,9 @@
 /// for event in parser.append(text) { … }
 /// for event in parser.finish() { … }
 /// ```
-public struct ToolCallParser: Sendable {
+package struct ToolCallParser: Sendable {
   /// A piece of the answer.
-  public enum Event: Sendable, Equatable {
+  package enum Event: Sendable, Equatable {
     /// Text beside calls.
     case content(String)
     /// A call begins: its place among the calls, its id, the function's name. Comes once, before its arguments.
@@ -26,7 +26,7 @@ public struct ToolCallParser: Sendable {
   }
 
   /// Calls begun so far.
-  public var callCount: Int { begun }
+  package var callCount: Int { begun }
   private var begun = 0
 
   private let format: ToolCallFormat
@@ -59,7 +59,7 @@ public struct ToolCallParser: Sendable {
   /// - Parameters:
   ///   - names: the functions that can be called; a call of another is content. `nil` for any.
   ///   - makeID: makes the id of the call at an index; by default random ones like `call_Xb3…`.
-  public init(
+  package init(
     format: ToolCallFormat, names: Set<String>? = nil,
     makeID: @escaping @Sendable (Int) -> String = { _ in ToolCallParser.randomID() }
   ) {
@@ -69,7 +69,7 @@ public struct ToolCallParser: Sendable {
   }
 
   /// What is known about the text up to here.
-  public mutating func append(_ text: String) -> [Event] {
+  package mutating func append(_ text: String) -> [Event] {
     for byte in text.utf8 { take(byte) }
     return flush()
   }
@@ -77,7 +77,7 @@ public struct ToolCallParser: Sendable {
   /// The rest, when the answer has ended.
   ///
   /// - Parameter isCut: whether it was broken off: then the beginning of a call is no content either.
-  public mutating func finish(isCut: Bool = false) -> [Event] {
+  package mutating func finish(isCut: Bool = false) -> [Event] {
     switch state {
     // One character may be anything; more that begin a tag are a tag.
     case .content:
@@ -108,7 +108,7 @@ public struct ToolCallParser: Sendable {
   }
 
   /// `call_` and 24 random letters and digits.
-  public static func randomID() -> String {
+  package static func randomID() -> String {
     let letters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
     return "call_" + String((0..<24).map { _ in letters[Int.random(in: 0..<letters.count)] })
   }

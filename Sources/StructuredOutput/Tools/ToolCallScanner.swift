@@ -1,4 +1,4 @@
-internal import Tokenization
+internal import JSON
 
 /// Reads one call, `{"name": …, "arguments": …}`, byte by byte as it comes.
 struct ToolCallScanner: Sendable {

@@ -1,18 +1,18 @@
-public import Tokenization
+package import JSON
 
 /// A tool that a model may call.
-public struct ToolDefinition: Sendable, Equatable {
+package struct ToolDefinition: Sendable, Equatable {
   /// Its name.
-  public let name: String
+  package let name: String
   /// The schema of its arguments; `nil` for any object.
-  public let parameters: JSONValue?
+  package let parameters: JSONValue?
   /// Whether the arguments must be kept to the schema (`strict`), or the request be refused.
-  public let isStrict: Bool
+  package let isStrict: Bool
   /// JSON pointer to the schema in the request.
   let path: String
 
   /// A tool by its parts.
-  public init(name: String, parameters: JSONValue? = nil, isStrict: Bool = false, path: String = "") {
+  package init(name: String, parameters: JSONValue? = nil, isStrict: Bool = false, path: String = "") {
     self.name = name
     self.isStrict = isStrict
     self.parameters = parameters
@@ -22,7 +22,7 @@ public struct ToolDefinition: Sendable, Equatable {
   /// The tools of an OpenAI request: `[{"type": "function", "function": {"name": …, "parameters": …}}]`.
   ///
   /// - Throws: `ConstraintError` naming the path of what is missing or wrong.
-  public static func list(_ tools: JSONValue, at path: String = "/tools") throws(ConstraintError) -> [ToolDefinition] {
+  package static func list(_ tools: JSONValue, at path: String = "/tools") throws(ConstraintError) -> [ToolDefinition] {
     guard let elements = tools.array else {
       throw ConstraintError(path: path, message: "is \(tools.kind); expected a list of tools")
     }
@@ -56,7 +56,7 @@ public struct ToolDefinition: Sendable, Equatable {
 }
 
 /// Which tools an answer may or must call.
-public enum ToolChoice: Sendable, Equatable {
+package enum ToolChoice: Sendable, Equatable {
   /// None.
   case none
   /// As the model likes.
@@ -70,7 +70,7 @@ public enum ToolChoice: Sendable, Equatable {
   /// "auto" or "required", "tools": [{"type": "function", "function": {"name": …}}]}}`; `nil` for another choice.
   ///
   /// - Throws: `ConstraintError` for another mode, and for a tool that is not among `tools`.
-  public static func allowed(
+  package static func allowed(
     _ value: JSONValue, of tools: [ToolDefinition], at path: String = "/tool_choice"
   ) throws(ConstraintError) -> (choice: ToolChoice, tools: [ToolDefinition])? {
     guard value["type"] == "allowed_tools" else { return nil }
@@ -102,7 +102,7 @@ public enum ToolChoice: Sendable, Equatable {
   /// `"none"`, `"auto"`, `"required"` or `{"type": "function", "function": {"name": …}}`.
   ///
   /// - Throws: `ConstraintError` for anything else, and for a tool that is not among `tools`.
-  public init(
+  package init(
     _ value: JSONValue, tools: [ToolDefinition], at path: String = "/tool_choice"
   ) throws(ConstraintError) {
     switch value.string {

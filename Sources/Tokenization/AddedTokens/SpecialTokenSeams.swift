@@ -1,15 +1,17 @@
+package import JSON
+
 /// Keeps special tokens apart that are only text: a message of a conversation that says `<|im_end|>` does not end there.
 ///
 /// A conversation and what the chat template writes around it become one text before they become tokens, so what is only
 /// text is marked before: a scalar that is in none of it is put into every special token there, and taken out again when
 /// the whole is encoded.
-public struct SpecialTokenSeams: Sendable {
+package struct SpecialTokenSeams: Sendable {
   private let tokenizer: Tokenizer
   private let seam: Unicode.Scalar
   private let bytes: [UInt8]
 
   /// Seams for a request; `nil` when it holds all of Unicode's 32 noncharacters from U+FDD0 on, of which one is needed.
-  public init?(for request: JSONValue, tokenizer: Tokenizer) {
+  package init?(for request: JSONValue, tokenizer: Tokenizer) {
     var free = Set((UInt32(0xFDD0)...0xFDEF).compactMap { Unicode.Scalar($0) })
     request.visitTexts { text in
       guard text.utf8.contains(0xEF) else { return }
@@ -22,7 +24,7 @@ public struct SpecialTokenSeams: Sendable {
   }
 
   /// The value with a seam in each special token of its texts.
-  public func sewn(_ value: JSONValue) -> JSONValue { value.mappingTexts(sewn) }
+  package func sewn(_ value: JSONValue) -> JSONValue { value.mappingTexts(sewn) }
 
   private func sewn(_ text: String) -> String {
     var source = Array(text.utf8)

@@ -1,3 +1,5 @@
+internal import JSON
+
 /// Reads the `model` of a tokenizer file: the vocabulary and the merges, in whichever order the file has them.
 struct BytePairModelReader {
   private var vocabulary: Vocabulary?
@@ -29,61 +31,56 @@ struct BytePairModelReader {
     }
   }
 
-  mutating func read(_ scanner: inout JSONScanner) throws(TokenizerError) {
-    let file = scanner.file
+  mutating func read(_ scanner: inout JSONScanner, file: String) throws {
+    var settings = JSONObject()
     try scanner.beginObject()
     while let key = try scanner.nextKey() {
-      let location = "model.\(key)"
       switch key {
       case "type":
         let type = try scanner.readString()
         guard type == "BPE" else {
-          throw .unsupported(file: file, location: location, found: "'\(type)'", supported: "'BPE'")
+          throw TokenizerError.unsupported(
+            file: file, location: "model.type", found: "'\(type)'", supported: "'BPE'")
         }
-      case "vocab": try readVocabulary(&scanner)
-      case "merges": try readMerges(&scanner)
-      case "ignore_merges":
-        if !scanner.consumeNull() { ignoresMerges = try scanner.readBoolean() }
-      case "byte_fallback":
-        if !scanner.consumeNull(), try scanner.readBoolean() { fallback = location }
-      case "unk_token":
-        if !scanner.consumeNull() {
-          _ = try scanner.readString()
-          fallback = location
-        }
-      case "dropout":
-        if !scanner.consumeNull() {
-          let dropout = try scanner.readDouble()
-          guard dropout == 0 else {
-            throw .unsupported(file: file, location: location, found: "\(dropout)", supported: "null or 0")
-          }
-        }
-      case "continuing_subword_prefix", "end_of_word_suffix":
-        if !scanner.consumeNull() {
-          let affix = try scanner.readString()
-          guard affix.isEmpty else {
-            throw .unsupported(file: file, location: location, found: "'\(affix)'", supported: "null or ''")
-          }
-        }
-      default: try scanner.skipValue()
+      case "vocab": try readVocabulary(&scanner, file: file)
+      case "merges": try readMerges(&scanner, file: file)
+      default: settings[key] = try scanner.readValue()
       }
+    }
+    try read(FilePart(value: .object(settings), file: file, location: "model"))
+  }
+
+  private mutating func read(_ settings: FilePart) throws(TokenizerError) {
+    ignoresMerges = try settings["ignore_merges"]?.boolean() ?? false
+    if let part = settings["byte_fallback"], try part.boolean() { fallback = part.location }
+    if let part = settings["unk_token"] {
+      _ = try part.string()
+      fallback = part.location
+    }
+    if let part = settings["dropout"], case let dropout = try part.number(), dropout != 0 {
+      throw part.unsupported(found: "\(dropout)", supported: "null or 0")
+    }
+    for key in ["continuing_subword_prefix", "end_of_word_suffix"] {
+      guard let part = settings[key], case let affix = try part.string(), !affix.isEmpty else { continue }
+      throw part.unsupported(found: "'\(affix)'", supported: "null or ''")
     }
   }
 
-  private mutating func readVocabulary(_ scanner: inout JSONScanner) throws(TokenizerError) {
+  private mutating func readVocabulary(_ scanner: inout JSONScanner, file: String) throws {
     var vocabulary = Vocabulary(minimumCapacity: 1 << 15)
     var text: [UInt8] = []
     try scanner.beginObject()
     while try scanner.nextMember(&text) {
-      let id = try TokenizerFile.readID(&scanner, location: "model.vocab")
+      let id = try TokenizerFile.id(try scanner.readInteger(), location: "model.vocab", file: file)
       if let fault = vocabulary.insert(text[...], id: id) {
-        throw .malformed(file: scanner.file, location: "model.vocab", found: fault, expected: "one text per id")
+        throw TokenizerError.malformed(
+          file: file, location: "model.vocab", found: fault, expected: "one text per id")
       }
     }
     self.vocabulary = vocabulary
   }
 
-  private mutating func readMerges(_ scanner: inout JSONScanner) throws(TokenizerError) {
+  private mutating func readMerges(_ scanner: inout JSONScanner, file: String) throws {
     hasMerges = true
     mergeText.removeAll(keepingCapacity: true)
     mergeEnds.removeAll(keepingCapacity: true)
@@ -97,16 +94,16 @@ struct BytePairModelReader {
           mergeEnds.append(mergeText.count)
         }
         guard mergeEnds.count == 2 * rank + 2 else {
-          throw badMerge(rank, found: "a list of \(mergeEnds.count - 2 * rank) strings", file: scanner.file)
+          throw badMerge(rank, found: "a list of \(mergeEnds.count - 2 * rank) strings", file: file)
         }
       } else {
-        try readJoinedMerge(&scanner, rank: rank)
+        try readJoinedMerge(&scanner, rank: rank, file: file)
       }
     }
   }
 
   /// The older form: both parts in one string, with a space between them.
-  private mutating func readJoinedMerge(_ scanner: inout JSONScanner, rank: Int) throws(TokenizerError) {
+  private mutating func readJoinedMerge(_ scanner: inout JSONScanner, rank: Int, file: String) throws {
     let start = mergeText.count
     try scanner.appendString(to: &mergeText)
     // The first line of a merges.txt may have come along.
@@ -114,7 +111,7 @@ struct BytePairModelReader {
       mergeText.removeSubrange(start...)
       return
     }
-    try splitMerge(from: start, rank: rank, file: scanner.file)
+    try splitMerge(from: start, rank: rank, file: file)
   }
 
   /// Takes the space out of the merge that begins at `start`, the last one there is.

@@ -1,3 +1,5 @@
+internal import JSON
+
 /// What `tokenizer_config.json` adds to `tokenizer.json`: the chat template, the names of the text's first and last token,
 /// and tokens that were added later.
 struct TokenizerConfiguration {
@@ -10,66 +12,43 @@ struct TokenizerConfiguration {
   init() {}
 
   init(_ bytes: [UInt8], file: String) throws(TokenizerError) {
-    var scanner = try JSONScanner(bytes, file: file)
-    try scanner.beginObject()
-    while let key = try scanner.nextKey() {
-      switch key {
-      case "chat_template": chatTemplates = try Self.readChatTemplates(&scanner)
-      case "bos_token": beginOfTextToken = try Self.readToken(&scanner)
-      case "eos_token": endOfTextToken = try Self.readToken(&scanner)
-      case "added_tokens_decoder": try readAddedTokens(&scanner)
-      default: try scanner.skipValue()
-      }
+    let value: JSONValue
+    do {
+      var scanner = JSONScanner(bytes, skipsByteOrderMark: true)
+      value = try scanner.readValue()
+      try scanner.expectEnd()
+    } catch { throw .invalidJSON(file: file, reason: "\(error)") }
+    guard case .object = value else {
+      throw .malformed(file: file, location: "the document", found: value.typeName, expected: "an object")
     }
-    try scanner.expectEnd()
+    let whole = FilePart(value: value, file: file, location: "")
+    chatTemplates = try whole["chat_template"].map(Self.chatTemplates) ?? [:]
+    beginOfTextToken = try whole["bos_token"].flatMap(Self.token)
+    endOfTextToken = try whole["eos_token"].flatMap(Self.token)
+    for (key, part) in try whole["added_tokens_decoder"]?.members() ?? [] {
+      guard let id = Int(key), 0..<TokenizerFile.idLimit ~= id else {
+        throw .malformed(
+          file: file, location: "added_tokens_decoder", found: "the key '\(key)'",
+          expected: "an id from 0 to \(TokenizerFile.idLimit - 1)")
+      }
+      addedTokens.append(try part.addedToken(id: TokenID(id)))
+    }
+    addedTokens.sort { $0.id < $1.id }
   }
 
   /// One template, or a list of named ones.
-  private static func readChatTemplates(_ scanner: inout JSONScanner) throws(TokenizerError) -> [String: String] {
-    if scanner.consumeNull() { return [:] }
-    guard try scanner.peekKind() == .array else { return ["default": try scanner.readString()] }
+  private static func chatTemplates(_ part: FilePart) throws(TokenizerError) -> [String: String] {
+    guard case .array = part.value else { return ["default": try part.string()] }
     var templates: [String: String] = [:]
-    try scanner.beginArray()
-    while try scanner.nextElement() {
-      var name = ""
-      var template = ""
-      try scanner.beginObject()
-      while let key = try scanner.nextKey() {
-        switch key {
-        case "name": name = try scanner.readString()
-        case "template": template = try scanner.readString()
-        default: try scanner.skipValue()
-        }
-      }
-      templates[name] = template
+    for element in try part.elements() {
+      templates[try element["name"]?.string() ?? ""] = try element["template"]?.string() ?? ""
     }
     return templates
   }
 
   /// A token by its text: a string, or an object with `content`.
-  private static func readToken(_ scanner: inout JSONScanner) throws(TokenizerError) -> String? {
-    if scanner.consumeNull() { return nil }
-    guard try scanner.peekKind() == .object else { return try scanner.readString() }
-    var content: String?
-    try scanner.beginObject()
-    while let key = try scanner.nextKey() {
-      if key == "content" { content = try scanner.readString() } else { try scanner.skipValue() }
-    }
-    return content
-  }
-
-  private mutating func readAddedTokens(_ scanner: inout JSONScanner) throws(TokenizerError) {
-    if scanner.consumeNull() { return }
-    try scanner.beginObject()
-    while let key = try scanner.nextKey() {
-      guard let id = Int(key), 0..<TokenizerFile.idLimit ~= id else {
-        throw .malformed(
-          file: scanner.file, location: "added_tokens_decoder", found: "the key '\(key)'",
-          expected: "an id from 0 to \(TokenizerFile.idLimit - 1)")
-      }
-      addedTokens.append(
-        try TokenizerFile.readAddedToken(&scanner, id: TokenID(id), location: "added_tokens_decoder.\(key)"))
-    }
-    addedTokens.sort { $0.id < $1.id }
+  private static func token(_ part: FilePart) throws(TokenizerError) -> String? {
+    guard case .object = part.value else { return try part.string() }
+    return try part["content"]?.string()
   }
 }

@@ -1,7 +1,9 @@
 internal import ArgumentParser
+internal import ChatTemplates
 internal import Decoding
 internal import Foundation
 internal import Inference
+internal import JSON
 internal import Tokenization
 
 /// `foretoken batch`: many prompts at once, from a file to a file.
@@ -83,30 +85,22 @@ struct Batch: AsyncParsableCommand {
     let file = try output.map { try OutputFile.open($0) }
 
     var answers: [Int: Answer] = [:]
-    var (next, written, tokens) = (0, 0, 0)
+    var (written, tokens) = (0, 0)
     var bar = ProgressBar()
     let started = ContinuousClock.now
-    try await withThrowingTaskGroup(of: Answer.self) { group in
-      func submit() throws {
-        guard next < requests.count else { return }
-        let (index, id, stream) = (next, lines[next].id, try model.engine.generate(requests[next]))
-        next += 1
-        group.addTask { try await Self.collect(stream, Answer(index: index, id: id)) }
+    try await model.engine.generate(requests, atATime: configuration.sequences) { index, stream in
+      try await Self.collect(stream, Answer(index: index, id: lines[index].id))
+    } receive: { answer in
+      answers[answer.index] = answer
+      tokens += answer.token_ids.count
+      while let ready = answers.removeValue(forKey: written) {
+        try write(try JSONEncoder.sorted().encode(ready) + Data("\n".utf8), to: file)
+        written += 1
       }
-      for _ in 0..<configuration.sequences { try submit() }
-      while let answer = try await group.next() {
-        answers[answer.index] = answer
-        tokens += answer.token_ids.count
-        while let ready = answers.removeValue(forKey: written) {
-          try write(try Self.line(ready), to: file)
-          written += 1
-        }
-        let speed = Double(tokens) / ((ContinuousClock.now - started) / .seconds(1))
-        bar.update(
-          "Answering", fraction: Double(written) / Double(requests.count),
-          detail: String(format: "%d of %d, %.0f tokens/s", written, requests.count, speed))
-        try submit()
-      }
+      let speed = Double(tokens) / ((ContinuousClock.now - started) / .seconds(1))
+      bar.update(
+        "Answering", fraction: Double(written) / Double(requests.count),
+        detail: String(format: "%d of %d, %.0f tokens/s", written, requests.count, speed))
     }
     bar.clear()
   }
@@ -165,12 +159,6 @@ struct Batch: AsyncParsableCommand {
       }
     }
     return answer
-  }
-
-  private static func line(_ answer: Answer) throws -> Data {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    return try encoder.encode(answer) + Data("\n".utf8)
   }
 
   private func write(_ line: Data, to file: FileHandle?) throws {

@@ -1,7 +1,8 @@
 internal import ArgumentParser
-internal import Benchmarking
 internal import Foundation
 internal import Inference
+internal import Measurement
+internal import Report
 internal import Synchronization
 internal import Tensor
 

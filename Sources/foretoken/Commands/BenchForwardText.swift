@@ -1,5 +1,6 @@
-internal import Benchmarking
 internal import Foundation
+internal import Measurement
+internal import Report
 
 /// A report of `foretoken bench forward` as tables.
 struct BenchForwardText {

@@ -1,8 +1,9 @@
 internal import ArgumentParser
-internal import Benchmarking
 internal import Foundation
+internal import LoadTesting
 internal import Synchronization
 internal import Tokenization
+internal import Tuning
 
 extension RampUp.Strategy: ExpressibleByArgument {}
 

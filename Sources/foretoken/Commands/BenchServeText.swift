@@ -1,5 +1,6 @@
-internal import Benchmarking
 internal import Foundation
+internal import LoadTesting
+internal import Report
 
 /// A result of `foretoken bench serve` in vLLM's lines, and a table by category.
 struct BenchServeText {

@@ -1,8 +1,11 @@
 internal import ArgumentParser
-internal import Benchmarking
+internal import ChatTemplates
 internal import Decoding
 internal import Foundation
 internal import Inference
+internal import LoadTesting
+internal import Measurement
+internal import Report
 internal import Tokenization
 
 /// `foretoken bench speculation`: every way to speculate against plain decoding.
@@ -188,9 +191,10 @@ struct BenchSpeculation: AsyncParsableCommand {
 
   /// How close `auto` came to the choice that a fixed setting would have had to be.
   private static func regret(_ rows: [SpeculationBenchmark.Result]) -> String {
+    let automatic = SpeculationMethod.automatic.rawValue
     func share(_ speedup: (SpeculationBenchmark.Result) -> Double) -> String? {
-      let fixed = rows.filter { $0.method != "auto" }.max { speedup($0) < speedup($1) }
-      guard let fixed, let auto = rows.first(where: { $0.method == "auto" }) else { return nil }
+      let fixed = rows.filter { $0.method != automatic }.max { speedup($0) < speedup($1) }
+      guard let fixed, let auto = rows.first(where: { $0.method == automatic }) else { return nil }
       return String(format: "%.0f %% of the best fixed choice (%@)", 100 * speedup(auto) / speedup(fixed), fixed.method)
     }
     return "auto reaches \(share(\.speedup) ?? "–"), levelled \(share(\.levelledSpeedup) ?? "–")"

@@ -1,8 +1,8 @@
 internal import ArgumentParser
+internal import ChatTemplates
 internal import Decoding
 internal import Foundation
 internal import Inference
-internal import Tokenization
 
 /// `foretoken chat`: a conversation in the terminal.
 struct Chat: AsyncParsableCommand {

@@ -1,6 +1,8 @@
 internal import ArgumentParser
-internal import Benchmarking
 internal import Foundation
+internal import JSON
+internal import LoadTesting
+internal import Report
 internal import Synchronization
 internal import Tokenization
 
@@ -153,7 +155,11 @@ struct Compare: AsyncParsableCommand {
   }
 
   private func finish(_ result: ServingComparisonResult) throws {
-    if saving.json { try emitJSON(result) } else { emit(CompareText(result).rendered) }
+    if saving.json {
+      try emitJSON(result)
+    } else {
+      emit(Report(ReportInput(result)).terminal(style: TextStyle(for: .standardOutput)))
+    }
     try saving.save(result, name: "compare-\(result.a.header.date).json")
     if result.a.header.isPartial { throw ExitCode(130) }
     guard result.overall.pairs > 0 else {

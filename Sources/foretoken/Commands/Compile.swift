@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Foundation
 internal import Inference
 internal import PJRTTransformer
+internal import Report
 internal import Transformer
 
 /// `foretoken compile`: programs for accelerators, ahead of the first start.

@@ -1,8 +1,10 @@
 internal import ArgumentParser
-internal import Benchmarking
+internal import ChatTemplates
 internal import Decoding
 internal import Foundation
 internal import Inference
+internal import Measurement
+internal import Report
 internal import Tokenization
 
 /// `foretoken demo`: the reference pair with and without speculation, side by side.

@@ -95,7 +95,7 @@ extension CaseIterable where Self: RawRepresentable, RawValue == String {
 
 extension BundleFormat: ExpressibleByArgument {}
 extension ServingEngine: ExpressibleByArgument {}
-extension SpeculativeMethod: ExpressibleByArgument {}
+extension DeployedMethod: ExpressibleByArgument {}
 extension DeviceAllocation: ExpressibleByArgument {}
 extension NodeProvisioning: ExpressibleByArgument {}
 extension Autoscaling: ExpressibleByArgument {}

@@ -25,8 +25,8 @@ struct DeployServingOptions: ParsableArguments {
   @Option(help: "config.json of the draft.")
   var draftConfig: String?
 
-  @Option(help: "How to speculate: \(SpeculativeMethod.allNames) (default: by the draft's name).")
-  var method: SpeculativeMethod?
+  @Option(help: "How to speculate: \(DeployedMethod.allNames) (default: by the draft's name).")
+  var method: DeployedMethod?
 
   @Option(parsing: .unconditional, help: "Tokens to propose per verification.")
   var numSpeculativeTokens: Int?

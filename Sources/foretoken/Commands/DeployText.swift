@@ -1,5 +1,6 @@
 internal import Deployment
 internal import Foundation
+internal import Report
 
 /// What `foretoken deploy` says to people.
 enum DeployText {

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Foundation
 internal import PJRT
+internal import Report
 
 /// `foretoken devices`: what a PJRT plugin offers.
 struct Devices: ParsableCommand {

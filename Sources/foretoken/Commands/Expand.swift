@@ -1,7 +1,7 @@
 internal import ArgumentParser
-internal import Benchmarking
 internal import Foundation
 internal import Inference
+internal import Measurement
 internal import ModelFiles
 internal import Tensor
 internal import Tokenization

@@ -1,6 +1,8 @@
 internal import ArgumentParser
 internal import Foundation
 internal import Inference
+internal import Measurement
+internal import Report
 internal import Tensor
 internal import Tokenization
 internal import Transformer

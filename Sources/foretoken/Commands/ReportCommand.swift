@@ -1,6 +1,6 @@
 internal import ArgumentParser
-internal import Benchmarking
 internal import Foundation
+internal import Report
 
 /// `foretoken report`: results as a page for people.
 struct ReportCommand: ParsableCommand {

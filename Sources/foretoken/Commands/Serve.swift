@@ -1,11 +1,12 @@
 internal import ArgumentParser
-internal import Benchmarking
 internal import Decoding
 internal import Foundation
 internal import Inference
+internal import LoadTesting
 internal import Logging
 internal import ModelFiles
 internal import OpenAIServer
+internal import Speculation
 internal import Tensor
 internal import Transformer
 
@@ -144,13 +145,9 @@ struct Serve: AsyncParsableCommand {
 
   private static func layers(_ arguments: [String]) throws -> LayeredArguments? {
     guard arguments.first == "serve" else { return nil }
-    // The help knows every flag; those that take a value show it in angle brackets.
-    let flags = helpMessage(columns: 1000).matches(of: /(?m)^ +(?:-\w, )?--([a-z][a-z-]*)( <)?/)
-    let names = flags.map { String($0.output.1) }.filter { $0 != "help" && $0 != "version" }
-    let switches = flags.filter { $0.output.2 == nil }.map { String($0.output.1) }
+    let flags = try LayeredArguments.flags(of: Self.self)
     return try LayeredArguments(
       commandLine: SageMaker.own(Array(arguments.dropFirst())), environment: ProcessInfo.processInfo.environment,
-      flags: Set(names),
-      switches: Set(switches))
+      flags: flags.all, switches: flags.switches)
   }
 }

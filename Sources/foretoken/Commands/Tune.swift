@@ -1,10 +1,14 @@
 internal import ArgumentParser
-internal import Benchmarking
+internal import ChatTemplates
 internal import Foundation
 internal import Inference
+internal import JSON
+internal import LoadTesting
 internal import ModelFiles
+internal import Report
 internal import Synchronization
 internal import Tokenization
+internal import Tuning
 
 /// `foretoken tune`: what to speculate with, and how much.
 struct Tune: AsyncParsableCommand {
@@ -14,7 +18,7 @@ struct Tune: AsyncParsableCommand {
       With --model: loads the target and every candidate draft, measures what passes cost and how often proposals are \
       right while serving the workload, predicts every way to speculate at every concurrency, and verifies the best \
       ones against plain decoding, in turns. With --endpoint: measures a running server, and works out whether a \
-      smaller window would do better.
+      smaller window would do better; of a server that takes no window per request, only what it does now is known.
 
       Writes the configuration as flags, as vLLM's --speculative-config and as Helm or Kustomize values; says so when \
       speculation does not pay. The result (--output) is what `foretoken report` and `foretoken deploy --from-tuning` \
@@ -63,12 +67,6 @@ struct Tune: AsyncParsableCommand {
   @Option(help: "Randomness; 0 is greedy.")
   var temperature = 0.0
 
-  @Option(
-    help: ArgumentHelp(
-      "With --endpoint: what a draft step costs as a share of a plain pass, if it cannot be measured.",
-      valueName: "share"))
-  var draftCost = 0.1
-
   @OptionGroup(title: "Workload") var workload: WorkloadOptions
   @OptionGroup(title: "Memory and threads") var resources: ResourceOptions
   @OptionGroup(title: "Cost") var price: PriceOptions
@@ -111,9 +109,6 @@ struct Tune: AsyncParsableCommand {
     guard temperature >= 0, temperature <= 100 else {
       throw ValidationError("--temperature is \(temperature); expected 0 to 100.")
     }
-    guard draftCost >= 0, draftCost <= 10 else {
-      throw ValidationError("--draft-cost is \(draftCost); expected 0 to 10.")
-    }
   }
 
   func run() async throws {
@@ -138,7 +133,7 @@ struct Tune: AsyncParsableCommand {
     if json || isLost {
       emit(String(decoding: try result.encoded(), as: UTF8.self))
     } else {
-      emit(TuneText(result).rendered)
+      emit(Report(ReportInput(result)).terminal(style: TextStyle(for: .standardOutput)))
     }
     if isLost { throw ExitCode.failure }
   }
@@ -158,20 +153,11 @@ struct Tune: AsyncParsableCommand {
 
   private func tuneLocally(progress: @escaping @Sendable (String, Double) -> Void) async throws -> TuningResult {
     let directory = try ModelDirectory(model ?? "")
-    var models = TuningModels(target: model ?? "", drafts: draftModel)
-    let settings = resources.configuration(for: model ?? "")
-    models.quantization = settings.quantization
-    models.maximumLength = settings.maximumLength
-    models.rows = settings.rows
-    models.threads = settings.threads
-    models.instructionSet = settings.instructionSet
-    models.cacheFormat = settings.cacheFormat
-    models.backend = settings.backend
-    models.programCache = resources.accelerator.programCache
     let workload = try await workload.load(measuring: directory.tokenizer)
     var plan = Tuner.Plan(
-      models: models, workload: workload.name, prompts: try workload.requests.map { try prompt($0, directory) },
-      concurrencies: concurrency, largestWindow: maxWindow ?? SpeculativeConfiguration.defaultLargestWindow)
+      resources.configuration(for: model ?? ""), drafts: draftModel, workload: workload.name,
+      prompts: try workload.requests.map { try prompt($0, directory) }, concurrencies: concurrency,
+      largestWindow: maxWindow ?? SpeculativeConfiguration.defaultLargestWindow)
     (plan.triesLookup, plan.triesSuffix) = (ngram, suffix)
     (plan.repetitions, plan.verified) = (repetitions, verify)
     plan.objectives = objectives
@@ -224,11 +210,10 @@ struct Tune: AsyncParsableCommand {
         endpoint: endpoint, workload: try await workload.load(for: endpoint, client: client, tokenizer: tokenizer),
         concurrencies: concurrency)
       plan.window = maxWindow
-      plan.draftShare = draftCost
       plan.repetitions = repetitions
       plan.objectives = objectives
       plan.price = try price.price()
-      plan.candidate = TuningResult.Candidate(method: "draft_model", draft: draftModel.first, window: 0)
+      plan.draft = draftModel.first
       plan.command = command
       let generator = LoadGenerator(client: client, tokenizer: tokenizer)
       outcome = .success(

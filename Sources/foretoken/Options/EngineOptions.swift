@@ -108,6 +108,7 @@ struct ResourceOptions: ParsableArguments {
     if quantization != .file { flags += ["--quantization", quantization.rawValue] }
     if let maxModelLen { flags += ["--max-model-len", "\(maxModelLen)"] }
     if maxNumBatchedTokens != 256 { flags += ["--max-num-batched-tokens", "\(maxNumBatchedTokens)"] }
+    if let kvCacheMemoryBytes { flags += ["--kv-cache-memory-bytes", "\(kvCacheMemoryBytes)"] }
     if kvCacheDtype != .auto { flags += ["--kv-cache-dtype", kvCacheDtype.rawValue] }
     if let threads { flags += ["--threads", "\(threads)"] }
     if let kernels { flags += ["--kernels", kernels.rawValue] }

@@ -1,4 +1,6 @@
+internal import ArgumentParser
 internal import Foundation
+internal import JSON
 internal import Yams
 
 /// Puts a command's arguments together from the command line, the environment and a YAML file; the first that says
@@ -123,6 +125,22 @@ struct LayeredArguments {
       default: throw LayeredArgumentsError("'\(flag)' in '\(path)' is a mapping; expected a value or a list")
       }
     }
+  }
+}
+
+extension LayeredArguments {
+  /// The long names of a command's options and flags, as the argument parser describes the command; and those among them
+  /// that take no value.
+  static func flags(of command: (some ParsableCommand).Type) throws -> (all: Set<String>, switches: Set<String>) {
+    let description = try JSONValue(parsing: command._dumpHelp())
+    var (all, switches): (Set<String>, Set<String>) = ([], [])
+    for argument in description["command"]?["arguments"]?.array ?? [] where argument["shouldDisplay"] == true {
+      let name = argument["names"]?.array?.first { $0["kind"] == "long" }?["name"]?.string
+      guard let name, name != "help", name != "version" else { continue }
+      all.insert(name)
+      if argument["kind"] == "flag" { switches.insert(name) }
+    }
+    return (all, switches)
   }
 }
 

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Foundation
+internal import JSON
 internal import Logging
 
 /// `--log-level`.
@@ -51,9 +52,7 @@ struct JSONLogHandler: LogHandler {
     line["time"] = Date().formatted(.iso8601)
     line["level"] = event.level.rawValue
     line["message"] = "\(event.message)"
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    guard let data = try? encoder.encode(line) else { return }
+    guard let data = try? JSONEncoder.sorted().encode(line) else { return }
     // A log that cannot be written must not end the server.
     try? FileHandle.standardError.write(contentsOf: data + Data([UInt8(ascii: "\n")]))
   }

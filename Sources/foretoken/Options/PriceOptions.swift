@@ -1,6 +1,6 @@
 internal import ArgumentParser
-internal import Benchmarking
 internal import Foundation
+internal import Tuning
 
 /// Flags that say what the machine costs.
 struct PriceOptions: ParsableArguments {

@@ -1,6 +1,8 @@
 internal import ArgumentParser
+internal import ChatTemplates
 internal import Foundation
 internal import Inference
+internal import JSON
 internal import Tokenization
 
 /// Where a prompt comes from, and whether it is a message or plain text.

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Foundation
+internal import JSON
 
 /// Flags that say where a result goes. Names are those of `vllm bench serve`.
 struct SavingOptions: ParsableArguments {
@@ -33,9 +34,7 @@ struct SavingOptions: ParsableArguments {
   func save(_ value: some Encodable, name: @autoclosure () -> String) throws {
     guard isWanted else { return }
     let file = place(resultFilename ?? name())
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    let data = try encoder.encode(value)
+    let data = try JSONEncoder.sorted(indented: true).encode(value)
     guard try OutputFile.keeps(data, in: file.path(percentEncoded: false)) else {
       if !json { emit(String(decoding: data, as: UTF8.self) + "\n") }
       throw ExitCode.failure

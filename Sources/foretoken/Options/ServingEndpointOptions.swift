@@ -1,7 +1,7 @@
 internal import ArgumentParser
-internal import Benchmarking
 internal import Foundation
-internal import Tokenization
+internal import JSON
+internal import LoadTesting
 
 extension ServingEndpoint.Backend: ExpressibleByArgument {}
 

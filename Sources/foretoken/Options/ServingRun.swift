@@ -1,5 +1,5 @@
 internal import ArgumentParser
-internal import Benchmarking
+internal import LoadTesting
 internal import Tokenization
 
 /// Sends requests to servers until all are answered, or until Ctrl-C leaves what was measured by then.

@@ -1,6 +1,6 @@
 internal import ArgumentParser
-internal import Benchmarking
 internal import Foundation
+internal import LoadTesting
 internal import Tokenization
 
 /// Flags that say what is sent. Names are those of `vllm bench serve`; `--workload` is ours.

@@ -1,5 +1,6 @@
 internal import Decoding
 internal import Foundation
+internal import Report
 
 /// Prints an answer as it comes; on a terminal, accepted draft tokens stand out from the target's own.
 struct AnswerPrinter {

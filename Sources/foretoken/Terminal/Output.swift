@@ -1,4 +1,5 @@
 internal import Foundation
+internal import JSON
 internal import Tensor
 
 /// Writes text to standard output at once, without a newline of its own.
@@ -24,9 +25,7 @@ func note(_ text: String) {
 
 /// Prints a value as JSON, keys sorted.
 func emitJSON(_ value: some Encodable) throws {
-  let encoder = JSONEncoder()
-  encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-  emit(String(decoding: try encoder.encode(value), as: UTF8.self) + "\n")
+  emit(try JSONEncoder.sorted(indented: true).encode(value) + Data("\n".utf8))
 }
 
 /// A byte count for people: "12.3 MB".

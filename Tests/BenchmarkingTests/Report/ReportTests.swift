@@ -1,7 +1,9 @@
-import Benchmarking
 import Foundation
+import LoadTesting
+import Report
 import TestSupport
 import Testing
+import Tuning
 
 @Suite struct ReportTests {
   private static let hostile = [
@@ -11,46 +13,42 @@ import Testing
   ]
 
   /// A comparison whose every text is `text`.
-  private static func comparison(_ text: String) -> ServingComparisonResult {
-    func figures(_ factor: Double) -> ServingFigures {
-      let latency = LatencySummary(
-        count: 100, mean: 5 * factor, median: 5 * factor, standardDeviation: 1,
-        percentiles: [.init(percent: 90, milliseconds: 8 * factor), .init(percent: 99, milliseconds: 9 * factor)],
-        distribution: (0...100).map { Double($0) / 10 * factor })
-      return ServingFigures(
-        duration: 10, completed: 100, failed: 0, totalInputTokens: 1000, totalOutputTokens: 5000,
-        requestThroughput: 10, requestGoodput: nil, outputThroughput: 500 / factor, totalTokenThroughput: 600,
-        maxOutputTokensPerSecond: 700, maxConcurrentRequests: 4,
-        latencies: [.ttft: latency, .tpot: latency, .e2el: latency],
-        speculation: SpeculationFigures(
-          source: .metrics, drafts: 100, draftTokens: 400, acceptedTokens: 240, acceptedPerPosition: [90, 70, 50, 30]),
-        failures: [])
+  private static func comparison(_ text: String) -> [String: Any] {
+    func figures(_ factor: Double) -> [String: Any] {
+      let latencies = [ServingMetric.ttft, .tpot, .e2el].map {
+        ServingFixture.latency(
+          $0, mean: 5 * factor, percentiles: ["90": 8 * factor, "99": 9 * factor],
+          distribution: (0...100).map { Double($0) / 10 * factor })
+      }
+      let speculation = ServingFixture.speculation(
+        drafts: 100, draftTokens: 400, accepted: 240, rates: [0.9, 0.7, 0.5, 0.3])
+      return (latencies + [speculation]).reduce(ServingFixture.figures(outputThroughput: 500 / factor)) {
+        $0.merging($1) { $1 }
+      }
     }
-    func result(_ factor: Double) -> ServingResult {
-      ServingResult(
-        header: .init(
-          date: "20261121-150405", backend: "openai-chat", label: text, modelID: text, baseURL: text,
-          serverVersion: text, dataset: text, numPrompts: 100, maxConcurrency: 4, metadata: ["note": text]),
-        total: figures(factor), categories: [.init(name: text, figures: figures(factor))],
-        client: .init(cpuUtilization: 0.1, p99SendLagMilliseconds: 0, tokenCounts: [.continuousUsage]))
+    func result(_ factor: Double) -> [String: Any] {
+      ServingFixture.result(
+        [
+          "label": text, "model_id": text, "base_url": text, "server_version": text, "dataset": text,
+          "max_concurrency": 4, "metadata": ["note": text],
+        ], figures: figures(factor), categories: [text: figures(factor)])
     }
-    let ratio = ServingComparisonResult.Ratio(ratio: 1.5, lower: 1.4, upper: 1.6)
-    let difference = ServingComparisonResult.Difference(
-      request: 1, category: text, prompt: text, position: 10, a: text, b: text)
-    func category(_ name: String) -> ServingComparisonResult.Category {
-      .init(
-        name: name, pairs: 50, outputThroughput: ratio, ttft: ratio, tpot: ratio, e2el: ratio,
-        outputs: .init(compared: 50, equal: 49, firstDifference: difference))
-    }
-    return ServingComparisonResult(
-      confidence: 0.95, resamples: 2000, overall: category("all"), categories: [category(text)], a: result(1),
-      b: result(1.5))
+    let difference: [String: Any] = [
+      "request": 1, "category": text, "prompt": text, "position": 10, "a": text, "b": text,
+    ]
+    return ServingFixture.comparison(
+      a: result(1), b: result(1.5), ratio: ["ratio": 1.5, "lower": 1.4, "upper": 1.6], pairs: 50,
+      outputs: ["compared": 50, "equal": 49, "first_difference": difference], categories: [text])
+  }
+
+  private static func serving(_ text: String) throws -> Data {
+    try ServingFixture.data(#require(comparison(text)["a"] as? [String: Any]))
   }
 
   private static func report(_ text: String, title: String? = nil) throws -> Report {
     var input = ReportInput()
-    try input.add(JSONEncoder().encode(comparison(text)), name: "comparison.json")
-    try input.add(JSONEncoder().encode(comparison(text).a), name: "serving.json")
+    try input.add(ServingFixture.data(comparison(text)), name: "comparison.json")
+    try input.add(serving(text), name: "serving.json")
     try input.add(TuningFixture.result(text: text).encoded(), name: "tuning.json")
     input.price = Price(dollarsPerHour: 1, instance: text, source: text)
     return Report(input, title: title ?? text, createdAt: Date(timeIntervalSince1970: 0))
@@ -105,10 +103,18 @@ import Testing
     #expect(!prose.contains("<script") && !prose.replacing("\\]", with: "").contains("](javascript"))
   }
 
-  @Test("both forms say what the results say")
+  @Test("on a terminal hostile texts are shown, not obeyed", arguments: hostile)
+  func terminal(text: String) throws {
+    let plain = TextStyle(for: .nullDevice)
+    for scalar in try Self.report(text).terminal(style: plain).unicodeScalars where scalar.value < 32 {
+      #expect(scalar == "\n")
+    }
+  }
+
+  @Test("all forms say what the results say")
   func contents() throws {
     let report = try Self.report("side")
-    for text in [try report.html(), try report.markdown()] {
+    for text in [try report.html(), try report.markdown(), report.terminal(style: TextStyle(for: .nullDevice))] {
       for fact in [
         "1.50×", "49 of 50", "Speedup by kind of prompt", "Latency", "Acceptance by position", "Cost and memory",
       ] {
@@ -146,7 +152,7 @@ import Testing
       "mean_ttft_ms", "max_concurrent_requests", "output_throughput", "spec_decode_per_position_acceptance_rates",
       "distribution_ttft_ms", "num_prompts",
     ]
-    let whole = String(decoding: try JSONEncoder().encode(Self.comparison("text").a), as: UTF8.self)
+    let whole = String(decoding: try Self.serving("text"), as: UTF8.self)
     var changed = 0
     for name in names {
       guard let key = whole.range(of: "\"\(name)\":") else { continue }

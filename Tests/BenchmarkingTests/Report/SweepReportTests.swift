@@ -1,5 +1,6 @@
-import Benchmarking
 import Foundation
+import LoadTesting
+import Report
 import TestSupport
 import Testing
 
@@ -17,39 +18,31 @@ import Testing
 
   /// What `foretoken compare` writes for a candidate.
   private static func result(_ one: Case) throws -> Data {
-    func figures(_ factor: Double, speculates: Bool) -> ServingFigures {
-      let latency = LatencySummary(
-        count: 100, mean: 40 / factor, median: 40 / factor, standardDeviation: 1,
-        percentiles: [.init(percent: 90, milliseconds: 50)])
-      return ServingFigures(
-        duration: 10, completed: 64, failed: 0, totalInputTokens: 1000, totalOutputTokens: 5000, requestThroughput: 10,
-        requestGoodput: nil, outputThroughput: 100 * factor, totalTokenThroughput: 600, maxOutputTokensPerSecond: 700,
-        maxConcurrentRequests: 4, latencies: [.ttft: latency, .tpot: latency, .itl: latency],
-        speculation: speculates && one.counted
-          ? SpeculationFigures(source: .metrics, drafts: 100, draftTokens: 100 * one.window, acceptedTokens: 150) : nil,
-        tokensPerStepEstimate: speculates ? 2.25 : 1, failures: [])
-    }
-    func side(_ factor: Double, speculates: Bool) -> ServingResult {
-      ServingResult(
-        header: .init(
-          date: "20261127-120000", backend: "openai-chat", label: speculates ? "candidate" : "B", modelID: "target",
-          baseURL: "http://b", dataset: one.workload, numPrompts: 64, maxConcurrency: 4,
-          metadata: [
+    func side(_ factor: Double, speculates: Bool) -> [String: Any] {
+      var parts = [ServingMetric.ttft, .tpot, .itl].map {
+        ServingFixture.latency($0, mean: 40 / factor, percentiles: ["90": 50])
+      }
+      if speculates, one.counted {
+        parts.append(ServingFixture.speculation(drafts: 100, draftTokens: 100 * one.window, accepted: 150))
+      }
+      parts.append(["tokens_per_step_estimate": speculates ? 2.25 : 1])
+      let figures = ServingFixture.figures(outputThroughput: 100 * factor, completed: 64)
+      return ServingFixture.result(
+        [
+          "date": "20261127-120000", "label": speculates ? "candidate" : "B", "model_id": "target",
+          "base_url": "http://b", "dataset": one.workload, "num_prompts": 64, "max_concurrency": 4,
+          "metadata": [
             "sweep_method": "draft_model", "sweep_draft": one.draft, "sweep_window": "\(one.window)",
             "price_per_hour": "18", "price_instance": "trn2.48xlarge",
             "price_source": "8 of 16 devices; capacity-block, 2026-05-21: listed",
-          ]), total: figures(factor, speculates: speculates), categories: [],
-        client: .init(cpuUtilization: 0.1, p99SendLagMilliseconds: 0, tokenCounts: [.continuousUsage]))
+          ],
+        ], figures: parts.reduce(figures) { $0.merging($1) { $1 } })
     }
-    let ratio = ServingComparisonResult.Ratio(
-      ratio: one.speedup, lower: one.speedup - one.spread, upper: one.speedup + one.spread)
-    let all = ServingComparisonResult.Category(
-      name: "all", pairs: 16, outputThroughput: ratio, ttft: ratio, tpot: ratio, e2el: ratio,
-      outputs: .init(compared: 64, equal: one.equal, firstDifference: nil))
-    return try JSONEncoder().encode(
-      ServingComparisonResult(
-        confidence: 0.95, resamples: 2000, overall: all, categories: [all], a: side(one.speedup, speculates: true),
-        b: side(1, speculates: false)))
+    return try ServingFixture.data(
+      ServingFixture.comparison(
+        a: side(one.speedup, speculates: true), b: side(1, speculates: false),
+        ratio: ["ratio": one.speedup, "lower": one.speedup - one.spread, "upper": one.speedup + one.spread], pairs: 16,
+        outputs: ["compared": 64, "equal": one.equal], categories: ["all"]))
   }
 
   private static func page(_ cases: [Case], failures: [String] = []) throws -> String {

@@ -1,6 +1,7 @@
-import Benchmarking
+import Measurement
 import TestSupport
 import Testing
+import Tuning
 
 @Suite struct CostModelTests {
   /// What a pass costs in these tests.
@@ -93,17 +94,6 @@ import Testing
     let truth = (0...5).min { secondsPerToken($0) < secondsPerToken($1) }
     #expect(found.best == truth)
     #expect(abs(found.breakEvenLength(4) - (1 + 4 * proposal / plain)) < 1e-9)
-  }
-
-  @Test("without plain decoding the draft's share and the rows' cost take its place")
-  func assumed() throws {
-    let (plain, share, row, rates) = (0.050, 0.1, 0.001, [0.8, 0.6, 0.5])
-    let cycle = plain + 3 * (share * plain + row)
-    let found = try #require(
-      WindowExtrapolation(rates: rates, secondsPerToken: cycle / 2.9, draftShare: share, rowSeconds: row))
-    #expect(abs(found.plainSeconds / plain - 1) < 1e-9)
-    #expect(abs(found.proposalSeconds / (share * plain + row) - 1) < 1e-9)
-    #expect(WindowExtrapolation(rates: [], secondsPerToken: 1, draftShare: 0.1, rowSeconds: 0) == nil)
   }
 
   @Test("a confidence interval over rounds is Student's, around the geometric mean")

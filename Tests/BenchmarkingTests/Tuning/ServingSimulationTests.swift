@@ -1,9 +1,10 @@
-import Benchmarking
 import Decoding
 import Inference
+import Measurement
 import TestSupport
 import Testing
 import Tokenization
+import Tuning
 
 @Suite struct ServingSimulationTests {
   /// A model in which a pass of n rows takes `first + (n - 1) * row` seconds, whatever else.
@@ -83,10 +84,10 @@ import Tokenization
 
   @Test(
     "steps, rows and drafted rows are those of the engine itself",
-    arguments: [RunMode.plain, .fixed(.draft(0)), .fixed(.ngram), .fixed(.suffix)])
-  func engine(mode: RunMode) async throws {
+    arguments: [nil, SpeculationMethod.draftModel, .ngram, .suffix])
+  func engine(method: SpeculationMethod?) async throws {
     let engine = try TuningEngine(
-      TuningModels(target: Places.target, drafts: [Places.draft]), concurrency: 1, window: 5
+      EngineConfiguration(model: Places.target), drafts: [Places.draft], concurrency: 1, window: 5
     ) { _, _ in }
     let prompts = ["List the planets.", "Write a JSON record for a person: Clara Weber, 34 years old."].map {
       TuningPrompt(
@@ -94,38 +95,39 @@ import Tokenization
         tokens: engine.target.tokenizer.encode("<|im_start|>user\n\($0)<|im_end|>\n<|im_start|>assistant\n"),
         outputTokens: 40)
     }
-    func run(_ mode: RunMode, window: Int, seed: UInt64 = 7) async throws -> TuningEngine.Run {
-      try await engine.run(prompts, count: 2, mode: mode, window: window, concurrency: 1, seed: seed)
+    func run(
+      _ speculating: Speculating, window: Int, seed: UInt64 = 7
+    ) async throws -> (run: EngineRun, outcomes: [Int: DraftOutcomes]) {
+      try await engine.run(
+        prompts, count: 2, speculating: speculating, window: window, concurrency: 1, seed: seed)
     }
-    let reference = try await run(.plain, window: 0)
+    let reference = try await run(.plain, window: 0).run
     // Windows drawn at random, several times, tell what the draft would say at every position.
     var outcomes = [DraftOutcomes(), DraftOutcomes()]
     for round in 0..<24 {
       let found = try await run(.calibration(draft: 0), window: 5, seed: UInt64(round)).outcomes
       for (index, outcome) in found { outcomes[index].merge(outcome) }
     }
-    let real = try await run(mode, window: mode == .plain ? 0 : 5)
+    let real = try await run(Speculating(method, draft: 0), window: method == nil ? 0 : 5).run
     #expect(real.outputs == reference.outputs)
     let traces = try prompts.indices.map { index -> AcceptanceTrace? in
       let output = reference.outputs[index]
-      switch mode {
-      case .fixed(.draft): return AcceptanceTrace(outcomes[index], length: output.count, window: 5, seed: 0)
-      case .fixed(.ngram):
+      switch method {
+      case .draftModel: return AcceptanceTrace(outcomes[index], length: output.count, window: 5, seed: 0)
+      case .ngram:
         return try AcceptanceTrace(
           asking: TuningEngine.lookup, prompt: prompts[index].tokens, output: output, window: 5, request: .init(index))
-      case .fixed(.suffix):
+      case .suffix:
         return try AcceptanceTrace(
           asking: TuningEngine.suffix, prompt: prompts[index].tokens, output: output, window: 5, request: .init(index))
-      default: return nil
+      case nil, .automatic: return nil
       }
     }
     let simulation = ServingSimulation(
       costs: ServingSimulation.Costs(
-        target: PassTimeModel(real.steps.map(\.target)), draft: mode == .fixed(.draft(0)) ? Self.passes(1, 0) : nil,
+        target: PassTimeModel(real.steps.map(\.target)), draft: method == .draftModel ? Self.passes(1, 0) : nil,
         overhead: OverheadModel(real.steps)),
-      limits: engine.limits, window: mode == .plain ? 0 : 5)
-    var limits = engine.limits
-    limits.concurrency = 1
+      limits: engine.limits, window: method == nil ? 0 : 5)
     let outcome = simulation.run(
       prompts.indices.map {
         .init(

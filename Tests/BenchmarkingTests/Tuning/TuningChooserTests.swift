@@ -1,7 +1,9 @@
-import Benchmarking
+import Decoding
 import Foundation
 import Inference
+import LoadTesting
 import Testing
+import Tuning
 
 @Suite struct TuningChooserTests {
   private let fixture = TuningFixture.entry
@@ -18,18 +20,18 @@ import Testing
   }
 
   private func plain(_ concurrencies: [Int]) -> [TuningResult.Entry] {
-    concurrencies.map { TuningFixture.entry("none", 0, at: $0, speedup: 1) }
+    concurrencies.map { TuningFixture.entry(nil, 0, at: $0, speedup: 1) }
   }
 
   @Test("one window that is best everywhere becomes flags of that window")
   func one() throws {
     let entries =
       plain([1, 4])
-      + [1, 4].map { TuningFixture.entry("draft_model", 5, at: $0, speedup: 1.8, draft: "D") }
+      + [1, 4].map { TuningFixture.entry(.draftModel, 5, at: $0, speedup: 1.8, draft: "D") }
     let choice = choice(entries, [1, 4])
-    #expect(choice.speculates && choice.method == "draft_model" && choice.window == 5)
+    #expect(choice.speculates && choice.method == .draftModel && choice.window == 5)
     #expect(choice.flags == ["--draft-model", "D", "--num-speculative-tokens", "5"])
-    #expect(choice.windows == [.init(first: 1, last: 4, window: 5)])
+    #expect(choice.windows.map { [$0.first, $0.last, $0.window] } == [[1, 4, 5]])
     let config = try object(choice.speculativeConfig)
     #expect(config["num_speculative_tokens"] as? Int == 5 && config["model"] as? String == "D")
     #expect(config["num_speculative_tokens_per_batch_size"] == nil)
@@ -38,23 +40,24 @@ import Testing
 
   @Test("nothing is recommended whose interval holds both a gain and a loss")
   func openIntervals() {
-    func entry(_ method: String, at concurrency: Int, _ lower: Double, _ upper: Double) -> TuningResult.Entry {
+    func entry(_ method: SpeculationMethod, at concurrency: Int, _ lower: Double, _ upper: Double) -> TuningResult.Entry
+    {
       var entry = TuningFixture.entry(method, 4, at: concurrency, speedup: 1.17)
       entry.measuredSpeedup = .init(estimate: 1.17, lower: lower, upper: upper)
       return entry
     }
-    let open = choice(plain([4]) + [entry("suffix", at: 4, 0.24, 5.73)], [4])
+    let open = choice(plain([4]) + [entry(.suffix, at: 4, 0.24, 5.73)], [4])
     #expect(!open.speculates && open.flags.isEmpty)
     #expect(open.reason.contains("0.24x to 5.73x") && !open.reason.contains("become"))
     // Where another concurrency has a gain that is shown, only that one is promised.
     let mixed = choice(
-      plain([1, 4]) + [entry("suffix", at: 1, 1.1, 1.25), entry("suffix", at: 4, 0.24, 5.73)], [1, 4])
+      plain([1, 4]) + [entry(.suffix, at: 1, 1.1, 1.25), entry(.suffix, at: 4, 0.24, 5.73)], [1, 4])
     #expect(mixed.speculates && mixed.windows.last?.window == 0)
     #expect(mixed.reason.contains("1.17x with 1 at a time") && !mixed.reason.contains("with 4 at a time become"))
     let automatic = choice(
-      plain([1, 4]) + [entry("auto", at: 1, 1.1, 1.25), entry("auto", at: 4, 0.24, 5.73)], [1, 4])
+      plain([1, 4]) + [entry(.automatic, at: 1, 1.1, 1.25), entry(.automatic, at: 4, 0.24, 5.73)], [1, 4])
     #expect(
-      automatic.method == "auto"
+      automatic.method == .automatic
         && automatic.reason.contains("4 (0.24x to 5.73x) at a time the measurement leaves open"))
   }
 
@@ -63,15 +66,13 @@ import Testing
     let entries =
       plain([1, 4, 16])
       + [
-        TuningFixture.entry("draft_model", 7, at: 1, speedup: 2, draft: "D"),
-        TuningFixture.entry("draft_model", 3, at: 4, speedup: 1.4, draft: "D"),
-        TuningFixture.entry("draft_model", 1, at: 16, speedup: 0.9, draft: "D"),
+        TuningFixture.entry(.draftModel, 7, at: 1, speedup: 2, draft: "D"),
+        TuningFixture.entry(.draftModel, 3, at: 4, speedup: 1.4, draft: "D"),
+        TuningFixture.entry(.draftModel, 1, at: 16, speedup: 0.9, draft: "D"),
       ]
     let choice = choice(entries, [1, 4, 16])
     #expect(
-      choice.windows == [
-        .init(first: 1, last: 2, window: 7), .init(first: 3, last: 8, window: 3), .init(first: 9, last: 16, window: 0),
-      ])
+      choice.windows.map { [$0.first, $0.last, $0.window] } == [[1, 2, 7], [3, 8, 3], [9, 16, 0]])
     let config = try object(choice.speculativeConfig)
     #expect(config["num_speculative_tokens_per_batch_size"] as? [[Int]] == [[1, 2, 7], [3, 8, 3], [9, 16, 0]])
     #expect(config["num_speculative_tokens"] as? Int == 7)
@@ -90,12 +91,12 @@ import Testing
       plain([1, 8])
       + [1, 8].flatMap { concurrency in
         [
-          TuningFixture.entry("draft_model", 4, at: concurrency, speedup: concurrency == 1 ? 1.6 : 0.8, draft: "D"),
-          TuningFixture.entry("ngram", 4, at: concurrency, speedup: 1.4),
+          TuningFixture.entry(.draftModel, 4, at: concurrency, speedup: concurrency == 1 ? 1.6 : 0.8, draft: "D"),
+          TuningFixture.entry(.ngram, 4, at: concurrency, speedup: 1.4),
         ]
       }
     let choice = choice(entries, [1, 8])
-    #expect(choice.method == "ngram" && choice.draft == nil)
+    #expect(choice.method == .ngram && choice.draft == nil)
     let config = try object(choice.speculativeConfig)
     #expect(config["prompt_lookup_max"] as? Int == 5 && config["model"] == nil)
     #expect(choice.flags.first == "--speculative-config")
@@ -107,15 +108,15 @@ import Testing
     let entries =
       plain([1])
       + [
-        TuningFixture.entry("draft_model", 8, at: 1, speedup: 3, isMeasured: false, draft: "D"),
-        TuningFixture.entry("draft_model", 4, at: 1, speedup: 1.5, draft: "D"),
+        TuningFixture.entry(.draftModel, 8, at: 1, speedup: 3, isMeasured: false, draft: "D"),
+        TuningFixture.entry(.draftModel, 4, at: 1, speedup: 1.5, draft: "D"),
       ]
     #expect(choice(entries, [1]).window == 4)
   }
 
   @Test("nothing that gains is nothing to use", arguments: [0.7, 1.0, 1.02])
   func refusal(speedup: Double) {
-    let choice = choice(plain([1]) + [TuningFixture.entry("draft_model", 1, at: 1, speedup: speedup, draft: "D")], [1])
+    let choice = choice(plain([1]) + [TuningFixture.entry(.draftModel, 1, at: 1, speedup: speedup, draft: "D")], [1])
     #expect(!choice.speculates && choice.flags.isEmpty && choice.speculativeConfig == nil && choice.window == 0)
     #expect(choice.reason.hasPrefix("Do not speculate"))
     #expect(choice.values.contains("enabled: false"))
@@ -126,8 +127,8 @@ import Testing
     let entries =
       plain([1])
       + [
-        TuningFixture.entry("draft_model", 8, at: 1, speedup: 2, draft: "D", meets: false),
-        TuningFixture.entry("draft_model", 2, at: 1, speedup: 1.3, draft: "D", meets: true),
+        TuningFixture.entry(.draftModel, 8, at: 1, speedup: 2, draft: "D", meets: false),
+        TuningFixture.entry(.draftModel, 2, at: 1, speedup: 1.3, draft: "D", meets: true),
       ]
     #expect(choice(entries, [1], .init(timePerOutputToken: 0.01)).window == 2)
   }
@@ -138,12 +139,12 @@ import Testing
       plain([1, 4])
       + [1, 4].flatMap { concurrency in
         [
-          TuningFixture.entry("draft_model", 5, at: concurrency, speedup: 1.50, draft: "D"),
-          TuningFixture.entry("auto", 10, at: concurrency, speedup: 1.49, draft: "D"),
+          TuningFixture.entry(.draftModel, 5, at: concurrency, speedup: 1.50, draft: "D"),
+          TuningFixture.entry(.automatic, 10, at: concurrency, speedup: 1.49, draft: "D"),
         ]
       }
     let choice = choice(entries, [1, 4])
-    #expect(choice.method == "auto" && choice.flags == ["--draft-model", "D"])
+    #expect(choice.method == .automatic && choice.flags == ["--draft-model", "D"])
     #expect(choice.speculativeConfig?.contains("\"num_speculative_tokens\":5") == true)
   }
 
@@ -151,8 +152,8 @@ import Testing
   func border() throws {
     let entries = [(1, 1.5), (4, 1.2), (16, 0.8)].flatMap { concurrency, speedup in
       [
-        TuningFixture.entry("none", 0, at: concurrency, speedup: 1),
-        TuningFixture.entry("draft_model", 4, at: concurrency, speedup: speedup, draft: "D"),
+        TuningFixture.entry(nil, 0, at: concurrency, speedup: 1),
+        TuningFixture.entry(.draftModel, 4, at: concurrency, speedup: speedup, draft: "D"),
       ]
     }
     let border = try #require(TuningChooser.breakEvenConcurrency(entries, [1, 4, 16]))

@@ -1,8 +1,8 @@
 import FlyingSocks
 import Foundation
+import JSON
 import OpenAIServer
 import Testing
-import Tokenization
 
 /// Requests that cause more work than others, as many at a time as there are threads to do it on.
 @Suite(.serialized) struct HostileRequestTests {

@@ -1,8 +1,8 @@
 import FlyingSocks
 import Foundation
+import JSON
 import OpenAIServer
 import Testing
-import Tokenization
 
 @Suite struct InferenceServerTests {
   @Test("a chat is answered, whole and as a stream with the same text")

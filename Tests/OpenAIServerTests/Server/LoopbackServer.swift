@@ -1,10 +1,10 @@
 import FlyingSocks
 import Foundation
 import Inference
+import JSON
 import Logging
 import OpenAIServer
 import TestSupport
-import Tokenization
 
 /// The shipped pair, served on a free port of this machine while `body` runs.
 func withServer(

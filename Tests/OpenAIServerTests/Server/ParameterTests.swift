@@ -1,3 +1,4 @@
+import JSON
 import OpenAIServer
 import Testing
 import Tokenization

@@ -1,8 +1,8 @@
 import FlyingSocks
 import Foundation
+import JSON
 import OpenAIServer
 import Testing
-import Tokenization
 
 /// What HTTP asks of a server beside the API.
 @Suite struct ProtocolTests {

@@ -1,7 +1,7 @@
 import Foundation
+import JSON
 import OpenAIServer
 import Testing
-import Tokenization
 
 /// SageMaker's container contract.
 @Suite struct SageMakerTests {

@@ -1,7 +1,7 @@
+import JSON
 import NIOCore
 import OpenAIServer
 import Testing
-import Tokenization
 
 @Suite struct EventQueueTests {
   static func text(_ buffer: ByteBuffer?) -> String? { buffer.map { String(buffer: $0) } }

@@ -1,0 +1,22 @@
+package import ModelFiles
+package import Tensor
+internal import Transformer
+
+extension ModelExpansion {
+  /// What `init(of:configuration:to:peakOutput:)` wants to know of the small model, found by running it on `tokens`.
+  ///
+  /// - Throws: `ModelFileError` when the model does not load; `RunnerError` for ids outside its vocabulary.
+  package static func peakOutput(
+    of checkpoint: Checkpoint, configuration: ModelConfiguration, tokens: [Int32], pool: WorkerPool
+  ) throws -> Float {
+    let limits = RunnerLimits(rows: tokens.count, logitRows: tokens.count, positions: tokens.count)
+    let runner = try CPUModelRunner(checkpoint: checkpoint, configuration: configuration, limits: limits, pool: pool)
+    var batch = Batch()
+    batch.append(tokens, at: 0, blocks: (0..<Int32(runner.capacity.blockCount)).map { $0 }, logitCount: tokens.count)
+    _ = try runner.forward(batch)
+    let norm = try checkpoint.tensor(DecoderTensors(configuration).finalNorm).floats()
+    return tokens.indices.reduce(Float.infinity) { least, row in
+      min(least, zip(runner.lastResidual(row: row), norm).reduce(0) { max($0, abs($1.0 * $1.1)) })
+    }
+  }
+}

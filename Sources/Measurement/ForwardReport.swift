@@ -1,0 +1,53 @@
+/// What `foretoken bench forward` found. Times are in seconds, rates per second.
+package struct ForwardReport: Sendable, Codable {
+  /// What the machine can do at most, measured between the passes on the same threads.
+  package struct Ceilings: Sendable, Codable {
+    /// Bytes read per second.
+    package let readBandwidth: Spread
+    /// Operations on bytes (int8 and int4 weights).
+    package let byteOperations: Spread
+    /// Operations on floats (bf16 weights, attention).
+    package let floatOperations: Spread
+  }
+
+  package struct Pass: Sendable, Codable {
+    /// `decode` for a pass whose rows all want logits, `prefill` for a prompt of which only the last row does.
+    package let kind: String
+    /// Positions in the KV cache before it.
+    package let context: Int
+    package let rows: Int
+    /// Time of a pass; of all chunks for a prefill of several.
+    package let seconds: Spread
+    /// Time over that of the single-row pass of the same round.
+    package let ratioToSingle: Spread?
+    /// The least time that the ceilings allow.
+    package let floorSeconds: Double
+    /// `floorSeconds` over the median.
+    package let shareOfFloor: Double
+    /// Bytes that must be read or written.
+    package let bytes: Double
+    /// Time of the products alone at the measured peaks, over the median.
+    package let shareOfPeak: Double
+    /// Median time by kind of operation.
+    package let breakdown: [String: Double]
+  }
+
+  package let model: String
+  /// Format of the layers' matrices: none (bf16), int8 or int4.
+  package let quantization: String
+  package let threads: Int
+  package let kernels: String
+  /// The processor as the system names it.
+  package let processor: String
+  /// Rounds; each measures the ceilings and then every pass once.
+  package let repetitions: Int
+  /// Most rows of one chunk of a prefill.
+  package let chunk: Int
+  package let packedWeightBytes: Int
+  /// Time to load or make the weights.
+  package let loadSeconds: Double
+  /// Measured in every round.
+  package let ceilings: Ceilings
+  /// In the order of contexts, then rows.
+  package let passes: [Pass]
+}

@@ -1,0 +1,53 @@
+package import ModelFiles
+package import Tensor
+package import Transformer
+
+/// What one pass has to do, whatever the code: bytes that it must read or write once, and products that it must form.
+package struct PassCost: Sendable {
+  /// Packed weights and the KV cache, in bytes.
+  let bytes: Double
+  /// Operations of matrix products in the layers (a product and its sum are two).
+  let layerOperations: Double
+  let headOperations: Double
+  /// Operations of attention, on floats.
+  let attentionOperations: Double
+
+  /// A pass of a model with weights of `memory` over `rows` rows that begin at position `context`, of which `logitRows` want logits.
+  package init(
+    _ configuration: ModelConfiguration, memory: RunnerMemory, cacheFormat: KVCacheFormat = .float16, rows: Int,
+    context: Int, logitRows: Int
+  ) {
+    let tensors = DecoderTensors(configuration)
+    let layers = Double(tensors.layers.count)
+    let weightBytes = memory.packedWeights - (logitRows > 0 ? 0 : memory.packedHead)
+    // Keys and values of every position seen, read once; those of the rows written once.
+    let positionBytes =
+      Double(
+        KVStorage.blockByteCount(
+          kvHeadCount: configuration.kvHeadCount, headSize: configuration.headSize, format: cacheFormat))
+      / Double(KVStorage.blockSize)
+    let cacheBytes = positionBytes * Double(context + 2 * rows)
+    bytes = Double(weightBytes) + layers * cacheBytes
+    layerOperations = 2 * Double(tensors.layerMatrices.matrixElements) * Double(rows)
+    headOperations = 2 * Double(logitRows) * Double(tensors.head.count)
+    // Each row sees everything up to itself, once for the scores and once for the values.
+    let positionsSeen = Double(rows) * Double(context) + Double(rows) * Double(rows + 1) / 2
+    let queries = tensors.layers.reduce(0.0) { sum, layer in
+      switch layer.mixer {
+      case .attention(let attention): sum + Double(attention.headCount * attention.headSize)
+      }
+    }
+    attentionOperations = 2 * 2 * queries * positionsSeen
+  }
+
+  /// The least time that the measured ceilings allow, in seconds.
+  package func floor(_ ceilings: MachineCeilings.Sample, isQuantised: Bool) -> Double {
+    max(bytes / ceilings.readBandwidth, arithmeticSeconds(ceilings, isQuantised: isQuantised))
+  }
+
+  /// Time of the products alone at the measured peaks, in seconds.
+  func arithmeticSeconds(_ ceilings: MachineCeilings.Sample, isQuantised: Bool) -> Double {
+    let peak = isQuantised ? ceilings.byteOperations : ceilings.floatOperations
+    return (layerOperations + headOperations) / peak + attentionOperations / ceilings.floatOperations
+  }
+}

@@ -1,0 +1,61 @@
+/// The sizes of models that many know by name, from each one's `config.json` at https://huggingface.co/NAME.
+package struct PublishedModel: Sendable, Equatable {
+  /// What models of one maker share.
+  package enum Family: String, Sendable {
+    case qwen3 = "Qwen"
+    case llama3 = "Llama 3"
+  }
+
+  /// ORG/NAME on the hub.
+  package let name: String
+  package let family: Family
+  let hiddenSize, layers, heads: Int
+  var headSize = 128
+  let intermediateSize: Int
+  var tiesEmbeddings = false
+
+  /// What `config.json` says, but for Llama's stretched positions, on which no size depends.
+  package func configuration() throws(ModelFileError) -> ModelConfiguration {
+    let (architecture, vocabulary, positions, rotaryBase, epsilon) =
+      switch family {
+      case .qwen3: ("Qwen3ForCausalLM", 151_936, 40_960, 1_000_000, "1e-6")
+      case .llama3: ("LlamaForCausalLM", 128_256, 131_072, 500_000, "1e-5")
+      }
+    let json = """
+      {"architectures": ["\(architecture)"], "hidden_size": \(hiddenSize), "num_hidden_layers": \(layers),
+       "num_attention_heads": \(heads), "num_key_value_heads": 8, "head_dim": \(headSize),
+       "intermediate_size": \(intermediateSize), "vocab_size": \(vocabulary), "max_position_embeddings": \(positions),
+       "rms_norm_eps": \(epsilon), "rope_theta": \(rotaryBase), "tie_word_embeddings": \(tiesEmbeddings)}
+      """
+    return try ModelConfiguration(json: Array(json.utf8), path: name)
+  }
+
+  package static let all = [
+    qwen3("0.6B", hidden: 1024, layers: 28, heads: 16, intermediate: 3072, ties: true),
+    qwen3("1.7B", hidden: 2048, layers: 28, heads: 16, intermediate: 6144, ties: true),
+    qwen3("4B", hidden: 2560, layers: 36, heads: 32, intermediate: 9728, ties: true),
+    qwen3("8B", hidden: 4096, layers: 36, heads: 32, intermediate: 12288),
+    qwen3("14B", hidden: 5120, layers: 40, heads: 40, intermediate: 17408),
+    qwen3("32B", hidden: 5120, layers: 64, heads: 64, intermediate: 25600),
+    llama("3.1-8B-Instruct", hidden: 4096, layers: 32, heads: 32, intermediate: 14336),
+    llama("3.1-8B", hidden: 4096, layers: 32, heads: 32, intermediate: 14336),
+    llama("3.3-70B-Instruct", hidden: 8192, layers: 80, heads: 64, intermediate: 28672),
+    llama("3.2-1B-Instruct", hidden: 2048, layers: 16, heads: 32, headSize: 64, intermediate: 8192, ties: true),
+  ]
+
+  private static func qwen3(
+    _ size: String, hidden: Int, layers: Int, heads: Int, intermediate: Int, ties: Bool = false
+  ) -> PublishedModel {
+    PublishedModel(
+      name: "Qwen/Qwen3-\(size)", family: .qwen3, hiddenSize: hidden, layers: layers, heads: heads,
+      intermediateSize: intermediate, tiesEmbeddings: ties)
+  }
+
+  private static func llama(
+    _ name: String, hidden: Int, layers: Int, heads: Int, headSize: Int = 128, intermediate: Int, ties: Bool = false
+  ) -> PublishedModel {
+    PublishedModel(
+      name: "meta-llama/Llama-\(name)", family: .llama3, hiddenSize: hidden, layers: layers, heads: heads,
+      headSize: headSize, intermediateSize: intermediate, tiesEmbeddings: ties)
+  }
+}

@@ -1,0 +1,54 @@
+internal import Foundation
+
+/// Figures as they read in a report.
+enum FigureText {
+  /// "1.62×".
+  static func ratio(_ value: Double) -> String { String(format: "%.2f×", value) }
+
+  /// "1.62× (1.55 to 1.70)".
+  static func ratio(_ value: Double, _ lower: Double?, _ upper: Double?) -> String {
+    guard let lower, let upper else { return ratio(value) }
+    return String(format: "%.2f× (%.2f to %.2f)", value, lower, upper)
+  }
+
+  /// Three digits, none of them made up.
+  static func significant(_ value: Double) -> String {
+    guard value.isFinite else { return "–" }
+    let size = abs(value)
+    let digits = size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : size >= 0.1 ? 3 : 4
+    return String(format: "%.\(size == 0 ? 0 : digits)f", value)
+  }
+
+  /// "93 %".
+  static func percent(_ share: Double) -> String { String(format: "%.0f %%", share * 100) }
+
+  /// "+3.2 %".
+  static func signedPercent(_ share: Double) -> String {
+    String(format: "%@%.1f %%", share < 0 ? "−" : "+", abs(share) * 100)
+  }
+
+  /// "$0.42".
+  static func dollars(_ value: Double) -> String {
+    value >= 100
+      ? String(format: "$%.0f", value) : value >= 0.1 ? String(format: "$%.2f", value) : String(format: "$%.4f", value)
+  }
+
+  /// "12.3 MB".
+  static func bytes(_ count: Int) -> String {
+    var value = Double(count)
+    for unit in ["B", "kB", "MB", "GB"] {
+      if value < 1000 { return unit == "B" ? "\(count) B" : String(format: "%.1f %@", value, unit) }
+      value /= 1000
+    }
+    return String(format: "%.2f TB", value)
+  }
+
+  /// "12,345".
+  static func count(_ value: Int) -> String {
+    let digits = String(value.magnitude)
+    let groups = stride(from: digits.count, to: 0, by: -3).map { end in
+      String(digits.dropLast(digits.count - end).suffix(3))
+    }
+    return (value < 0 ? "−" : "") + groups.reversed().joined(separator: ",")
+  }
+}

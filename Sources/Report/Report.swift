@@ -1,0 +1,151 @@
+package import Foundation
+internal import LoadTesting
+internal import Measurement
+internal import Mustache
+internal import Tuning
+
+/// Results as one page for people, described once and written as HTML that needs nothing else, as Markdown, or for a
+/// terminal.
+///
+/// Names, prompts and outputs come from servers and files that may be hostile, so every text is escaped by the template
+/// engine where it is written.
+package struct Report: Sendable {
+  private let page: ReportPage
+
+  /// A report on `input`.
+  ///
+  /// - Parameters:
+  ///   - title: over everything; by default one that fits the results.
+  ///   - createdAt: the day to print.
+  package init(_ input: ReportInput, title: String? = nil, createdAt: Date = .now) {
+    page = ReportBuilder(input: input).page(title: title, createdAt: createdAt)
+  }
+
+  /// One self-contained HTML file.
+  ///
+  /// - Throws: an error of the template engine when a template is damaged, which a test rules out.
+  package func html() throws -> String {
+    try Self.render(
+      page, PackageResources.report_html_mustache, partials: ["chart": PackageResources.chart_svg_mustache])
+  }
+
+  /// The same in Markdown: tables instead of charts.
+  ///
+  /// - Throws: an error of the template engine when a template is damaged, which a test rules out.
+  package func markdown() throws -> String {
+    MustacheContentTypes.register(MarkdownContentType(), named: "MARKDOWN")
+    let text = try Self.render(page, PackageResources.report_md_mustache)
+    // Blocks leave empty lines behind; Markdown needs one.
+    var lines: [Substring] = []
+    for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+      if line.allSatisfy({ $0 == " " }), lines.last?.isEmpty ?? true { continue }
+      lines.append(line.allSatisfy { $0 == " " } ? "" : line)
+    }
+    return lines.joined(separator: "\n") + (lines.last?.isEmpty == true ? "" : "\n")
+  }
+
+  package func terminal(style: TextStyle) -> String { TerminalWriter(style: style).text(page) }
+
+  private static func render(
+    _ page: ReportPage, _ template: [UInt8], partials: [String: [UInt8]] = [:]
+  ) throws -> String {
+    var library = MustacheLibrary()
+    for (name, partial) in partials { try library.register(String(decoding: partial, as: UTF8.self), named: name) }
+    return try MustacheTemplate(string: String(decoding: template, as: UTF8.self)).render(page, library: library)
+  }
+}
+
+/// Text that Markdown shows as it is.
+struct MarkdownContentType: MustacheContentType {
+  func escapeText(_ text: String) -> String {
+    var escaped = ""
+    for character in text {
+      switch character {
+      case "&": escaped += "&amp;"
+      case "<": escaped += "&lt;"
+      case ">": escaped += "&gt;"
+      case "\\", "`", "*", "_", "[", "]", "|", "#", "~", "$": escaped += "\\\(character)"
+      case _ where character.isNewline: escaped += " "
+      default: escaped.append(character)
+      }
+    }
+    return escaped
+  }
+}
+
+/// Puts a page together from what the results contribute.
+struct ReportBuilder {
+  let input: ReportInput
+
+  func page(title: String?, createdAt: Date) -> ReportPage {
+    let serving = ServingSections(input: input)
+    let tunings = input.tunings.map { TuningSections(result: $0) }
+    let sweep = SweepSections(runs: input.sweep, failures: input.sweepFailures, price: input.price)
+    var sections = sweep.sections + serving.sections + tunings.flatMap(\.sections)
+    if let cost = cost(serving, tunings) { sections.append(cost) }
+    sections += tunings.compactMap(\.passTimes)
+    sections += input.forwards.compactMap(Self.forward)
+    sections += serving.facts + tunings.map(\.facts)
+    return ReportPage(
+      title: title ?? defaultTitle, subtitle: createdAt.formatted(.iso8601.year().month().day()),
+      summary: sweep.summary + serving.summary + tunings.flatMap(\.summary),
+      tiles: [sweep.tiles, serving.tiles, tunings.first?.tiles ?? []].first { !$0.isEmpty } ?? [], sections: sections)
+  }
+
+  private var defaultTitle: String {
+    if let run = input.sweep.first { return "Drafts and windows for \(run.comparison.a.header.modelID)" }
+    if let comparison = input.comparisons.first {
+      return "\(ServingSections.name(comparison.a)) and \(ServingSections.name(comparison.b))"
+    }
+    if let tuning = input.tunings.first {
+      return "Speculative decoding for \(TuningResult.Candidate.shortened(tuning.target.name))"
+    }
+    if let serving = input.servings.first { return "Serving \(serving.header.modelID)" }
+    return input.forwards.first.map { "Passes of \($0.model)" } ?? "Report"
+  }
+
+  private func cost(_ serving: ServingSections, _ tunings: [TuningSections]) -> ReportPage.Section? {
+    let noted = serving.sides.compactMap { Price(notes: $0.result.header.metadata) }.first
+    let price = input.price ?? noted ?? tunings.compactMap(\.result.price).first
+    var blocks: [ReportPage.Block] = []
+    if let price {
+      var table = ReportPage.Table(
+        "Cost of output tokens.", ["", "Load"], numbers: ["Tokens/s", "$ per million output tokens"])
+      serving.addCosts(to: &table, price)
+      for tuning in tunings { tuning.addCosts(to: &table) }
+      if !table.rows.isEmpty {
+        let source = price.source.map { " (\($0))" } ?? ""
+        blocks.append(
+          .paragraph(
+            "At \(FigureText.dollars(price.dollarsPerHour)) an hour\(price.instance.map { " for \($0)" } ?? "")\(source), if the machine does nothing else and is never idle."
+          ))
+        blocks.append(.table(table))
+      }
+    }
+    blocks += tunings.flatMap(\.memory).map { .paragraph($0) }
+    return blocks.isEmpty ? nil : ReportPage.Section(heading: "Cost and memory", blocks: blocks)
+  }
+
+  /// Passes of a model beside the machine's limits, from `foretoken bench forward --json`.
+  private static func forward(_ report: ForwardReport) -> ReportPage.Section? {
+    let decoding = report.passes.filter { $0.kind == "decode" }
+    var contexts: [Int] = []
+    for pass in decoding where !contexts.contains(pass.context) { contexts.append(pass.context) }
+    let charts = contexts.prefix(4).compactMap { context -> Chart? in
+      let passes = decoding.filter { $0.context == context }
+      guard passes.count > 1 else { return nil }
+      return PassChart.chart(
+        "\(report.model) after \(FigureText.count(context)) positions", "T(n)",
+        passes.map { ($0.rows, $0.seconds.median, $0.floorSeconds) })
+    }
+    guard !charts.isEmpty else { return nil }
+    let ceilings = report.ceilings
+    return ReportPage.Section(
+      heading: "Passes of \(report.model)",
+      blocks: [
+        .paragraph(
+          "T(n) of \(report.model) (quantization \(report.quantization)) on \(report.processor), \(report.threads) threads, \(report.kernels) kernels; medians of \(report.repetitions) rounds. The roofline follows from \(FigureText.significant(ceilings.readBandwidth.median / 1e9)) GB/s of reads and \(FigureText.significant(ceilings.byteOperations.median / 1e9)) (bytes) or \(FigureText.significant(ceilings.floatOperations.median / 1e9)) (floats) billion operations per second, measured between the passes."
+        ), .charts(charts),
+      ])
+  }
+}

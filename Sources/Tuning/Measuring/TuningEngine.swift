@@ -1,0 +1,155 @@
+internal import Decoding
+package import Inference
+package import Measurement
+internal import ModelFiles
+package import Speculation
+internal import Synchronization
+internal import Tensor
+package import Tokenization
+internal import Transformer
+
+/// One prompt of the workload that tuning serves.
+package struct TuningPrompt: Sendable, Equatable {
+  /// Its kind.
+  package var category: String
+  package var tokens: [TokenID]
+  /// Most tokens of the answer.
+  package var outputTokens: Int
+  /// Whether the answer goes on to that length in any case.
+  package var ignoresEndOfText: Bool
+  /// 0 is greedy.
+  package var temperature: Double
+
+  package init(
+    category: String, tokens: [TokenID], outputTokens: Int, ignoresEndOfText: Bool = false, temperature: Double = 0
+  ) {
+    (self.category, self.tokens, self.outputTokens) = (category, tokens, outputTokens)
+    (self.ignoresEndOfText, self.temperature) = (ignoresEndOfText, temperature)
+  }
+}
+
+/// A target with every candidate draft beside it, behind one engine.
+package final class TuningEngine: Sendable {
+  /// A model as results describe it.
+  struct Model: Sendable {
+    let configuration: ModelConfiguration
+    let memory: RunnerMemory
+    /// Whether its products are of integers.
+    let isQuantised: Bool
+  }
+
+  package let target: ModelDirectory
+  /// The target, then the drafts.
+  let models: [Model]
+  /// `nil` on devices, whose limits this machine's are not.
+  let ceilings: MachineCeilings.Sample?
+  /// Format of the weights, and what computes them, as results name them.
+  let quantization, kernels: String
+  package let limits: ServingSimulation.Limits
+  private let engine: Engine
+  private let log = StepLog()
+  private let selection = RunSwitch()
+  private let submitted = Mutex(0)
+
+  /// Loads the models and starts the engine.
+  ///
+  /// - Parameters:
+  ///   - configuration: sizes, formats, memory and caches; how it speculates is not looked at.
+  ///   - window: the largest.
+  /// - Throws: what loading throws, and `VocabularyMismatch` for a draft that does not fit the target.
+  package init(
+    _ configuration: EngineConfiguration, drafts: [String], concurrency: Int, window: Int,
+    progress: @Sendable (String, Double) -> Void
+  ) throws {
+    var configuration = configuration
+    configuration.sequences = concurrency
+    // Every run is to read its own prompts.
+    configuration.sharesPrefixes = false
+    configuration.speculation = try SpeculativeConfiguration(
+      method: .automatic(draftModel: drafts.first), window: window)
+    let loaded = try LoadedModels(configuration, drafts: drafts) { progress("Loading \($0)", $1) }
+    target = loaded.target.directory
+    (quantization, kernels) = (loaded.quantization, loaded.kernels)
+    ceilings = try loaded.pool.map { try Self.ceilings(pool: $0, instructionSet: configuration.instructionSet) }
+    models = ([loaded.target] + loaded.drafts).map {
+      Model(
+        configuration: $0.directory.configuration, memory: $0.runner.memory,
+        isQuantised: ($0.runner as? CPUModelRunner)?.isQuantised ?? false)
+    }
+    let capacity = loaded.target.runner.capacity
+    limits = ServingSimulation.Limits(
+      rows: min(configuration.rows, capacity.rows), logitRows: capacity.logitRows, concurrency: concurrency,
+      blocks: min(capacity.blockCount, loaded.blocks ?? .max))
+    let (log, vocabularySize) = (log, loaded.target.runner.vocabularySize)
+    // Two proposers over each draft, which never serve at the same time: one that always proposes a full window, and one
+    // that `auto` weighs by its costs.
+    func proposers(_ costs: (LoadedModels.Loaded) -> PassCosts) -> [DraftModelProposer] {
+      loaded.drafts.map {
+        DraftModelProposer(
+          runner: TimedRunner($0.runner, isTarget: false, log: log), vocabularySize: vocabularySize, costs: costs($0))
+      }
+    }
+    let measured: [DraftModelProposer?] = proposers(\.costs) + [nil]
+    let proposer = CandidateProposer(
+      drafts: proposers { _ in PassCosts() },
+      adaptive: measured.map { AdaptiveProposer(free: [Self.suffix], draft: $0) },
+      lookup: Self.lookup, suffix: Self.suffix, selection: selection, log: log)
+    engine = Engine(
+      DecodingLoop(
+        runner: TimedRunner(loaded.target.runner, isTarget: true, log: log), tokenizer: target.tokenizer,
+        proposer: proposer, verifier: CoupledVerifier(), window: window, costs: loaded.target.costs,
+        sequences: concurrency, rows: configuration.rows, blocks: loaded.blocks))
+  }
+
+  /// vLLM's defaults but for past answers: a workload that is run again and again would find its own.
+  package static var suffixSettings: SuffixProposer.Settings {
+    var settings = SuffixProposer.Settings()
+    settings.cachedRequests = 0
+    return settings
+  }
+
+  /// Prompt lookup as the configuration `{"method": "ngram", "prompt_lookup_min": 2, "prompt_lookup_max": 5}` has it.
+  package static let lookupLengths = 2...5
+  package static var lookup: NGramProposer { NGramProposer(lengths: lookupLengths) }
+  package static var suffix: SuffixProposer { SuffixProposer(settings: suffixSettings) }
+
+  /// Serves `count` requests, the prompts in turn, `concurrency` at a time.
+  ///
+  /// - Returns: the run, and what calibration learnt of each of its requests.
+  /// - Throws: `RequestError` for a prompt that does not fit, `MeasurementFailure` when the engine gives up on one.
+  package func run(
+    _ prompts: [TuningPrompt], count: Int, speculating: Speculating, window: Int, concurrency: Int, seed: UInt64
+  ) async throws -> (run: EngineRun, outcomes: [Int: DraftOutcomes]) {
+    let requests = (0..<count).map { index in
+      request(
+        prompts[index % prompts.count], seed: UInt64(index % prompts.count), window: speculating == .plain ? 0 : window)
+    }
+    selection.begin(speculating, seed: seed)
+    let firstNumber = submitted.withLock { submitted in
+      submitted += count
+      return submitted - count + 1
+    }
+    let run = try await EngineRun(requests, on: engine, concurrency: concurrency, log: log)
+    return (run, [Int: DraftOutcomes](uniqueKeysWithValues: selection.outcomes.map { ($0 - firstNumber, $1) }))
+  }
+
+  private func request(_ prompt: TuningPrompt, seed: UInt64, window: Int) -> GenerationRequest {
+    var request = GenerationRequest(prompt: prompt.tokens)
+    request.stopping.maximumTokens = prompt.outputTokens
+    request.stopping.endOfTextTokens = target.endOfTextTokens
+    request.stopping.ignoresEndOfText = prompt.ignoresEndOfText
+    request.sampling.temperature = prompt.temperature
+    request.sampling.seed = seed
+    request.window = window
+    return request
+  }
+
+  private static func ceilings(pool: WorkerPool, instructionSet: InstructionSet?) throws -> MachineCeilings.Sample {
+    let ceilings = try MachineCeilings(pool: pool, instructionSet: instructionSet)
+    let samples = (0..<3).map { _ in ceilings.measure() }
+    return MachineCeilings.Sample(
+      readBandwidth: Spread(samples.map(\.readBandwidth)).median,
+      byteOperations: Spread(samples.map(\.byteOperations)).median,
+      floatOperations: Spread(samples.map(\.floatOperations)).median)
+  }
+}

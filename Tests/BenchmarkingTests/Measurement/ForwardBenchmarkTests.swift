@@ -1,0 +1,52 @@
+import Measurement
+import ModelFiles
+import Tensor
+import TestSupport
+import Testing
+
+@Suite struct ForwardBenchmarkTests {
+  @Test("the median and quartiles are those of the sorted values")
+  func spread() {
+    let spread = Spread([5, 1, 3, 2, 4])
+    #expect(spread.median == 3 && spread.lowerQuartile == 2 && spread.upperQuartile == 4 && spread.minimum == 1)
+    #expect(Spread([1, 2]).median == 1.5)
+    #expect(Spread([7]).upperQuartile == 7)
+  }
+
+  @Test("every shape is a configuration of its size", arguments: ModelShape.allCases)
+  func shapes(shape: ModelShape) throws {
+    let configuration = try shape.configuration()
+    let (hidden, intermediate) = (configuration.hiddenSize, configuration.intermediateSize)
+    let queries = configuration.headCount * configuration.headSize
+    let keys = configuration.kvHeadCount * configuration.headSize
+    let layer = hidden * (2 * queries + 2 * keys) + 3 * hidden * intermediate
+    let tables = configuration.vocabularySize * hidden * (configuration.tiesWordEmbeddings ? 1 : 2)
+    let parameters = Double(configuration.layerCount * layer + tables) / 1e9
+    let billions: [ModelShape: Double] = [
+      .qwen3Smallest: 0.596, .qwen3Small: 1.72, .qwen3Medium: 4.02, .qwen3Large: 8.19,
+    ]
+    let expected = try #require(billions[shape])
+    #expect(abs(parameters - expected) < 0.01 * expected)
+  }
+
+  @Test(
+    "a report has every pass of the plan, with floors that grow with the work",
+    arguments: [Quantization.none, .int8, .int4])
+  func report(quantization: Quantization) throws {
+    let checkpoint = try Checkpoint(directory: Places.draft)
+    let configuration = try ModelConfiguration(directory: Places.draft)
+    let plan = ForwardBenchmark.Plan(rows: [1, 4], prefills: [40], contexts: [0, 64], repetitions: 2, chunk: 16)
+    let report = try ForwardBenchmark(
+      .checkpoint(checkpoint, configuration, name: "draft"), quantization: quantization, plan: plan, threads: 2
+    ).run { _, _ in }
+    #expect(report.passes.map(\.rows) == [1, 4, 40, 1, 4, 40])
+    #expect(report.passes.map(\.context) == [0, 0, 0, 64, 64, 64])
+    for pass in report.passes {
+      #expect(pass.seconds.median > 0 && pass.floorSeconds > 0)
+      // Laps cover the pass.
+      #expect(pass.breakdown.values.reduce(0, +) <= pass.seconds.upperQuartile * 2)
+    }
+    #expect(report.passes[0].bytes < report.passes[3].bytes)
+    #expect(report.passes[0].ratioToSingle?.median == 1)
+  }
+}
