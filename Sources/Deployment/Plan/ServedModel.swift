@@ -96,12 +96,16 @@ package struct ServedModel: Sendable, Equatable {
 
 extension ServedModel {
   /// Names whose sizes need no file.
-  package static var knownNames: [String] { PublishedModel.all.map(\.name) }
+  package static var knownNames: [String] { table.map(\.name) }
 
   package static func known(_ name: String) -> ServedModel? {
-    guard !FileManager.default.fileExists(atPath: name),
-      let model = PublishedModel.all.first(where: { $0.name == name }), let configuration = try? model.configuration()
-    else { return nil }
-    return ServedModel(name: name, isOnHub: true, configuration, tokenizer: model.family.rawValue)
+    guard !FileManager.default.fileExists(atPath: name) else { return nil }
+    return table.first { $0.name == name }
+  }
+
+  private static let table = PublishedModel.all.compactMap { model in
+    (try? model.configuration()).map {
+      ServedModel(name: model.name, isOnHub: true, $0, tokenizer: model.family.rawValue)
+    }
   }
 }
