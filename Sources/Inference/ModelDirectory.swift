@@ -27,19 +27,12 @@ public struct ModelDirectory: Sendable {
   /// - Throws: `ModelFileError` or `TokenizerError`, naming the file and the fact; `EngineConfigurationError` when the
   ///   tokenizer has ids that the model has no embedding for.
   public init(_ model: String) throws {
-    path = try HubCache().locate(model)
-    if GGUFFile.isNamed(path) {
-      let file = try GGUFFile(path: path)
-      configuration = try ModelConfiguration(file)
-      generation = try GenerationConfiguration(file)
-      tokenizer = try Tokenizer(file)
-      checkpoint = try Checkpoint(file, configuration: configuration)
-    } else {
-      configuration = try ModelConfiguration(directory: path)
-      generation = try GenerationConfiguration(directory: path)
-      tokenizer = try Tokenizer(directory: path)
-      checkpoint = try Checkpoint(directory: path)
-    }
+    let container = try HubCache().open(model)
+    path = container.path
+    configuration = try container.configuration()
+    generation = try container.generation()
+    tokenizer = try Tokenizer(container.tokenizer)
+    checkpoint = try container.checkpoint()
     guard tokenizer.vocabularySize <= configuration.vocabularySize else {
       throw EngineConfigurationError(
         description:
@@ -53,8 +46,7 @@ public struct ModelDirectory: Sendable {
   ///
   /// - Throws: `ModelFileError` or `TokenizerError`, naming the file and the fact.
   public static func tokenizer(of model: String) throws -> Tokenizer {
-    let path = try HubCache().locate(model)
-    return GGUFFile.isNamed(path) ? try Tokenizer(try GGUFFile(path: path)) : try Tokenizer(directory: path)
+    try Tokenizer(HubCache().open(model).tokenizer)
   }
 
   private static func endOfTextTokens(
@@ -106,7 +98,6 @@ public struct ModelDirectory: Sendable {
       session: session, checkpoint: checkpoint, configuration: configuration, limits: limits, progress: progress)
   }
 
-  /// Packs the weights.
   func load(
     _ options: EngineConfiguration, limits: RunnerLimits, pool: WorkerPool, progress: (Double) -> Void
   ) throws -> CPUModelRunner {

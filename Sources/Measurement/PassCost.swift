@@ -17,28 +17,27 @@ package struct PassCost: Sendable {
     _ configuration: ModelConfiguration, memory: RunnerMemory, cacheFormat: KVCacheFormat = .float16, rows: Int,
     context: Int, logitRows: Int
   ) {
-    let (hidden, headSize) = (configuration.hiddenSize, configuration.headSize)
-    let queries = configuration.headCount * headSize
-    let keys = configuration.kvHeadCount * headSize
-    let matrices = [
-      (queries + 2 * keys, hidden), (hidden, queries), (2 * configuration.intermediateSize, hidden),
-      (hidden, configuration.intermediateSize),
-    ]
-    let layers = Double(configuration.layerCount)
-    let weights = matrices.reduce(0) { $0 + $1.0 * $1.1 }
+    let tensors = DecoderTensors(configuration)
+    let layers = Double(tensors.layers.count)
     let weightBytes = memory.packedWeights - (logitRows > 0 ? 0 : memory.packedHead)
     // Keys and values of every position seen, read once; those of the rows written once.
     let positionBytes =
       Double(
-        KVStorage.blockByteCount(kvHeadCount: configuration.kvHeadCount, headSize: headSize, format: cacheFormat))
+        KVStorage.blockByteCount(
+          kvHeadCount: configuration.kvHeadCount, headSize: configuration.headSize, format: cacheFormat))
       / Double(KVStorage.blockSize)
     let cacheBytes = positionBytes * Double(context + 2 * rows)
     bytes = Double(weightBytes) + layers * cacheBytes
-    layerOperations = 2 * layers * Double(weights) * Double(rows)
-    headOperations = 2 * Double(logitRows) * Double(configuration.vocabularySize) * Double(hidden)
+    layerOperations = 2 * Double(tensors.layerMatrices.matrixElements) * Double(rows)
+    headOperations = 2 * Double(logitRows) * Double(tensors.head.count)
     // Each row sees everything up to itself, once for the scores and once for the values.
     let positionsSeen = Double(rows) * Double(context) + Double(rows) * Double(rows + 1) / 2
-    attentionOperations = 2 * 2 * layers * Double(queries) * positionsSeen
+    let queries = tensors.layers.reduce(0.0) { sum, layer in
+      switch layer.mixer {
+      case .attention(let attention): sum + Double(attention.headCount * attention.headSize)
+      }
+    }
+    attentionOperations = 2 * 2 * queries * positionsSeen
   }
 
   /// The least time that the measured ceilings allow, in seconds.
@@ -51,9 +50,4 @@ package struct PassCost: Sendable {
     let peak = isQuantised ? ceilings.byteOperations : ceilings.floatOperations
     return (layerOperations + headOperations) / peak + attentionOperations / ceilings.floatOperations
   }
-}
-
-extension ModelConfiguration {
-  /// Keys and values of one position, in half precision.
-  package var keyValueBytesPerToken: Int { 2 * 2 * kvHeadCount * headSize * layerCount }
 }

@@ -5,12 +5,11 @@ internal import Tensor
 ///
 /// Reading a large model takes seconds, so the digest of a file is remembered together with the file's size, times
 /// and number, as `git` does for its index.
-public struct ContentDigest {
+package struct ContentDigest {
   /// Folder of what is remembered.
   private let memory: String
 
-  /// Digests that are remembered in `folder`.
-  public init(rememberingIn folder: String) { memory = folder }
+  package init(rememberingIn folder: String) { memory = folder }
 
   private struct Remembered: Codable, Equatable {
     let path: String
@@ -22,14 +21,13 @@ public struct ContentDigest {
   /// The digest of some files and of what else matters.
   ///
   /// - Throws: `ModelFileError` when a file cannot be read.
-  public func digest(of files: [String], and text: String) throws(ModelFileError) -> String {
+  package func digest(of files: [String], and text: String) throws(ModelFileError) -> String {
     let whole = Digest()
     whole.add(text)
     for file in files { whole.add(try digest(of: file)) }
     return whole.hexadecimal()
   }
 
-  /// The digest of bytes in memory.
   package static func digest(of bytes: [UInt8]) -> String {
     let digest = Digest()
     digest.add(bytes)

@@ -10,7 +10,7 @@ public struct GenerationConfiguration: Sendable, Equatable {
   /// Reads the file of a model directory, if there is one; ends of text stand in `config.json` too.
   ///
   /// - Throws: `ModelFileError` when a file is there and not as expected.
-  public init(directory: String) throws(ModelFileError) {
+  package init(directory: String) throws(ModelFileError) {
     let path = directory + "/generation_config.json"
     let file = JSONFile.exists(path) ? try JSONFile.decode(GenerationFile.self, at: path) : nil
     let config = try JSONFile.decode(GenerationFile.self, at: directory + "/config.json")

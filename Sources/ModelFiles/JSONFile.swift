@@ -7,10 +7,8 @@ enum JSONFile {
   /// No description file of a model comes near this.
   private static let byteLimit = 256 << 20
 
-  /// Whether there is a file at `path`.
   static func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
 
-  /// Decodes the file at `path`.
   static func decode<Value: Decodable>(_ type: Value.Type, at path: String) throws(ModelFileError) -> Value {
     let file = try MappedFile(modelFile: path)
     guard file.byteCount <= byteLimit else {
@@ -34,7 +32,6 @@ enum JSONFile {
 }
 
 extension MappedFile {
-  /// Maps a file of a model.
   convenience init(modelFile path: String) throws(ModelFileError) {
     do { try self.init(path: path) } catch { throw ModelFileError(path, error.description) }
   }
@@ -49,6 +46,5 @@ extension MappedFile {
 }
 
 extension RawSpan {
-  /// A copy.
   var byteArray: [UInt8] { byteOffsets.map { unsafe unsafeLoad(fromUncheckedByteOffset: $0, as: UInt8.self) } }
 }

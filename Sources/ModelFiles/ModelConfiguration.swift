@@ -44,27 +44,15 @@ public struct ModelConfiguration: Sendable, Equatable {
   public let rotary: RotaryConfiguration
 
   /// RMS norms on the heads of queries and keys.
-  public var hasQueryKeyNorm: Bool { architecture == .qwen3 }
+  package var hasQueryKeyNorm: Bool { architecture.variations.hasQueryKeyNorm }
+  /// Keys and values of one position in half precision, in bytes.
+  package var keyValueBytesPerToken: Int { 2 * 2 * kvHeadCount * headSize * layerCount }
 
-  /// Reads `config.json` of a model directory, or the metadata of a GGUF file.
-  ///
-  /// - Throws: `ModelFileError` that names what is missing, out of range or unsupported.
-  public init(directory: String) throws(ModelFileError) {
-    if GGUFFile.isNamed(directory) {
-      try self.init(try GGUFFile(path: directory))
-      return
-    }
-    let path = directory + "/config.json"
-    guard JSONFile.exists(path) else { throw ModelFileError(directory, "has no config.json: not a model directory") }
-    try self.init(try JSONFile.decode(ConfigurationFile.self, at: path), path: path)
-  }
-
-  /// Reads the contents of a `config.json`.
   package init(json: [UInt8], path: String) throws(ModelFileError) {
     try self.init(try JSONFile.decode(ConfigurationFile.self, from: Data(json), path: path), path: path)
   }
 
-  private init(_ file: ConfigurationFile, path: String) throws(ModelFileError) {
+  init(_ file: ConfigurationFile, path: String) throws(ModelFileError) {
     func unsupported(_ what: String) -> ModelFileError { ModelFileError(path, "unsupported: \(what)") }
     let name = file.architectures?.first ?? "none named"
     guard let architecture = Architecture(rawValue: name) else {
@@ -82,9 +70,9 @@ public struct ModelConfiguration: Sendable, Equatable {
     layerCount = try bounds.check("num_hidden_layers", file.num_hidden_layers, in: 1...1024)
     headCount = try bounds.check("num_attention_heads", file.num_attention_heads, in: 1...1024)
     kvHeadCount = try bounds.check("num_key_value_heads", file.num_key_value_heads ?? headCount, in: 1...1024)
-    // What the family's files mean when they do not say.
-    let defaultHeadSize = architecture == .qwen3 ? 128 : hiddenSize / headCount
-    headSize = try bounds.check("head_dim", file.head_dim ?? defaultHeadSize, in: 2...1024)
+    let variations = architecture.variations
+    headSize = try bounds.check(
+      "head_dim", file.head_dim ?? variations.defaultHeadSize ?? hiddenSize / headCount, in: 2...1024)
     intermediateSize = try bounds.check("intermediate_size", file.intermediate_size, in: 1...1_048_576)
     vocabularySize = try bounds.check("vocab_size", file.vocab_size, in: 1...16_777_216)
     maximumPosition = try bounds.check("max_position_embeddings", file.max_position_embeddings, in: 1...16_777_216)
@@ -104,9 +92,9 @@ public struct ModelConfiguration: Sendable, Equatable {
       throw unsupported("sliding-window attention (use_sliding_window)")
     }
     tiesWordEmbeddings = file.tie_word_embeddings ?? false
-    hasQueryKeyValueBias = architecture == .qwen2 || file.attention_bias == true
-    hasAttentionOutputBias = architecture != .qwen2 && file.attention_bias == true
-    hasFeedForwardBias = architecture == .llama && file.mlp_bias == true
+    hasQueryKeyValueBias = variations.queryKeyValueBias.isPresent(file.attention_bias)
+    hasAttentionOutputBias = variations.attentionOutputBias.isPresent(file.attention_bias)
+    hasFeedForwardBias = variations.feedForwardBias.isPresent(file.mlp_bias)
     rotary = try RotaryConfiguration(file, maximumPosition: maximumPosition, path: path)
     let (frequencies, scale) = rotary.frequencies(headSize: headSize)
     guard scale.isFinite, frequencies.allSatisfy(\.isFinite) else {

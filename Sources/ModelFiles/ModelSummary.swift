@@ -1,29 +1,24 @@
-public import Tensor
+package import Tensor
 
 /// How large a model is: what `foretoken inspect` shows.
-public struct ModelSummary: Sendable, Equatable {
+package struct ModelSummary: Sendable, Equatable {
   /// Parameters by part of the model.
-  public let parameters: [String: Int]
-  /// Bytes of the files' tensors by element type.
-  public let bytesOnDisk: [String: Int]
+  package let parameters: [String: Int]
+  package let bytesOnDisk: [String: Int]
   /// Memory of the packed matrices, in bytes.
-  public let memoryByQuantization: [Quantization: Int]
-  /// K/V memory of one position, in bytes.
-  public let keyValueBytesPerToken: Int
+  package let memoryByQuantization: [Quantization: Int]
+  /// K/V memory of one position in half precision, in bytes.
+  package let keyValueBytesPerToken: Int
 
   /// Adds up the shapes that the configuration implies; the checkpoint tells what is on disk.
-  public init(configuration: ModelConfiguration, checkpoint: Checkpoint) {
-    let (hidden, layers) = (configuration.hiddenSize, configuration.layerCount)
-    let queries = configuration.headCount * configuration.headSize
-    let keys = configuration.kvHeadCount * configuration.headSize
-    let attention = [(queries + 2 * keys, hidden), (hidden, queries)]
-    let feedForward = [(2 * configuration.intermediateSize, hidden), (hidden, configuration.intermediateSize)]
-    let head = (configuration.vocabularySize, hidden)
-    func size(_ shapes: [(Int, Int)]) -> Int { shapes.reduce(0) { $0 + $1.0 * $1.1 } }
+  package init(configuration: ModelConfiguration, checkpoint: Checkpoint) {
+    let tensors = DecoderTensors(configuration)
     var parameters = [
-      "embedding": size([head]), "attention": layers * size(attention), "feed-forward": layers * size(feedForward),
+      "embedding": tensors.embedding.count,
+      "attention": tensors.layers.map(\.mixer.all.matrixElements).reduce(0, +),
+      "feed-forward": tensors.layers.map(\.feedForward.all.matrixElements).reduce(0, +),
     ]
-    if !configuration.tiesWordEmbeddings { parameters["head"] = size([head]) }
+    if let output = tensors.output { parameters["head"] = output.count }
     let matrices = parameters.values.reduce(0, +)
     parameters["norms and biases"] = max(0, checkpoint.parameterCount - matrices)
     self.parameters = parameters
@@ -32,6 +27,6 @@ public struct ModelSummary: Sendable, Equatable {
       uniqueKeysWithValues: Quantization.allCases.map {
         ($0, checkpoint.packedByteCount(configuration: configuration, quantization: $0))
       })
-    keyValueBytesPerToken = 2 * layers * keys * 2
+    keyValueBytesPerToken = configuration.keyValueBytesPerToken
   }
 }

@@ -9,14 +9,26 @@ package struct PublishedModel: Sendable, Equatable {
   /// ORG/NAME on the hub.
   package let name: String
   package let family: Family
-  package let hiddenSize, layers, heads: Int
-  package var headSize = 128
-  package let intermediateSize: Int
-  package var tiesEmbeddings = false
+  let hiddenSize, layers, heads: Int
+  var headSize = 128
+  let intermediateSize: Int
+  var tiesEmbeddings = false
 
-  package var keyValueHeads: Int { 8 }
-  package var vocabulary: Int { family == .qwen3 ? 151_936 : 128_256 }
-  package var longestSequence: Int { family == .qwen3 ? 40_960 : 131_072 }
+  /// What `config.json` says, but for Llama's stretched positions, on which no size depends.
+  package func configuration() throws(ModelFileError) -> ModelConfiguration {
+    let (architecture, vocabulary, positions, rotaryBase, epsilon) =
+      switch family {
+      case .qwen3: ("Qwen3ForCausalLM", 151_936, 40_960, 1_000_000, "1e-6")
+      case .llama3: ("LlamaForCausalLM", 128_256, 131_072, 500_000, "1e-5")
+      }
+    let json = """
+      {"architectures": ["\(architecture)"], "hidden_size": \(hiddenSize), "num_hidden_layers": \(layers),
+       "num_attention_heads": \(heads), "num_key_value_heads": 8, "head_dim": \(headSize),
+       "intermediate_size": \(intermediateSize), "vocab_size": \(vocabulary), "max_position_embeddings": \(positions),
+       "rms_norm_eps": \(epsilon), "rope_theta": \(rotaryBase), "tie_word_embeddings": \(tiesEmbeddings)}
+      """
+    return try ModelConfiguration(json: Array(json.utf8), path: name)
+  }
 
   package static let all = [
     qwen3("0.6B", hidden: 1024, layers: 28, heads: 16, intermediate: 3072, ties: true),

@@ -56,23 +56,30 @@ struct DecoderGraph {
       cosines: builder.gather(weight(DecoderParameters.cosines), rows.positions),
       sines: builder.gather(weight(DecoderParameters.sines), rows.positions),
       ends: builder.reshape(rows.positions, [rows.size.lanes, rows.size.rowsPerLane]))
-    let embedded = builder.gather(weight(DecoderParameters.embedding), rows.tokens)
+    let embedded = builder.gather(weight(tensors.embedding), rows.tokens)
     var residual = builder.convert(embedded, to: .float32)
-    for layer in 0..<configuration.layerCount {
-      builder.comment("\(prefix)layer \(layer)")
-      tap(layer, residual)
-      attend(layer, rows, places, &residual, &caches, &builder)
-      feedForward(layer, &residual, &builder)
+    for (index, layer) in tensors.layers.enumerated() {
+      builder.comment("\(prefix)layer \(index)")
+      tap(index, residual)
+      switch layer.mixer {
+      case .attention(let tensors): attend(tensors, index, rows, places, &residual, &caches, &builder)
+      }
+      switch layer.feedForward {
+      case .gated(let tensors): feedForward(tensors, &residual, &builder)
+      }
     }
     return residual
   }
 
   /// Logits of the residual stream, `[rows, vocabulary]`.
   func logits(_ residual: Value, _ builder: inout ProgramBuilder) -> Value {
-    let normal = norm(residual, DecoderParameters.finalNorm, &builder)
-    return linear(
-      normal, configuration.tiesWordEmbeddings ? DecoderParameters.embedding : DecoderParameters.output, &builder)
+    let normal = norm(residual, tensors.finalNorm, &builder)
+    return linear(normal, tensors.head, &builder)
   }
+
+  private var tensors: DecoderTensors { program.parameters.tensors }
+
+  private func weight(_ tensor: DecoderTensor) -> Value { weight(tensor.name.huggingFace) }
 
   private func weight(_ name: String) -> Value {
     guard let value = weights[name] else { preconditionFailure("the program takes no \(name)") }
@@ -81,59 +88,60 @@ struct DecoderGraph {
 
   /// residual += output(attention(norm(residual)))
   private func attend(
-    _ layer: Int, _ rows: Rows, _ places: Places, _ residual: inout Value, _ caches: inout [Value],
-    _ builder: inout ProgramBuilder
+    _ tensors: AttentionTensors, _ layer: Int, _ rows: Rows, _ places: Places, _ residual: inout Value,
+    _ caches: inout [Value], _ builder: inout ProgramBuilder
   ) {
-    let name = "model.layers.\(layer)."
-    let (heads, kvHeads, headSize) = (configuration.headCount, configuration.kvHeadCount, configuration.headSize)
-    let normal = norm(residual, name + "input_layernorm.weight", &builder)
-    var query = linear(normal, name + "self_attn.q_proj.weight", &builder)
-    var key = linear(normal, name + "self_attn.k_proj.weight", &builder)
-    var value = linear(normal, name + "self_attn.v_proj.weight", &builder)
+    let (heads, kvHeads, headSize) = (tensors.headCount, tensors.kvHeadCount, tensors.headSize)
+    let normal = norm(residual, tensors.norm, &builder)
+    var query = linear(normal, tensors.query, &builder)
+    var key = linear(normal, tensors.key, &builder)
+    var value = linear(normal, tensors.value, &builder)
     query = builder.reshape(query, [rows.size.rows, heads, headSize])
     key = builder.reshape(key, [rows.size.rows, kvHeads, headSize])
     value = builder.reshape(value, [rows.size.rows, kvHeads, headSize])
-    if configuration.hasQueryKeyNorm {
-      query = norm(query, name + "self_attn.q_norm.weight", &builder)
-      key = norm(key, name + "self_attn.k_norm.weight", &builder)
-    }
+    if let queryNorm = tensors.queryNorm { query = norm(query, queryNorm, &builder) }
+    if let keyNorm = tensors.keyNorm { key = norm(key, keyNorm, &builder) }
     query = rotate(query, places, &builder)
     key = rotate(key, places, &builder)
     let keys = store(key, in: caches[2 * layer], rows, &builder)
     let values = store(value, in: caches[2 * layer + 1], rows, &builder)
     (caches[2 * layer], caches[2 * layer + 1]) = (keys, values)
     let mixed = attention(query, keys, values, rows, ends: places.ends, &builder)
-    let output = linear(mixed, name + "self_attn.o_proj.weight", &builder)
+    let output = linear(mixed, tensors.output, &builder)
     residual = builder.apply(.add, residual, output)
   }
 
   /// residual += down(silu(gate(norm(residual))) · up(norm(residual)))
-  private func feedForward(_ layer: Int, _ residual: inout Value, _ builder: inout ProgramBuilder) {
-    let name = "model.layers.\(layer)."
-    let normal = norm(residual, name + "post_attention_layernorm.weight", &builder)
-    let gate = linear(normal, name + "mlp.gate_proj.weight", &builder)
-    let up = linear(normal, name + "mlp.up_proj.weight", &builder)
+  private func feedForward(_ tensors: GatedTensors, _ residual: inout Value, _ builder: inout ProgramBuilder) {
+    let normal = norm(residual, tensors.norm, &builder)
+    let gate = linear(normal, tensors.gate, &builder)
+    let up = linear(normal, tensors.up, &builder)
     let open = builder.apply(.multiply, gate, builder.apply(.logistic, gate))
     let inner = builder.apply(.multiply, open, up)
-    residual = builder.apply(.add, residual, linear(inner, name + "mlp.down_proj.weight", &builder))
+    residual = builder.apply(.add, residual, linear(inner, tensors.down, &builder))
   }
 
   /// `x · Wᵀ + b`, with the bias where the model has one: `[rows, outputs]` in single precision.
-  private func linear(_ input: Value, _ name: String, _ builder: inout ProgramBuilder) -> Value {
+  private func linear(_ input: Value, _ tensors: ProjectionTensors, _ builder: inout ProgramBuilder) -> Value {
+    let product = linear(input, tensors.weight, &builder)
+    guard let bias = tensors.bias else { return product }
+    return builder.apply(.add, product, builder.broadcast(weight(bias), product.shape, dimensions: [1]))
+  }
+
+  /// `x · Wᵀ`: `[rows, outputs]` in single precision.
+  private func linear(_ input: Value, _ matrix: DecoderTensor, _ builder: inout ProgramBuilder) -> Value {
     let narrow = builder.convert(input, to: program.element)
-    let product = builder.dot(narrow, weight(name), contracting: ([1], [1]), result: .float32)
-    guard let bias = weights[name.replacingSuffix("weight", by: "bias")] else { return product }
-    return builder.apply(.add, product, builder.broadcast(bias, product.shape, dimensions: [1]))
+    return builder.dot(narrow, weight(matrix), contracting: ([1], [1]), result: .float32)
   }
 
   /// RMS norm over the innermost dimension.
-  private func norm(_ input: Value, _ name: String, _ builder: inout ProgramBuilder) -> Value {
+  private func norm(_ input: Value, _ tensor: DecoderTensor, _ builder: inout ProgramBuilder) -> Value {
     let last = input.shape.count - 1
     let squares = builder.reduce(builder.apply(.multiply, input, input), .add, dimension: last)
     let mean = builder.apply(.divide, squares, Float(input.shape[last]))
     let scale = builder.apply(.rsqrt, builder.apply(.add, mean, configuration.rmsNormEpsilon))
     let scales = builder.broadcast(scale, input.shape, dimensions: Array(0..<last))
-    let weights = builder.broadcast(weight(name), input.shape, dimensions: [last])
+    let weights = builder.broadcast(weight(tensor), input.shape, dimensions: [last])
     return builder.apply(.multiply, builder.apply(.multiply, input, scales), weights)
   }
 
@@ -196,11 +204,5 @@ struct DecoderGraph {
     let powers = builder.apply(.exponential, heights)
     let sums = builder.reduce(powers, .add, dimension: last)
     return builder.apply(.divide, powers, builder.broadcast(sums, scores.shape, dimensions: others))
-  }
-}
-
-extension String {
-  fileprivate func replacingSuffix(_ suffix: String, by other: String) -> String {
-    hasSuffix(suffix) ? dropLast(suffix.count) + other : self
   }
 }

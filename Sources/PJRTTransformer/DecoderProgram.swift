@@ -37,7 +37,7 @@ struct DecoderProgram {
 
   /// The type of a parameter in programs.
   func type(of parameter: DecoderParameters.Parameter) -> TensorType {
-    TensorType(parameter.shape, parameter.source == .matrix ? element : .float32)
+    TensorType(parameter.shape, parameter.isMatrix ? element : .float32)
   }
 
   /// Takes the body's weights, keys and values of every layer, then tokens `[rows]`, positions `[rows]`, slots `[rows]`

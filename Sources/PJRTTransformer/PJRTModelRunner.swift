@@ -63,7 +63,7 @@ public final class PJRTModelRunner: ModelRunner {
     caches = try Self.emptyCaches(program, session)
     logits = try Activations(rowCapacity: limits.logitRows, columns: configuration.vocabularySize)
     let matrices = parameters.all.reduce(0) { total, parameter in
-      total + parameter.shape.reduce(parameter.source == .matrix ? session.element.byteCount : 4, *)
+      total + parameter.shape.reduce(parameter.isMatrix ? session.element.byteCount : 4, *)
     }
     memory = RunnerMemory(
       packedWeights: matrices,

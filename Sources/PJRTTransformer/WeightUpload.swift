@@ -31,12 +31,11 @@ struct WeightUpload {
     switch parameter.source {
     case .cosines: return try client.upload(angles(parameter.shape, cosf), shape: parameter.shape)
     case .sines: return try client.upload(angles(parameter.shape, sinf), shape: parameter.shape)
-    case .vector:
-      let view = try checkpoint.tensor(parameter.name, shape: parameter.shape)
-      return try client.upload(view.floats(), shape: parameter.shape, split: split)
-    case .matrix:
-      let view = try checkpoint.tensor(parameter.name, shape: parameter.shape)
-      guard element == .bfloat16 else { return try client.upload(view.floats(), shape: parameter.shape, split: split) }
+    case .tensor(let tensor):
+      let view = try checkpoint.tensor(tensor)
+      guard tensor.isMatrix, element == .bfloat16 else {
+        return try client.upload(view.floats(), shape: parameter.shape, split: split)
+      }
       if view.elementType == .bfloat16, view.rowOrder == .natural {
         // As they lie in the mapped file.
         let direct = try view.file.withBytes(in: view.byteRange) { bytes in
@@ -44,7 +43,7 @@ struct WeightUpload {
         }
         if let direct { return direct.take() }
       }
-      let rounded = view.floats().map(Self.bfloat16)
+      let rounded = view.floats().map { $0.bfloat16Bits }
       return try client.upload(bfloat16: rounded, shape: parameter.shape, split: split)
     }
   }
@@ -53,13 +52,6 @@ struct WeightUpload {
   private func angles(_ shape: [Int], _ function: (Float) -> Float) -> [Float] {
     let (frequencies, scale) = configuration.rotaryFrequencies()
     return (0..<shape[0]).flatMap { position in frequencies.map { scale * function(Float(position) * $0) } }
-  }
-
-  /// The nearest brain float; of two as near the even one.
-  private static func bfloat16(_ value: Float) -> UInt16 {
-    let bits = value.bitPattern
-    guard !value.isNaN else { return UInt16(bits >> 16) | 0x40 }
-    return UInt16(truncatingIfNeeded: (bits &+ 0x7FFF &+ (bits >> 16 & 1)) >> 16)
   }
 }
 

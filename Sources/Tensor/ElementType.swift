@@ -99,3 +99,11 @@ public enum ElementType: String, Sendable, CaseIterable {
     }
   }
 }
+
+extension Float {
+  /// The bits of the nearest bfloat16; of two as near those of the even one.
+  @inlinable package var bfloat16Bits: UInt16 {
+    guard !isNaN else { return UInt16(bitPattern >> 16) | 0x40 }
+    return UInt16(truncatingIfNeeded: (bitPattern &+ 0x7FFF &+ (bitPattern >> 16 & 1)) >> 16)
+  }
+}

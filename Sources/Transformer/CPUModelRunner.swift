@@ -89,7 +89,7 @@ public final class CPUModelRunner: ModelRunner {
   }
 
   /// Whether products are of integers.
-  package var isQuantised: Bool { weights.layers.contains { $0.down.format != .bfloat16 } }
+  package var isQuantised: Bool { weights.layers.contains { $0.feedForward.down.format != .bfloat16 } }
 
   /// The weights' name in the cache they were loaded through; equal contents in one format have one name.
   public var cacheKey: String? { weights.cacheKey }
@@ -130,7 +130,8 @@ public final class CPUModelRunner: ModelRunner {
       tap(pass.taps, at: index, into: taps)
       attend(layer, index, rows: rows, slices: slices)
       let isLast = index + 1 == weights.layers.count
-      feedForward(layer, rows: rows, next: isLast ? weights.head : weights.layers[index + 1].queryKeyValue[0])
+      let next = isLast ? weights.head : weights.layers[index + 1].attention.queryKeyValue[0]
+      feedForward(layer.feedForward, rows: rows, next: next)
     }
     tap(pass.taps, at: weights.layers.count, into: taps)
     operations.copyRows(batch.logitRows, of: buffers.residual, into: buffers.selected)
@@ -153,41 +154,42 @@ public final class CPUModelRunner: ModelRunner {
   /// residual += output(attention(norm(residual)))
   private func attend(_ layer: DecoderLayerWeights, _ index: Int, rows: Int, slices: [AttentionSlice]) {
     let (heads, kvHeads, headSize) = (configuration.headCount, configuration.kvHeadCount, configuration.headSize)
+    let weights = layer.attention
     operations.rmsNorm(
-      buffers.residual, rowCount: rows, weight: layer.attentionNorm, epsilon: configuration.rmsNormEpsilon,
+      buffers.residual, rowCount: rows, weight: weights.norm, epsilon: configuration.rmsNormEpsilon,
       into: buffers.normalised)
     stopwatch?.lap(.norms)
     operations.linear(
-      buffers.normalised, rowCount: rows, weights: layer.queryKeyValue, bias: layer.queryKeyValueBias,
-      into: buffers.queryKeyValue, next: layer.attentionOutput)
+      buffers.normalised, rowCount: rows, weights: weights.queryKeyValue, bias: weights.queryKeyValueBias,
+      into: buffers.queryKeyValue, next: weights.output)
     stopwatch?.lap(.queryKeyValue)
     operations.normRotateStore(
       buffers.queryKeyValue, rowCount: rows, headCount: heads, kvHeadCount: kvHeads, headSize: headSize,
-      queryNorm: layer.queryNorm, keyNorm: layer.keyNorm, epsilon: configuration.rmsNormEpsilon, cos: buffers.cosines,
-      sin: buffers.sines, slices: slices, storage: storage, layer: index)
+      queryNorm: weights.queryNorm, keyNorm: weights.keyNorm, epsilon: configuration.rmsNormEpsilon,
+      cos: buffers.cosines, sin: buffers.sines, slices: slices, storage: storage, layer: index)
     stopwatch?.lap(.rotary)
     operations.attention(
       buffers.queryKeyValue, headCount: heads, kvHeadCount: kvHeads, headSize: headSize,
       scale: 1 / Float(headSize).squareRoot(), slices: slices, storage: storage, layer: index, into: buffers.mixed)
     stopwatch?.lap(.attention)
     operations.linearAdding(
-      buffers.mixed, rowCount: rows, weight: layer.attentionOutput, bias: layer.attentionOutputBias,
-      to: buffers.residual, next: layer.gateUp)
+      buffers.mixed, rowCount: rows, weight: weights.output, bias: weights.outputBias, to: buffers.residual,
+      next: layer.feedForward.gateUp)
     stopwatch?.lap(.attentionOutput)
   }
 
   /// residual += down(silu(gate(norm(residual))) · up(norm(residual)))
-  private func feedForward(_ layer: DecoderLayerWeights, rows: Int, next: PackedMatrix) {
+  private func feedForward(_ weights: GatedWeights, rows: Int, next: PackedMatrix) {
     operations.rmsNorm(
-      buffers.residual, rowCount: rows, weight: layer.feedForwardNorm, epsilon: configuration.rmsNormEpsilon,
+      buffers.residual, rowCount: rows, weight: weights.norm, epsilon: configuration.rmsNormEpsilon,
       into: buffers.normalised)
     stopwatch?.lap(.norms)
     operations.gatedLinear(
-      buffers.normalised, rowCount: rows, weight: layer.gateUp, bias: layer.gateUpBias, into: buffers.gated,
-      next: layer.down)
+      buffers.normalised, rowCount: rows, weight: weights.gateUp, bias: weights.gateUpBias, into: buffers.gated,
+      next: weights.down)
     stopwatch?.lap(.gateUp)
     operations.linearAdding(
-      buffers.gated, rowCount: rows, weight: layer.down, bias: layer.downBias, to: buffers.residual, next: next)
+      buffers.gated, rowCount: rows, weight: weights.down, bias: weights.downBias, to: buffers.residual, next: next)
     stopwatch?.lap(.down)
   }
 }

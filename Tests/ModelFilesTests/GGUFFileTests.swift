@@ -160,9 +160,8 @@ import Testing
           _ = try? file.metadata.integers(key)
         }
         for name in file.tensorNames { _ = try? file.tensor(name).floats() }
-        let configuration = try ModelConfiguration(file)
-        _ = try GenerationConfiguration(file)
-        let checkpoint = try Checkpoint(file, configuration: configuration)
+        _ = try file.generation()
+        let checkpoint = try file.checkpoint()
         for name in checkpoint.tensorNames {
           _ = try checkpoint.tensor(name, shape: checkpoint.shape(of: name) ?? []).floats()
         }

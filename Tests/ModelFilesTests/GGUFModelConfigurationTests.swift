@@ -116,7 +116,7 @@ import Testing
     writer.add("general.sampling.top_k", .uint32(20))
     let directory = try TemporaryDirectory()
     try directory.write(writer.data, to: "m.gguf")
-    let found = try GenerationConfiguration(try GGUFFile(path: directory.path + "/m.gguf"))
+    let found = try GGUFFile(path: directory.path + "/m.gguf").generation()
     #expect(found.endOfTextTokens == [4, 1, 3])
     #expect(found.temperature == 0.5 && found.topK == 20 && found.topP == nil)
   }

@@ -1,3 +1,5 @@
+internal import ModelFiles
+
 /// What a server is told beyond what its deployment follows from: parsers, adapters, quantisation, and arguments as given.
 package struct EngineExtras: Sendable, Equatable {
   /// A LoRA adapter under the name that requests ask for it by.
@@ -156,10 +158,7 @@ extension Preflight {
 
   /// Bytes of the adapters' matrices, in bf16: two of the rank beside each of a layer's seven projections.
   func adapterBytes(_ target: ServedModel) -> Int {
-    let queries = target.heads * target.headSize
-    let keys = target.keyValueHeads * target.headSize
-    let (hidden, feed) = (target.hiddenSize, target.intermediateSize)
-    let sides = 2 * (hidden + queries) + 2 * (hidden + keys) + 3 * (hidden + feed)
-    return request.extras.adapters.count * min(max(1, request.extras.largestRank), 512) * target.layers * sides * 2
+    let sides = target.layerMatrices.reduce(0) { $0 + $1.shape[0] + $1.shape[1] }
+    return request.extras.adapters.count * min(max(1, request.extras.largestRank), 512) * sides * 2
   }
 }

@@ -7,33 +7,26 @@ package struct ServedModel: Sendable, Equatable {
   package let name: String
   /// Whether the name is one of the hub.
   package let isOnHub: Bool
-  package let hiddenSize: Int
-  package let layers: Int
-  /// Query heads, and key/value heads.
-  package let heads: Int
-  package let keyValueHeads: Int
-  /// Channels of a head.
-  package let headSize: Int
-  package let intermediateSize: Int
-  package let vocabulary: Int
-  package let longestSequence: Int
-  package let tiesEmbeddings: Bool
+  private let configuration: ModelConfiguration
   /// Which tokenizer, when it is known; models of one tokenizer share it.
   package let tokenizer: String?
-
-  /// Weights in all matrices and norms.
-  package var parameters: Int {
-    let (queries, keys) = (heads * headSize, keyValueHeads * headSize)
-    let attention = hiddenSize * (queries + 2 * keys) + queries * hiddenSize
-    let layer = attention + 3 * hiddenSize * intermediateSize + 2 * hiddenSize
-    return layers * layer + hiddenSize + vocabulary * hiddenSize * (tiesEmbeddings ? 1 : 2)
-  }
-
+  /// Weights in all tensors.
+  package let parameters: Int
   /// Weights of the layers' projections: those that fp8 halves; embeddings and norms stay as they are.
-  package var linearParameters: Int {
-    let (queries, keys) = (heads * headSize, keyValueHeads * headSize)
-    return layers * (hiddenSize * (queries + 2 * keys) + queries * hiddenSize + 3 * hiddenSize * intermediateSize)
-  }
+  package let linearParameters: Int
+
+  package var hiddenSize: Int { configuration.hiddenSize }
+  package var layers: Int { configuration.layerCount }
+  /// Query heads.
+  package var heads: Int { configuration.headCount }
+  package var keyValueHeads: Int { configuration.kvHeadCount }
+  package var headSize: Int { configuration.headSize }
+  package var intermediateSize: Int { configuration.intermediateSize }
+  package var vocabulary: Int { configuration.vocabularySize }
+  package var longestSequence: Int { configuration.maximumPosition }
+
+  /// The matrices of the layers.
+  var layerMatrices: [DecoderTensor] { DecoderTensors(configuration).layerMatrices }
 
   /// Bytes of the weights in bf16.
   package var weightBytes: Int { 2 * parameters }
@@ -87,31 +80,17 @@ package struct ServedModel: Sendable, Equatable {
     FileManager.default.contents(atPath: directory + "/tokenizer.json").map { "tokenizer.json " + digest($0) }
   }
 
-  private init(_ model: ModelConfiguration, _ place: ModelPlace, tokenizer: String?) {
+  private init(_ configuration: ModelConfiguration, _ place: ModelPlace, tokenizer: String?) {
     self.init(
-      name: place.name, isOnHub: place.isOnHub,
-      hiddenSize: model.hiddenSize, layers: model.layerCount, heads: model.headCount,
-      keyValueHeads: model.kvHeadCount, headSize: model.headSize, intermediateSize: model.intermediateSize,
-      vocabulary: model.vocabularySize, longestSequence: model.maximumPosition,
-      tiesEmbeddings: model.tiesWordEmbeddings, tokenizer: tokenizer ?? Self.known(place.name)?.tokenizer)
+      name: place.name, isOnHub: place.isOnHub, configuration, tokenizer: tokenizer ?? Self.known(place.name)?.tokenizer
+    )
   }
 
-  init(
-    name: String, isOnHub: Bool = true, hiddenSize: Int, layers: Int, heads: Int, keyValueHeads: Int, headSize: Int,
-    intermediateSize: Int, vocabulary: Int, longestSequence: Int, tiesEmbeddings: Bool, tokenizer: String?
-  ) {
-    self.name = name
-    self.isOnHub = isOnHub
-    self.hiddenSize = hiddenSize
-    self.layers = layers
-    self.heads = heads
-    self.keyValueHeads = keyValueHeads
-    self.headSize = headSize
-    self.intermediateSize = intermediateSize
-    self.vocabulary = vocabulary
-    self.longestSequence = longestSequence
-    self.tiesEmbeddings = tiesEmbeddings
-    self.tokenizer = tokenizer
+  private init(name: String, isOnHub: Bool, _ configuration: ModelConfiguration, tokenizer: String?) {
+    (self.name, self.isOnHub, self.configuration, self.tokenizer) = (name, isOnHub, configuration, tokenizer)
+    let tensors = DecoderTensors(configuration)
+    parameters = tensors.all.reduce(0) { $0 + $1.count }
+    linearParameters = tensors.layerMatrices.matrixElements
   }
 }
 
@@ -124,11 +103,9 @@ extension ServedModel {
     return table.first { $0.name == name }
   }
 
-  private static let table = PublishedModel.all.map { model in
-    ServedModel(
-      name: model.name, hiddenSize: model.hiddenSize, layers: model.layers, heads: model.heads,
-      keyValueHeads: model.keyValueHeads, headSize: model.headSize, intermediateSize: model.intermediateSize,
-      vocabulary: model.vocabulary, longestSequence: model.longestSequence, tiesEmbeddings: model.tiesEmbeddings,
-      tokenizer: model.family.rawValue)
+  private static let table = PublishedModel.all.compactMap { model in
+    (try? model.configuration()).map {
+      ServedModel(name: model.name, isOnHub: true, $0, tokenizer: model.family.rawValue)
+    }
   }
 }

@@ -14,11 +14,11 @@ extension ModelExpansion {
 
   /// All tensors, under the names that Hugging Face gives them.
   func tensors() throws(ModelFileError) -> [ExpandedTensor] {
-    let (hidden, vocabulary) = (shape.hiddenSize, shape.vocabularySize)
+    let (trained, expanded) = (DecoderTensors(source), DecoderTensors(shape))
     let small = source.hiddenSize
-    let embedding = try original("model.embed_tokens.weight", [source.vocabularySize, small])
+    let embedding = try checkpoint.tensor(trained.embedding)
     var tensors = [
-      matrix("model.embed_tokens.weight", [vocabulary, hidden], like: embedding) { [self] row, values in
+      matrix(expanded.embedding, like: embedding) { [self] row, values in
         guard row < source.vocabularySize else {
           // Added ids are never read; where the output is the embedding, this is what keeps them from winning.
           if shape.tiesWordEmbeddings { values[small] = Self.addedIdWeight }
@@ -31,19 +31,26 @@ extension ModelExpansion {
         values[small + 1] = -constant
       }
     ]
-    for layer in 0..<shape.layerCount { tensors += try layerTensors(layer) }
-    let norm = try original("model.norm.weight", [small])
+    for (index, layer) in expanded.layers.enumerated() {
+      let trained = index < trained.layers.count ? trained.layers[index] : nil
+      switch layer.mixer {
+      case .attention(let attention): tensors += try attentionTensors(index, attention, trained: trained?.mixer)
+      }
+      switch layer.feedForward {
+      case .gated(let gated): tensors += try gatedTensors(index, gated, trained: trained?.feedForward)
+      }
+    }
+    let norm = try checkpoint.tensor(trained.finalNorm)
     tensors.append(
-      vector("model.norm.weight", hidden) { [self] values in
+      vector(expanded.finalNorm) { [self] values in
         norm.copyRow(0, scaledBy: normFactor, to: &values)
         values[small] = constantNorm
         values[small + 1] = -constantNorm
       })
-    guard !shape.tiesWordEmbeddings else { return tensors }
-    let head =
-      source.tiesWordEmbeddings ? embedding : try original("lm_head.weight", [source.vocabularySize, small])
+    guard let output = expanded.output else { return tensors }
+    let head = try checkpoint.tensor(trained.head)
     tensors.append(
-      matrix("lm_head.weight", [vocabulary, hidden], like: head) { [self] row, values in
+      matrix(output, like: head) { [self] row, values in
         if row < source.vocabularySize {
           head.copyRow(row, to: &values)
           Noise(row: row, of: 0).fill(&values, from: small + 2, bound: head.peak(of: row))
@@ -56,56 +63,21 @@ extension ModelExpansion {
     return tensors
   }
 
-  private func layerTensors(_ layer: Int) throws(ModelFileError) -> [ExpandedTensor] {
-    let isOriginal = layer < source.layerCount
-    let prefix = "model.layers.\(layer)."
-    let (small, hidden, headSize) = (source.hiddenSize, shape.hiddenSize, shape.headSize)
-    let (queries, keys) = (source.headCount * headSize, source.kvHeadCount * headSize)
-    func part(_ name: String, _ shape: [Int]) throws(ModelFileError) -> TensorView? {
-      isOriginal ? try original(prefix + name, shape) : nil
-    }
-    func residualNorm(_ name: String) throws(ModelFileError) -> ExpandedTensor {
-      let norm = try part(name, [small])
-      let factor = normFactor
-      return vector(prefix + name, hidden) { values in
-        for index in values.indices { values[index] = 1 }
-        norm?.copyRow(0, scaledBy: factor, to: &values)
-        (values[small], values[small + 1]) = (0, 0)
+  private func attentionTensors(
+    _ layer: Int, _ tensors: AttentionTensors, trained: Mixer?
+  ) throws(ModelFileError) -> [ExpandedTensor] {
+    let original: AttentionTensors? =
+      switch trained {
+      case .attention(let tensors)?: tensors
+      case nil: nil
       }
-    }
-    func headNorm(_ name: String) throws(ModelFileError) -> ExpandedTensor {
-      let norm = try part(name, [headSize])
-      return vector(prefix + name, headSize) { values in
-        for index in values.indices { values[index] = 1 }
-        norm?.copyRow(0, to: &values)
-      }
-    }
-    let heads = heads
-    let (query, key) = (
-      try part("self_attn.q_proj.weight", [queries, small]), try part("self_attn.k_proj.weight", [keys, small])
-    )
-    let value = try part("self_attn.v_proj.weight", [keys, small])
-    let output = try part("self_attn.o_proj.weight", [small, queries])
-    let (gate, up) = (
-      try part("mlp.gate_proj.weight", [source.intermediateSize, small]),
-      try part("mlp.up_proj.weight", [source.intermediateSize, small])
-    )
-    let down = try part("mlp.down_proj.weight", [small, source.intermediateSize])
-    let (intermediate, smallIntermediate) = (shape.intermediateSize, source.intermediateSize)
-    /// The row of a small matrix, and noise for the inputs that are always zero; noise alone where there is no such row.
-    func extended(_ tensor: TensorView?, _ row: Int?, seed: Noise, _ values: inout [Float]) {
-      if let tensor, let row {
-        tensor.copyRow(row, to: &values)
-        seed.fill(&values, from: small, bound: tensor.peak(of: row))
-      } else {
-        seed.fill(&values, from: 0, bound: 0.05)
-      }
-    }
+    let (small, headSize, heads) = (source.hiddenSize, tensors.headSize, heads)
+    let (query, key) = (try view(original?.query.weight), try view(original?.key.weight))
+    let (value, output) = (try view(original?.value.weight), try view(original?.output.weight))
     func noise(_ row: Int, _ kind: Int) -> Noise { Noise(row: row, of: layer * 8 + kind + 1) }
-
-    return [
-      try residualNorm("input_layernorm.weight"),
-      matrix(prefix + "self_attn.q_proj.weight", [shape.headCount * headSize, hidden], like: query) { row, values in
+    var expanded = [
+      try residualNorm(tensors.norm, original?.norm),
+      matrix(tensors.query.weight, like: query) { [self] row, values in
         let (head, channel) = row.quotientAndRemainder(dividingBy: headSize)
         let original: Int? =
           switch heads.queries[head] {
@@ -114,16 +86,16 @@ extension ModelExpansion {
           }
         extended(query, original, seed: noise(row, 0), &values)
       },
-      matrix(prefix + "self_attn.k_proj.weight", [shape.kvHeadCount * headSize, hidden], like: key) { row, values in
+      matrix(tensors.key.weight, like: key) { [self] row, values in
         let head = heads.keyValues[row / headSize]
         extended(key, head.map { $0 * headSize + row % headSize }, seed: noise(row, 1), &values)
       },
-      matrix(prefix + "self_attn.v_proj.weight", [shape.kvHeadCount * headSize, hidden], like: value) { row, values in
+      matrix(tensors.value.weight, like: value) { [self] row, values in
         // Without a head of the small model, all values are zero.
         guard let value, let head = heads.keyValues[row / headSize] else { return }
         extended(value, head * headSize + row % headSize, seed: noise(row, 2), &values)
       },
-      matrix(prefix + "self_attn.o_proj.weight", [hidden, shape.headCount * headSize], like: output) { row, values in
+      matrix(tensors.output.weight, like: output) { row, values in
         // An added layer's values are zero, and what it would write matters as little as what idle heads would.
         guard row < small else { return }
         let bound = output?.peak(of: row) ?? 0.05
@@ -139,18 +111,36 @@ extension ModelExpansion {
           }
         }
       },
-      try headNorm("self_attn.q_norm.weight"),
-      try headNorm("self_attn.k_norm.weight"),
-      try residualNorm("post_attention_layernorm.weight"),
-      matrix(prefix + "mlp.gate_proj.weight", [intermediate, hidden], like: gate) { row, values in
+    ]
+    for (norm, original) in [(tensors.queryNorm, original?.queryNorm), (tensors.keyNorm, original?.keyNorm)] {
+      if let norm { expanded.append(try self.norm(norm, original) { _ in }) }
+    }
+    return expanded
+  }
+
+  private func gatedTensors(
+    _ layer: Int, _ tensors: GatedTensors, trained: FeedForward?
+  ) throws(ModelFileError) -> [ExpandedTensor] {
+    let original: GatedTensors? =
+      switch trained {
+      case .gated(let tensors)?: tensors
+      case nil: nil
+      }
+    let (small, smallIntermediate) = (source.hiddenSize, source.intermediateSize)
+    let (gate, up) = (try view(original?.gate.weight), try view(original?.up.weight))
+    let down = try view(original?.down.weight)
+    func noise(_ row: Int, _ kind: Int) -> Noise { Noise(row: row, of: layer * 8 + kind + 1) }
+    return [
+      try residualNorm(tensors.norm, original?.norm),
+      matrix(tensors.gate.weight, like: gate) { [self] row, values in
         extended(gate, row < smallIntermediate ? row : nil, seed: noise(row, 4), &values)
       },
-      matrix(prefix + "mlp.up_proj.weight", [intermediate, hidden], like: up) { row, values in
+      matrix(tensors.up.weight, like: up) { [self] row, values in
         // Added channels are zero whatever their gate says.
         guard let up, row < smallIntermediate else { return }
         extended(up, row, seed: noise(row, 5), &values)
       },
-      matrix(prefix + "mlp.down_proj.weight", [hidden, intermediate], like: down) { row, values in
+      matrix(tensors.down.weight, like: down) { row, values in
         guard row < small else { return }
         down?.copyRow(row, to: &values)
         noise(row, 6).fill(
@@ -159,24 +149,56 @@ extension ModelExpansion {
     ]
   }
 
-  private func original(_ name: String, _ shape: [Int]) throws(ModelFileError) -> TensorView {
-    try checkpoint.tensor(name, shape: shape)
+  /// A tensor of the small model; `nil` in an added layer.
+  private func view(_ tensor: DecoderTensor?) throws(ModelFileError) -> TensorView? {
+    guard let tensor else { return nil }
+    return try checkpoint.tensor(tensor)
+  }
+
+  /// The row of a small matrix, and noise for the inputs that are always zero; noise alone where there is no such row.
+  private func extended(_ tensor: TensorView?, _ row: Int?, seed: Noise, _ values: inout [Float]) {
+    if let tensor, let row {
+      tensor.copyRow(row, to: &values)
+      seed.fill(&values, from: source.hiddenSize, bound: tensor.peak(of: row))
+    } else {
+      seed.fill(&values, from: 0, bound: 0.05)
+    }
+  }
+
+  private func residualNorm(
+    _ tensor: DecoderTensor, _ original: DecoderTensor?
+  ) throws(ModelFileError) -> ExpandedTensor {
+    let small = source.hiddenSize
+    return try norm(tensor, original, scaledBy: normFactor) { ($0[small], $0[small + 1]) = (0, 0) }
+  }
+
+  /// A norm of the small model, or ones.
+  private func norm(
+    _ tensor: DecoderTensor, _ original: DecoderTensor?, scaledBy factor: Float = 1,
+    change: @escaping (inout [Float]) -> Void
+  ) throws(ModelFileError) -> ExpandedTensor {
+    let norm = try view(original)
+    return vector(tensor) { values in
+      for index in values.indices { values[index] = 1 }
+      norm?.copyRow(0, scaledBy: factor, to: &values)
+      change(&values)
+    }
   }
 
   /// A matrix in the format of its original: brain floats, unless that has more digits.
   private func matrix(
-    _ name: String, _ shape: [Int], like original: TensorView?, fill: @escaping (Int, inout [Float]) -> Void
+    _ tensor: DecoderTensor, like original: TensorView?, fill: @escaping (Int, inout [Float]) -> Void
   ) -> ExpandedTensor {
     let type: ElementType = original.map { $0.elementType == .bfloat16 } ?? true ? .bfloat16 : .float32
-    return ExpandedTensor(entry: SafetensorsWriter.Entry(name: name, elementType: type, shape: shape)) { row, values in
+    return ExpandedTensor(entry: SafetensorsWriter.Entry(tensor, as: type)) { row, values in
       for index in values.indices { values[index] = 0 }
       fill(row, &values)
     }
   }
 
   /// A norm's weights, in single precision: their factor is seldom a power of two.
-  private func vector(_ name: String, _ count: Int, fill: @escaping (inout [Float]) -> Void) -> ExpandedTensor {
-    ExpandedTensor(entry: SafetensorsWriter.Entry(name: name, elementType: .float32, shape: [count])) { _, values in
+  private func vector(_ tensor: DecoderTensor, fill: @escaping (inout [Float]) -> Void) -> ExpandedTensor {
+    ExpandedTensor(entry: SafetensorsWriter.Entry(tensor, as: .float32)) { _, values in
       for index in values.indices { values[index] = 0 }
       fill(&values)
     }

@@ -3,23 +3,20 @@ internal import Foundation
 /// Which files of a repository to download.
 ///
 /// Patterns are the shell's (`*.gguf`, `onnx/*`), as the Hugging Face tools take them; `*` matches slashes too.
-public struct FileSelection: Sendable, Equatable {
+package struct FileSelection: Sendable, Equatable {
   /// Files that match one of these are wanted; when empty, those that an engine reads.
-  public var included: [String]
-  /// Files that match one of these are not.
-  public var excluded: [String]
+  package var included: [String]
+  package var excluded: [String]
   /// GGUF files with this in their names, such as `Q4_K_M`, are wanted too, and then nothing else that is not included.
-  public var quantization: String?
+  package var quantization: String?
 
-  /// A selection; by default of what an engine reads.
-  public init(included: [String] = [], excluded: [String] = [], quantization: String? = nil) {
+  package init(included: [String] = [], excluded: [String] = [], quantization: String? = nil) {
     self.included = included
     self.excluded = excluded
     self.quantization = quantization
   }
 
-  /// Whether the file is wanted.
-  public func wants(_ name: String) -> Bool {
+  package func wants(_ name: String) -> Bool {
     func matches(_ pattern: String) -> Bool { unsafe fnmatch(pattern, name, 0) == 0 }
     if excluded.contains(where: matches) { return false }
     if let quantization, ModelReference.isGGUF(name, of: quantization) { return true }

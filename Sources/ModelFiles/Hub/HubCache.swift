@@ -2,15 +2,13 @@ internal import Foundation
 
 /// The Hugging Face cache on this machine, in the layout that `huggingface_hub` and other tools share:
 /// `models--ORG--NAME/{blobs,refs,snapshots}`.
-public struct HubCache: Sendable {
-  /// The folder that holds the models.
-  public let root: String
+package struct HubCache: Sendable {
+  package let root: String
 
-  /// The cache that this process's environment names.
-  public init() { self.init(environment: ProcessInfo.processInfo.environment) }
+  package init() { self.init(environment: ProcessInfo.processInfo.environment) }
 
   /// The cache that `environment` names: `HF_HUB_CACHE`, else `HF_HOME`/hub, else `~/.cache/huggingface/hub`.
-  public init(environment: [String: String]) {
+  package init(environment: [String: String]) {
     root =
       Self.folder("HF_HUB_CACHE", in: environment) ?? Self.folder("HUGGINGFACE_HUB_CACHE", in: environment)
       ?? Self.home(environment) + "/hub"
@@ -42,7 +40,7 @@ public struct HubCache: Sendable {
   ///   - model: a path, ORG/NAME, or ORG/NAME:QUANTIZATION.
   ///   - revision: a branch, tag or full commit; of no matter to a path.
   /// - Throws: `ModelFileError` that says where it looked.
-  public func locate(_ model: String, revision: String = "main") throws(ModelFileError) -> String {
+  package func locate(_ model: String, revision: String = "main") throws(ModelFileError) -> String {
     var isDirectory: ObjCBool = false
     if unsafe FileManager.default.fileExists(atPath: model, isDirectory: &isDirectory) {
       guard !isDirectory.boolValue else { return try GGUFChoice(of: nil, in: model).path }
@@ -75,7 +73,7 @@ public struct HubCache: Sendable {
 extension HubCache {
   /// What to call a model that is given as `model`: ORG/NAME for a path into a cache, the last part of another path, and
   /// what is no path as it is.
-  public static func modelName(of model: String) -> String {
+  package static func modelName(of model: String) -> String {
     guard FileManager.default.fileExists(atPath: model) else { return model }
     let url = URL(fileURLWithPath: model).standardizedFileURL
     for path in [url.path, url.resolvingSymlinksInPath().path] {
@@ -96,7 +94,6 @@ package struct ModelName: Sendable, Equatable, CustomStringConvertible {
 
   package var description: String { organisation + "/" + name }
 
-  /// The name of its folder in a cache.
   var folder: String { "models--\(organisation)--\(name)" }
 
   /// `nil` unless `text` has two parts of letters, digits, `.`, `_` and `-`, as the hub requires; none begins or ends

@@ -4,35 +4,29 @@ internal import Foundation
 internal import FoundationNetworking
 #endif
 
-/// How far a download is.
-public struct PullProgress: Sendable, Equatable {
-  /// The file under way.
-  public let file: String
+package struct PullProgress: Sendable, Equatable {
+  package let file: String
   /// Bytes of all files that are here.
-  public let receivedBytes: Int
+  package let receivedBytes: Int
   /// Bytes of all files.
-  public let totalBytes: Int
+  package let totalBytes: Int
 }
 
 /// Downloads models from the Hugging Face hub into the shared cache.
-public struct HubClient: Sendable {
+package struct HubClient: Sendable {
   /// Told why there is another try, and after how many seconds.
-  public var waiting: @Sendable (String, Double) -> Void = { _, _ in }
-  /// Where files come from.
-  public let endpoint: String
+  package var waiting: @Sendable (String, Double) -> Void = { _, _ in }
+  package let endpoint: String
   private let token: String?
   private let cache: HubCache
-  /// Whether nothing may be asked of the hub (`HF_HUB_OFFLINE`).
   private let isOffline: Bool
-  /// Pauses before another try after a dropped connection.
   private let pausesSeconds: [Double]
 
-  /// A client for the hub and the token that this process's environment names.
-  public init() { self.init(environment: ProcessInfo.processInfo.environment) }
+  package init() { self.init(environment: ProcessInfo.processInfo.environment) }
 
   /// A client for the hub that `environment` names: `HF_ENDPOINT`, `HF_TOKEN` (or the file that `huggingface-cli login`
   /// writes), and the cache's variables.
-  public init(environment: [String: String], pausesSeconds: [Double] = [1, 2, 4, 8, 16]) {
+  package init(environment: [String: String], pausesSeconds: [Double] = [1, 2, 4, 8, 16]) {
     func value(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
     endpoint = (value("HF_ENDPOINT") ?? "https://huggingface.co").trimmingSuffix("/")
     let file = HubCache.folder("HF_TOKEN_PATH", in: environment) ?? HubCache.home(environment) + "/token"
@@ -57,7 +51,7 @@ public struct HubClient: Sendable {
   ///   - selection: which files; by default those that an engine reads.
   /// - Returns: the directory with the model's files.
   /// - Throws: `HubError` that says what the hub answered, or which file is damaged.
-  public func pull(
+  package func pull(
     _ model: String, revision: String = "main", selection: FileSelection = FileSelection(),
     progress: @escaping @Sendable (PullProgress) -> Void = { _ in }
   ) async throws -> String {
@@ -124,7 +118,6 @@ public struct HubClient: Sendable {
 
   // MARK: Files
 
-  /// Brings one file into `blobs`, unless it is there.
   private func fetch(
     _ file: HubFile, of model: ModelName, commit: String, received: @escaping @Sendable (Int) -> Void
   ) async throws {

@@ -1,7 +1,7 @@
 /// The hub did not give what was asked for.
-public struct HubError: Error, Sendable, Equatable, CustomStringConvertible {
+package struct HubError: Error, Sendable, Equatable, CustomStringConvertible {
   /// One sentence: what was asked, what came back, what helps.
-  public let description: String
+  package let description: String
 
   init(_ description: String) { self.description = description }
 }

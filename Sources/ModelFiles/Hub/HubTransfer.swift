@@ -9,10 +9,8 @@ internal import FoundationNetworking
 ///
 /// A redirect to another host goes without the Authorization header: the token is the hub's alone.
 final class HubTransfer: NSObject, URLSessionDataDelegate {
-  /// The server sent more than was expected.
   struct Excess: Error {}
 
-  /// What the server answered.
   struct Answer {
     var status = 0
     /// Seconds after which a busy server asks to be asked again.

@@ -1,12 +1,11 @@
 /// A model as commands name it: ORG/NAME, or ORG/NAME:QUANTIZATION for one GGUF file of several.
-public struct ModelReference: Sendable, Equatable {
+package struct ModelReference: Sendable, Equatable {
   /// ORG/NAME.
-  public let model: String
+  package let model: String
   /// What the GGUF file's name has in it, such as `Q4_K_M`.
-  public let quantization: String?
+  package let quantization: String?
 
-  /// Takes the name apart at its colon.
-  public init(_ text: String) {
+  package init(_ text: String) {
     let colon = text.lastIndex(of: ":")
     model = colon.map { String(text[..<$0]) } ?? text
     quantization = colon.map { String(text[text.index(after: $0)...]) }

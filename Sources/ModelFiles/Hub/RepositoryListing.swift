@@ -1,10 +1,8 @@
 /// The hub's description of a repository at a commit.
 struct RepositoryListing: Decodable {
-  /// The commit.
   let sha: String
   let siblings: [Sibling]
 
-  /// One file.
   struct Sibling: Decodable {
     struct LargeFile: Decodable {
       let sha256: String
@@ -52,7 +50,6 @@ struct RepositoryListing: Decodable {
   }
 }
 
-/// A file to be downloaded.
 struct HubFile: Sendable {
   enum Checksum: Sendable, Equatable {
     case sha256(String)

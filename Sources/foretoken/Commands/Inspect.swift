@@ -51,21 +51,22 @@ struct Inspect: ParsableCommand {
   func run() throws {
     let path = try HubCache().locate(model)
     var report = Report(path: path)
+    var container: (any ModelContainer)?
     var configuration: ModelConfiguration?
-    var lines: [(String, String)] = [(GGUFFile.isNamed(path) ? "file" : "directory", path)]
     // Each part is looked at on its own, so that one problem does not hide the others.
     func attempt(_ body: () throws -> Void) {
       do { try body() } catch { report.unsupported.append("\(error)") }
     }
+    var lines: [(String, String)] = [(URL(fileURLWithPath: path).hasDirectoryPath ? "directory" : "file", path)]
+    attempt { container = try openContainer(at: path) }
     attempt {
-      let found = try ModelConfiguration(directory: path)
+      guard let found = try container?.configuration() else { return }
       configuration = found
       report.architecture = found.facts
       lines += found.facts.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
     attempt {
-      let checkpoint = try Checkpoint(directory: path)
-      guard let configuration else { return }
+      guard let checkpoint = try container?.checkpoint(), let configuration else { return }
       let summary = ModelSummary(configuration: configuration, checkpoint: checkpoint)
       report.parameters = summary.parameters
       report.bytes_on_disk = summary.bytesOnDisk
@@ -111,12 +112,9 @@ struct Inspect: ParsableCommand {
       lines.append(("chat template", hasTemplate ? "yes" : "none"))
       if hasTemplate { attempt { _ = try directory.chatTemplate() } }
     }
-    if GGUFFile.isNamed(path) {
-      attempt {
-        let metadata = try GGUFFile(path: path).metadata
-        report.metadata = Dictionary(uniqueKeysWithValues: metadata.keys.map { ($0, metadata[$0]?.description ?? "") })
-        lines += metadata.keys.map { ($0, Self.shortened(metadata[$0]?.description ?? "")) }
-      }
+    if let keys = container?.keys {
+      report.metadata = Dictionary(uniqueKeysWithValues: keys.map { ($0.name, $0.value) })
+      lines += keys.map { ($0.name, Self.shortened($0.value)) }
     }
     report.unsupported = report.unsupported.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
     if json {

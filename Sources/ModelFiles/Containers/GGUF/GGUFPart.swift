@@ -7,7 +7,7 @@ internal import Tensor
 struct GGUFPart {
   let path: String
   let metadata: GGUFMetadata
-  let tensors: [GGUFFile.Entry]
+  let tensors: [StoredTensor]
 
   private static let versions: ClosedRange<UInt32> = 2...3
   /// The most that ggml has.
@@ -82,9 +82,9 @@ struct GGUFPart {
 
   private static func placed(
     _ entries: [Entry], start: Int, alignment: Int, file: MappedFile
-  ) throws(ModelFileError) -> [GGUFFile.Entry] {
+  ) throws(ModelFileError) -> [StoredTensor] {
     let space = max(file.byteCount - start, 0)
-    var tensors: [GGUFFile.Entry] = []
+    var tensors: [StoredTensor] = []
     for entry in entries {
       guard entry.offset <= space, entry.byteCount <= space - Int(entry.offset) else {
         throw ModelFileError(
@@ -98,9 +98,9 @@ struct GGUFPart {
       }
       let first = start + Int(entry.offset)
       tensors.append(
-        GGUFFile.Entry(
-          name: entry.name, type: entry.type.name, shape: entry.shape, byteRange: first..<first + entry.byteCount,
-          file: file))
+        StoredTensor(
+          name: entry.name, elementType: entry.type.name, shape: entry.shape,
+          byteRange: first..<first + entry.byteCount, file: file))
     }
     let ordered = tensors.filter { !$0.byteRange.isEmpty }.sorted { $0.byteRange.lowerBound < $1.byteRange.lowerBound }
     for (one, next) in zip(ordered, ordered.dropFirst()) where one.byteRange.upperBound > next.byteRange.lowerBound {

@@ -6,16 +6,8 @@ internal import Tensor
 /// Format: a length (8 bytes, little-endian), that many bytes of JSON, then the tensors without gaps.
 /// Source: the safetensors format description (Hugging Face).
 struct SafetensorsHeader {
-  struct Entry {
-    let name: String
-    /// As the file names it: "BF16", "I64", …
-    let elementType: String
-    let shape: [Int]
-    /// Bytes of the file.
-    let byteRange: Range<Int>
-  }
-
-  let entries: [Entry]
+  /// In the order of their bytes.
+  let tensors: [StoredTensor]
 
   /// The format's own limit.
   private static let headerLimit = 100_000_000
@@ -44,15 +36,13 @@ struct SafetensorsHeader {
     guard memberCount == members.count else {
       throw ModelFileError(path, "has \(memberCount) names in its header, of which only \(members.count) differ")
     }
-    var entries: [Entry] = []
-    for (name, raw) in members.tensors {
-      entries.append(try Self.entry(name, raw, dataStart: start, byteCount: file.byteCount, path: path))
-    }
-    entries.sort {
+    var tensors: [StoredTensor] = []
+    for (name, entry) in members.tensors { tensors.append(try Self.tensor(name, entry, dataStart: start, of: file)) }
+    tensors.sort {
       ($0.byteRange.lowerBound, $0.byteRange.upperBound) < ($1.byteRange.lowerBound, $1.byteRange.upperBound)
     }
-    try Self.checkLayout(entries, dataStart: start, byteCount: file.byteCount, path: path)
-    self.entries = entries
+    try Self.checkLayout(tensors, dataStart: start, of: file)
+    self.tensors = tensors
   }
 
   /// Members of the outermost object of a valid JSON text, repeated names included: the decoder keeps one of each.
@@ -84,9 +74,10 @@ struct SafetensorsHeader {
     bytes.byteArray.reversed().reduce(0) { $0 << 8 | UInt64($1) }
   }
 
-  private static func entry(
-    _ name: String, _ raw: RawEntry, dataStart: Int, byteCount: Int, path: String
-  ) throws(ModelFileError) -> Entry {
+  private static func tensor(
+    _ name: String, _ raw: RawEntry, dataStart: Int, of file: MappedFile
+  ) throws(ModelFileError) -> StoredTensor {
+    let (path, byteCount) = (file.path, file.byteCount)
     guard let bits = bitsPerElement[raw.dtype] else {
       throw ModelFileError(
         path,
@@ -116,32 +107,33 @@ struct SafetensorsHeader {
         "tensor '\(name)' of shape \(raw.shape) and dtype \(raw.dtype) needs \(size) bytes, and its data_offsets span \(length)"
       )
     }
-    return Entry(
+    return StoredTensor(
       name: name, elementType: raw.dtype, shape: raw.shape,
-      byteRange: dataStart + raw.data_offsets[0]..<dataStart + raw.data_offsets[1])
+      byteRange: dataStart + raw.data_offsets[0]..<dataStart + raw.data_offsets[1], file: file)
   }
 
   private static func checkLayout(
-    _ entries: [Entry], dataStart: Int, byteCount: Int, path: String
+    _ tensors: [StoredTensor], dataStart: Int, of file: MappedFile
   ) throws(ModelFileError) {
+    let path = file.path
     var end = dataStart
-    for entry in entries {
-      guard entry.byteRange.lowerBound >= end else {
+    for tensor in tensors {
+      guard tensor.byteRange.lowerBound >= end else {
         throw ModelFileError(
           path,
-          "tensor '\(entry.name)' begins at byte \(entry.byteRange.lowerBound - dataStart), before the one ahead of it ends at \(end - dataStart): they overlap"
+          "tensor '\(tensor.name)' begins at byte \(tensor.byteRange.lowerBound - dataStart), before the one ahead of it ends at \(end - dataStart): they overlap"
         )
       }
-      guard entry.byteRange.lowerBound == end else {
+      guard tensor.byteRange.lowerBound == end else {
         throw ModelFileError(
           path,
-          "bytes \(end - dataStart) to \(entry.byteRange.lowerBound - dataStart) belong to no tensor: the file is damaged"
+          "bytes \(end - dataStart) to \(tensor.byteRange.lowerBound - dataStart) belong to no tensor: the file is damaged"
         )
       }
-      end = entry.byteRange.upperBound
+      end = tensor.byteRange.upperBound
     }
-    guard end == byteCount else {
-      throw ModelFileError(path, "\(byteCount - end) bytes follow the last tensor: the file is damaged")
+    guard end == file.byteCount else {
+      throw ModelFileError(path, "\(file.byteCount - end) bytes follow the last tensor: the file is damaged")
     }
   }
 

@@ -1,21 +1,10 @@
-internal import ModelFiles
-internal import Tensor
-
 /// Powers of two that move between what writes a layer's channels and the matrices that read them, so that no channel's
 /// weights are lost beside the others' when groups of them are rounded to one scale.
 ///
 /// A channel whose weights are far below their neighbours' has inputs that are as far above: the product is what it would
 /// be, but rounding would take the weights for zeros. Multiplying the weights by a power of two and dividing the channel's
 /// source (a norm's weight, a row of the up or value projection) by it changes no result by a bit.
-struct ChannelScaling {
-  /// Of the inputs of queries, keys and values, and of gate and up: `[hidden]`.
-  var attentionInputs: [Int8]?
-  var feedForwardInputs: [Int8]?
-  /// Of the value projection's rows: `[kvHeads · headSize]`.
-  var values: [Int8]?
-  /// Of the up projection's rows: `[intermediate]`.
-  var intermediate: [Int8]?
-
+enum ChannelScaling {
   /// Channels within this power of two of the usual magnitude are left as they are.
   private static let tolerance = 2
 
@@ -77,6 +66,8 @@ struct ChannelScaling {
     return (0..<kvHeadCount).flatMap { head in exponents[head * group * headSize..<(head * group) * headSize + headSize]
     }
   }
+
+  static func negated(_ exponents: [Int8]) -> [Int8] { exponents.map { -$0 } }
 
   /// `values` divided by two to the powers `exponents`.
   static func divide(_ values: [Float], by exponents: [Int8]?) -> [Float] {

@@ -1,35 +1,26 @@
 internal import Foundation
-public import Tensor
+package import Tensor
 
 /// A model in ggml's file format: metadata and tensors in one file, or in several that are numbered.
 ///
 /// Versions 2 and 3, little-endian. Files are mapped; of tensors, only the table is read.
 /// Source: the format's description in ggml (docs/gguf.md).
-public struct GGUFFile: Sendable {
+package struct GGUFFile: Sendable {
   /// The file, the first of several.
-  public let path: String
-  /// Keys and values.
-  public let metadata: GGUFMetadata
-  let tensors: [Entry]
+  package let path: String
+  package let metadata: GGUFMetadata
+  let tensors: [StoredTensor]
 
-  /// Where a tensor lies.
-  struct Entry: Sendable {
-    let name: String
-    /// ggml's name of the format.
-    let type: String
-    /// Outermost extent first, as everywhere here; files have it last.
-    let shape: [Int]
-    let byteRange: Range<Int>
-    let file: MappedFile
-  }
+  /// Name of the factors by which Llama 3's RoPE frequencies are divided, `[headSize / 2]`; Hugging Face has them in
+  /// `config.json`.
+  static let rotaryFactors = "rope_freqs.weight"
 
-  /// Whether `path` is named as GGUF files are.
-  public static func isNamed(_ path: String) -> Bool { path.lowercased().hasSuffix(".gguf") }
+  static func isNamed(_ path: String) -> Bool { path.lowercased().hasSuffix(".gguf") }
 
   /// Opens a file, and those that belong to it, and checks their heads.
   ///
   /// - Throws: `ModelFileError` that names the file and what is wrong with it.
-  public init(path: String) throws(ModelFileError) {
+  package init(path: String) throws(ModelFileError) {
     let first = try GGUFPart(path: path)
     self.path = path
     metadata = first.metadata
@@ -46,30 +37,18 @@ public struct GGUFFile: Sendable {
       path, "split.tensors.count is \(total), and its \(others.count + 1) files have \(tensors.count)")
   }
 
-  /// Names of the tensors, as the file has them.
-  public var tensorNames: [String] { tensors.map(\.name) }
+  package var tensorNames: [String] { tensors.map(\.name) }
 
   /// A tensor by its name in the file, its rows in the file's order.
   ///
   /// - Throws: `ModelFileError` when it is missing, or of a format that `ElementType` lacks.
-  public func tensor(_ name: String) throws(ModelFileError) -> TensorView {
+  package func tensor(_ name: String) throws(ModelFileError) -> TensorView {
     guard let tensor = self[name] else { throw ModelFileError(path, "the tensor '\(name)' is missing") }
-    guard let type = ElementType(rawValue: tensor.type),
-      let view = TensorView(
-        name: name, elementType: type, shape: tensor.shape, byteRange: tensor.byteRange, file: tensor.file)
-    else {
-      throw ModelFileError(
-        tensor.file.path,
-        "tensor '\(name)' is \(tensor.type); supported are \(ElementType.allCases.map(\.rawValue).joined(separator: ", "))"
-      )
-    }
-    return view
+    return try tensor.view(as: name)
   }
 
-  /// A file's tensor by its name there.
-  subscript(name: String) -> Entry? { tensors.first { $0.name == name } }
+  subscript(name: String) -> StoredTensor? { tensors.first { $0.name == name } }
 
-  /// The files that a split model has besides its first.
   private static func others(after first: GGUFPart) throws(ModelFileError) -> [GGUFPart] {
     let count = try first.metadata.integer("split.count", in: 0...65_535) ?? 1
     guard count > 1 else { return [] }

@@ -18,9 +18,9 @@ extension RotaryConfiguration {
     let factor = try number("scaling.factor") ?? older ?? 1
     switch type {
     case "none": scaling = try Self.factors(of: file, headSize: headSize).map { Scaling.factors($0) } ?? Scaling.none
-    case _ where file[GGUFTensorNames.rotaryFactors] != nil:
+    case _ where file[GGUFFile.rotaryFactors] != nil:
       throw ModelFileError(
-        path, "unsupported: \(key("scaling.type")) '\(type)' beside the tensor '\(GGUFTensorNames.rotaryFactors)'")
+        path, "unsupported: \(key("scaling.type")) '\(type)' beside the tensor '\(GGUFFile.rotaryFactors)'")
     case "linear": scaling = .linear(factor: factor)
     case "yarn":
       let older = try number("scaling.yarn_attn_factor")
@@ -38,7 +38,7 @@ extension RotaryConfiguration {
   }
 
   private static func factors(of file: GGUFFile, headSize: Int) throws(ModelFileError) -> [Float]? {
-    guard let tensor = file[GGUFTensorNames.rotaryFactors] else { return nil }
+    guard let tensor = file[GGUFFile.rotaryFactors] else { return nil }
     guard tensor.shape == [headSize / 2] else {
       throw ModelFileError(
         file.path, "tensor '\(tensor.name)' has shape \(tensor.shape); expected [\(headSize / 2)]")

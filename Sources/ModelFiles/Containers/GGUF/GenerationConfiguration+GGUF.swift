@@ -11,7 +11,7 @@ extension GenerationConfiguration {
   /// Reads the keys of a GGUF file.
   ///
   /// - Throws: `ModelFileError` when one is not as expected.
-  public init(_ file: GGUFFile) throws(ModelFileError) {
+  init(_ file: GGUFFile) throws(ModelFileError) {
     let metadata = file.metadata
     var ends: [Int] = []
     for kind in ["eos", "eot", "eom"] {

@@ -1,28 +1,23 @@
 internal import Foundation
-public import Tensor
+package import Tensor
 
 /// Writes a safetensors file row by row, so that a file larger than memory can be made.
-public struct SafetensorsWriter {
-  /// One tensor of the file.
-  public struct Entry: Sendable {
-    /// Name in the file.
-    public let name: String
-    /// Format in the file: single precision or brain float.
-    public let elementType: ElementType
-    /// Extent of each dimension, outermost first.
-    public let shape: [Int]
+package struct SafetensorsWriter {
+  /// One tensor of the file, in single precision or bfloat16.
+  package struct Entry: Sendable {
+    let name: String
+    let elementType: ElementType
+    let shape: [Int]
 
-    /// A tensor of the file.
-    public init(name: String, elementType: ElementType, shape: [Int]) {
-      precondition((elementType == .float32 || elementType == .bfloat16) && !shape.isEmpty)
-      (self.name, self.elementType, self.shape) = (name, elementType, shape)
+    package init(_ tensor: DecoderTensor, as elementType: ElementType) {
+      precondition(elementType == .float32 || elementType == .bfloat16)
+      (name, shape, self.elementType) = (tensor.name.huggingFace, tensor.shape, elementType)
     }
 
     /// Elements of a row: the last dimension.
     var rowLength: Int { shape[shape.count - 1] }
     var rowCount: Int { shape.dropLast().reduce(1, *) }
-    /// Size in the file.
-    public var byteCount: Int { shape.reduce(elementType.blockByteCount, *) }
+    package var byteCount: Int { shape.reduce(elementType.blockByteCount, *) }
   }
 
   private let path: String
@@ -33,7 +28,7 @@ public struct SafetensorsWriter {
   /// Creates the file and writes its header.
   ///
   /// - Throws: `ModelFileError` when the file cannot be created or written.
-  public init(path: String, entries: [Entry]) throws(ModelFileError) {
+  package init(path: String, entries: [Entry]) throws(ModelFileError) {
     self.path = path
     guard FileManager.default.createFile(atPath: path, contents: nil), let handle = FileHandle(forWritingAtPath: path)
     else { throw ModelFileError(path, "cannot be created") }
@@ -60,7 +55,7 @@ public struct SafetensorsWriter {
   ///
   /// - Parameter row: fills in the row of the given number; it holds what the row before it held.
   /// - Throws: `ModelFileError` when the disk refuses.
-  public mutating func write(_ entry: Entry, row: (Int, inout [Float]) -> Void) throws(ModelFileError) {
+  package mutating func write(_ entry: Entry, row: (Int, inout [Float]) -> Void) throws(ModelFileError) {
     var values = [Float](repeating: 0, count: entry.rowLength)
     for index in 0..<entry.rowCount {
       row(index, &values)
@@ -68,7 +63,7 @@ public struct SafetensorsWriter {
       if entry.elementType == .float32 {
         unsafe values.withUnsafeBytes { unsafe pending.append(contentsOf: $0) }
       } else {
-        let halves = values.map { Self.brainFloat($0) }
+        let halves = values.map { $0.bfloat16Bits.littleEndian }
         unsafe halves.withUnsafeBytes { unsafe pending.append(contentsOf: $0) }
       }
       if pending.count >= Self.bufferBytes { try flush() }
@@ -78,7 +73,7 @@ public struct SafetensorsWriter {
   /// Writes what is left, and waits for the disk.
   ///
   /// - Throws: `ModelFileError` when the disk refuses.
-  public mutating func finish() throws(ModelFileError) {
+  package mutating func finish() throws(ModelFileError) {
     try flush()
     do {
       try handle.synchronize()
@@ -91,11 +86,5 @@ public struct SafetensorsWriter {
       throw ModelFileError(path, "cannot be written: \(error.localizedDescription)")
     }
     pending.removeAll(keepingCapacity: true)
-  }
-
-  /// The nearest brain float, ties to even.
-  private static func brainFloat(_ value: Float) -> UInt16 {
-    let bits = value.bitPattern
-    return UInt16(truncatingIfNeeded: (bits &+ 0x7FFF &+ (bits >> 16 & 1)) >> 16).littleEndian
   }
 }

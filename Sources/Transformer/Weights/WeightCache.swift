@@ -27,7 +27,6 @@ public struct WeightCache: Sendable {
     return caches + "/foretoken"
   }
 
-  /// A model's place in the cache.
   struct Entry {
     let key, path: String
   }
@@ -58,7 +57,6 @@ public struct WeightCache: Sendable {
     }
   }
 
-  /// Keeps `matrices` for the next start.
   func save(_ matrices: [PackedMatrix], as entry: Entry, pool: WorkerPool) {
     guard matrices.reduce(0, { $0 + $1.byteCount }) >= leastBytes else { return }
     clearPartialFiles(in: (entry.path as NSString).deletingLastPathComponent)

@@ -1,7 +1,6 @@
 internal import Tensor
 
-/// A value of a GGUF file's metadata.
-public enum GGUFValue: Sendable, CustomStringConvertible {
+package enum GGUFValue: Sendable, CustomStringConvertible {
   case unsigned(UInt64)
   case signed(Int64)
   case float32(Float)
@@ -11,8 +10,7 @@ public enum GGUFValue: Sendable, CustomStringConvertible {
   /// A list, whose elements are read when they are asked for.
   case array(GGUFArray)
 
-  /// The value, a list by its size.
-  public var description: String {
+  package var description: String {
     switch self {
     case .unsigned(let value): "\(value)"
     case .signed(let value): "\(value)"
@@ -24,7 +22,6 @@ public enum GGUFValue: Sendable, CustomStringConvertible {
     }
   }
 
-  /// The value if it is a whole number.
   var integer: Int? {
     switch self {
     case .unsigned(let value): Int(exactly: value)
@@ -33,7 +30,6 @@ public enum GGUFValue: Sendable, CustomStringConvertible {
     }
   }
 
-  /// The value if it is a number.
   var number: Double? {
     switch self {
     case .float32(let value): Double(value)
@@ -43,11 +39,9 @@ public enum GGUFValue: Sendable, CustomStringConvertible {
   }
 }
 
-/// A list in a GGUF file's metadata.
-public struct GGUFArray: Sendable {
+package struct GGUFArray: Sendable {
   let elementType: GGUFValueType
   let count: Int
-  /// Where the elements lie.
   fileprivate let start: Int
   fileprivate let file: MappedFile
 
@@ -67,7 +61,6 @@ public struct GGUFArray: Sendable {
     return strings
   }
 
-  /// The numbers; `nil` when it is a list of something else than whole numbers.
   var integers: [Int]? {
     guard let size = elementType.byteCount else { return nil }
     let values = (0..<count).compactMap { elementType.value(at: start + $0 * size, of: file)?.integer }
@@ -80,7 +73,6 @@ enum GGUFValueType: UInt32 {
   case uint8 = 0
   case int8, uint16, int16, uint32, int32, float32, boolean, string, array, uint64, int64, float64
 
-  /// Name for messages.
   var name: String { "\(self)" }
 
   /// Bytes of a value; `nil` where that differs from value to value.
@@ -94,7 +86,6 @@ enum GGUFValueType: UInt32 {
     }
   }
 
-  /// Bytes that a value takes at the least.
   private var leastByteCount: Int { byteCount ?? (self == .string ? 8 : 12) }
 
   /// The value at a byte that lies, with the rest of it, inside the file; `nil` for types of no fixed size.
@@ -115,7 +106,6 @@ enum GGUFValueType: UInt32 {
     }
   }
 
-  /// Reads a value of the key `key`.
   func read(_ cursor: inout GGUFCursor, key: String) throws(ModelFileError) -> GGUFValue {
     switch self {
     case .string: return .string(cursor.file.text(in: try cursor.string("the value of '\(key)'")))

@@ -2,31 +2,39 @@ internal import ModelFiles
 internal import Tokenization
 
 extension Tokenizer {
-  /// Reads the keys `tokenizer.…` of a GGUF file.
+  /// Reads a model's tokenizer.
   ///
-  /// - Throws: `ModelFileError` or `TokenizerError` that names the key, what it holds and what was expected.
-  init(_ file: GGUFFile) throws {
-    let metadata = file.metadata
+  /// - Throws: `ModelFileError` or `TokenizerError` that names the file or the key, what it holds and what was expected.
+  init(_ source: TokenizerSource) throws {
+    switch source {
+    case .files(let directory): try self.init(directory: directory)
+    case .keys(let metadata): try self.init(metadata)
+    }
+  }
+
+  /// Reads the keys `tokenizer.…` of a GGUF file.
+  private init(_ metadata: GGUFMetadata) throws {
+    let path = metadata.path
     func list<Element>(_ key: String, _ value: [Element]?) throws -> [Element] {
-      guard let value else { throw ModelFileError(file.path, "lacks the key '\(key)'") }
+      guard let value else { throw ModelFileError(path, "lacks the key '\(key)'") }
       return value
     }
     let model = try metadata.string("tokenizer.ggml.model")
     guard model == "gpt2" else {
       throw ModelFileError(
-        file.path,
+        path,
         "unsupported: tokenizer.ggml.model is \(model.map { "'\($0)'" } ?? "missing"); only 'gpt2' (byte-level BPE), which Qwen and Llama 3 have"
       )
     }
     guard let preTokenizer = try metadata.string("tokenizer.ggml.pre") else {
       throw ModelFileError(
-        file.path, "lacks the key 'tokenizer.ggml.pre', as files of before May 2024 do; convert the model anew")
+        path, "lacks the key 'tokenizer.ggml.pre', as files of before May 2024 do; convert the model anew")
     }
     let tokens = try list("tokenizer.ggml.tokens", metadata.strings("tokenizer.ggml.tokens"))
     let types = try metadata.integers("tokenizer.ggml.token_type")
     var lists = TokenLists(
       tokens: tokens,
-      kinds: try types.map { try $0.map { try Self.kind($0, in: file) } } ?? tokens.map { _ in .normal },
+      kinds: try types.map { try $0.map { try Self.kind($0, in: path) } } ?? tokens.map { _ in .normal },
       merges: try list("tokenizer.ggml.merges", metadata.strings("tokenizer.ggml.merges")),
       preTokenizer: preTokenizer)
     // Older converters call the filling user-defined.
@@ -44,18 +52,17 @@ extension Tokenizer {
     for key in metadata.keys where key.hasPrefix(template + ".") {
       lists.chatTemplates[String(key.dropFirst(template.count + 1))] = try metadata.string(key)
     }
-    try self.init(lists, file: file.path)
+    try self.init(lists, file: path)
   }
 
-  /// The meaning of a number in `tokenizer.ggml.token_type`.
-  private static func kind(_ type: Int, in file: GGUFFile) throws -> TokenLists.Kind {
+  private static func kind(_ type: Int, in path: String) throws -> TokenLists.Kind {
     switch type {
     case 1, 2, 6: .normal
     case 3: .control
     case 4: .userDefined
     case 5: .unused
     default:
-      throw ModelFileError(file.path, "tokenizer.ggml.token_type holds \(type); expected 1 to 6")
+      throw ModelFileError(path, "tokenizer.ggml.token_type holds \(type); expected 1 to 6")
     }
   }
 }

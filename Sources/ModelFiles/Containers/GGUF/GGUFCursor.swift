@@ -3,7 +3,6 @@ internal import Tensor
 /// Reads the head of a GGUF file front to back. Every length is checked against the bytes that the file has.
 struct GGUFCursor {
   let file: MappedFile
-  /// The next byte.
   private(set) var offset = 0
 
   init(_ file: MappedFile) { self.file = file }
@@ -22,7 +21,6 @@ struct GGUFCursor {
     return offset..<offset + count
   }
 
-  /// A little-endian number.
   mutating func number<Number: FixedWidthInteger & BitwiseCopyable>(
     _ type: Number.Type, _ what: @autoclosure () -> String
   ) throws(ModelFileError) -> Number {
@@ -64,6 +62,5 @@ extension MappedFile {
   /// The text of `range`; what is not UTF-8 becomes U+FFFD.
   func text(in range: Range<Int>) -> String { String(decoding: bytes(in: range), as: UTF8.self) }
 
-  /// A copy of the bytes of `range`.
   func bytes(in range: Range<Int>) -> [UInt8] { withBytes(in: range) { $0.byteArray } ?? [] }
 }

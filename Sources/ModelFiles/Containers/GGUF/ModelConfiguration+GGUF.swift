@@ -8,13 +8,13 @@ extension ModelConfiguration {
   /// Reads the metadata and the table of tensors of a GGUF file.
   ///
   /// - Throws: `ModelFileError` that names what is missing, out of range or unsupported.
-  public init(_ file: GGUFFile) throws(ModelFileError) {
+  init(_ file: GGUFFile) throws(ModelFileError) {
     let (metadata, path) = (file.metadata, file.path)
     let family = try metadata.string("general.architecture") ?? "none named"
-    guard let architecture = GGUFArchitecture.families[family] else {
+    guard let architecture = Architecture(ggufName: family) else {
       throw ModelFileError(
         path,
-        "unsupported: general.architecture '\(family)'; supported are \(GGUFArchitecture.families.keys.sorted().joined(separator: ", "))"
+        "unsupported: general.architecture '\(family)'; supported are \(Architecture.allCases.map(\.variations.ggufName).sorted().joined(separator: ", "))"
       )
     }
     for key in Self.unsupportedKeys {
@@ -22,7 +22,7 @@ extension ModelConfiguration {
       throw ModelFileError(path, "unsupported: \(family).\(key), which is \(value)")
     }
     if let odd = file.tensors.first(where: {
-      $0.name != GGUFTensorNames.rotaryFactors && GGUFTensorNames.huggingFaceName(of: $0.name) == nil
+      $0.name != GGUFFile.rotaryFactors && TensorName(gguf: $0.name) == nil
     }) {
       throw ModelFileError(path, "unsupported: the tensor '\(odd.name)', which models of \(family) do not have")
     }
@@ -49,25 +49,19 @@ extension ModelConfiguration {
       throw ModelFileError(path, "unsupported: \(family).\(key) is \(size); only \(headSize), as the keys' channels")
     }
     rmsNormEpsilon = Float(try metadata.number("\(family).attention.layer_norm_rms_epsilon", in: 0...1) ?? 1e-6)
-    guard let embedding = file["token_embd.weight"], embedding.shape.count == 2,
-      (1...16_777_216).contains(embedding.shape[0])
-    else {
+    let name = TensorName(.embedding).gguf
+    let shape = file[name]?.shape
+    guard let shape, shape.count == 2, (1...16_777_216).contains(shape[0]) else {
       throw ModelFileError(
-        path,
-        "token_embd.weight is \(file["token_embd.weight"].map { "\($0.shape)" } ?? "missing"); expected [vocabulary, \(hiddenSize)]"
-      )
+        path, "\(name) is \(shape.map { "\($0)" } ?? "missing"); expected [vocabulary, \(hiddenSize)]")
     }
-    vocabularySize = embedding.shape[0]
-    tiesWordEmbeddings = file["output.weight"] == nil
+    vocabularySize = shape[0]
+    tiesWordEmbeddings = file[TensorName(.output).gguf] == nil
     // Files do not say in words which biases there are.
-    hasQueryKeyValueBias = file["blk.0.attn_q.bias"] != nil
-    hasAttentionOutputBias = file["blk.0.attn_output.bias"] != nil
-    hasFeedForwardBias = file["blk.0.ffn_gate.bias"] != nil
+    func hasBias(_ role: TensorRole) -> Bool { file[TensorName(role, layer: 0, isBias: true).gguf] != nil }
+    hasQueryKeyValueBias = hasBias(.query)
+    hasAttentionOutputBias = hasBias(.attentionOutput)
+    hasFeedForwardBias = hasBias(.gate)
     rotary = try RotaryConfiguration(file, family: family, headSize: headSize, maximumPosition: maximumPosition)
   }
-}
-
-/// The architectures of GGUF files that Foretoken computes.
-enum GGUFArchitecture {
-  static let families: [String: ModelConfiguration.Architecture] = ["qwen3": .qwen3, "qwen2": .qwen2, "llama": .llama]
 }

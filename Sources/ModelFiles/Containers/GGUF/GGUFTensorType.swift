@@ -2,11 +2,8 @@ internal import Tensor
 
 /// The formats of tensors in GGUF files, by ggml's numbers.
 struct GGUFTensorType {
-  /// ggml's name.
   let name: String
-  /// Elements in a block.
   let blockLength: Int
-  /// Bytes of a block.
   let blockByteCount: Int
 
   /// The format with ggml's number `number`; `nil` for numbers that are not in use.

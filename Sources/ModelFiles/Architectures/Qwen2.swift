@@ -1,0 +1,5 @@
+extension DecoderArchitecture {
+  /// Qwen2 and Qwen2.5: biases on queries, keys and values.
+  static let qwen2 = DecoderArchitecture(
+    ggufName: "qwen2", queryKeyValueBias: .always, attentionOutputBias: .never, feedForwardBias: .never)
+}

@@ -1,0 +1,57 @@
+internal import Foundation
+internal import Tensor
+
+/// A model directory as the Hugging Face hub has them: `config.json`, `generation_config.json`, `tokenizer.json`, and one
+/// `model.safetensors`, or shards that `model.safetensors.index.json` names.
+struct HuggingFaceDirectory: ModelContainer {
+  let path: String
+
+  var tokenizer: TokenizerSource { .files(directory: path) }
+  var keys: [(name: String, value: String)]? { nil }
+
+  func configuration() throws(ModelFileError) -> ModelConfiguration {
+    let file = path + "/config.json"
+    guard JSONFile.exists(file) else { throw ModelFileError(path, "has no config.json: not a model directory") }
+    return try ModelConfiguration(try JSONFile.decode(ConfigurationFile.self, at: file), path: file)
+  }
+
+  func generation() throws(ModelFileError) -> GenerationConfiguration { try GenerationConfiguration(directory: path) }
+
+  func checkpoint() throws(ModelFileError) -> Checkpoint {
+    let single = path + "/model.safetensors"
+    let index = single + ".index.json"
+    // Where both are, the single file counts, as it does for `transformers`.
+    if JSONFile.exists(single) { return Checkpoint(directory: path, tensors: try Self.tensors(in: single)) }
+    guard JSONFile.exists(index) else {
+      throw ModelFileError(path, "has neither model.safetensors nor model.safetensors.index.json")
+    }
+    let map = try JSONFile.decode(ShardIndex.self, at: index).weight_map
+    var tensors: [String: StoredTensor] = [:]
+    for shard in Set(map.values).sorted() {
+      guard !shard.contains("/"), !shard.contains("\\"), shard != "..", shard != "." else {
+        throw ModelFileError(index, "names the shard '\(shard)'; expected a file name in the same directory")
+      }
+      let expected = Set(map.filter { $0.value == shard }.keys)
+      let found = try Self.tensors(in: path + "/" + shard)
+      for name in expected.sorted() where found[name] == nil {
+        throw ModelFileError(path + "/" + shard, "lacks the tensor '\(name)' that \(index) places there")
+      }
+      tensors.merge(found.filter { expected.contains($0.key) }) { first, _ in first }
+    }
+    return Checkpoint(directory: path, tensors: tensors)
+  }
+
+  private static func tensors(in path: String) throws(ModelFileError) -> [String: StoredTensor] {
+    var tensors: [String: StoredTensor] = [:]
+    for tensor in try SafetensorsHeader(of: try MappedFile(modelFile: path)).tensors {
+      guard tensors.updateValue(tensor, forKey: tensor.name) == nil else {
+        throw ModelFileError(path, "the tensor '\(tensor.name)' stands twice in the header")
+      }
+    }
+    return tensors
+  }
+
+  private struct ShardIndex: Decodable {
+    let weight_map: [String: String]
+  }
+}

@@ -1,0 +1,102 @@
+public import Tensor
+
+/// The tensors of a model, under the names that Hugging Face's checkpoints have, whatever the format of its files.
+///
+/// Files are mapped; nothing is read until it is asked for.
+public struct Checkpoint: Sendable {
+  /// The directory or the file, as it was given.
+  public let directory: String
+  private let tensors: [String: StoredTensor]
+
+  init(directory: String, tensors: [String: StoredTensor]) {
+    (self.directory, self.tensors) = (directory, tensors)
+  }
+
+  /// Paths of the files that hold the tensors, sorted.
+  package var files: [String] { Set(tensors.values.map(\.file.path)).sorted() }
+
+  /// Makes sure that what was read so far is what the files held when they were opened.
+  ///
+  /// - Throws: `ModelFileError` that names a file that was written to since.
+  package func checkUnchanged() throws(ModelFileError) {
+    var seen: Set<ObjectIdentifier> = []
+    for file in tensors.values.map(\.file) where seen.insert(ObjectIdentifier(file)).inserted {
+      do { try file.checkUnchanged() } catch { throw ModelFileError(file.path, error.description) }
+    }
+  }
+
+  /// The tensor, which must have its shape.
+  ///
+  /// - Throws: `ModelFileError` when it is missing, has another shape, or an element type that `ElementType` lacks.
+  package func tensor(_ tensor: DecoderTensor) throws(ModelFileError) -> TensorView {
+    try self.tensor(tensor.name.huggingFace, shape: tensor.shape)
+  }
+
+  /// The tensor `name`, which must have the given shape.
+  ///
+  /// - Throws: `ModelFileError` when it is missing, has another shape, or an element type that `ElementType` lacks.
+  public func tensor(_ name: String, shape: [Int]) throws(ModelFileError) -> TensorView {
+    guard let tensor = tensors[name] else { throw ModelFileError(directory, "the tensor '\(name)' is missing") }
+    guard tensor.shape == shape else {
+      throw ModelFileError(
+        tensor.file.path, "tensor '\(name)' has shape \(tensor.shape); the configuration asks for \(shape)")
+    }
+    return try tensor.view(as: name)
+  }
+
+  // MARK: What there is
+
+  /// Names of all tensors, sorted.
+  public var tensorNames: [String] { tensors.keys.sorted() }
+
+  /// Shape of a tensor; `nil` when there is none of that name.
+  public func shape(of name: String) -> [Int]? { tensors[name]?.shape }
+
+  package var parameterCount: Int { tensors.values.reduce(0) { $0 + $1.shape.reduce(1, *) } }
+
+  package var bytesByType: [String: Int] {
+    tensors.values.reduce(into: [:]) { $0[$1.elementType, default: 0] += $1.byteRange.count }
+  }
+
+  package var countByType: [String: Int] {
+    tensors.values.reduce(into: [:]) { $0[$1.elementType, default: 0] += 1 }
+  }
+
+  private func elementType(of tensor: DecoderTensor) -> ElementType? { tensors[tensor.name.huggingFace]?.knownType }
+
+  /// Memory of the packed matrices of a model, in bytes.
+  package func packedByteCount(configuration: ModelConfiguration, quantization: Quantization) -> Int {
+    let model = DecoderTensors(configuration)
+    func byteCount(_ matrix: DecoderTensor, as type: ElementType, isHead: Bool = false) -> Int {
+      quantization.format(of: type, isHead: isHead).packedByteCount(rows: matrix.shape[0], columns: matrix.shape[1])
+    }
+    let head = byteCount(model.head, as: elementType(of: model.head) ?? .bfloat16, isHead: true)
+    return model.layerMatrices.reduce(head) { total, matrix in
+      total + (elementType(of: matrix).map { byteCount(matrix, as: $0) } ?? 0)
+    }
+  }
+
+  /// The formats that the layers' matrices get, that of most weights first.
+  package func weightFormats(_ quantization: Quantization) -> [WeightFormat] {
+    var sizes: [WeightFormat: Int] = [:]
+    for (name, tensor) in tensors where Self.isInLayers(name) && tensor.isMatrix {
+      guard let type = tensor.knownType else { continue }
+      sizes[quantization.format(of: type), default: 0] += tensor.shape.reduce(1, *)
+    }
+    return sizes.sorted { ($1.value, $0.key.rawValue) < ($0.value, $1.key.rawValue) }.map(\.key)
+  }
+
+  /// A few of the layers' matrices of `type`, and the matrices outside of layers.
+  package func matrices(of type: ElementType) -> [TensorView] {
+    let names = tensorNames.filter { name in
+      tensors[name].map { $0.isMatrix && $0.knownType == type } ?? false
+    }
+    let inner = names.filter(Self.isInLayers)
+    let step = max(1, inner.count / 8)
+    let chosen =
+      stride(from: 0, to: inner.count, by: step).map { inner[$0] } + names.filter { !Self.isInLayers($0) }
+    return chosen.compactMap { name in try? tensors[name]?.view(as: name) }
+  }
+
+  private static func isInLayers(_ name: String) -> Bool { name.hasPrefix("model.layers.") }
+}

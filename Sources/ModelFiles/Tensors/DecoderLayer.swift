@@ -1,0 +1,95 @@
+/// What a layer is made of: something that lets its rows see other positions, then something that each row goes through
+/// alone. Both add to the residual stream.
+package struct DecoderLayer: Sendable, Equatable {
+  package let mixer: Mixer
+  package let feedForward: FeedForward
+
+  package var all: [DecoderTensor] { mixer.all + feedForward.all }
+}
+
+/// How the rows of a layer see other positions.
+///
+/// A kind of its own (a recurrent layer) is a case of its own: the compiler then names every place that has to know it.
+package enum Mixer: Sendable, Equatable {
+  case attention(AttentionTensors)
+
+  package var all: [DecoderTensor] {
+    switch self {
+    case .attention(let tensors): tensors.all
+    }
+  }
+}
+
+/// What each row of a layer goes through alone.
+///
+/// A kind of its own (a mixture of experts) is a case of its own: the compiler then names every place that has to know it.
+package enum FeedForward: Sendable, Equatable {
+  case gated(GatedTensors)
+
+  package var all: [DecoderTensor] {
+    switch self {
+    case .gated(let tensors): tensors.all
+    }
+  }
+}
+
+/// `output(attention(norm(residual)))`: every row attends to all positions up to its own.
+package struct AttentionTensors: Sendable, Equatable {
+  package let headCount, kvHeadCount, headSize: Int
+  /// `[hidden]`.
+  package let norm: DecoderTensor
+  /// `[heads · headSize, hidden]`, keys and values with KV heads.
+  package let query, key, value: ProjectionTensors
+  /// `[headSize]`; `nil` where the model has none.
+  package let queryNorm, keyNorm: DecoderTensor?
+  /// `[hidden, heads · headSize]`.
+  package let output: ProjectionTensors
+
+  init(layer: Int, of configuration: ModelConfiguration) {
+    let (hidden, headSize) = (configuration.hiddenSize, configuration.headSize)
+    (headCount, kvHeadCount) = (configuration.headCount, configuration.kvHeadCount)
+    let (queries, keys) = (headCount * headSize, kvHeadCount * headSize)
+    func input(_ role: TensorRole, _ rows: Int) -> ProjectionTensors {
+      ProjectionTensors(
+        role, layer: layer, [rows, hidden], split: 0, hasBias: configuration.hasQueryKeyValueBias)
+    }
+    func headNorm(_ role: TensorRole) -> DecoderTensor? {
+      configuration.hasQueryKeyNorm ? DecoderTensor(TensorName(role, layer: layer), [headSize]) : nil
+    }
+    self.headSize = headSize
+    norm = DecoderTensor(TensorName(.attentionNorm, layer: layer), [hidden])
+    (query, key, value) = (input(.query, queries), input(.key, keys), input(.value, keys))
+    (queryNorm, keyNorm) = (headNorm(.queryNorm), headNorm(.keyNorm))
+    output = ProjectionTensors(
+      .attentionOutput, layer: layer, [hidden, queries], split: 1, hasBias: configuration.hasAttentionOutputBias)
+  }
+
+  package var inputs: [ProjectionTensors] { [query, key, value] }
+
+  var all: [DecoderTensor] {
+    [norm] + inputs.flatMap(\.all) + [queryNorm, keyNorm].compactMap { $0 } + output.all
+  }
+}
+
+/// `down(silu(gate(norm(residual))) · up(norm(residual)))`.
+package struct GatedTensors: Sendable, Equatable {
+  /// `[hidden]`.
+  package let norm: DecoderTensor
+  /// `[intermediate, hidden]`.
+  package let gate, up: ProjectionTensors
+  /// `[hidden, intermediate]`.
+  package let down: ProjectionTensors
+
+  init(layer: Int, of configuration: ModelConfiguration) {
+    let (hidden, inner) = (configuration.hiddenSize, configuration.intermediateSize)
+    func projection(_ role: TensorRole, _ shape: [Int], split: Int) -> ProjectionTensors {
+      ProjectionTensors(role, layer: layer, shape, split: split, hasBias: configuration.hasFeedForwardBias)
+    }
+    norm = DecoderTensor(TensorName(.feedForwardNorm, layer: layer), [hidden])
+    gate = projection(.gate, [inner, hidden], split: 0)
+    up = projection(.up, [inner, hidden], split: 0)
+    down = projection(.down, [hidden, inner], split: 1)
+  }
+
+  var all: [DecoderTensor] { [norm] + gate.all + up.all + down.all }
+}

@@ -1,0 +1,72 @@
+/// What a tensor of a decoder is for.
+package enum TensorRole: Sendable, CaseIterable {
+  case embedding, finalNorm, output
+  case attentionNorm, query, key, value, queryNorm, keyNorm, attentionOutput
+  case feedForwardNorm, gate, up, down
+
+  /// What Hugging Face's checkpoints and GGUF files call it; of a layer's tensors the part after the layer's number.
+  ///
+  /// Sources: `transformers`; llama.cpp's tensor names (`MODEL_TENSOR` in gguf-py's constants.py).
+  fileprivate var spelling: (huggingFace: String, gguf: String) {
+    switch self {
+    case .embedding: ("model.embed_tokens", "token_embd")
+    case .finalNorm: ("model.norm", "output_norm")
+    case .output: ("lm_head", "output")
+    case .attentionNorm: ("input_layernorm", "attn_norm")
+    case .query: ("self_attn.q_proj", "attn_q")
+    case .key: ("self_attn.k_proj", "attn_k")
+    case .value: ("self_attn.v_proj", "attn_v")
+    case .queryNorm: ("self_attn.q_norm", "attn_q_norm")
+    case .keyNorm: ("self_attn.k_norm", "attn_k_norm")
+    case .attentionOutput: ("self_attn.o_proj", "attn_output")
+    case .feedForwardNorm: ("post_attention_layernorm", "ffn_norm")
+    case .gate: ("mlp.gate_proj", "ffn_gate")
+    case .up: ("mlp.up_proj", "ffn_up")
+    case .down: ("mlp.down_proj", "ffn_down")
+    }
+  }
+
+  fileprivate var isInLayers: Bool {
+    switch self {
+    case .embedding, .finalNorm, .output: false
+    default: true
+    }
+  }
+}
+
+/// Which tensor of a model: what it is for, in which layer, and whether it is the weight or the bias.
+package struct TensorName: Sendable, Hashable {
+  package let role: TensorRole
+  /// `nil` outside of the layers.
+  package let layer: Int?
+  package let isBias: Bool
+
+  init(_ role: TensorRole, layer: Int? = nil, isBias: Bool = false) {
+    (self.role, self.layer, self.isBias) = (role, layer, isBias)
+  }
+
+  /// Its name in Hugging Face's checkpoints.
+  package var huggingFace: String {
+    "\(layer.map { "model.layers.\($0)." } ?? "")\(role.spelling.huggingFace).\(isBias ? "bias" : "weight")"
+  }
+
+  /// Its name in GGUF files.
+  var gguf: String { "\(layer.map { "blk.\($0)." } ?? "")\(role.spelling.gguf).\(isBias ? "bias" : "weight")" }
+
+  /// The tensor that a GGUF file calls `name`; `nil` for a name that is none of these.
+  init?(gguf name: String) {
+    let parts = name.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+    guard let kind = parts.last, kind == "weight" || kind == "bias" else { return nil }
+    if parts.count == 4 {
+      guard parts[0] == "blk", let number = Int(parts[1]), "\(number)" == parts[1] else { return nil }
+      layer = number
+    } else {
+      guard parts.count == 2 else { return nil }
+      layer = nil
+    }
+    guard let role = Self.roles[parts[parts.count - 2]], role.isInLayers == (layer != nil) else { return nil }
+    (self.role, isBias) = (role, kind == "bias")
+  }
+
+  private static let roles = Dictionary(uniqueKeysWithValues: TensorRole.allCases.map { ($0.spelling.gguf, $0) })
+}

@@ -1,0 +1,83 @@
+internal import ModelFiles
+internal import Tensor
+
+/// The weights of attention in one layer.
+struct AttentionWeights {
+  /// `[hidden]`.
+  let norm: [Float]
+  /// Queries, keys and values stacked: `[(heads + 2 · kvHeads) · headSize, hidden]`; several matrices where a file has them
+  /// in several formats.
+  let queryKeyValue: [PackedMatrix]
+  /// Same rows as `queryKeyValue`; `nil` when the model has no such bias.
+  let queryKeyValueBias: [Float]?
+  /// `[headSize]`; `nil` when the model has none.
+  let queryNorm, keyNorm: [Float]?
+  /// `[hidden, heads · headSize]`.
+  let output: PackedMatrix
+  let outputBias: [Float]?
+
+  init(_ tensors: AttentionTensors, _ packing: WeightPacking) throws {
+    let (heads, kvHeads, headSize) = (tensors.headCount, tensors.kvHeadCount, tensors.headSize)
+    let (query, key, value) = (
+      try packing.view(tensors.query.weight), try packing.view(tensors.key.weight),
+      try packing.view(tensors.value.weight)
+    )
+    let result = try packing.view(tensors.output.weight)
+    let norm = try packing.floats(tensors.norm)
+    let (packer, pool) = (packing.packer, packing.packer.threads)
+
+    var values: [Int8]?
+    if packing.isScaling(result) {
+      values = ChannelScaling.exponents(
+        levelling: ChannelScaling.sharedPeaks(
+          columnPeaks(of: [result], pool: pool), kvHeadCount: kvHeads, headSize: headSize),
+        and: rowPeaks(of: value, pool: pool))
+    }
+    // Rows take back what the columns of their reader are multiplied by.
+    let rowExponents = values.map {
+      [Int8](repeating: 0, count: query.shape[0] + key.shape[0]) + ChannelScaling.negated($0)
+    }
+    var inputs: [Int8]?
+    if packing.isScaling(query, key, value) {
+      inputs = ChannelScaling.exponents(
+        levelling: columnPeaks(of: [query, key, value], rowExponents: rowExponents, pool: pool), and: norm)
+    }
+    queryKeyValue = try packer.stack(
+      [query, key, value], formats: [query, key, value].map(packing.format),
+      rounding: WeightRounding(columnExponents: inputs, rowExponents: rowExponents))
+    output = try packer.stack(
+      [result], format: packing.format(of: result),
+      rounding: WeightRounding(
+        columnExponents: values.map { ChannelScaling.spread($0, headCount: heads, headSize: headSize) }))
+
+    self.norm = ChannelScaling.divide(norm, by: queryKeyValue.first?.columnExponents)
+    if let queryTensor = tensors.queryNorm, let keyTensor = tensors.keyNorm {
+      let keys = try packing.floats(keyTensor)
+      let exponents = ChannelScaling.exponents(levellingKeys: keys)
+      queryNorm = ChannelScaling.divide(try packing.floats(queryTensor), by: exponents)
+      keyNorm = ChannelScaling.divide(keys, by: ChannelScaling.negated(exponents))
+    } else {
+      (queryNorm, keyNorm) = (nil, nil)
+    }
+    if let query = tensors.query.bias, let key = tensors.key.bias, let value = tensors.value.bias {
+      let exponents = output.columnExponents.map {
+        ChannelScaling.gathered($0, kvHeadCount: kvHeads, headSize: headSize)
+      }
+      queryKeyValueBias =
+        try packing.floats(query) + packing.floats(key)
+        + ChannelScaling.divide(packing.floats(value), by: exponents)
+    } else {
+      queryKeyValueBias = nil
+    }
+    outputBias = try packing.floats(ifPresent: tensors.output.bias)
+  }
+
+  init(_ tensors: AttentionTensors, random: RandomWeights) throws {
+    norm = random.ones(tensors.norm)
+    queryKeyValue = [try random.matrix(tensors.inputs.map(\.weight), place: 0)]
+    queryKeyValueBias = tensors.query.bias.map { _ in random.zeros(tensors.inputs.compactMap(\.bias)) }
+    (queryNorm, keyNorm) = (tensors.queryNorm.map(random.ones), tensors.keyNorm.map(random.ones))
+    output = try random.matrix([tensors.output.weight], place: 1)
+    outputBias = tensors.output.bias.map { random.zeros([$0]) }
+  }
+}
