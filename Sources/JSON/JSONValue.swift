@@ -74,6 +74,16 @@ package enum JSONValue: Sendable, Hashable {
     }
   }
 
+  /// The truth value when this is one.
+  package var bool: Bool? {
+    if case .bool(let value) = self { value } else { nil }
+  }
+
+  /// The entries when this is an object.
+  package var object: JSONObject? {
+    if case .object(let object) = self { object } else { nil }
+  }
+
   /// The elements when this is an array.
   package var array: [JSONValue]? {
     if case .array(let values) = self { values } else { nil }

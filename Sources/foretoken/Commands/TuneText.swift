@@ -113,7 +113,8 @@ struct TuneText {
     var lines = [style.bold(choice.reason)]
     if !choice.flags.isEmpty {
       lines.append(
-        "\nForetoken   foretoken serve \(result.target.name) " + choice.flags.map(ShellWord.quoted).joined(separator: " "))
+        "\nForetoken   foretoken serve \(result.target.name) "
+          + choice.flags.map(ShellWord.quoted).joined(separator: " "))
     }
     if let json = choice.speculativeConfig { lines.append("vLLM        --speculative-config '\(json)'") }
     lines.append("\n" + choice.values.trimmingCharacters(in: .newlines))
