@@ -42,7 +42,7 @@ struct PassMeasurement: Sendable {
       batches.append(batch)
     }
     let began = ContinuousClock.now
-    for batch in batches { _ = try runner.forward(batch) }
+    for batch in batches { _ = try runner.logits(of: batch) }
     return (ContinuousClock.now - began).inSeconds
   }
 

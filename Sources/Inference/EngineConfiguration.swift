@@ -1,3 +1,4 @@
+internal import Decoding
 public import PJRTTransformer
 public import Tensor
 public import Transformer
@@ -38,10 +39,10 @@ public struct EngineConfiguration: Sendable {
   public static let defaultMaximumLength = 4096
 
   /// What computes.
-  public var backend = Backend.cpu
+  public var backend = BackendChoice.cpu
 
   /// What a model can run on.
-  public enum Backend: Sendable, Equatable {
+  public enum BackendChoice: Sendable, Equatable {
     /// This machine's processor.
     case cpu
     /// The devices of a PJRT plugin; format, threads, instruction set and the cache of packed weights say nothing there.
@@ -70,7 +71,7 @@ public struct EngineConfiguration: Sendable {
       )
     }
     if case .pjrt(let options) = backend, options.fusesSpeculation {
-      guard case .draftModel = speculation?.method, speculation?.verification == .coupled else {
+      guard speculation?.method == .draftModel, speculation?.verification == .coupled else {
         throw EngineConfigurationError(
           description:
             "--pjrt-fused-speculation is for a draft with a fixed window (--draft-model with --num-speculative-tokens) and coupled verification"

@@ -21,18 +21,14 @@ extension EngineConfiguration {
 
   /// The sizes for a target and a draft.
   ///
-  /// - Parameter element: numbers in the K/V memory of devices; `nil` on the processor.
   /// - Throws: `EngineConfigurationError` when the models cannot take what is asked for.
   func sizes(
-    target: ModelConfiguration, draft: ModelConfiguration?, element: PJRTOptions.Element?
+    target: ModelConfiguration, draft: ModelConfiguration?, on backend: some Backend
   ) throws(EngineConfigurationError) -> EngineSizes {
     let decodingRows = sequences * (1 + (speculation?.window ?? 0))
     let positions = try positions(modelLimit: target.maximumPosition)
-    let blockBytes =
-      element.map { 2 * target.kvHeadCount * target.headSize * KVStorage.blockSize * $0.byteCount }
-      ?? KVStorage.blockByteCount(kvHeadCount: target.kvHeadCount, headSize: target.headSize, format: cacheFormat)
     let blocks = try blocks(
-      ofBytes: target.layerCount * blockBytes, size: KVStorage.blockSize, positions: positions)
+      ofBytes: target.layerCount * backend.blockByteCount(of: target), size: KVStorage.blockSize, positions: positions)
     var limits = RunnerLimits(
       rows: max(rows, decodingRows), logitRows: max(decodingRows, Self.scoringRows), sequences: sequences,
       positions: positions)
@@ -40,9 +36,11 @@ extension EngineConfiguration {
       let each = (positions + KVStorage.blockSize - 1) / KVStorage.blockSize
       limits.sequences = min(limits.sequences, (blocks + each - 1) / each)
     }
+    // The draft's blocks are parallel to the target's.
     let draftLimits = draft.map {
       RunnerLimits(
-        rows: limits.rows, logitRows: sequences, sequences: sequences, positions: min(positions, $0.maximumPosition))
+        rows: limits.rows, logitRows: sequences, sequences: sequences, positions: min(positions, $0.maximumPosition),
+        blocks: blocks ?? limits.blockCount(ofSize: KVStorage.blockSize))
     }
     return EngineSizes(target: limits, draft: draftLimits, blocks: blocks, decodingRows: decodingRows)
   }
@@ -51,17 +49,14 @@ extension EngineConfiguration {
   ///
   /// - Throws: `EngineConfigurationError` when there is no room for one sequence, or for the cache that was asked for.
   func fit(
-    _ sizes: inout EngineSizes, target: ModelDirectory, draft: ModelDirectory?, limits: [MemoryLimit]
+    _ sizes: inout EngineSizes, target: ModelDirectory, draft: ModelDirectory?, on backend: some Backend,
+    limits: [MemoryLimit]
   ) throws(EngineConfigurationError) {
-    func blockBytes(_ model: ModelConfiguration) -> Int {
-      model.layerCount
-        * KVStorage.blockByteCount(kvHeadCount: model.kvHeadCount, headSize: model.headSize, format: cacheFormat)
-    }
-    func blocks(_ limits: RunnerLimits) -> (each: Int, all: Int) {
-      let each = (limits.positions + KVStorage.blockSize - 1) / KVStorage.blockSize
-      return (each, each * limits.sequences)
-    }
-    let wanted = blocks(sizes.target)
+    func blockBytes(_ model: ModelConfiguration) -> Int { model.layerCount * backend.blockByteCount(of: model) }
+    let size = KVStorage.blockSize
+    let wanted = (
+      each: (sizes.target.positions + size - 1) / size, all: sizes.target.blockCount(ofSize: size)
+    )
     var need = MemoryNeed(
       weights: target.weightBytes(quantization), files: target.fileBytes, draftCache: 0,
       blockBytes: blockBytes(target.configuration), blocks: min(sizes.blocks ?? .max, wanted.all),
@@ -69,7 +64,7 @@ extension EngineConfiguration {
     if let draft, let limits = sizes.draft {
       need.weights += draft.weightBytes(quantization)
       need.files += draft.fileBytes
-      need.draftCache = MemoryNeed.bytes(blocks(limits).all, of: blockBytes(draft.configuration))
+      need.draftCache = MemoryNeed.bytes(limits.blockCount(ofSize: size), of: blockBytes(draft.configuration))
     }
     let (fitting, limit) = try need.fittingBlocks(limits)
     guard let limit, fitting < need.blocks else { return }
@@ -81,6 +76,7 @@ extension EngineConfiguration {
     }
     report(need.notice(fitting, limit))
     sizes.blocks = fitting
+    sizes.draft?.blocks = fitting
     sizes.target.sequences = min(sizes.target.sequences, (fitting + wanted.each - 1) / wanted.each)
   }
 

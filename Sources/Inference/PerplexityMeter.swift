@@ -58,11 +58,10 @@ public struct PerplexityMeter {
     configuration.maximumLength = window
     try configuration.validate()
     let positions = try configuration.positions(modelLimit: model.configuration.maximumPosition)
-    let session = try configuration.session()
-    quantization = session?.element.rawValue ?? configuration.quantization.rawValue
-    runner = try model.loadRunner(
-      configuration, limits: RunnerLimits(rows: Self.rowsPerPass, logitRows: Self.rowsPerPass, positions: positions),
-      pool: WorkerPool(threadCount: configuration.threads), session: session, progress: { _ in })
+    let backend = try configuration.openBackend()
+    quantization = backend.formatName
+    runner = try Self.load(
+      model, RunnerLimits(rows: Self.rowsPerPass, logitRows: Self.rowsPerPass, positions: positions), on: backend)
     blocks = (0..<Int32(runner.capacity.blockCount)).map { $0 }
     (self.window, self.firstScored) = (window, firstScored)
   }
@@ -95,10 +94,16 @@ public struct PerplexityMeter {
       quantization: quantization, divergence: reference.map { _ in Divergence(divergences, agreeing: agreeing) })
   }
 
+  private static func load(
+    _ model: ModelDirectory, _ limits: RunnerLimits, on backend: some Backend
+  ) throws -> any ModelRunner {
+    try backend.load(model, limits: limits) { _ in }
+  }
+
   private func forward(_ rows: ArraySlice<TokenID>, at position: Int) throws -> Activations {
     var batch = Batch()
     batch.append(rows, at: position, blocks: blocks, logitCount: rows.count)
-    return try runner.forward(batch)
+    return try runner.logits(of: batch)
   }
 
   /// The Kullback-Leibler divergence of one row's distribution from the expected one, in nats.

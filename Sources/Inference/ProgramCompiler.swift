@@ -25,7 +25,7 @@ public struct ProgramCompiler {
     }
     self.session = session
     sizes = try configuration.sizes(
-      target: target.configuration, draft: draft?.configuration, element: session.element)
+      target: target.configuration, draft: draft?.configuration, on: PJRTBackend(session: session))
     if session.options.fusesSpeculation, let window = configuration.speculation?.window {
       try session.checkSpeculation(window: window, sequences: sizes.target.sequences)
     }
@@ -37,7 +37,8 @@ public struct ProgramCompiler {
   ///   that is, 0 to 1.
   public func run(each: (String, CompiledProgram, Double) -> Void) throws {
     try session.compile(
-      target.configuration, limits: sizes.target, chooses: configuration.speculation == nil
+      target.configuration, limits: sizes.target,
+      chooses: (configuration.speculation?.verification ?? .coupled) == .coupled
     ) { each("target", $0, $1) }
     if let draft, let limits = sizes.draft {
       try session.compile(draft.configuration, limits: limits) { each("draft", $0, $1) }

@@ -1,20 +1,9 @@
+public import Decoding
 internal import JSON
-internal import Speculation
+public import Speculation
 
 /// How to speculate: the JSON object that vLLM's `--speculative-config` takes.
 public struct SpeculativeConfiguration: Sendable, Equatable {
-  /// Where proposals come from.
-  public enum Method: Sendable, Equatable {
-    /// Whatever pays, as much as pays: the suffix index, and a draft model if one is given.
-    case automatic(draftModel: String?)
-    /// A small model: a directory, or the name of one in the Hugging Face cache.
-    case draftModel(String)
-    /// Prompt lookup, matching this many tokens.
-    case ngram(lengths: ClosedRange<Int>)
-    /// The suffix index over the text and past answers.
-    case suffix
-  }
-
   /// How proposals are verified (`rejection_sample_method`).
   public enum Verification: Sendable, Equatable {
     /// A proposal stands when it is the target's own draw: the text is that of plain decoding.
@@ -26,73 +15,60 @@ public struct SpeculativeConfiguration: Sendable, Equatable {
   }
 
   /// Where proposals come from.
-  public let method: Method
+  public let method: SpeculationMethod
+  /// The draft, where there is one: a directory, a GGUF file, or the name of a model in the Hugging Face cache.
+  public let draftModel: String?
   /// Most proposals per verification (`num_speculative_tokens`).
   public let window: Int
   /// How they are verified.
   public let verification: Verification
+  /// Tokens that prompt lookup matches (`prompt_lookup_min`, `prompt_lookup_max`).
+  public let lookupLengths: ClosedRange<Int>
   /// Bounds of the suffix index.
   public let suffix: SuffixProposer.Settings
 
-  /// The draft that the method needs.
-  public var draftModel: String? {
-    switch method {
-    case .draftModel(let model): model
-    case .automatic(let model): model
-    case .ngram, .suffix: nil
-    }
-  }
-
-  /// The method by its name in the JSON.
-  public var methodName: String {
-    switch method {
-    case .automatic: "auto"
-    case .draftModel: "draft_model"
-    case .ngram: "ngram"
-    case .suffix: "suffix"
-    }
-  }
-
-  /// The methods that a request to this engine may name: with `auto`, every one that it chooses from.
-  public var methodNames: [String] {
-    guard case .automatic(let draftModel) = method else { return [methodName] }
-    return ["auto", "ngram", "suffix"] + (draftModel == nil ? [] : ["draft_model"])
-  }
+  /// The methods that a request to this engine may name.
+  public var methods: [SpeculationMethod] { method.choices(hasModel: draftModel != nil) }
 
   /// Windows that make sense; vLLM's largest published one is 15.
   public static let windows = 1...32
-  /// The fixed window when none is given.
-  public static let defaultWindow = 5
-  /// The largest window of the automatic method when none is given.
-  public static let defaultLargestWindow = 10
 
   /// A configuration, checked.
   ///
-  /// - Parameter window: proposals per verification; by default 5, and up to 10 where the method chooses.
-  /// - Throws: `SpeculativeConfigurationError` when a number is out of range.
+  /// - Parameters:
+  ///   - model: the draft that the method needs, or may have.
+  ///   - window: proposals per verification; the method's own default when `nil`.
+  ///   - lookupLengths: tokens that prompt lookup matches.
+  /// - Throws: `SpeculativeConfigurationError` when a number is out of range, or a model is missing or superfluous.
   public init(
-    method: Method, window: Int? = nil, verification: Verification = .coupled,
-    suffix: SuffixProposer.Settings? = nil
+    method: SpeculationMethod, model: String? = nil, window: Int? = nil, verification: Verification = .coupled,
+    lookupLengths: ClosedRange<Int> = 5...5, suffix: SuffixProposer.Settings? = nil
   ) throws(SpeculativeConfigurationError) {
-    let window =
-      switch method {
-      case .automatic, .suffix: window ?? Self.defaultLargestWindow
-      case .draftModel, .ngram: window ?? Self.defaultWindow
-      }
+    switch method.need {
+    case .model where model == nil:
+      throw SpeculativeConfigurationError("the method '\(method.rawValue)' needs the key 'model'")
+    case .nothing where model != nil:
+      throw SpeculativeConfigurationError("the method '\(method.rawValue)' takes no 'model'")
+    case .head: throw .unsupported(method: method.rawValue)
+    case .nothing, .optionalModel, .model: break
+    }
+    let window = window ?? method.defaultWindow
     guard Self.windows.contains(window) else {
       throw SpeculativeConfigurationError(
         "num_speculative_tokens is \(window); expected \(Self.windows.lowerBound) to \(Self.windows.upperBound)")
     }
     self.method = method
+    draftModel = model
     self.window = window
     self.verification = verification
+    self.lookupLengths = lookupLengths
     self.suffix = suffix ?? Self.suffix(for: method)
   }
 
   /// vLLM's defaults; the automatic method remembers past answers only when told to, as they cost memory.
-  private static func suffix(for method: Method) -> SuffixProposer.Settings {
+  private static func suffix(for method: SpeculationMethod) -> SuffixProposer.Settings {
     var settings = SuffixProposer.Settings()
-    if case .automatic = method { settings.cachedRequests = 0 }
+    if method == .automatic { settings.cachedRequests = 0 }
     return settings
   }
 
@@ -106,47 +82,31 @@ public struct SpeculativeConfiguration: Sendable, Equatable {
   /// - Throws: `SpeculativeConfigurationError` that names the key, what it holds and what was expected.
   public init(json: String) throws(SpeculativeConfigurationError) {
     let keys = try ConfigurationKeys(json: json)
-    let method = try Self.method(keys)
-    let isSuffix =
-      switch method {
-      case .automatic, .suffix: true
-      case .draftModel, .ngram: false
-      }
+    let name = try keys.string("method") ?? SpeculationMethod.automatic.rawValue
+    let model = try keys.string("model")
+    guard let method = SpeculationMethod(rawValue: name) else { throw .unsupported(method: name) }
+    let hasSuffix = method == .suffix || method == .automatic
+    if method != .ngram { try keys.refuse(["prompt_lookup_min", "prompt_lookup_max"], unless: "ngram") }
+    if !hasSuffix { try keys.refuse(ConfigurationKeys.suffix, unless: "suffix") }
     try keys.check()
     try self.init(
-      method: method, window: try keys.integer("num_speculative_tokens"), verification: try Self.verification(keys),
-      suffix: isSuffix ? try Self.suffix(keys, defaults: Self.suffix(for: method)) : nil)
+      method: method, model: model, window: try keys.integer("num_speculative_tokens"),
+      verification: try Self.verification(keys), lookupLengths: try Self.lookupLengths(keys),
+      suffix: hasSuffix ? try Self.suffix(keys, defaults: Self.suffix(for: method)) : nil)
   }
 
-  private static func method(_ keys: ConfigurationKeys) throws(SpeculativeConfigurationError) -> Method {
-    let model = try keys.string("model")
-    let name = try keys.string("method") ?? "auto"
-    if name != "ngram" { try keys.refuse(["prompt_lookup_min", "prompt_lookup_max"], unless: "ngram") }
-    if name != "suffix", name != "auto" {
-      try keys.refuse(ConfigurationKeys.suffix, unless: "suffix")
-    }
-    switch name {
-    case "auto": return .automatic(draftModel: model)
-    case "draft_model":
-      guard let model else { throw SpeculativeConfigurationError("the method 'draft_model' needs the key 'model'") }
-      return .draftModel(model)
-    case "ngram", "suffix":
-      guard model == nil else { throw SpeculativeConfigurationError("the method '\(name)' takes no 'model'") }
-      if name == "suffix" { return .suffix }
-      // As in vLLM: one bound given sets both; 5 when neither is.
-      let lowest = try keys.integer("prompt_lookup_min")
-      let highest = try keys.integer("prompt_lookup_max")
-      let upper = highest ?? lowest ?? 5
-      let lower = lowest ?? highest ?? 5
-      guard lower >= 1, lower <= upper else {
-        throw SpeculativeConfigurationError(
-          "prompt_lookup_min is \(lower) and prompt_lookup_max \(upper); expected 1 ≤ min ≤ max")
-      }
-      return .ngram(lengths: lower...upper)
-    default:
+  /// As in vLLM: one bound given sets both; 5 when neither is.
+  private static func lookupLengths(_ keys: ConfigurationKeys) throws(SpeculativeConfigurationError) -> ClosedRange<Int>
+  {
+    let lowest = try keys.integer("prompt_lookup_min")
+    let highest = try keys.integer("prompt_lookup_max")
+    let upper = highest ?? lowest ?? 5
+    let lower = lowest ?? highest ?? 5
+    guard lower >= 1, lower <= upper else {
       throw SpeculativeConfigurationError(
-        "the method '\(name)' is not supported; supported are auto, draft_model, ngram and suffix")
+        "prompt_lookup_min is \(lower) and prompt_lookup_max \(upper); expected 1 ≤ min ≤ max")
     }
+    return lower...upper
   }
 
   private static func verification(
@@ -274,4 +234,11 @@ public struct SpeculativeConfigurationError: Error, Sendable, Equatable, CustomS
   public let description: String
 
   fileprivate init(_ reason: String) { description = "speculative config: \(reason)" }
+
+  fileprivate static func unsupported(method name: String) -> SpeculativeConfigurationError {
+    let known = SpeculationMethod.own.map(\.rawValue)
+    return SpeculativeConfigurationError(
+      "the method '\(name)' is not supported; supported are \(known.dropLast().joined(separator: ", ")) and \(known[known.count - 1])"
+    )
+  }
 }

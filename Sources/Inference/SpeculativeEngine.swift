@@ -1,6 +1,5 @@
 public import Decoding
 internal import ModelFiles
-internal import PJRTTransformer
 internal import Speculation
 internal import Tensor
 public import Transformer
@@ -42,7 +41,7 @@ public final class SpeculativeEngine: Sendable {
   }
 }
 
-/// What a decoding loop is made of.
+/// What a decoding loop is made of: models from files, loaded, and who proposes and verifies.
 package struct LoopParts {
   package let target: ModelDirectory
   package let draft: ModelDirectory?
@@ -52,8 +51,7 @@ package struct LoopParts {
   private let runner: any ModelRunner
   private let proposer: any Proposer
   private let verifier: any Verifier
-  private let fused: (any FusedSpeculator)?
-  private var costs = PassCosts()
+  private let costs: PassCosts
   /// KV blocks that the target may use.
   private let blocks: Int?
 
@@ -66,65 +64,48 @@ package struct LoopParts {
     progress: @Sendable (String, Double) -> Void = { _, _ in }
   ) throws {
     try configuration.validate()
-    self.configuration = configuration
-    window = configuration.speculation?.window ?? 0
-    target = try ModelDirectory(configuration.model)
+    let target = try ModelDirectory(configuration.model)
     // Refuse a draft that does not fit before minutes go into packing the target.
-    draft = try configuration.speculation?.draftModel.map { try ModelDirectory($0) }
+    let draft = try configuration.speculation?.draftModel.map { try ModelDirectory($0) }
     if let draft { try VocabularyAgreement.check(target: target.tokenizer, draft: draft.tokenizer) }
+    try self.init(
+      configuration, target: target, draft: draft, on: configuration.openBackend(), wrapping: wrap, progress: progress)
+  }
 
-    let pool = WorkerPool(threadCount: configuration.threads)
-    let session = try configuration.session()
-    var sizes = try configuration.sizes(
-      target: target.configuration, draft: draft?.configuration, element: session?.element)
-    if session == nil { try configuration.fit(&sizes, target: target, draft: draft, limits: MemoryLimit.all()) }
-    blocks = sizes.blocks
-    if let session, session.options.fusesSpeculation {
-      try session.checkSpeculation(window: window, sequences: sizes.target.sequences)
-    }
-    let bare = try target.loadRunner(configuration, limits: sizes.target, pool: pool, session: session) {
-      progress("target", $0)
-    }
+  private init(
+    _ configuration: EngineConfiguration, target: ModelDirectory, draft: ModelDirectory?, on backend: some Backend,
+    wrapping wrap: RunnerWrapper, progress: @Sendable (String, Double) -> Void
+  ) throws {
+    (self.configuration, self.target, self.draft) = (configuration, target, draft)
     let speculation = configuration.speculation
-    let isAutomatic = if case .automatic = speculation?.method { true } else { false }
-    let isStandard = speculation?.verification == .standard
-    runner = wrap(bare, true)
-    if speculation != nil { costs = try Self.costs(of: bare, rows: sizes.decodingRows, configuration) }
-    var draftProposer: DraftModelProposer?
-    var fused: (any FusedSpeculator)?
-    if speculation == nil, let target = bare as? PJRTModelRunner { fused = DeviceDecoder(target) }
-    var memory = [runner.memory]
+    window = speculation?.window ?? 0
+    var sizes = try configuration.sizes(target: target.configuration, draft: draft?.configuration, on: backend)
+    if backend.usesOwnMemory {
+      try configuration.fit(&sizes, target: target, draft: draft, on: backend, limits: MemoryLimit.all())
+    }
+    blocks = sizes.blocks
+    try backend.check(window: window, sequences: sizes.target.sequences)
+    let bare = try backend.load(target, limits: sizes.target) { progress("target", $0) }
+    costs = speculation == nil ? PassCosts() : try Self.costs(of: bare, rows: sizes.decodingRows, configuration)
+    var memory = [bare.memory]
+    var factory = ProposerFactory()
+    if let speculation { (factory.lookupLengths, factory.suffix) = (speculation.lookupLengths, speculation.suffix) }
+    var fused: FusedDraftModel?
     if let draft, let limits = sizes.draft {
-      let draftRunner = try draft.loadRunner(configuration, limits: limits, pool: pool, session: session) {
-        progress("draft", $0)
-      }
+      let draftRunner = try backend.load(draft, limits: limits) { progress("draft", $0) }
       let rows = max(configuration.sequences, DraftModelProposer.readingRows)
       let proposer = DraftModelProposer(
-        runner: wrap(draftRunner, false), vocabularySize: runner.vocabularySize,
-        sampling: isStandard ? .independent : .coupled,
-        costs: isAutomatic ? try Self.costs(of: draftRunner, rows: rows, configuration) : PassCosts())
-      if session?.options.fusesSpeculation == true, let target = bare as? PJRTModelRunner,
-        let draft = draftRunner as? PJRTModelRunner
-      {
-        fused = FusedDraftModel(
-          try PJRTSpeculator(target: target, draft: draft, window: window), proposer: proposer,
-          vocabularySize: target.vocabularySize)
-      }
-      draftProposer = proposer
+        runner: wrap(draftRunner, false), vocabularySize: bare.vocabularySize,
+        sampling: speculation?.verification == .standard ? .independent : .coupled,
+        costs: speculation?.method == .automatic
+          ? try Self.costs(of: draftRunner, rows: rows, configuration) : PassCosts())
+      fused = try backend.joined(target: bare, draft: draftRunner, proposer: proposer, window: window)
+      factory.draft = proposer
       memory.append(draftRunner.memory)
     }
     self.memory = memory
-    self.fused = fused
-    proposer =
-      switch speculation?.method {
-      case nil: NoProposer()
-      case .ngram(let lengths): NGramProposer(lengths: lengths)
-      case .suffix: SuffixProposer(settings: speculation?.suffix ?? SuffixProposer.Settings())
-      case .draftModel: draftProposer ?? NoProposer()
-      case .automatic:
-        AdaptiveProposer(
-          free: [SuffixProposer(settings: speculation?.suffix ?? SuffixProposer.Settings())], draft: draftProposer)
-      }
+    runner = wrap(fused ?? bare, true)
+    proposer = try fused ?? factory.proposer(of: speculation?.method)
     verifier =
       switch speculation?.verification {
       case nil, .coupled: CoupledVerifier()
@@ -153,8 +134,7 @@ package struct LoopParts {
   /// The loop around them. It has the runner to itself, so this is called once.
   package consuming func makeLoop() -> DecodingLoop {
     DecodingLoop(
-      runner: runner, tokenizer: target.tokenizer, proposer: proposer, verifier: verifier, fused: fused, window: window,
-      costs: costs,
+      runner: runner, tokenizer: target.tokenizer, proposer: proposer, verifier: verifier, window: window, costs: costs,
       sequences: configuration.sequences, rows: configuration.rows, sharesPrefixes: configuration.sharesPrefixes,
       blocks: blocks)
   }

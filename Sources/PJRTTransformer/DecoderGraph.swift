@@ -46,7 +46,12 @@ struct DecoderGraph {
   }
 
   /// The residual stream after the last layer, `[rows, hidden]`; keys and values are added to `caches`.
-  func residual(_ rows: Rows, _ caches: inout [Value], _ builder: inout ProgramBuilder) -> Value {
+  ///
+  /// - Parameter tap: sees the stream as it enters each layer.
+  func residual(
+    _ rows: Rows, _ caches: inout [Value], _ builder: inout ProgramBuilder,
+    tap: (_ layer: Int, _ stream: Value) -> Void = { _, _ in }
+  ) -> Value {
     let places = Places(
       cosines: builder.gather(weight(DecoderParameters.cosines), rows.positions),
       sines: builder.gather(weight(DecoderParameters.sines), rows.positions),
@@ -55,6 +60,7 @@ struct DecoderGraph {
     var residual = builder.convert(embedded, to: .float32)
     for layer in 0..<configuration.layerCount {
       builder.comment("\(prefix)layer \(layer)")
+      tap(layer, residual)
       attend(layer, rows, places, &residual, &caches, &builder)
       feedForward(layer, &residual, &builder)
     }

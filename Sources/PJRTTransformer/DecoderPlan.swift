@@ -27,7 +27,7 @@ package struct DecoderPlan {
   ) throws(RunnerError) {
     try Self.check(configuration, isSharedBy: options.partitionCount)
     let blockSize = KVStorage.blockSize
-    let blockCount = (limits.positions + blockSize - 1) / blockSize * limits.sequences
+    let blockCount = limits.blockCount(ofSize: blockSize)
     let slots = (blockCount + 1) * blockSize
     guard slots <= Int32.max else {
       throw RunnerError(
@@ -35,7 +35,7 @@ package struct DecoderPlan {
     }
     capacity = RunnerCapacity(
       rows: limits.rows, logitRows: limits.logitRows, blockCount: blockCount, blockSize: blockSize,
-      positions: limits.positions)
+      positions: limits.positions, taps: 0..<configuration.layerCount + 1)
     program = DecoderProgram(
       configuration: configuration, parameters: DecoderParameters(configuration, positions: limits.positions),
       element: element == .float32 ? .float32 : .bfloat16, partitionCount: options.partitionCount,
@@ -45,7 +45,7 @@ package struct DecoderPlan {
       blockCount: blockCount)
   }
 
-  /// All programs that passes can need, those of the shortest reach first.
+  /// All programs that passes can need, those of the shortest context length first.
   package var programs: [Entry] {
     let sizes = planner.sizes
     let bodies = sizes.map { Entry(program: program.body($0), rows: $0.rows, context: $0.context) }

@@ -42,9 +42,10 @@ struct DecoderProgram {
 
   /// Takes the body's weights, keys and values of every layer, then tokens `[rows]`, positions `[rows]`, slots `[rows]`
   /// (where in the cache each row's keys and values go: block · block size + place) and tables
-  /// `[lanes, context / block size]` (the blocks of each lane). Gives the caches and the residual stream.
-  func body(_ size: ProgramSize) -> Program {
-    var builder = ProgramBuilder("body", partitionCount: partitionCount)
+  /// `[lanes, context / block size]` (the blocks of each lane). Gives the caches, the residual stream and those that enter
+  /// the layers of `taps`.
+  func body(_ size: ProgramSize, taps: [Int] = []) -> Program {
+    var builder = ProgramBuilder(taps.isEmpty ? "body" : "body_tapped", partitionCount: partitionCount)
     let graph = DecoderGraph(self, weights: parameters.body, &builder)
     var caches = graph.caches(&builder)
     let rowType = TensorType([size.rows], .int32)
@@ -52,8 +53,12 @@ struct DecoderProgram {
       size: size, tokens: builder.argument("tokens", rowType), positions: builder.argument("positions", rowType),
       slots: builder.argument("slots", rowType),
       tables: builder.argument("tables", TensorType([size.lanes, size.context / blockSize], .int32)))
-    let residual = graph.residual(rows, &caches, &builder)
-    return builder.program(returning: caches.map { ($0, Self.cacheSplit) } + [(residual, nil)])
+    var tapped = taps.map { (layer: $0, stream: Value?.none) }
+    let residual = graph.residual(rows, &caches, &builder) { layer, stream in
+      for index in tapped.indices where tapped[index].layer == layer { tapped[index].stream = stream }
+    }
+    let streams = [residual] + tapped.map { $0.stream ?? residual }
+    return builder.program(returning: caches.map { ($0, Self.cacheSplit) } + streams.map { ($0, nil) })
   }
 
   /// Takes the head's weights and the residual stream `[rows, hidden]`; gives logits `[rows, vocabulary]`.

@@ -1,7 +1,7 @@
 public import ModelFiles
 internal import PJRT
 internal import StableHLO
-public import Tensor
+internal import Tensor
 public import Transformer
 
 /// Qwen3, Qwen2.5 and Llama on the devices of a PJRT plugin.
@@ -27,11 +27,14 @@ public final class PJRTModelRunner: ModelRunner {
   let weights: PJRTBuffers
   /// Keys and values, layer by layer; `nil` after a pass that failed on the device and took them along.
   var caches: PJRTBuffers?
-  private var bodies: [ProgramSize: LoadedProgram] = [:]
+  private var bodies: [BodySize: LoadedProgram] = [:]
   private var heads: [Int: LoadedProgram] = [:]
   private var choosers: [ChoiceSize: LoadedProgram] = [:]
   private let logits: Activations
-  private var hostLogits: [Float] = []
+  /// Residual streams by tapped layer; made when they are first wanted.
+  private var tapped: [Activations] = []
+  /// What came from the devices last.
+  private var hostRows: [Float] = []
 
   /// Copies the checkpoint's weights to the devices and reserves the K/V memory there.
   ///
@@ -65,9 +68,9 @@ public final class PJRTModelRunner: ModelRunner {
     memory = RunnerMemory(
       packedWeights: matrices,
       keyValueCache: program.cacheType.count * session.element.byteCount * 2 * configuration.layerCount)
-    // What every request needs first; longer reaches are compiled when a text gets there.
+    // What every request needs first; longer context lengths are compiled when a sequence gets there.
     for size in planner.sizes.prefix(session.options.rowBuckets.count) {
-      _ = try body(size)
+      _ = try body(BodySize(program: size, taps: []))
       _ = try head(size.rows)
     }
   }
@@ -84,44 +87,32 @@ public final class PJRTModelRunner: ModelRunner {
     return caches
   }
 
-  /// Runs the batch in passes of fixed sizes.
-  public func forward(_ batch: Batch) throws(RunnerError) -> Activations {
-    try batch.check(against: capacity, vocabularySize: vocabularySize)
-    do throws(PJRTError) {
-      for pass in planner.passes(for: batch) { try run(pass) }
-    } catch {
-      throw RunnerError(description: "\(error)")
-    }
-    return logits
-  }
+  /// Which tokens can be chosen on the devices.
+  public var choosing: TokenChoosing { PJRTSpeculator.samples(on: session.client.platform) ? .sampling : .greedy }
 
-  /// How the token that follows a row is chosen.
-  public struct Choice: Sendable, Equatable {
-    /// 0 for the largest logit.
-    public var temperature: Double
-    /// What selects the noise.
-    public var seed: UInt64
-    /// Output position of the token.
-    public var outputPosition: Int
-
-    /// A choice.
-    public init(temperature: Double, seed: UInt64, outputPosition: Int) {
-      (self.temperature, self.seed, self.outputPosition) = (temperature, seed, outputPosition)
-    }
-  }
-
-  /// Whether tokens can be drawn at a temperature on the devices: noise takes double precision, which not all have.
-  public var samples: Bool { PJRTSpeculator.samples(on: session.client.platform) }
-
-  /// The tokens that follow the rows of `batch` that want logits, one choice for each; the logits stay on the devices.
-  public func tokens(after batch: Batch, by choices: [Choice]) throws(RunnerError) -> [Int32] {
-    try batch.check(against: capacity, vocabularySize: vocabularySize)
-    precondition(choices.count == batch.logitRows.count)
-    var tokens = [Int32](repeating: 0, count: choices.count)
-    do throws(PJRTError) {
-      for pass in planner.passes(for: batch) {
-        let found = try chosen(pass, by: choices)
-        for wanted in pass.wanted { tokens[wanted.logit] = found[wanted.row] }
+  /// Runs the pass in pieces of fixed sizes. Where tokens are chosen, the logits stay on the devices.
+  public func run(_ pass: Pass) throws(RunnerError) -> PassResult {
+    try pass.check(against: capacity, vocabularySize: vocabularySize, choosing: choosing)
+    var tokens = [Int32](repeating: 0, count: pass.choices.count)
+    do {
+      while tapped.count < pass.taps.layers.count {
+        tapped.append(try Activations(rowCapacity: capacity.rows, columns: configuration.hiddenSize))
+      }
+      for piece in planner.passes(for: pass.batch, tapped: pass.taps.rows) {
+        var streams = try residuals(piece, taps: pass.taps.layers)
+        for place in pass.taps.layers.indices {
+          try read(
+            streams, 1 + place, columns: configuration.hiddenSize, of: piece.tapped, rows: piece.size.rows,
+            into: tapped[place])
+        }
+        guard !piece.wanted.isEmpty else { continue }
+        let residual = streams.removeFirst(1)
+        if pass.choices.isEmpty {
+          try readLogits(of: piece, residual)
+        } else {
+          let found = try chosen(piece, residual, by: pass.choices)
+          for wanted in piece.wanted { tokens[wanted.place] = found[wanted.row] }
+        }
       }
     } catch {
       throw RunnerError(description: "\(error)")
@@ -129,14 +120,18 @@ public final class PJRTModelRunner: ModelRunner {
     guard tokens.allSatisfy({ (0..<Int32(vocabularySize)).contains($0) }) else {
       throw RunnerError(description: "the device chose no token: the logits are not numbers")
     }
-    return tokens
+    return PassResult(
+      logits: pass.choices.isEmpty ? logits : nil, tokens: tokens, taps: Array(tapped.prefix(pass.taps.layers.count)))
   }
 
-  /// The tokens after all rows of a pass, `[rows]`; of rows that want none any.
-  private func chosen(_ pass: StaticPass, by choices: [Choice]) throws(PJRTError) -> [Int32] {
+  /// The tokens after all rows of a piece, `[rows]`; of rows that want none any.
+  private func chosen(
+    _ pass: StaticPass, _ residual: consuming PJRTBuffers, by choices: [TokenChoice]
+  ) throws(PJRTError) -> [Int32] {
     let rows = pass.size.rows
-    var arguments = try residual(pass)
-    let samples = pass.wanted.contains { choices[$0.logit].temperature > 0 }
+    var arguments = PJRTBuffers(session.client)
+    arguments.append(residual)
+    let samples = pass.wanted.contains { choices[$0.place].temperature > 0 }
     let program = try choice(ChoiceSize(rows: rows, samples: samples))
     if samples {
       var temperatures = [Double](repeating: 0, count: rows)
@@ -144,7 +139,7 @@ public final class PJRTModelRunner: ModelRunner {
         [UInt32](repeating: 0, count: rows), [UInt32](repeating: 0, count: rows), [UInt32](repeating: 0, count: rows)
       )
       for wanted in pass.wanted {
-        let choice = choices[wanted.logit]
+        let choice = choices[wanted.place]
         temperatures[wanted.row] = choice.temperature
         low[wanted.row] = UInt32(truncatingIfNeeded: choice.seed)
         high[wanted.row] = UInt32(truncatingIfNeeded: choice.seed >> 32)
@@ -162,10 +157,10 @@ public final class PJRTModelRunner: ModelRunner {
     return tokens
   }
 
-  /// Computes a pass's rows and keeps their keys and values; gives the residual stream.
-  private func residual(_ pass: StaticPass) throws(PJRTError) -> PJRTBuffers {
+  /// Computes a piece's rows and keeps their keys and values; gives the residual stream, and those that are tapped.
+  private func residuals(_ pass: StaticPass, taps: [Int]) throws(PJRTError) -> PJRTBuffers {
     let client = session.client
-    let body = try body(pass.size)
+    let body = try body(BodySize(program: pass.size, taps: taps))
     let rowShape = [pass.size.rows]
     var inputs = try client.upload(pass.tokens, shape: rowShape)
     inputs.append(try client.upload(pass.positions, shape: rowShape))
@@ -179,17 +174,20 @@ public final class PJRTModelRunner: ModelRunner {
     return results
   }
 
-  private func run(_ pass: StaticPass) throws(PJRTError) {
+  private func readLogits(of pass: StaticPass, _ residual: consuming PJRTBuffers) throws(PJRTError) {
     let head = try head(pass.size.rows)
-    let residual = try residual(pass)
-    guard !pass.wanted.isEmpty else { return }
     let found = try head.executable.run(weights, at: program.parameters.head, residual)
-    let count = pass.size.rows * vocabularySize
-    if hostLogits.count != count { hostLogits = [Float](repeating: 0, count: count) }
-    try found.read(0, into: &hostLogits)
-    for wanted in pass.wanted {
-      logits.setRow(wanted.logit, to: hostLogits[wanted.row * vocabularySize..<(wanted.row + 1) * vocabularySize])
-    }
+    try read(found, 0, columns: vocabularySize, of: pass.wanted, rows: pass.size.rows, into: logits)
+  }
+
+  /// Copies rows of a result `[rows, columns]` from the devices to where they are wanted.
+  private func read(
+    _ results: borrowing PJRTBuffers, _ index: Int, columns: Int, of wanted: [StaticPass.Wanted], rows: Int,
+    into destination: Activations
+  ) throws(PJRTError) {
+    if hostRows.count != rows * columns { hostRows = [Float](repeating: 0, count: rows * columns) }
+    try results.read(index, into: &hostRows)
+    for row in wanted { destination.setRow(row.place, to: hostRows[row.row * columns..<(row.row + 1) * columns]) }
   }
 
   /// Hands the K/V memory to a program; whoever runs it puts it back.
@@ -200,9 +198,14 @@ public final class PJRTModelRunner: ModelRunner {
     return taken
   }
 
-  private func body(_ size: ProgramSize) throws(PJRTError) -> LoadedProgram {
+  private struct BodySize: Hashable {
+    let program: ProgramSize
+    let taps: [Int]
+  }
+
+  private func body(_ size: BodySize) throws(PJRTError) -> LoadedProgram {
     if let known = bodies[size] { return known }
-    let loaded = try session.load(program.body(size))
+    let loaded = try session.load(program.body(size.program, taps: size.taps))
     bodies[size] = loaded
     return loaded
   }

@@ -25,7 +25,7 @@ public final class PJRTSpeculator {
     public let drafted: [Int32]
   }
 
-  /// Compiles the program that drafts `window` tokens at the shortest reach, to be shared by two runners of one session.
+  /// Compiles the program that drafts `window` tokens at the shortest context length, to be shared by two runners of one session.
   ///
   /// - Throws: `RunnerError` when the target's passes have too few rows for such windows; `PJRTError` when the compiler
   ///   fails.

@@ -9,26 +9,28 @@ package struct StaticPass: Equatable {
   package var tables: [Int32]
   /// Rows whose logits are wanted, and where they go.
   package var wanted: [Wanted] = []
+  /// Rows whose residual streams are wanted, and where they go.
+  package var tapped: [Wanted] = []
 
   package struct Wanted: Equatable {
-    package let row, logit: Int
+    package let row, place: Int
   }
 }
 
 /// Cuts a batch into passes of fixed sizes. Pure: it knows neither weights nor devices.
 ///
 /// How far back a row's program looks depends on the row's position alone, so that a row is computed alike whatever it
-/// shares a batch with; rows of different reach run one after the other.
+/// shares a batch with; rows of different context lengths run one after the other.
 package struct PassPlanner {
   /// Program sizes, but for the context, ascending by rows.
   package let buckets: [(lanes: Int, rowsPerLane: Int)]
-  /// Reaches, ascending; the last is that of the longest sequence.
+  /// Context lengths, ascending; the last is that of the longest sequence.
   package let contexts: [Int]
   let blockSize: Int
   /// The block after the last, for rows that are not there.
   let spareBlock: Int32
 
-  /// Reaches below this one are not worth programs of their own, in positions.
+  /// Context lengths below this one are not worth programs of their own, in positions.
   static let shortestContext = 256
 
   /// A planner.
@@ -65,16 +67,17 @@ package struct PassPlanner {
     }
   }
 
-  /// Rows of one sequence that share a reach.
+  /// Rows of one sequence that share a context length.
   private struct Run {
     let slice: SequenceSlice
     var rows: Range<Int>
   }
 
   /// The passes, in the order in which they must run.
-  package func passes(for batch: Batch) -> [StaticPass] {
-    var logits: [Int: Int] = [:]
-    for (index, row) in batch.logitRows.enumerated() { logits[row] = index }
+  ///
+  /// - Parameter tapped: rows of the batch whose residual streams are wanted.
+  package func passes(for batch: Batch, tapped: [Int] = []) -> [StaticPass] {
+    let places = (logits: Self.places(of: batch.logitRows), taps: Self.places(of: tapped))
     var passes: [StaticPass] = []
     var first = 0
     for context in contexts {
@@ -85,14 +88,21 @@ package struct PassPlanner {
         let offset = slice.firstRow - slice.firstPosition
         return Run(slice: slice, rows: within.lowerBound + offset..<within.upperBound + offset)
       }
-      while !runs.isEmpty { passes.append(takePass(&runs, context: context, batch, logits)) }
+      while !runs.isEmpty { passes.append(takePass(&runs, context: context, batch, places)) }
       first = context
     }
     return passes
   }
 
+  /// By row of a batch: where what is wanted of it goes.
+  private typealias Places = (logits: [Int: Int], taps: [Int: Int])
+
+  private static func places(of rows: [Int]) -> [Int: Int] {
+    Dictionary(uniqueKeysWithValues: zip(rows, rows.indices))
+  }
+
   /// Fills a program of the smallest size that takes all of `runs`, or else of the largest.
-  private func takePass(_ runs: inout [Run], context: Int, _ batch: Batch, _ logits: [Int: Int]) -> StaticPass {
+  private func takePass(_ runs: inout [Run], context: Int, _ batch: Batch, _ places: Places) -> StaticPass {
     let pending = runs
     let fitting = buckets.first { bucket in
       pending.reduce(0) { $0 + ($1.rows.count + bucket.rowsPerLane - 1) / bucket.rowsPerLane } <= bucket.lanes
@@ -107,7 +117,7 @@ package struct PassPlanner {
     for lane in 0..<size.lanes {
       guard let run = runs.first else { break }
       let taken = run.rows.prefix(size.rowsPerLane)
-      fill(&pass, lane: lane, run.slice, taken, batch, logits)
+      fill(&pass, lane: lane, run.slice, taken, batch, places)
       if taken.count == run.rows.count {
         runs.removeFirst()
       } else {
@@ -133,7 +143,7 @@ package struct PassPlanner {
 
   private func fill(
     _ pass: inout StaticPass, lane: Int, _ slice: SequenceSlice, _ rows: Range<Int>, _ batch: Batch,
-    _ logits: [Int: Int]
+    _ places: Places
   ) {
     fill(&pass.tables, lane: lane, context: pass.size.context, slice.blocks)
     for (index, row) in rows.enumerated() {
@@ -142,7 +152,8 @@ package struct PassPlanner {
       pass.tokens[place] = batch.tokens[row]
       pass.positions[place] = Int32(position)
       pass.slots[place] = slot(of: position, in: slice.blocks)
-      if let logit = logits[row] { pass.wanted.append(StaticPass.Wanted(row: place, logit: logit)) }
+      if let logit = places.logits[row] { pass.wanted.append(StaticPass.Wanted(row: place, place: logit)) }
+      if let tap = places.taps[row] { pass.tapped.append(StaticPass.Wanted(row: place, place: tap)) }
     }
   }
 }

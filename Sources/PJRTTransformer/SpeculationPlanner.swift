@@ -57,7 +57,7 @@ package struct SpeculationPass {
 }
 
 /// Puts requests into fused passes. Pure, as `PassPlanner` is, and by its rule: how far back the target looks depends on a
-/// row's position alone, so a window ends where the reach of its first row does.
+/// row's position alone, so a window ends where the context length of its first row does.
 package struct SpeculationPlanner {
   let target, draft: PassPlanner
   let window: Int
@@ -74,10 +74,10 @@ package struct SpeculationPlanner {
   func sizes(samples: Bool) -> [SpeculationSize] { target.contexts.map { size(context: $0, samples: samples) } }
 
   private func size(context: Int, samples: Bool) -> SpeculationSize {
-    let reach = draft.contexts.first { $0 >= context } ?? draft.contexts[draft.contexts.count - 1]
+    let draftContext = draft.contexts.first { $0 >= context } ?? draft.contexts[draft.contexts.count - 1]
     return SpeculationSize(
       target: ProgramSize(lanes: bucket.lanes, rowsPerLane: bucket.rowsPerLane, context: context),
-      draftContext: reach, window: window, samples: samples)
+      draftContext: draftContext, window: window, samples: samples)
   }
 
   /// The passes; their order does not matter.

@@ -28,16 +28,18 @@ public struct Batch: Sendable, Equatable {
   ///   - firstPosition: position of the first of them; everything before it is in the KV cache already.
   ///   - blocks: the sequence's KV blocks, covering every position up to the last of `tokens`.
   ///   - logitCount: how many of the last rows want logits.
+  ///   - states: where the sequence's recurrent state is read from and kept, for models that have one.
   /// - Returns: indices into the resulting logits, one for each of the last `logitCount` rows.
   @discardableResult
   public mutating func append(
-    _ tokens: some Collection<Int32>, at firstPosition: Int, blocks: [Int32], logitCount: Int
+    _ tokens: some Collection<Int32>, at firstPosition: Int, blocks: [Int32], logitCount: Int, states: StatePlan? = nil
   ) -> Range<Int> {
     precondition(logitCount <= tokens.count && firstPosition >= 0)
     let firstRow = rowCount
     self.tokens.append(contentsOf: tokens)
     slices.append(
-      SequenceSlice(firstRow: firstRow, rowCount: tokens.count, firstPosition: firstPosition, blocks: blocks))
+      SequenceSlice(
+        firstRow: firstRow, rowCount: tokens.count, firstPosition: firstPosition, blocks: blocks, states: states))
     let firstLogit = logitRows.count
     logitRows.append(contentsOf: rowCount - logitCount..<rowCount)
     return firstLogit..<logitRows.count
@@ -54,4 +56,31 @@ public struct SequenceSlice: Sendable, Equatable {
   public let firstPosition: Int
   /// The sequence's KV blocks: position `p` lives in `blocks[p / blockSize]`.
   public let blocks: [Int32]
+  /// Its recurrent state, for models that have one.
+  public let states: StatePlan?
+}
+
+/// Where a sequence's recurrent state is read from in a pass, and where it is kept.
+///
+/// A state belongs to one position and cannot be cut back as keys and values can, so a pass that verifies proposals keeps
+/// one after every row that may turn out to be the last that stands.
+public struct StatePlan: Sendable, Equatable {
+  /// The slot with the state before the first row; `nil` where the sequence begins.
+  public var start: Int32?
+  /// States to keep, rows ascending.
+  public var kept: [Kept]
+
+  /// A state to keep.
+  public struct Kept: Sendable, Equatable {
+    /// Row within the sequence's slice after which the state is taken.
+    public var row: Int
+    /// Where it goes.
+    public var slot: Int32
+
+    /// The state after `row`, into `slot`.
+    public init(row: Int, slot: Int32) { (self.row, self.slot) = (row, slot) }
+  }
+
+  /// A plan from the state in `start`.
+  public init(start: Int32? = nil, kept: [Kept] = []) { (self.start, self.kept) = (start, kept) }
 }

@@ -67,10 +67,10 @@ public final class CPUModelRunner: ModelRunner {
     self.quantization = quantization
     self.weights = weights
     vocabularySize = configuration.vocabularySize
-    let blockCount = (limits.positions + KVStorage.blockSize - 1) / KVStorage.blockSize * limits.sequences
+    let blockCount = limits.blockCount(ofSize: KVStorage.blockSize)
     capacity = RunnerCapacity(
       rows: limits.rows, logitRows: limits.logitRows, blockCount: blockCount, blockSize: KVStorage.blockSize,
-      positions: limits.positions)
+      positions: limits.positions, taps: 0..<configuration.layerCount + 1)
     storage = try KVStorage(
       layerCount: configuration.layerCount, blockCount: blockCount, kvHeadCount: configuration.kvHeadCount,
       headSize: configuration.headSize, format: cacheFormat)
@@ -100,15 +100,15 @@ public final class CPUModelRunner: ModelRunner {
   /// Fills the K/V memory with random values, so that a benchmark's passes read real memory at any position.
   package func fillKeyValueCacheRandomly() { storage.fillRandomly() }
 
-  /// The residual stream before the last norm, of row `row` of the last pass's logits.
-  package func lastResidual(row: Int) -> [Float] { buffers.selected.row(row) }
-
   /// The forward pass, top to bottom as the papers describe it.
   ///
   /// - Throws: `RunnerError`, also when the file that holds the embeddings was changed or cut short meanwhile.
-  public func forward(_ batch: Batch) throws(RunnerError) -> Activations {
-    try batch.check(against: capacity, vocabularySize: vocabularySize)
+  public func run(_ pass: Pass) throws(RunnerError) -> PassResult {
+    try pass.check(against: capacity, vocabularySize: vocabularySize, choosing: choosing)
+    let batch = pass.batch
     let rows = batch.rowCount
+    let taps: [Activations]
+    do { taps = try buffers.taps(pass.taps.layers.count) } catch { throw RunnerError(description: "\(error)") }
     let slices = batch.slices.map {
       AttentionSlice(firstRow: $0.firstRow, rowCount: $0.rowCount, firstPosition: $0.firstPosition, blocks: $0.blocks)
     }
@@ -127,10 +127,12 @@ public final class CPUModelRunner: ModelRunner {
       into: buffers.cosines, sin: buffers.sines)
     stopwatch?.lap(.embedding)
     for (index, layer) in weights.layers.enumerated() {
+      tap(pass.taps, at: index, into: taps)
       attend(layer, index, rows: rows, slices: slices)
       let isLast = index + 1 == weights.layers.count
       feedForward(layer, rows: rows, next: isLast ? weights.head : weights.layers[index + 1].queryKeyValue[0])
     }
+    tap(pass.taps, at: weights.layers.count, into: taps)
     operations.copyRows(batch.logitRows, of: buffers.residual, into: buffers.selected)
     let wanted = batch.logitRows.count
     operations.rmsNorm(
@@ -139,7 +141,13 @@ public final class CPUModelRunner: ModelRunner {
     stopwatch?.lap(.norms)
     operations.linear(buffers.normalised, rowCount: wanted, weight: weights.head, into: buffers.logits)
     stopwatch?.lap(.head)
-    return buffers.logits
+    return PassResult(logits: buffers.logits, taps: taps)
+  }
+
+  /// Keeps the residual stream as it enters layer `index`, where it is wanted.
+  private func tap(_ taps: Taps, at index: Int, into kept: [Activations]) {
+    guard let place = taps.layers.firstIndex(of: index) else { return }
+    operations.copyRows(taps.rows, of: buffers.residual, into: kept[place])
   }
 
   /// residual += output(attention(norm(residual)))
@@ -194,14 +202,20 @@ public struct RunnerLimits: Sendable, Equatable {
   public var sequences: Int
   /// Longest sequence, in positions.
   public var positions: Int
+  /// KV blocks; room for all sequences at full length when `nil`.
+  public var blocks: Int?
 
   /// Limits with a chunk of 256 rows, room for 32 rows of logits and one sequence.
-  public init(rows: Int = 256, logitRows: Int = 32, sequences: Int = 1, positions: Int) {
+  public init(rows: Int = 256, logitRows: Int = 32, sequences: Int = 1, positions: Int, blocks: Int? = nil) {
     self.rows = rows
     self.logitRows = logitRows
     self.sequences = sequences
     self.positions = positions
+    self.blocks = blocks
   }
+
+  /// KV blocks of `size` positions.
+  package func blockCount(ofSize size: Int) -> Int { blocks ?? (positions + size - 1) / size * sequences }
 }
 
 /// Activations of one pass, reused by every pass.
@@ -220,6 +234,16 @@ private final class PassBuffers {
   let selected: Activations
   /// `[logitRows, vocabulary]`.
   let logits: Activations
+  /// `[rows, hidden]` each; made when they are first wanted.
+  private var tapped: [Activations] = []
+
+  /// Room for the residual streams of `count` layers.
+  func taps(_ count: Int) throws -> [Activations] {
+    while tapped.count < count {
+      tapped.append(try Activations(rowCapacity: residual.rowCapacity, columns: residual.columns))
+    }
+    return Array(tapped.prefix(count))
+  }
 
   init(configuration: ModelConfiguration, rows: Int, logitRows: Int) throws {
     let (hidden, headSize) = (configuration.hiddenSize, configuration.headSize)

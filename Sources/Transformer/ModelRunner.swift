@@ -1,8 +1,9 @@
 public import Tensor
 
-/// A model on a device: it owns the weights and the K/V memory, and turns a `Batch` into logits.
+/// A model on a device: it owns the weights and the sequences' memory, and runs a `Pass`.
 ///
-/// This is the seam for other hardware. Nothing above it knows where weights or K/V live.
+/// This is the seam for other hardware and other architectures. Nothing above it knows where weights, keys and values or
+/// recurrent states live.
 /// A runner is used from one thread at a time.
 public protocol ModelRunner: AnyObject {
   /// Number of logits per row.
@@ -13,13 +14,29 @@ public protocol ModelRunner: AnyObject {
   var memory: RunnerMemory { get }
   /// A name of the weights in their format by which to remember what their passes cost; `nil` where there is none.
   var cacheKey: String? { get }
-  /// Runs the model over the rows of `batch`, writing their keys and values into the sequences' blocks.
+  /// Which tokens it can choose itself.
+  var choosing: TokenChoosing { get }
+  /// Runs the model over the rows of `pass`, writing their keys and values into the sequences' blocks and their states
+  /// into the slots that are named for them.
   ///
-  /// Row `i` of the result belongs to `batch.logitRows[i]`. The logits are the runner's own memory and hold until the
-  /// next call. A row's logits depend on its own sequence only, bit for bit, whatever else is in the batch.
+  /// What is computed of a row depends on its own sequence only, bit for bit, whatever else is in the batch and whatever
+  /// else is asked for.
   ///
-  /// - Throws: `RunnerError` when the batch exceeds `capacity` or names a token or block that does not exist.
-  func forward(_ batch: Batch) throws(RunnerError) -> Activations
+  /// - Throws: `RunnerError` when the pass exceeds `capacity` or names a token, block, slot or layer that does not exist.
+  func run(_ pass: Pass) throws(RunnerError) -> PassResult
+}
+
+extension ModelRunner {
+  /// None: a runner need not choose.
+  public var choosing: TokenChoosing { .none }
+
+  /// The logits of a pass over `batch`: row `i` belongs to `batch.logitRows[i]`.
+  public func logits(of batch: Batch) throws(RunnerError) -> Activations {
+    guard let logits = try run(Pass(batch)).logits else {
+      throw RunnerError(description: "the runner gave no logits")
+    }
+    return logits
+  }
 }
 
 /// The bounds within which a `Batch` must stay.
@@ -34,14 +51,24 @@ public struct RunnerCapacity: Sendable, Equatable {
   public var blockSize: Int
   /// Longest sequence, in positions.
   public var positions: Int
+  /// Slots for recurrent states, shared by all sequences; 0 for a model without recurrent layers, else at least 3. A
+  /// sequence that verifies `n` proposals takes `n + 3`; those that nobody needs serve the prefix cache.
+  public var stateSlots: Int
+  /// Layers whose residual streams can be tapped (`Taps.layers`).
+  public var taps: Range<Int>
 
   /// Bounds by name.
-  public init(rows: Int, logitRows: Int, blockCount: Int, blockSize: Int, positions: Int) {
+  public init(
+    rows: Int, logitRows: Int, blockCount: Int, blockSize: Int, positions: Int, stateSlots: Int = 0,
+    taps: Range<Int> = 0..<0
+  ) {
     self.rows = rows
     self.logitRows = logitRows
     self.blockCount = blockCount
     self.blockSize = blockSize
     self.positions = positions
+    self.stateSlots = stateSlots
+    self.taps = taps
   }
 }
 
@@ -93,6 +120,25 @@ extension Batch {
       for block in slice.blocks where block < 0 || block >= capacity.blockCount {
         throw RunnerError(description: "KV block \(block) does not exist; there are \(capacity.blockCount)")
       }
+      try check(slice.states, of: slice, stateSlots: capacity.stateSlots)
+    }
+  }
+  private func check(_ states: StatePlan?, of slice: SequenceSlice, stateSlots: Int) throws(RunnerError) {
+    guard let states else {
+      guard stateSlots == 0 else { throw RunnerError(description: "a sequence has no plan for its recurrent state") }
+      return
+    }
+    guard (states.start == nil) == (slice.firstPosition == 0) else {
+      throw RunnerError(
+        description:
+          "a sequence goes on at position \(slice.firstPosition) \(states.start == nil ? "without" : "from") a state")
+    }
+    for slot in [states.start].compactMap({ $0 }) + states.kept.map(\.slot) where slot < 0 || slot >= stateSlots {
+      throw RunnerError(description: "state slot \(slot) does not exist; there are \(stateSlots)")
+    }
+    for kept in states.kept where kept.row < 0 || kept.row >= slice.rowCount {
+      throw RunnerError(
+        description: "the state after row \(kept.row) is to be kept; the sequence brings \(slice.rowCount)")
     }
   }
 }

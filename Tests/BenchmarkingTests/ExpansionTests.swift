@@ -27,7 +27,7 @@ import Transformer
       pool: WorkerPool(threadCount: 2))
     var batch = Batch()
     batch.append(Self.tokens, at: 0, blocks: [0], logitCount: Self.tokens.count)
-    let result = try runner.forward(batch)
+    let result = try runner.logits(of: batch)
     return Self.tokens.indices.map { result.row($0) }
   }
 

@@ -8,7 +8,7 @@ import Tokenization
 @Suite struct EngineTests {
   static func model() throws -> SpeculativeEngine {
     var configuration = EngineConfiguration(model: Places.target)
-    configuration.speculation = try SpeculativeConfiguration(method: .draftModel(Places.draft), window: 4)
+    configuration.speculation = try SpeculativeConfiguration(method: .draftModel, model: Places.draft, window: 4)
     configuration.sequences = 4
     configuration.maximumLength = 512
     configuration.threads = 2
@@ -40,7 +40,7 @@ import Tokenization
   func audit(isLossless: Bool) async throws {
     var configuration = EngineConfiguration(model: Places.target)
     configuration.speculation = try SpeculativeConfiguration(
-      method: .draftModel(Places.draft), window: 4,
+      method: .draftModel, model: Places.draft, window: 4,
       verification: isLossless ? .coupled : .synthetic(acceptanceRate: 0.9))
     configuration.maximumLength = 512
     configuration.auditShare = 0.5

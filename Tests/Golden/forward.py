@@ -96,6 +96,18 @@ def expectations(model_directory: Path, prompt: list[int], positions: int, new_t
     }
 
 
+@torch.no_grad()
+def streams(model_directory: Path, prompt: list[int], positions: list[int]) -> list[list[list[float]]]:
+    """The residual stream as it enters each layer, and the one that the last norm reads, at some positions."""
+    model = AutoModelForCausalLM.from_pretrained(model_directory, dtype=torch.float32, attn_implementation="eager").eval()
+    found: list[torch.Tensor] = []
+    # `output_hidden_states` gives the last one after its norm, so hooks it is.
+    for module in [*model.model.layers, model.model.norm]:
+        module.register_forward_pre_hook(lambda _, arguments: found.append(arguments[0][0]))
+    model(torch.tensor([prompt]))
+    return [[[float(f"{value:.6g}") for value in stream[position].tolist()] for position in positions] for stream in found]
+
+
 # Forms in which `config.json` states the rotary embedding, older and newer, with the values of real models.
 ROTARY: list[dict[str, object]] = [
     {"rope_theta": 1_000_000.0, "rope_scaling": None},
@@ -151,7 +163,9 @@ def generate(output: Path) -> None:
         vocabulary = (BASE | CONFIGURATIONS[name][1])["vocab_size"]
         generator = torch.Generator().manual_seed(7)
         prompt = torch.randint(0, vocabulary, (40,), generator=generator).tolist()
-        write(place / "expected.json", expectations(place, prompt, positions=4, new_tokens=40))
+        expected = expectations(place, prompt, positions=4, new_tokens=40)
+        write(place / "expected.json", expected)
+        write(place / "streams.json", streams(place, prompt, expected["positions"]))
     text = (ROOT / "Training/heldout.txt").read_text()
     for part in ("target", "draft"):
         model = ROOT / f"Models/foretoken-reference-{part}"

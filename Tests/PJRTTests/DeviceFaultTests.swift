@@ -128,7 +128,7 @@ struct DeviceFaultTests {
     let session = try session(.save, cache: ProgramCache(folder: folder.path) { reports.add($0) })
     var batch = Batch()
     batch.append([1, 2, 3], at: 0, blocks: [0], logitCount: 1)
-    #expect(try runner(session, try model()).forward(batch).row(0).contains { $0 != 0 })
+    #expect(try runner(session, try model()).logits(of: batch).row(0).contains { $0 != 0 })
     #expect(reports.all.count == 1 && reports.all[0].contains("not kept for the next start"))
   }
 
@@ -143,11 +143,12 @@ struct DeviceFaultTests {
       let fusedDraft =
         fused
         ? FusedDraftModel(
-          try PJRTSpeculator(target: target, draft: draft, window: 3), proposer: proposer,
-          vocabularySize: target.vocabularySize) : nil
+          try PJRTSpeculator(target: target, draft: draft, window: 3), target: target, proposer: proposer) : nil
+      let decoder: any ModelRunner = if let fusedDraft { fusedDraft } else { target }
+      let guesser: any Proposer = if let fusedDraft { fusedDraft } else { proposer }
       let loop = DecodingLoop(
-        runner: target, tokenizer: try Tokenizer(directory: Places.target), proposer: proposer,
-        verifier: CoupledVerifier(), fused: fusedDraft, window: 3, sequences: 2, rows: 16)
+        runner: decoder, tokenizer: try Tokenizer(directory: Places.target), proposer: guesser,
+        verifier: CoupledVerifier(), window: 3, sequences: 2, rows: 16)
       var request = GenerationRequest(prompt: [5, 6, 7])
       request.stopping.maximumTokens = 40
       try #require(plugin).fail(function, call: call)

@@ -13,17 +13,25 @@ import Transformer
   /// How tokens are guessed.
   enum Guessing: Sendable { case none, draft, fused }
 
-  /// Counts the steps that a device decided.
-  final class Counter: FusedSpeculator {
-    let inner: any FusedSpeculator
-    private(set) var steps = 0
+  /// Counts the passes whose tokens a device chose, or keeps it from choosing any.
+  final class ChoiceCounter: ModelRunner {
+    let inner: any ModelRunner
+    let choosing: TokenChoosing
+    private(set) var passes = 0
 
-    init(_ inner: any FusedSpeculator) { self.inner = inner }
+    init(_ inner: any ModelRunner, chooses: Bool) {
+      self.inner = inner
+      choosing = chooses ? inner.choosing : .none
+    }
 
-    func advance(_ requests: [(context: ProposalContext, blocks: [Int32])]) throws -> [FusedOutcome]? {
-      let outcomes = try inner.advance(requests)
-      if outcomes != nil { steps += 1 }
-      return outcomes
+    var vocabularySize: Int { inner.vocabularySize }
+    var capacity: RunnerCapacity { inner.capacity }
+    var memory: RunnerMemory { inner.memory }
+    var cacheKey: String? { inner.cacheKey }
+
+    func run(_ pass: Pass) throws(RunnerError) -> PassResult {
+      if !pass.choices.isEmpty { passes += 1 }
+      return try inner.run(pass)
     }
   }
 
@@ -50,11 +58,13 @@ import Transformer
       let fused =
         guessing == .fused
         ? FusedDraftModel(
-          try PJRTSpeculator(target: runner.target, draft: runner.draft, window: window), proposer: proposer,
-          vocabularySize: runner.target.vocabularySize) : nil
+          try PJRTSpeculator(target: runner.target, draft: runner.draft, window: window), target: runner.target,
+          proposer: proposer) : nil
+      let target: any ModelRunner = if let fused { fused } else { runner.target }
+      let guesser: any Proposer = if let fused { fused } else { proposer }
       return DecodingLoop(
-        runner: runner.target, tokenizer: try Tokenizer(directory: Places.target),
-        proposer: guessing == .none ? NoProposer() : proposer, verifier: CoupledVerifier(), fused: fused,
+        runner: target, tokenizer: try Tokenizer(directory: Places.target),
+        proposer: guessing == .none ? NoProposer() : guesser, verifier: CoupledVerifier(),
         window: guessing == .none ? 0 : window, sequences: sequences, rows: 64)
     }
   }
@@ -154,19 +164,19 @@ import Transformer
       configuration: try ModelConfiguration(directory: target.path),
       limits: RunnerLimits(rows: 64, logitRows: 40, sequences: 4, positions: 320))
     var requests = Self.requests(vocabularySize: 193, tokens: 24)
-    func outcomes(_ device: (any FusedSpeculator)?) throws -> [Outcome] {
+    func outcomes(_ runner: any ModelRunner) throws -> [Outcome] {
       try DecodingLoop(
         runner: runner, tokenizer: try Tokenizer(directory: Places.target), proposer: NoProposer(),
-        verifier: CoupledVerifier(), fused: device, window: 0, sequences: 4, rows: 64
+        verifier: CoupledVerifier(), window: 0, sequences: 4, rows: 64
       ).outcomes(of: requests, stagger: 2).outcomes
     }
-    let counter = Counter(DeviceDecoder(runner))
-    #expect(try outcomes(counter) == outcomes(nil))
-    #expect(counter.steps > 30)
+    let (counter, host) = (ChoiceCounter(runner, chooses: true), ChoiceCounter(runner, chooses: false))
+    #expect(try outcomes(counter) == outcomes(host))
+    #expect(counter.passes > 30 && host.passes == 0)
     requests[0].logprobCount = 2
     requests[1].sampling.topP = 0.5
     requests[3].sampling.logitBias = [5: 4]
-    #expect(try outcomes(counter) == outcomes(nil))
+    #expect(try outcomes(counter) == outcomes(host))
   }
 
   @Test("a window that does not fit into a pass is refused with the rows that it takes")

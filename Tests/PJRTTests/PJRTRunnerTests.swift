@@ -57,7 +57,7 @@ enum CPUPlugin {
     let text = expected.prompt + expected.continuation
     var batch = Batch()
     batch.append(text, at: 0, blocks: blocks, logitCount: text.count)
-    let found = try runner.forward(batch)
+    let found = try runner.logits(of: batch)
     var worst: Float = 0
     for (position, logits) in zip(expected.positions, expected.logits) {
       for (value, wanted) in zip(found.row(position), logits) { worst = max(worst, abs(value - wanted)) }
@@ -84,7 +84,18 @@ enum CPUPlugin {
     let tokens = (0..<50).map { _ in Int32.random(in: 0..<Int32(configuration.vocabularySize), using: &generator) }
     var batch = Batch()
     batch.append(tokens, at: 0, blocks: Array(0..<Int32(device.capacity.blockCount)), logitCount: tokens.count)
-    let (found, expected) = (try device.forward(batch), try cpu.forward(batch))
+    let taps = Taps(layers: Array(0...configuration.layerCount), rows: [0, 30, 49])
+    let (results, references) = (
+      try device.run(Pass(batch, taps: taps)), try cpu.run(Pass(batch, taps: taps))
+    )
+    for (stream, reference) in zip(results.taps, references.taps) {
+      for row in taps.rows.indices {
+        let (left, right) = (stream.row(row), reference.row(row))
+        let size = right.reduce(0) { max($0, abs($1)) }
+        for (a, b) in zip(left, right) { #expect(abs(a - b) <= 1e-2 * size) }
+      }
+    }
+    let (found, expected) = (try #require(results.logits), try #require(references.logits))
     var worst: Float = 0
     for row in tokens.indices {
       let (left, right) = (found.row(row), expected.row(row))
@@ -110,7 +121,7 @@ enum CPUPlugin {
         limits: RunnerLimits(rows: 32, logitRows: 32, positions: 64))
       var batch = Batch()
       batch.append((0..<30).map { $0 * 6 }, at: 0, blocks: [3, 1, 0, 2], logitCount: 30)
-      let found = try runner.forward(batch)
+      let found = try runner.logits(of: batch)
       return (0..<30).map { found.row($0) }
     }
     let (one, several) = (try logits(1), try logits(partitionCount))
@@ -143,7 +154,7 @@ enum CPUPlugin {
           let seed = UInt64(sequence == mates ? 0 : sequence + 1)
           batch.append(tokens(seed)[first..<first + count], at: first, blocks: blocks, logitCount: count)
         }
-        let logits = try runner.forward(batch)
+        let logits = try runner.logits(of: batch)
         rows += (0..<count).map { logits.row(mates * count + $0) }
         first += count
       }

@@ -45,7 +45,7 @@ import Transformer
     #expect(passes[0].wanted.isEmpty)
     #expect(passes[1].tokens == [15, 0, 0, 0])
     #expect(passes[1].slots == [50, 8001, 8002, 8003])
-    #expect(passes[1].wanted.map { [$0.row, $0.logit] } == [[0, 0]])
+    #expect(passes[1].wanted.map { [$0.row, $0.place] } == [[0, 0]])
   }
 
   @Test("with several sizes the smallest that takes everything is used, and of those too small the largest")
@@ -99,7 +99,7 @@ import Transformer
     var found: [Row] = []
     for pass in planner.passes(for: batch) {
       #expect(pass.tokens.count == pass.size.rows && planner.sizes.contains(pass.size))
-      let logits = Dictionary(pass.wanted.map { ($0.row, $0.logit) }) { first, _ in first }
+      let logits = Dictionary(pass.wanted.map { ($0.row, $0.place) }) { first, _ in first }
       let width = pass.size.context / 16
       for row in 0..<pass.size.rows where pass.slots[row] < 500 * 16 {
         let lane = row / pass.size.rowsPerLane

@@ -33,7 +33,7 @@ import Transformer
       limits: Self.limits)
     var batch = Batch()
     batch.append([5, 99, 100, 7, 42], at: 0, blocks: [0, 1], logitCount: 5)
-    let found = try runner.forward(batch)
+    let found = try runner.logits(of: batch)
     return ((0..<5).map { found.row($0) }, programs)
   }
 

@@ -152,7 +152,7 @@ import Tokenization
     let draft = PassCosts(samples: [(rows: 1, seconds: 0.1), (rows: 32, seconds: 0.4)])
     let widths = [1, 4, 16, 32].map { count in
       let options = WindowPlanner.Options(free: [], draft: 0.7, window: 10)
-      let plan = WindowPlanner(target: target, draft: draft, rows: count, texts: count)
+      let plan = WindowPlanner(target: target, draft: draft, rows: count, sequences: count)
         .plan(Array(repeating: options, count: count))
       #expect(plan.rate >= plan.plainRate)
       let proposed = plan.choices.map { if case .draft(let window) = $0 { window } else { 0 } }
@@ -181,30 +181,30 @@ import Tokenization
     }
   }
 
-  @Test("several texts are seldom asked where asking costs more than it finds, and again when it does not")
+  @Test("several sequences are seldom asked where asking costs more than it finds, and again when it does not")
   func rests() throws {
     let lookup = Lookup()
     let proposer = AdaptiveProposer(free: [lookup], source: nil, now: { lookup.seconds })
-    var texts = (0..<4).map { _ in [Self.token(0)] }
+    var sequences = (0..<4).map { _ in [Self.token(0)] }
     func steps(_ count: Int) throws -> Int {
       let before = lookup.asked
       for _ in 0..<count {
-        let contexts = texts.enumerated().map { index, tokens in
+        let contexts = sequences.enumerated().map { index, tokens in
           ProposalContext(
             request: RequestID(index), tokens: tokens, promptCount: 0, window: 10,
             sampler: Sampler(SamplingParameters()), counts: TokenCounts(prompt: []))
         }
         let costs = Self.costs(slope: 0.02)
         let proposals = try proposer.propose(for: contexts, in: PassOutline(rows: 4, costs: costs))
-        let verdicts = texts.indices.map { index in
-          let right = Self.token(texts[index].count)
+        let verdicts = sequences.indices.map { index in
+          let right = Self.token(sequences[index].count)
           let isAccepted = proposals[index].tokens == [right]
           return Verdict(
             request: RequestID(index),
-            tokens: isAccepted ? [right, Self.token(texts[index].count + 1)] : [right])
+            tokens: isAccepted ? [right, Self.token(sequences[index].count + 1)] : [right])
         }
         proposer.observe(verdicts)
-        for (index, verdict) in verdicts.enumerated() { texts[index] += verdict.tokens }
+        for (index, verdict) in verdicts.enumerated() { sequences[index] += verdict.tokens }
       }
       return lookup.asked - before
     }
@@ -225,17 +225,17 @@ import Tokenization
   func reading() throws {
     // A second row is almost free, sixteen are not.
     let costs = PassCosts(samples: [(rows: 1, seconds: 1), (rows: 8, seconds: 1.1), (rows: 64, seconds: 12)])
-    func proposes(remaining: Int, expectedTexts: Int) throws -> Bool {
+    func proposes(remaining: Int, expectedSequences: Int) throws -> Bool {
       let draft = SimulatedDraft(secondsPerToken: 0.1, seed: 1, isInformative: true) { _ in 0.9 }
       draft.unread = 400
       let proposer = AdaptiveProposer(free: [], source: draft)
-      let pass = PassOutline(rows: 1, costs: costs, expectedTexts: expectedTexts)
+      let pass = PassOutline(rows: 1, costs: costs, expectedSequences: expectedSequences)
       return try !proposer.propose(for: [Self.context(1, position: 40, remaining: remaining)], in: pass)[0].tokens
         .isEmpty
     }
-    #expect(try proposes(remaining: 100, expectedTexts: 1) == true)
-    #expect(try proposes(remaining: 1, expectedTexts: 1) == false)
-    #expect(try proposes(remaining: 100, expectedTexts: 16) == false)
+    #expect(try proposes(remaining: 100, expectedSequences: 1) == true)
+    #expect(try proposes(remaining: 1, expectedSequences: 1) == false)
+    #expect(try proposes(remaining: 100, expectedSequences: 16) == false)
   }
 
   @Test("answers that ended tell how long one is to be expected to go on")
@@ -268,20 +268,21 @@ import Tokenization
   }
 
   @Test(
-    "a draft that is always wrong takes a hundredth of the time, whatever the number of texts", arguments: [1, 4, 16])
+    "a draft that is always wrong takes a hundredth of the time, whatever the number of sequences",
+    arguments: [1, 4, 16])
   func probes(count: Int) throws {
     let draft = SimulatedDraft(secondsPerToken: 0.05, seed: 3, isInformative: false) { _ in 0.01 }
     let proposer = AdaptiveProposer(free: [], source: draft)
     let costs = Self.costs(slope: 0.001)
     let steps = 2000
-    var (texts, before) = (Array(repeating: 0, count: count), 0.0)
+    var (sequences, before) = (Array(repeating: 0, count: count), 0.0)
     for step in 0..<steps {
       if step == 100 { before = draft.seconds }
-      let contexts = texts.enumerated().map { Self.context($0, position: $1 % 1000) }
+      let contexts = sequences.enumerated().map { Self.context($0, position: $1 % 1000) }
       _ = try proposer.propose(for: contexts, in: PassOutline(rows: count, costs: costs))
-      let verdicts = texts.enumerated().map { Verdict(request: RequestID($0), tokens: [Self.token($1 % 1000 + 1)]) }
+      let verdicts = sequences.enumerated().map { Verdict(request: RequestID($0), tokens: [Self.token($1 % 1000 + 1)]) }
       proposer.observe(verdicts)
-      for index in texts.indices { texts[index] += 1 }
+      for index in sequences.indices { sequences[index] += 1 }
     }
     #expect(draft.seconds - before < 0.011 * Double(steps) * costs.seconds(rows: count))
     #expect(draft.seconds > before)
@@ -291,7 +292,7 @@ import Tokenization
   func sources() {
     let planner = WindowPlanner(
       target: Self.costs(slope: 0.02), draft: PassCosts(samples: [(rows: 8, seconds: 0.16)]), rows: 2,
-      texts: 2)
+      sequences: 2)
     let plan = planner.plan([
       WindowPlanner.Options(free: [0.95, 0.9, 0.85], draft: 0.6, window: 10),
       WindowPlanner.Options(free: [0.05], draft: 0.9, window: 10),

@@ -24,7 +24,9 @@ import Tokenization
     configuration.quantization = quantization
     configuration.maximumLength = 256
     configuration.threads = 2
-    configuration.speculation = try draft.map { try SpeculativeConfiguration(method: .draftModel($0), window: 4) }
+    configuration.speculation = try draft.map {
+      try SpeculativeConfiguration(method: .draftModel, model: $0, window: 4)
+    }
     let parts = try LoopParts(configuration)
     let prompt = try ModelDirectory.tokenizer(of: model).encode("<|im_start|>user\nList the months.<|im_end|>\n")
     var request = GenerationRequest(prompt: prompt)

@@ -74,11 +74,10 @@ import Transformer
       PassCosts(samples: [(rows: 1, seconds: 1e-3), (rows: 64, seconds: 1.5e-3)])
     }
 
-    private func automatic(_ runner: CPUModelRunner, vocabularySize: Int) -> AdaptiveProposer {
-      AdaptiveProposer(
-        free: [SuffixProposer()],
-        draft: DraftModelProposer(
-          runner: runner, vocabularySize: vocabularySize, costs: PassCosts(samples: [(rows: 8, seconds: 1e-5)])))
+    private func automatic(_ runner: CPUModelRunner, vocabularySize: Int) throws -> any Proposer {
+      let draft = DraftModelProposer(
+        runner: runner, vocabularySize: vocabularySize, costs: PassCosts(samples: [(rows: 8, seconds: 1e-5)]))
+      return try ProposerFactory(draft: draft).proposer(of: .automatic)
     }
   }
 

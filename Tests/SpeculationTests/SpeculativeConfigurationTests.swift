@@ -1,4 +1,6 @@
+import Decoding
 import Inference
+import Speculation
 import Testing
 
 @Suite struct SpeculativeConfigurationTests {
@@ -19,7 +21,7 @@ import Testing
   func values() throws {
     let one = try SpeculativeConfiguration(
       json: #"{"method": "ngram", "num_speculative_tokens": 1, "prompt_lookup_min": 1, "prompt_lookup_max": 3}"#)
-    #expect(one.window == 1 && one.method == .ngram(lengths: 1...3))
+    #expect(one.window == 1 && one.method == .ngram && one.lookupLengths == 1...3)
     let none = try SpeculativeConfiguration(json: #"{"method": "suffix", "suffix_decoding_max_cached_requests": 0}"#)
     #expect(none.suffix.cachedRequests == 0)
   }

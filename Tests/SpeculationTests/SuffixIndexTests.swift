@@ -52,7 +52,7 @@ import Tokenization
         let expected = whole.continuation(ends, limit: 4, factor: 1.5, leastProbability: 0.1)
         #expect(found.tokens == expected.tokens && abs(found.score - expected.score) < 1e-12)
       }
-      index.endText()
+      index.endSequence()
     }
   }
 

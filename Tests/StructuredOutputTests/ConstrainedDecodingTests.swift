@@ -8,12 +8,17 @@ import Tokenization
 
 /// Constraints in the decoding loop: the promise of the same tokens holds, and what has ended is valid.
 @Suite struct ConstrainedDecodingTests {
-  private func loop(_ method: SpeculativeConfiguration.Method?, window: Int = 1) throws -> DecodingLoop {
+  private func loop(
+    _ method: SpeculationMethod?, lookup: ClosedRange<Int> = 5...5, window: Int = 1
+  ) throws -> DecodingLoop {
     var configuration = EngineConfiguration(model: Places.target)
     configuration.maximumLength = 256
     configuration.sequences = 8
     configuration.threads = 2
-    configuration.speculation = try method.map { try SpeculativeConfiguration(method: $0, window: window) }
+    configuration.speculation = try method.map {
+      try SpeculativeConfiguration(
+        method: $0, model: $0 == .draftModel ? Places.draft : nil, window: window, lookupLengths: lookup)
+    }
     return try LoopParts(configuration).makeLoop()
   }
 
@@ -59,12 +64,12 @@ import Tokenization
     }
     #expect(finished >= 4, "few answers ended; the test would show little")
     for window in 1...8 {
-      let (outcomes, counts) = try loop(.draftModel(Places.draft), window: window).outcomes(of: requests)
+      let (outcomes, counts) = try loop(.draftModel, window: window).outcomes(of: requests)
       #expect(outcomes == plain, "draft, window \(window)")
       #expect(counts.acceptedTokens > 0)
     }
     for window in [2, 6] {
-      #expect(try loop(.ngram(lengths: 1...3), window: window).outcomes(of: requests).outcomes == plain, "\(window)")
+      #expect(try loop(.ngram, lookup: 1...3, window: window).outcomes(of: requests).outcomes == plain, "\(window)")
     }
   }
 
@@ -75,7 +80,7 @@ import Tokenization
     let constraint = try compiler.jsonSchema(#"{"const": "a constant that the model would never have thought of"}"#)
     let request = request(Self.prompts[1], constraint, tokenizer)
     // N-gram lookup has nothing to say about it: every proposal is forced text.
-    let (outcomes, counts) = try loop(.ngram(lengths: 3...4), window: 8).outcomes(of: [request])
+    let (outcomes, counts) = try loop(.ngram, lookup: 3...4, window: 8).outcomes(of: [request])
     #expect(outcomes[0].text == #""a constant that the model would never have thought of""#)
     #expect(counts.acceptedTokens == counts.draftTokens, "\(counts)")
     #expect(counts.meanAcceptanceLength ?? 0 > 4)
@@ -92,7 +97,7 @@ import Tokenization
       Self.prompts[0], try compiler.regex("[a-z]{2,30}"), tokenizer)
     open.stopping.minimumTokens = 6
     for window in [1, 4, 7] {
-      let outcomes = try loop(.draftModel(Places.draft), window: window).outcomes(of: [closed, open]).outcomes
+      let outcomes = try loop(.draftModel, window: window).outcomes(of: [closed, open]).outcomes
       #expect(["yes", "no"].contains(outcomes[0].text) && outcomes[0].tokens.count < 20)
       #expect(outcomes[1].tokens.count > 6)
       #expect(outcomes == (try loop(nil).outcomes(of: [closed, open]).outcomes))

@@ -57,14 +57,16 @@ import Tokenization
   }
 
   private func loop(
-    _ method: SpeculativeConfiguration.Method? = nil, cacheBytes: Int? = nil
+    _ method: SpeculationMethod? = nil, cacheBytes: Int? = nil
   ) throws -> DecodingLoop {
     var configuration = EngineConfiguration(model: Places.target)
     configuration.maximumLength = 128
     configuration.sequences = 8
     configuration.cacheBytes = cacheBytes
     configuration.threads = 2
-    configuration.speculation = try method.map { try SpeculativeConfiguration(method: $0, window: 4) }
+    configuration.speculation = try method.map {
+      try SpeculativeConfiguration(method: $0, model: Places.draft, window: 4)
+    }
     return try LoopParts(configuration).makeLoop()
   }
 
@@ -134,7 +136,7 @@ import Tokenization
       }
       let outcomes = try loop(cacheBytes: cacheBytes).outcomes(of: late, stagger: 2).outcomes
       #expect(outcomes == plain, "every \(period)")
-      let drafting = try loop(.draftModel(Places.draft), cacheBytes: cacheBytes)
+      let drafting = try loop(.draftModel, cacheBytes: cacheBytes)
       let (drafted, counts) = try drafting.outcomes(of: late)
       #expect(drafted == plain, "every \(period), with a draft")
       // Nothing is proposed where the constraint is late, nor where there is no room for proposals.

@@ -23,7 +23,7 @@ import Transformer
       let chunk = tokens[first..<min(first + 64, tokens.count)]
       var batch = Batch()
       batch.append(chunk, at: first, blocks: blocks, logitCount: chunk.count)
-      let logits = try runner.forward(batch)
+      let logits = try runner.logits(of: batch)
       for row in 0..<chunk.count { each(first + row, logits.row(row)) }
     }
   }
@@ -63,7 +63,7 @@ import Transformer
     for (next, margin) in zip(expected.continuation, expected.margins) {
       var batch = Batch()
       batch.append([token], at: position, blocks: blocks, logitCount: 1)
-      let found = try runner.forward(batch).argmax(row: 0)
+      let found = try runner.logits(of: batch).argmax(row: 0)
       // Where two tokens are as good as equal either may come first; the reference's choice is followed.
       if margin > 2 * Self.tolerance { #expect(found == Int(next), "at position \(position + 1)") }
       (token, position) = (next, position + 1)
@@ -97,7 +97,7 @@ import Transformer
     func message(_ build: (inout Batch) -> Void) -> String {
       var batch = Batch()
       build(&batch)
-      return #expect(throws: RunnerError.self) { try runner.forward(batch) }?.description ?? ""
+      return #expect(throws: RunnerError.self) { try runner.logits(of: batch) }?.description ?? ""
     }
     #expect(message { _ in }.contains("0 rows"))
     #expect(message { $0.append([5000], at: 0, blocks: [0], logitCount: 1) }.contains("token id 5000"))

@@ -23,7 +23,7 @@ import Transformer
       cache: cache)
     var batch = Batch()
     batch.append([5, 99, 1000, 7, 42], at: 0, blocks: [0], logitCount: 5)
-    let result = try runner.forward(batch)
+    let result = try runner.logits(of: batch)
     return (0..<5).map { result.row($0) }
   }
 
@@ -152,7 +152,7 @@ import Transformer
     func pass() throws -> [Float] {
       var batch = Batch()
       batch.append([5, 99], at: 0, blocks: [0], logitCount: 1)
-      return try runner.forward(batch).row(0)
+      return try runner.logits(of: batch).row(0)
     }
     let expected = try pass()
     let path = try #require(try files(in: folder.path).first)
@@ -179,9 +179,9 @@ import Transformer
         cache: nil)
       var batch = Batch()
       batch.append([5, 99], at: 0, blocks: [0], logitCount: 1)
-      _ = try runner.forward(batch)
+      _ = try runner.logits(of: batch)
       try copy.write(damage, to: "model.safetensors")
-      let error = try #require(throws: RunnerError.self) { try runner.forward(batch) }
+      let error = try #require(throws: RunnerError.self) { try runner.logits(of: batch) }
       #expect(error.description.contains(copy.path))
     }
   }

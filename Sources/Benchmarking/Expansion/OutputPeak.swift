@@ -13,10 +13,11 @@ extension ModelExpansion {
     let runner = try CPUModelRunner(checkpoint: checkpoint, configuration: configuration, limits: limits, pool: pool)
     var batch = Batch()
     batch.append(tokens, at: 0, blocks: (0..<Int32(runner.capacity.blockCount)).map { $0 }, logitCount: tokens.count)
-    _ = try runner.forward(batch)
+    let pass = Pass(batch, taps: Taps(layers: [configuration.layerCount], rows: Array(tokens.indices)))
+    let stream = try runner.run(pass).taps[0]
     let norm = try checkpoint.tensor("model.norm.weight", shape: [configuration.hiddenSize]).floats()
     return tokens.indices.reduce(Float.infinity) { least, row in
-      min(least, zip(runner.lastResidual(row: row), norm).reduce(0) { max($0, abs($1.0 * $1.1)) })
+      min(least, zip(stream.row(row), norm).reduce(0) { max($0, abs($1.0 * $1.1)) })
     }
   }
 }

@@ -9,14 +9,14 @@ package struct SpeculationBenchmark {
   package enum Method: Equatable, Sendable {
     case plain
     case automatic
-    case fixed(TokenOrigin, Int)
+    case fixed(SpeculationMethod, Int)
 
     /// As results name it.
     package var name: String {
       switch self {
       case .plain: "plain"
       case .automatic: "auto"
-      case .fixed(let origin, let window): "\(origin.rawValue) \(window)"
+      case .fixed(let method, let window): "\(method.rawValue) \(window)"
       }
     }
   }

@@ -1,6 +1,7 @@
 public import Tokenization
 
-/// The KV blocks of a runner: who holds which, and what those that nobody holds still contain.
+/// The KV blocks of a runner, and its slots for recurrent states: who holds which, and what those that nobody holds still
+/// contain.
 ///
 /// The pool only keeps count; the runner keeps the memory. A full block can be found again by the tokens up to its end
 /// and held by several sequences. It is not forgotten when the last of them lets go of it, but when it is handed out
@@ -10,6 +11,8 @@ public struct BlockPool: Sendable {
   public let capacity: Int
   /// Positions per block.
   public let blockSize: Int
+  /// Slots for recurrent states; 0 where sequences have none.
+  public let stateSlots: Int
   /// Blocks that nobody holds.
   public private(set) var freeCount: Int
 
@@ -26,6 +29,7 @@ public struct BlockPool: Sendable {
   /// By block: under what it can be found.
   private var keys: [PrefixKey?]
   private var lastSerial: UInt64 = 0
+  private var states: StateSlots
 
   /// What a full block contains: its tokens, after a certain prefix. Tokens are compared, so nothing can collide.
   private struct PrefixKey: Hashable {
@@ -40,10 +44,12 @@ public struct BlockPool: Sendable {
     let serial: UInt64
   }
 
-  /// A pool of blocks `0..<capacity`, all free.
-  public init(capacity: Int, blockSize: Int) {
+  /// A pool of blocks `0..<capacity` and of slots `0..<stateSlots`, all free.
+  public init(capacity: Int, blockSize: Int, stateSlots: Int = 0) {
     self.capacity = capacity
     self.blockSize = blockSize
+    self.stateSlots = stateSlots
+    states = StateSlots(count: stateSlots)
     freeCount = capacity
     holders = Array(repeating: 0, count: capacity)
     stamps = Array(repeating: 0, count: capacity)
@@ -68,30 +74,37 @@ public struct BlockPool: Sendable {
   /// Takes back every block of `table` that lies wholly past the first `positions` positions.
   public mutating func truncate(_ table: inout BlockTable, to positions: Int) {
     let kept = (positions + blockSize - 1) / blockSize
-    // The end of a text goes first: its beginning is more likely to be wanted again.
+    // The end of a sequence goes first: its beginning is more likely to be wanted again.
     while table.blocks.count > kept { release(table.blocks.removeLast()) }
     if table.findable > kept { (table.findable, table.prefix) = (0, 0) }
   }
 
-  /// Gives an empty `table` the blocks that hold the beginning of `tokens`, as far as there are such.
+  /// Gives an empty `table` the blocks that hold the beginning of `tokens`, as far as there are such, and where sequences
+  /// have states, as far as the last that has one.
   ///
   /// At least one token is left over: somebody has to compute the logits.
   ///
   /// - Returns: positions covered, a multiple of the block size.
   public mutating func adopt(_ tokens: some RandomAccessCollection<TokenID>, in table: inout BlockTable) -> Int {
     precondition(table.blocks.isEmpty)
-    var rest = tokens[...]
+    var (rest, last) = (tokens[...], UInt64(0))
+    var found: [Prefix] = []
     while rest.count > blockSize,
-      let found = prefixes[PrefixKey(prefix: table.prefix, tokens: Array(rest.prefix(blockSize)))]
+      let next = prefixes[PrefixKey(prefix: last, tokens: Array(rest.prefix(blockSize)))]
     {
-      if holders[Int(found.block)] == 0 {
-        stamps[Int(found.block)] &+= 1
+      found.append(next)
+      last = next.serial
+      rest = rest.dropFirst(blockSize)
+    }
+    if stateSlots > 0 { found.removeLast(found.count - states.reach(of: found.map(\.block))) }
+    for next in found {
+      if holders[Int(next.block)] == 0 {
+        stamps[Int(next.block)] &+= 1
         freeCount -= 1
       }
-      holders[Int(found.block)] += 1
-      table.blocks.append(found.block)
-      table.prefix = found.serial
-      rest = rest.dropFirst(blockSize)
+      holders[Int(next.block)] += 1
+      table.blocks.append(next.block)
+      table.prefix = next.serial
     }
     table.findable = table.blocks.count
     return table.blocks.count * blockSize
@@ -120,6 +133,32 @@ public struct BlockPool: Sendable {
     }
   }
 
+  // MARK: - Recurrent states
+
+  /// A slot that nobody uses; one that is kept only to be found again, if need be.
+  public mutating func takeState() -> Int32? { states.take() }
+
+  /// Gives a slot back.
+  public mutating func releaseState(_ slot: Int32) { states.release(slot) }
+
+  /// The state after the blocks that an adopting `table` has, which stays where it is until `unpinState`.
+  public mutating func pinState(after table: BlockTable) -> Int32? {
+    table.blocks.last.flatMap { states.pin(of: $0) }
+  }
+
+  /// A sequence no longer reads a state that it found.
+  public mutating func unpinState(_ slot: Int32) { states.unpin(slot) }
+
+  /// Keeps a state to be found again, with the block that ends where it belongs; gives it back where nobody would find it.
+  ///
+  /// - Parameter positions: those that the state has seen.
+  public mutating func keepState(_ slot: Int32, after positions: Int, in table: BlockTable) {
+    let index = positions / blockSize - 1
+    guard positions > 0, positions % blockSize == 0, index < table.findable, keys[Int(table.blocks[index])] != nil
+    else { return states.release(slot) }
+    states.keep(slot, of: table.blocks[index])
+  }
+
   private mutating func take() -> Int32 {
     if let block = blank.popLast() {
       holders[Int(block)] = 1
@@ -138,6 +177,7 @@ public struct BlockPool: Sendable {
       if let key = keys[Int(block)] {
         prefixes[key] = nil
         keys[Int(block)] = nil
+        states.forget(block)
       }
       holders[Int(block)] = 1
       freeCount -= 1

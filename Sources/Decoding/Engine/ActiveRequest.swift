@@ -1,5 +1,6 @@
 internal import Tensor
 internal import Tokenization
+internal import Transformer
 
 /// A request on its way: its text so far and what watches over its end. The loop owns it.
 final class ActiveRequest {
@@ -20,7 +21,8 @@ final class ActiveRequest {
   let maximumOutput: Int
   let submitted: ContinuousClock.Instant
   private var timing = GenerationTiming()
-  private var promptLogprobs: [TokenLogprobs] = []
+  /// Log-probabilities of the prompt, where they are wanted.
+  var promptScores: PromptScores?
   /// Tokens of the prompt that were in the KV cache already.
   private var cachedTokens = 0
   private var hasStarted = false
@@ -33,6 +35,7 @@ final class ActiveRequest {
     tokens = request.prompt
     counts = TokenCounts(prompt: request.prompt, isKept: request.sampling.hasPenalties)
     constraint = request.constraint
+    promptScores = request.promptLogprobCount.map { PromptScores(prompt: request.prompt, count: $0) }
     text = AnswerText(tokenizer: tokenizer, request: request)
     maximumOutput = min(request.stopping.maximumTokens, maximumLength - request.prompt.count)
     submitted = .now
@@ -40,10 +43,11 @@ final class ActiveRequest {
 
   var outputCount: Int { tokens.count - request.prompt.count }
 
-  func proposalContext(window: Int) -> ProposalContext {
+  func proposalContext(window: Int, blocks: [Int32], choice: TokenChoice?) -> ProposalContext {
     ProposalContext(
-      request: id, tokens: tokens, promptCount: request.prompt.count, window: window, method: request.method,
-      sampler: sampler, counts: counts, constraint: constraint, remaining: maximumOutput - outputCount)
+      request: id, tokens: tokens, promptCount: request.prompt.count, window: window, blocks: blocks,
+      method: request.method, sampler: sampler, counts: counts, choice: choice, constraint: constraint,
+      remaining: maximumOutput - outputCount)
   }
 
   /// Finds out what the constraint allows next, if that is soon found.
@@ -64,20 +68,6 @@ final class ActiveRequest {
     hasStarted = true
     cachedTokens = first
     timing.queueSeconds = secondsSinceSubmission
-  }
-
-  /// Notes the log-probabilities of prompt tokens.
-  ///
-  /// - Parameters:
-  ///   - positions: prompt positions that were computed; after a preemption some of them again.
-  ///   - logits: row `firstRow + i` belongs to the `i`-th of `positions` and tells about the token after it.
-  func scorePrompt(_ positions: Range<Int>, logits: Activations, firstRow: Int) {
-    guard let count = request.promptLogprobCount else { return }
-    for position in positions where position == promptLogprobs.count && position + 1 < request.prompt.count {
-      promptLogprobs.append(
-        TokenLogprobs(
-          logits, row: firstRow + position - positions.lowerBound, token: request.prompt[position + 1], count: count))
-    }
   }
 
   /// Appends verified tokens until one of them ends the answer.
@@ -108,7 +98,7 @@ final class ActiveRequest {
       }
       var generated = GeneratedToken(
         id: token, text: piece, origin: index < accepted ? proposal.origin(of: index) : .target, logprobs: logprobs)
-      if outputCount == 1, request.promptLogprobCount != nil { generated.promptLogprobs = promptLogprobs }
+      if outputCount == 1 { generated.promptLogprobs = promptScores?.logprobs }
       events.append(.token(generated))
       if let stop { return (events, .stopString(stop)) }
       if request.stopping.end(at: token) { return (events, .stopToken(token)) }
@@ -144,17 +134,4 @@ final class ActiveRequest {
   }
 
   private var secondsSinceSubmission: Double { (ContinuousClock.now - submitted) / .seconds(1) }
-}
-
-/// Seconds of one step by what they went into.
-struct StepTimes {
-  var proposing = 0.0
-  var verifying = 0.0
-  var other = 0.0
-
-  /// One request's part, when `count` shared the step.
-  func divided(by count: Int) -> StepTimes {
-    StepTimes(
-      proposing: proposing / Double(count), verifying: verifying / Double(count), other: other / Double(count))
-  }
 }

@@ -3,7 +3,7 @@ internal import Tensor
 public import Tokenization
 public import Transformer
 
-/// The engine's loop: schedule, propose, forward, verify, commit, emit.
+/// The engine's loop: schedule, propose, run, verify, commit, emit.
 ///
 /// It is synchronous and knows no threads; `Engine` runs it on one, tests call `step` themselves.
 public final class DecodingLoop {
@@ -17,7 +17,6 @@ public final class DecodingLoop {
   private let runner: any ModelRunner
   private let proposer: any Proposer
   private let verifier: any Verifier
-  private let fused: (any FusedSpeculator)?
   private let window: Int
   private var costs: PassCosts
   private var scheduler: Scheduler
@@ -36,7 +35,6 @@ public final class DecodingLoop {
   ///   - runner: the target.
   ///   - proposer: guesses; `NoProposer` for plain decoding.
   ///   - verifier: decides on the guesses.
-  ///   - fused: does the work of both in steps that it can do.
   ///   - window: most proposals per verification (`num_speculative_tokens`).
   ///   - costs: what passes of the runner cost.
   ///   - sequences: most requests in one pass.
@@ -45,18 +43,17 @@ public final class DecodingLoop {
   ///   - blocks: KV blocks to use; all that the runner has when `nil`.
   public init(
     runner: any ModelRunner, tokenizer: Tokenizer, proposer: any Proposer, verifier: any Verifier,
-    fused: (any FusedSpeculator)? = nil, window: Int,
-    costs: PassCosts = PassCosts(), sequences: Int = 1, rows: Int = .max, sharesPrefixes: Bool = false,
+    window: Int, costs: PassCosts = PassCosts(), sequences: Int = 1, rows: Int = .max, sharesPrefixes: Bool = false,
     blocks: Int? = nil
   ) {
     self.runner = runner
     self.tokenizer = tokenizer
     self.proposer = proposer
     self.verifier = verifier
-    self.fused = fused
     self.window = window
     self.costs = costs
     let capacity = runner.capacity
+    precondition(capacity.stateSlots == 0 || capacity.stateSlots >= SequenceState.leastSlots)
     vocabularySize = runner.vocabularySize
     let blockCount = min(capacity.blockCount, blocks ?? .max)
     maximumLength = min(capacity.positions, blockCount * capacity.blockSize)
@@ -64,7 +61,7 @@ public final class DecodingLoop {
       limits: Scheduler.Limits(
         rows: min(rows, capacity.rows), logitRows: capacity.logitRows, sequences: sequences, positions: maximumLength,
         sharesPrefixes: sharesPrefixes),
-      pool: BlockPool(capacity: blockCount, blockSize: capacity.blockSize))
+      pool: BlockPool(capacity: blockCount, blockSize: capacity.blockSize, stateSlots: capacity.stateSlots))
   }
 
   /// Whether no request is under way.
@@ -101,36 +98,38 @@ public final class DecodingLoop {
 
   /// One pass of the target over everything that is due.
   public func step() -> [(request: RequestID, event: GenerationEvent)] {
-    let started = ContinuousClock.now
     for active in requests.values where active.isLate { resume(active) }
-    let shares = scheduler.schedule(
-      window: { id in min(window, requests[id]?.request.window ?? window) },
-      tokens: { id in requests[id]?.tokens ?? [] }, isHeld: { id in requests[id]?.isLate ?? false })
-    guard !shares.isEmpty else {
-      if !isIdle { preparation.wait(Self.patience) }
-      return []
-    }
+    let shares = schedule()
+    guard !shares.isEmpty else { return rest() }
+    var step = DecodingStep(shares)
     do {
-      for share in shares { start(share) }
-      let outcome = try fusedOutcome(of: shares) ?? unfusedOutcome(of: shares)
-      totals.tokensPerStep.observe(Double(shares.reduce(0) { $0 + $1.positions.count }))
-      targetSeconds += outcome.passSeconds
-      let ended = ContinuousClock.now
-      let times = StepTimes(
-        proposing: outcome.proposingSeconds, verifying: outcome.passSeconds,
-        other: (ended - started) / .seconds(1) - outcome.proposingSeconds - outcome.passSeconds)
-      var events: [(RequestID, GenerationEvent)] = []
-      for (index, share) in shares.enumerated() {
-        requests[share.request]?.spend(
-          times.divided(by: shares.count),
-          plainSeconds: plainSeconds(outcome.verified[index].count, of: shares.count))
-        events += commit(share, index, of: outcome).map { (share.request, $0) }
-      }
-      return events
+      try propose(for: &step)
+      assemble(&step)
+      step.clock.beginPass()
+      step.result = try runner.run(step.pass)
+      step.clock.endPass()
+      verify(&step)
+      try learn(from: step)
+      return commit(step)
     } catch {
       // A pass that fails would fail again: everyone in it is told, and the rest goes on.
       return shares.compactMap { share in end(share.request, .failed("\(error)")).map { (share.request, $0) } }
     }
+  }
+
+  /// What the next pass computes.
+  private func schedule() -> [Scheduler.Share] {
+    let shares = scheduler.schedule(
+      window: { id in min(window, requests[id]?.request.window ?? window) },
+      tokens: { id in requests[id]?.tokens ?? [] }, isHeld: { id in requests[id]?.isLate ?? false })
+    for share in shares { start(share) }
+    return shares
+  }
+
+  /// Nothing to compute: everyone waits for what a constraint allows, if anyone is there.
+  private func rest() -> [(request: RequestID, event: GenerationEvent)] {
+    if !isIdle { preparation.wait(Self.patience) }
+    return []
   }
 
   /// Longest that a step waits for a constraint when there is nothing else to do; messages wait as long.
@@ -150,130 +149,143 @@ public final class DecodingLoop {
     active.resume(constraint)
   }
 
-  /// What a step computed and decided, share by share.
-  private struct StepOutcome {
-    var proposals: [Proposal]
-    var verified: [[TokenID]]
-    /// The target's logits, and which rows are whose; none where they stayed on the device.
-    var logits: (rows: Activations, of: [Range<Int>])?
-    /// Seconds that drafting took, and the target's pass.
-    var proposingSeconds, passSeconds: Double
-  }
+  // MARK: - Propose
 
-  /// Proposals, one pass of the target over everything, and its verdict.
-  private func unfusedOutcome(of shares: [Scheduler.Share]) throws -> StepOutcome {
-    let started = ContinuousClock.now
-    let asking = shares.map(asksForProposal)
-    let proposals = try propose(for: shares, asking)
-    let (batch, logitRows) = assemble(shares, proposals)
-    let proposed = ContinuousClock.now
-    let timer = PassTimer()
-    let logits = try runner.forward(batch)
-    let computed = ContinuousClock.now
-    // A sequence whose constraint is still late waits alone: its share is computed again.
-    for share in shares {
-      guard let active = requests[share.request], active.isLate else { continue }
-      resume(active, waiting: shares.count == 1 ? Self.patience : .never)
-    }
-    let verified = shares.indices.map { verify(shares[$0], proposals[$0], logits, rows: logitRows[$0]) }
-    // Rows that only read a prompt cost less: they want no logits, and nothing is chosen from them.
-    if batch.logitRows.count == batch.rowCount {
-      costs.observe(rows: batch.rowCount, seconds: timer.seconds, wasHeldUp: timer.wasHeldUp)
-    }
-    proposer.observe(
-      shares.indices.filter { asking[$0] }.map { verdict(shares[$0], proposals[$0], verified[$0]) })
-    return StepOutcome(
-      proposals: proposals, verified: verified, logits: (logits, logitRows),
-      proposingSeconds: (proposed - started) / .seconds(1), passSeconds: (computed - proposed) / .seconds(1))
-  }
-
-  /// The same in one go, where every share is a text that goes on and wants nothing but tokens.
-  private func fusedOutcome(of shares: [Scheduler.Share]) throws -> StepOutcome? {
-    guard let fused else { return nil }
-    var texts: [(ProposalContext, [Int32])] = []
-    for share in shares {
-      guard let active = requests[share.request], active.outputCount > 0, active.request.logprobCount == nil,
-        share.reachesEnd, share.positions.count == 1
-      else { return nil }
-      texts.append((active.proposalContext(window: share.window), scheduler.blocks(of: share.request)))
-    }
-    let (started, drafting) = (ContinuousClock.now, proposer.passSeconds)
-    guard let outcomes = try fused.advance(texts) else { return nil }
-    // What the draft had yet to read it read in passes of its own.
-    let proposing = proposer.passSeconds - drafting
-    return StepOutcome(
-      proposals: outcomes.map(\.proposal), verified: outcomes.map(\.verified), proposingSeconds: proposing,
-      passSeconds: (ContinuousClock.now - started) / .seconds(1) - proposing)
-  }
-
-  /// Whether a share's proposals are asked for: not in the prompt's own pass, whose first token they would delay.
-  private func asksForProposal(_ share: Scheduler.Share) -> Bool {
-    guard share.window > 0, let active = requests[share.request] else { return false }
-    return active.outputCount > 0 && !active.isLate
-  }
-
-  /// Asks for proposals where a share's next token is to be decided.
-  private func propose(for shares: [Scheduler.Share], _ asking: [Bool]) throws -> [Proposal] {
-    var proposals = Array(repeating: Proposal(origin: .target), count: shares.count)
-    var contexts: [ProposalContext] = []
-    var places: [Int] = []
-    for (index, share) in shares.enumerated() where asking[index] {
-      guard let active = requests[share.request] else { continue }
-      let (run, context) = active.proposalContext(window: share.window).takingForcedRun()
-      proposals[index] = Proposal(tokens: run, origin: .target, forcedCount: run.count)
+  /// Asks for proposals where a share's next token is to be decided: not in the prompt's own pass, whose first token they
+  /// would delay.
+  private func propose(for step: inout DecodingStep) throws {
+    var (contexts, places) = ([ProposalContext](), [Int]())
+    for (index, share) in step.shares.enumerated() where share.window > 0 {
+      guard let active = requests[share.request], active.outputCount > 0, !active.isLate else { continue }
+      step.isAsked[index] = true
+      let (run, context) = context(of: active, share).takingForcedRun()
+      step.proposals[index] = Proposal(tokens: run, origin: .target, forcedCount: run.count)
       guard context.window > 0 else { continue }
       contexts.append(context)
       places.append(index)
     }
-    guard !contexts.isEmpty else { return proposals }
-    let rows = shares.reduce(0) { $0 + $1.positions.count } + proposals.reduce(0) { $0 + $1.tokens.count }
-    let outline = PassOutline(rows: rows, costs: costs, expectedTexts: scheduler.expectedCount)
-    let guesses = try proposer.propose(for: contexts, in: outline)
-    for (index, guess) in guesses.enumerated() { proposals[places[index]].append(contexts[index].admissible(guess)) }
-    return proposals
-  }
-
-  /// How a text went on that a proposal was asked for, after what the constraint foresaw.
-  private func verdict(_ share: Scheduler.Share, _ proposal: Proposal, _ verified: [TokenID]) -> Verdict {
-    let foreseen = proposal.tokens.prefix(proposal.forcedCount)
-    let isForeseen = verified.starts(with: foreseen)
-    return Verdict(request: share.request, tokens: isForeseen ? Array(verified.dropFirst(foreseen.count)) : [])
-  }
-
-  /// What `tokens` tokens of one of `requests` requests would have cost, decoded plainly.
-  private func plainSeconds(_ tokens: Int, of requests: Int) -> Double {
-    Double(tokens) * costs.seconds(rows: requests) / Double(requests)
-  }
-
-  private func assemble(
-    _ shares: [Scheduler.Share], _ proposals: [Proposal]
-  ) -> (batch: Batch, logitRows: [Range<Int>]) {
-    var batch = Batch()
-    let rows = zip(shares, proposals).map { share, proposal in
-      let known = requests[share.request]?.tokens[share.positions] ?? []
-      return batch.append(
-        known + proposal.tokens, at: share.positions.lowerBound, blocks: scheduler.blocks(of: share.request),
-        logitCount: share.logitCount + proposal.tokens.count)
+    guard !contexts.isEmpty else { return }
+    let unasked = step.shares.compactMap { share -> ProposalContext? in
+      guard share.window == 0, share.goesOnByOne, let active = requests[share.request] else { return nil }
+      return context(of: active, share)
     }
-    return (batch, rows)
+    let outline = PassOutline(
+      rows: step.rowCount, costs: costs, unasked: unasked, expectedSequences: scheduler.expectedCount)
+    let guesses = try proposer.propose(for: contexts, in: outline)
+    for (index, guess) in guesses.enumerated() {
+      step.proposals[places[index]].append(contexts[index].admissible(guess))
+    }
   }
 
-  /// The tokens that a share's text goes on with; none while its prompt is being read, or its constraint is late.
-  private func verify(
-    _ share: Scheduler.Share, _ proposal: Proposal, _ logits: Activations, rows: Range<Int>
-  ) -> [TokenID] {
-    guard share.reachesEnd, let active = requests[share.request], !active.isLate else { return [] }
-    return verifier.verify(
-      proposal, logits: logits, firstRow: rows.upperBound - proposal.tokens.count - 1, sampler: active.sampler,
-      counts: active.counts, position: active.outputCount, constraint: active.constraint)
+  /// What a proposer may know of a request.
+  private func context(of active: ActiveRequest, _ share: Scheduler.Share) -> ProposalContext {
+    active.proposalContext(
+      window: share.window, blocks: scheduler.blocks(of: share.request), choice: choice(of: active))
   }
 
-  /// Adds verified tokens to the text, and takes back the cache positions of rejected proposals.
-  private func commit(_ share: Scheduler.Share, _ index: Int, of outcome: StepOutcome) -> [GenerationEvent] {
-    let (verified, proposal) = (outcome.verified[index], outcome.proposals[index])
-    let rows = outcome.logits.map { (logits: $0.rows, rows: $0.of[index]) }
-    if let rows, share.logitCount > 1 || !share.reachesEnd {
-      requests[share.request]?.scorePrompt(share.positions, logits: rows.logits, firstRow: rows.rows.lowerBound)
+  /// How the next token of a request is chosen, where the runner can choose it and nothing else is wanted of the logits.
+  private func choice(of active: ActiveRequest) -> TokenChoice? {
+    let parameters = active.sampler.parameters
+    guard runner.choosing.allows(temperature: parameters.temperature), verifier.comparesTokens,
+      active.request.logprobCount == nil, active.constraint == nil,
+      active.sampler.isUnrestricted(from: active.outputCount, vocabularySize: vocabularySize)
+    else { return nil }
+    return TokenChoice(
+      temperature: parameters.temperature, seed: parameters.seed, outputPosition: active.outputCount)
+  }
+
+  // MARK: - Run
+
+  /// The pass over known tokens and proposals, and what is wanted of it.
+  private func assemble(_ step: inout DecodingStep) {
+    for (share, proposal) in zip(step.shares, step.proposals) {
+      let known = requests[share.request]?.tokens[share.positions] ?? []
+      let rows = step.pass.batch.append(
+        known + proposal.tokens, at: share.positions.lowerBound, blocks: scheduler.blocks(of: share.request),
+        logitCount: share.logitCount + proposal.tokens.count,
+        states: share.states?.keeping(rows: known.count + proposal.tokens.count))
+      step.logitRows.append(rows)
+    }
+    if !proposer.taps.isEmpty {
+      step.pass.taps = Taps(layers: proposer.taps, rows: Array(0..<step.pass.batch.rowCount))
+    }
+    step.pass.choices = choices(for: step) ?? []
+  }
+
+  /// How all tokens that follow the pass's logit rows are chosen; `nil` where the logits of one are wanted.
+  private func choices(for step: DecodingStep) -> [TokenChoice]? {
+    guard runner.choosing.allows(temperature: 0), verifier.comparesTokens else { return nil }
+    var choices: [TokenChoice] = []
+    for (share, proposal) in zip(step.shares, step.proposals) where share.logitCount > 0 {
+      guard share.reachesEnd, share.logitCount == 1, let active = requests[share.request],
+        let first = choice(of: active)
+      else { return nil }
+      for offset in 0...proposal.tokens.count {
+        choices.append(
+          TokenChoice(
+            temperature: first.temperature, seed: first.seed, outputPosition: first.outputPosition + offset))
+      }
+    }
+    return choices
+  }
+
+  // MARK: - Verify
+
+  /// The tokens that every share's sequence goes on with; none while its prompt is being read, or its constraint is late.
+  private func verify(_ step: inout DecodingStep) {
+    // A sequence whose constraint is still late waits alone: its share is computed again.
+    for share in step.shares {
+      guard let active = requests[share.request], active.isLate else { continue }
+      resume(active, waiting: step.shares.count == 1 ? Self.patience : .never)
+    }
+    for (index, share) in step.shares.enumerated() where share.reachesEnd {
+      guard let active = requests[share.request], !active.isLate else { continue }
+      let proposal = step.proposals[index]
+      if let logits = step.result.logits {
+        step.verified[index] = verifier.verify(
+          proposal, logits: logits, firstRow: step.decidingRow(of: index), sampler: active.sampler,
+          counts: active.counts, position: active.outputCount, constraint: active.constraint)
+      } else {
+        let chosen = step.result.tokens[step.decidingRow(of: index)..<step.logitRows[index].upperBound]
+        let accepted = zip(proposal.tokens, chosen).prefix { $0 == $1 }.count
+        step.verified[index] = Array(chosen.prefix(accepted + 1))
+      }
+    }
+  }
+
+  /// Tells costs and the proposer what came of the pass.
+  private func learn(from step: DecodingStep) throws {
+    targetSeconds += step.clock.passSeconds
+    let batch = step.pass.batch
+    // Rows that only read a prompt cost less: they want no logits, and nothing is chosen from them.
+    if batch.logitRows.count == batch.rowCount {
+      costs.observe(
+        rows: batch.rowCount, seconds: step.clock.timer.seconds, wasHeldUp: step.clock.timer.wasHeldUp)
+    }
+    try proposer.process(step.targetPass(of: { requests[$0]?.tokens ?? [] }))
+    proposer.observe(step.verdicts)
+  }
+
+  // MARK: - Commit
+
+  /// Adds verified tokens to their sequences, and takes back the memory of rejected proposals.
+  private func commit(_ step: DecodingStep) -> [(request: RequestID, event: GenerationEvent)] {
+    totals.tokensPerStep.observe(Double(step.shares.reduce(0) { $0 + $1.positions.count }))
+    let times = step.clock.times.divided(by: step.shares.count)
+    // What a token would have cost, decoded plainly.
+    let plainSeconds = costs.seconds(rows: step.shares.count) / Double(step.shares.count)
+    return step.shares.indices.flatMap { index in
+      let request = step.shares[index].request
+      requests[request]?.spend(times, plainSeconds: Double(step.verified[index].count) * plainSeconds)
+      return commit(index, of: step).map { (request, $0) }
+    }
+  }
+
+  private func commit(_ index: Int, of step: DecodingStep) -> [GenerationEvent] {
+    let (share, verified, proposal) = (step.shares[index], step.verified[index], step.proposals[index])
+    if let logits = step.result.logits, share.logitCount > 1 || !share.reachesEnd {
+      requests[share.request]?.promptScores?.add(
+        share.positions, logits, firstRow: step.logitRows[index].lowerBound)
     }
     guard !verified.isEmpty else {
       scheduler.commit(share, accepted: share.reachesEnd ? -1 : 0, tokens: requests[share.request]?.tokens ?? [])
@@ -282,8 +294,7 @@ public final class DecodingLoop {
     guard let active = requests[share.request] else { return [] }
     if active.outputCount == 0 { totals.promptTokens += active.request.prompt.count }
     var (events, ending) = active.append(
-      verified, proposal: proposal,
-      decidedBy: rows.map { ($0.logits, firstRow: $0.rows.upperBound - proposal.tokens.count - 1) })
+      verified, proposal: proposal, decidedBy: step.result.logits.map { ($0, step.decidingRow(of: index)) })
     let kept = events.count
     totals.outputTokens += kept
     totals.speculation.record(proposed: proposal.tokens.count, accepted: verified.count - 1)

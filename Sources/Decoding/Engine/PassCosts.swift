@@ -110,9 +110,10 @@ public struct PassCosts: Sendable, Equatable {
     func time(_ rows: Int) throws(RunnerError) -> Double {
       var batch = Batch()
       batch.append(
-        Array(repeating: 0, count: rows), at: 0, blocks: blocks, logitCount: min(rows, capacity.logitRows))
+        Array(repeating: 0, count: rows), at: 0, blocks: blocks, logitCount: min(rows, capacity.logitRows),
+        states: capacity.stateSlots > 0 ? StatePlan() : nil)
       let start = clock.now
-      _ = try runner.forward(batch)
+      _ = try runner.logits(of: batch)
       return (clock.now - start) / .seconds(1)
     }
     // The first pass finds cold memory.

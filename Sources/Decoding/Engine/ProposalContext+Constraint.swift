@@ -11,10 +11,12 @@ extension ProposalContext {
       counts.append(token)
       constraint?.advance(by: token)
     }
-    let rest = ProposalContext(
-      request: request, tokens: tokens + run, promptCount: promptCount, window: window - run.count, method: method,
-      sampler: sampler, counts: counts, constraint: constraint, foreseenCount: run.count,
-      remaining: remaining - run.count)
+    var rest = self
+    rest.tokens += run
+    rest.window -= run.count
+    rest.foreseenCount = run.count
+    rest.remaining -= run.count
+    (rest.counts, rest.constraint) = (counts, constraint)
     return (run, rest)
   }
 

@@ -1,14 +1,23 @@
 public import Tokenization
+public import Transformer
 
-/// Guesses how texts go on. The guesses cost time when wrong and never change the output.
+/// Guesses how sequences go on. The guesses cost time when wrong and never change the output.
 ///
 /// A proposer is used from the engine's thread only.
 public protocol Proposer: AnyObject {
+  /// Layers of the target whose residual streams it wants of every row (`Taps.layers`).
+  var taps: [Int] { get }
+  /// Sees a pass of the target: every row of every pass, those that read prompts included.
+  ///
+  /// Positions that a sequence has from the prefix cache are in no pass of its own. What a proposer keeps by position it
+  /// keeps in blocks parallel to the target's: then what belongs to these positions is there, as the target's keys and
+  /// values are.
+  func process(_ pass: TargetPass) throws
   /// A proposal of at most `context.window` tokens for each context, in the same order; an empty one for no guess.
   ///
   /// - Parameter pass: what else the target's next pass computes, and what passes cost.
   func propose(for contexts: [ProposalContext], in pass: PassOutline) throws -> [Proposal]
-  /// Learns how the texts really went on: `verdicts` are those of the last `propose`, in the same order.
+  /// Learns how the sequences really went on: `verdicts` are those of the last `propose`, in the same order.
   func observe(_ verdicts: [Verdict])
   /// Frees what it keeps for a request that has ended.
   func forget(_ request: RequestID)
@@ -19,6 +28,10 @@ public protocol Proposer: AnyObject {
 }
 
 extension Proposer {
+  /// None: a proposer need not look into the target.
+  public var taps: [Int] { [] }
+  /// Does nothing: a proposer need not follow the target.
+  public func process(_ pass: TargetPass) {}
   /// Does nothing: a proposer need not learn.
   public func observe(_ verdicts: [Verdict]) {}
   /// None: a proposer need not have a model.
@@ -29,43 +42,50 @@ extension Proposer {
 
 /// What a proposer may know about a request.
 public struct ProposalContext: Sendable {
-  /// Whose text.
+  /// Whose sequence.
   public let request: RequestID
   /// Prompt and output so far, and what the constraint foresees after them.
-  public let tokens: [TokenID]
+  public internal(set) var tokens: [TokenID]
   /// How many of the last of `tokens` are foreseen, and may turn out otherwise.
-  public let foreseenCount: Int
+  public internal(set) var foreseenCount: Int
   /// How many of `tokens` are the prompt's.
   public let promptCount: Int
   /// Most tokens to propose; at least 1.
-  public let window: Int
+  public var window: Int
   /// Most tokens that the answer may still get.
-  public let remaining: Int
+  public internal(set) var remaining: Int
+  /// The target's KV blocks of the request, which reach to the end of the window.
+  public let blocks: [Int32]
   /// Who is to propose, always and as many as the window holds; `nil` leaves both to the proposer.
-  public let method: TokenOrigin?
+  public let method: SpeculationMethod?
   /// How the target will choose: a proposer that samples the same way guesses the target's own draw.
   public let sampler: Sampler
   /// What penalties depend on.
-  public let counts: TokenCounts
-  /// What the text must keep to: proposals outside it would be wrong.
-  public let constraint: (any TokenConstraint)?
+  public internal(set) var counts: TokenCounts
+  /// How the target's next token is chosen, where nothing but the largest logit or a plain draw is wanted of it; `nil`
+  /// where the logits are.
+  public let choice: TokenChoice?
+  /// What the sequence must keep to: proposals outside it would be wrong.
+  public internal(set) var constraint: (any TokenConstraint)?
 
   /// Output position of the first proposal.
   public var outputPosition: Int { tokens.count - promptCount }
 
   /// A context for one request.
   public init(
-    request: RequestID, tokens: [TokenID], promptCount: Int, window: Int, method: TokenOrigin? = nil,
-    sampler: Sampler, counts: TokenCounts, constraint: (any TokenConstraint)? = nil, foreseenCount: Int = 0,
-    remaining: Int = .max
+    request: RequestID, tokens: [TokenID], promptCount: Int, window: Int, blocks: [Int32] = [],
+    method: SpeculationMethod? = nil, sampler: Sampler, counts: TokenCounts, choice: TokenChoice? = nil,
+    constraint: (any TokenConstraint)? = nil, foreseenCount: Int = 0, remaining: Int = .max
   ) {
     self.request = request
     self.tokens = tokens
     self.promptCount = promptCount
     self.window = window
+    self.blocks = blocks
     self.method = method
     self.sampler = sampler
     self.counts = counts
+    self.choice = choice
     self.constraint = constraint
     self.foreseenCount = foreseenCount
     self.remaining = remaining
@@ -78,19 +98,29 @@ public struct PassOutline: Sendable {
   public let rows: Int
   /// What passes of the target cost.
   public let costs: PassCosts
-  /// Texts that will go on at a time when the prompts that are being read, or wait, have been read; 0 where that is not
+  /// Requests of the pass that go on by one token, and for which no proposal is asked.
+  public let unasked: [ProposalContext]
+  /// Sequences that will go on at a time when the prompts that are being read, or wait, have been read; 0 where that is not
   /// known.
-  public let expectedTexts: Int
+  public let expectedSequences: Int
 
   /// An outline of a pass over `rows` rows.
-  public init(rows: Int, costs: PassCosts = PassCosts(), expectedTexts: Int = 0) {
+  public init(
+    rows: Int, costs: PassCosts = PassCosts(), unasked: [ProposalContext] = [], expectedSequences: Int = 0
+  ) {
     self.rows = rows
     self.costs = costs
-    self.expectedTexts = expectedTexts
+    self.unasked = unasked
+    self.expectedSequences = expectedSequences
+  }
+
+  /// The same pass with another number of rows.
+  package func with(rows: Int) -> PassOutline {
+    PassOutline(rows: rows, costs: costs, unasked: unasked, expectedSequences: expectedSequences)
   }
 }
 
-/// Tokens that a text may go on with.
+/// Tokens that a sequence may go on with.
 public struct Proposal: Sendable, Equatable {
   /// The guesses, in order.
   public var tokens: [TokenID]
@@ -136,9 +166,9 @@ public struct Proposal: Sendable, Equatable {
   }
 }
 
-/// How a text went on that there was a proposal for.
+/// How a sequence went on that there was a proposal for.
 public struct Verdict: Sendable, Equatable {
-  /// Whose text.
+  /// Whose sequence.
   public let request: RequestID
   /// What it went on with: accepted proposals and the target's own token.
   public let tokens: [TokenID]

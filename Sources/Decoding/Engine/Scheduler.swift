@@ -1,4 +1,5 @@
 public import Tokenization
+public import Transformer
 
 /// Decides which rows the next pass computes. A value without I/O, tensors or clocks.
 ///
@@ -41,6 +42,9 @@ public struct Scheduler: Sendable {
     public let logitCount: Int
     /// Most proposals that may follow the known tokens.
     public let window: Int
+    /// Where the sequence's recurrent state is read from and kept, for all rows up to the window's last; `nil` where
+    /// sequences have none.
+    public var states: StatePlan?
   }
 
   /// A request that has KV blocks.
@@ -56,6 +60,7 @@ public struct Scheduler: Sendable {
     var scored = 0
     var priority = 0
     var table = BlockTable()
+    var state = SequenceState()
 
     var pending: Int { known - computed }
   }
@@ -119,8 +124,14 @@ public struct Scheduler: Sendable {
   public mutating func remove(_ request: RequestID) {
     waiting.removeAll { $0.request == request }
     guard let index = running.firstIndex(where: { $0.request == request }) else { return }
-    pool.truncate(&running[index].table, to: 0)
+    release(at: index)
     running.remove(at: index)
+  }
+
+  /// Frees the blocks and state slots of a request.
+  private mutating func release(at index: Int) {
+    running[index].state.release(to: &pool)
+    pool.truncate(&running[index].table, to: 0)
   }
 
   /// The KV blocks of a running request.
@@ -160,9 +171,10 @@ public struct Scheduler: Sendable {
       if limits.sharesPrefixes, next.scored == 0 {
         hits = pool.adopt(tokens(next.request), in: &running[index].table)
         running[index].computed = hits
+        running[index].state.adopt(after: running[index].table, &pool)
       }
       guard share(of: index, in: &pass, wishing: window(next.request), preempts: false) else {
-        pool.truncate(&running[index].table, to: 0)
+        release(at: index)
         running.removeLast()
         break
       }
@@ -190,6 +202,8 @@ public struct Scheduler: Sendable {
     if limits.sharesPrefixes {
       pool.publish(&running[index].table, computed: running[index].computed, tokens: tokens)
     }
+    running[index].state.commit(
+      at: running[index].computed, from: share.positions.lowerBound, in: running[index].table, &pool)
   }
 
   /// Counts those that the admitted request has overtaken, and brings to the head who was overtaken often enough.
@@ -239,9 +253,17 @@ public struct Scheduler: Sendable {
         entry.remaining - 1)
       window = max(0, min(wish, room))
     }
-    if !pool.reserve(end + window, in: &running[index].table) {
+    // A window takes blocks, and a state slot for each of its rows.
+    if pool.reserve(end + window, in: &running[index].table) {
+      window = running[index].state.reserve(rows: rows, window: window, reachesEnd: reachesEnd, &pool) ?? -1
+    } else {
+      window = -1
+    }
+    if window < 0 {
       window = 0
-      while !pool.reserve(end, in: &running[index].table) {
+      while !pool.reserve(end, in: &running[index].table)
+        || running[index].state.reserve(rows: rows, window: 0, reachesEnd: reachesEnd, &pool) == nil
+      {
         guard preempts, preemptLast(after: index, in: &pass) else {
           if preempts { preempt(at: index) }
           return false
@@ -251,10 +273,11 @@ public struct Scheduler: Sendable {
     pass.rows -= rows + window
     pass.windowRows -= window
     pass.logitRows -= logitCount + window
+    let states = running[index].state.plan(from: entry.computed, rows: rows, caches: limits.sharesPrefixes, &pool)
     pass.shares.append(
       Share(
         request: entry.request, positions: entry.computed..<end, reachesEnd: reachesEnd, logitCount: logitCount,
-        window: window))
+        window: window, states: states))
     return true
   }
 
@@ -275,7 +298,7 @@ public struct Scheduler: Sendable {
 
   /// Sends a running request back to the head of the queue, without its blocks.
   private mutating func preempt(at index: Int) {
-    pool.truncate(&running[index].table, to: 0)
+    release(at: index)
     let entry = running.remove(at: index)
     preemptionCount += 1
     let place = waiting.firstIndex { $0.priority >= entry.priority } ?? waiting.count

@@ -1,19 +1,29 @@
 /// A way to speculate: who proposes the tokens that the target verifies.
 ///
-/// The one name of it from flags and requests to metrics and reports. Plain decoding is the absence of a method.
+/// Its one name, from flags and requests to metrics, reports and manifests. Plain decoding is the absence of a method.
+/// Names in JSON are vLLM's where vLLM has the method.
 public enum SpeculationMethod: String, Sendable, Hashable, CaseIterable, Codable {
   /// Whatever pays, as much as pays: free proposers, and a draft model if one is given.
   case automatic = "auto"
   /// What a small model of the same vocabulary would write.
   case draftModel = "draft_model"
+  /// A head on the target's hidden states (EAGLE-3).
+  case eagle3
+  /// A head that proposes a whole block at once.
+  case dflash
   /// Prompt lookup: what followed the last few tokens where they stood before.
   case ngram
-  /// The suffix index over the sequence and past answers.
+  /// An index over the sequence and past answers.
   case suffix
 
-  /// Whether a method can do with a model of its own.
-  public enum Need: Sendable, Equatable {
+  /// The methods that this engine has; the others are those of engines that it deploys.
+  public static let own: [SpeculationMethod] = [.automatic, .draftModel, .ngram, .suffix]
+
+  /// What has to be loaded besides the target.
+  public enum Need: Sendable {
     case nothing, optionalModel, model
+    /// Weights that were trained on one target, and do not stand alone.
+    case head
   }
 
   /// What has to be loaded besides the target.
@@ -21,16 +31,17 @@ public enum SpeculationMethod: String, Sendable, Hashable, CaseIterable, Codable
     switch self {
     case .automatic: .optionalModel
     case .draftModel: .model
+    case .eagle3, .dflash: .head
     case .ngram, .suffix: .nothing
     }
   }
 
   /// Most proposals per verification where none is asked for: vLLM's five where the number is fixed, more where the
-  /// method itself chooses how many.
+  /// method itself says how many.
   public var defaultWindow: Int {
     switch self {
     case .automatic, .suffix: 10
-    case .draftModel, .ngram: 5
+    case .draftModel, .eagle3, .dflash, .ngram: 5
     }
   }
 
@@ -39,16 +50,6 @@ public enum SpeculationMethod: String, Sendable, Hashable, CaseIterable, Codable
   /// - Parameter hasModel: whether a draft model is loaded.
   public func choices(hasModel: Bool) -> [SpeculationMethod] {
     guard self == .automatic else { return [self] }
-    return Self.allCases.filter { $0.need != .model || hasModel }
-  }
-
-  /// The method's name in sentences and tables.
-  public var label: String {
-    switch self {
-    case .automatic: "auto"
-    case .draftModel: "draft model"
-    case .ngram: "n-gram"
-    case .suffix: "suffix"
-    }
+    return [.automatic, .ngram, .suffix] + (hasModel ? [.draftModel] : [])
   }
 }

@@ -42,7 +42,7 @@ public struct GenerationRequest: Sendable {
   /// Who is to propose, always and as many as the window holds; `nil` leaves both to the engine.
   ///
   /// An engine that was not loaded with the method ignores it.
-  public var method: TokenOrigin?
+  public var method: SpeculationMethod?
 
   /// Whether the summary lists every verification (`--per-request-spec-decode-metrics detailed`).
   public var listsVerifications = false

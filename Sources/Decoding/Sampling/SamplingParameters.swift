@@ -24,7 +24,7 @@ public struct SamplingParameters: Sendable, Equatable {
   /// Greedy decoding without penalties.
   public init() {}
 
-  /// Whether tokens already in the text change the logits.
+  /// Whether tokens already in the sequence change the logits.
   var hasPenalties: Bool { repetitionPenalty != 1 || presencePenalty != 0 || frequencyPenalty != 0 }
   /// Whether the token with the largest raw logit is the answer.
   var takesRawArgmax: Bool { temperature == 0 && !hasPenalties && logitBias.isEmpty }

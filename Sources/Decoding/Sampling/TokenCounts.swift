@@ -1,6 +1,6 @@
 public import Tokenization
 
-/// How often each token stands in a request's text: what penalties depend on.
+/// How often each token stands in a request's sequence: what penalties depend on.
 public struct TokenCounts: Sendable, Equatable {
   /// Tokens of the prompt.
   public private(set) var prompt: Set<TokenID>

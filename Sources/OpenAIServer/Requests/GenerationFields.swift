@@ -145,22 +145,22 @@ struct GenerationFields: Sendable {
   /// `speculative`: `{"enabled": false}` or `{"method": …, "num_speculative_tokens": …}`.
   private static func speculation(
     _ fields: JSONFields, serving: ServingContext
-  ) throws(APIError) -> (window: Int?, method: TokenOrigin?) {
+  ) throws(APIError) -> (window: Int?, method: SpeculationMethod?) {
     guard let wish = try fields.fields("speculative") else { return (nil, nil) }
     let (isEnabled, method) = (try wish.bool("enabled"), try wish.string("method"))
     let limit = serving.model.window
     let window = try wish.integer("num_speculative_tokens", in: 0...Swift.max(limit, 0))
     guard isEnabled != false else { return (0, nil) }
-    let loaded = serving.configuration.speculativeMethods
-    if let method, !loaded.contains(method) {
+    let loaded = serving.configuration.speculationMethods
+    if let method, !loaded.contains(where: { $0.rawValue == method }) {
       throw .badRequest(
-        "\(wish.name("method")) is '\(method)'; this server speculates with \(loaded.isEmpty ? "nothing" : loaded.map { "'\($0)'" }.joined(separator: ", "))",
+        "\(wish.name("method")) is '\(method)'; this server speculates with \(loaded.isEmpty ? "nothing" : loaded.map { "'\($0.rawValue)'" }.joined(separator: ", "))",
         parameter: wish.name("method"))
     }
     if isEnabled == true, loaded.isEmpty {
       throw .badRequest(
         "\(wish.name("enabled")) is true; this server was started without speculation", parameter: wish.name("enabled"))
     }
-    return (window, loaded.count > 1 ? method.flatMap { TokenOrigin(rawValue: $0) } : nil)
+    return (window, loaded.count > 1 ? method.flatMap { SpeculationMethod(rawValue: $0) } : nil)
   }
 }

@@ -1,12 +1,12 @@
-internal import Decoding
+package import Decoding
 internal import Foundation
 
 /// Estimates how probable it is that the target accepts a proposal, from what it accepted before.
 ///
 /// Two factors: what the proposer's own confidence has been worth so far, over all requests (calibration by level of
-/// confidence), and how this request compares with that. Both forget with time, so that they follow a text that
+/// confidence), and how this request compares with that. Both forget with time, so that they follow a sequence that
 /// changes its character. `docs/speculation.md` derives the formulae.
-struct AcceptanceEstimator {
+package struct AcceptanceEstimator {
   /// Weighted counts of proposals that were reached.
   private struct Tally {
     var accepted = 0.0
@@ -48,15 +48,15 @@ struct AcceptanceEstimator {
   private static let most = 0.995
 
   /// An estimator for a proposer that is right about `prior` of the time.
-  init(prior: Double) { self.prior = prior }
+  package init(prior: Double) { self.prior = prior }
 
   /// Probability that proposal `position` of a window, of this confidence, is accepted, given that those before it were.
-  func probability(confidence: Double, at position: Int, for request: RequestID) -> Double {
+  package func probability(confidence: Double, at position: Int, for request: RequestID) -> Double {
     min(Self.most, calibrated(confidence, at: position) * ratio(for: request))
   }
 
   /// Probability that the next proposal is accepted, before it has been made.
-  func probability(for request: RequestID) -> Double {
+  package func probability(for request: RequestID) -> Double {
     let history = histories[request] ?? History()
     let shared = (overall.accepted + Self.priorWeight * prior) / (overall.reached + Self.priorWeight)
     let own = history.tally
@@ -64,10 +64,10 @@ struct AcceptanceEstimator {
   }
 
   /// Tokens of the request since something was proposed for it.
-  func silence(of request: RequestID) -> Int { histories[request]?.silence ?? 0 }
+  package func silence(of request: RequestID) -> Int { histories[request]?.silence ?? 0 }
 
   /// Counts a proposal's fate: the first `accepted` tokens stood, and the one after them was reached.
-  mutating func record(_ confidences: [Double], accepted: Int, for request: RequestID) {
+  package mutating func record(_ confidences: [Double], accepted: Int, for request: RequestID) {
     var history = histories[request] ?? History()
     history.silence = 0
     for (index, confidence) in confidences.prefix(accepted + 1).enumerated() {
@@ -88,7 +88,7 @@ struct AcceptanceEstimator {
   }
 
   /// Lets what is known of the request age by `tokens` tokens that nothing was proposed for.
-  mutating func pass(_ tokens: Int, for request: RequestID) {
+  package mutating func pass(_ tokens: Int, for request: RequestID) {
     var history = histories[request] ?? History()
     let factor = pow(Self.silentMemory, Double(tokens))
     history.tally.decay(factor)
@@ -97,7 +97,7 @@ struct AcceptanceEstimator {
     histories[request] = history
   }
 
-  mutating func forget(_ request: RequestID) { histories[request] = nil }
+  package mutating func forget(_ request: RequestID) { histories[request] = nil }
 
   /// What a confidence has been worth, over all requests; itself, before there is evidence.
   private func calibrated(_ confidence: Double, at position: Int) -> Double {

@@ -2,19 +2,17 @@ public import Decoding
 internal import Tensor
 internal import Tokenization
 
-/// Proposes as much as pays and no more, for every text and at every step (`"method": "auto"`).
+/// Proposes as much as pays and no more, for every sequence and at every step (`"method": "auto"`).
 ///
 /// Free proposers are asked first; the draft model writes where they are silent or unsure, and stops where its next
-/// token would not be worth its time. With little to guess, or with many texts in a batch, nothing is proposed.
+/// token would not be worth its time. With little to guess, or with many sequences in a batch, nothing is proposed.
 public final class AdaptiveProposer: Proposer {
   private let free: [any Proposer]
-  /// Prompt lookup, for requests that ask for it; the suffix index finds all that it does.
-  private let lookup: NGramProposer
   private let draft: (any DraftSource)?
   private var freeEstimators: [TokenOrigin: AcceptanceEstimator] = [:]
   private var draftEstimator = AcceptanceEstimator(prior: 0.7)
   private var decisions: [RequestID: SpeculationDecision] = [:]
-  private var rest = AskingRest()
+  private var backoff = ProposalBackoff()
   private var probes = ProbeBudget()
   private var lengths = AnswerLengths()
   /// Steps with proposals since the last one without.
@@ -45,7 +43,7 @@ public final class AdaptiveProposer: Proposer {
     var drafted: Proposal?
   }
 
-  /// Tokens without a draft's proposal after which it may show whether the text has changed.
+  /// Tokens without a draft's proposal after which it may show whether the sequence has changed.
   private static let probeInterval = 24
   /// Steps with proposals after which one goes without: what plain decoding costs is known only from doing it.
   private static let mostProposing = 100
@@ -53,19 +51,13 @@ public final class AdaptiveProposer: Proposer {
   private static let mostAcceptance = 0.98
 
   /// A proposer over free ones and a draft model, either of which may be absent.
-  public convenience init(
-    free: [any Proposer], draft: DraftModelProposer?, lookup: NGramProposer = NGramProposer(lengths: 2...5)
-  ) {
-    self.init(free: free, source: draft, lookup: lookup)
-  }
+  public convenience init(free: [any Proposer], draft: DraftModelProposer?) { self.init(free: free, source: draft) }
 
   /// - Parameter now: seconds of a clock that never goes back.
   package init(
-    free: [any Proposer], source: (any DraftSource)?, lookup: NGramProposer = NGramProposer(lengths: 2...5),
-    now: @escaping () -> Double = AdaptiveProposer.uptime
+    free: [any Proposer], source: (any DraftSource)?, now: @escaping () -> Double = AdaptiveProposer.uptime
   ) {
     self.free = free
-    self.lookup = lookup
     self.now = now
     draft = source
   }
@@ -77,13 +69,11 @@ public final class AdaptiveProposer: Proposer {
 
   /// The proposals that are expected to give the batch the most tokens per second.
   public func propose(for contexts: [ProposalContext], in pass: PassOutline) throws -> [Proposal] {
-    let asked = contexts.indices.filter { contexts[$0].method != nil }
-    guard asked.isEmpty else { return try propose(for: contexts, asked: asked, in: pass) }
-    guard !rest.isDue(for: contexts.count) else { return contexts.map { _ in Proposal(origin: .target) } }
+    guard !backoff.isDue(for: contexts.count) else { return contexts.map { _ in Proposal(origin: .target) } }
     let (began, drafted, timer) = (now(), passSeconds, PassTimer())
     let planner = WindowPlanner(
       target: pass.costs, draft: (draft?.costs ?? PassCosts()).scaled(by: pass.costs.drift), rows: pass.rows,
-      texts: contexts.count, expectedTexts: pass.expectedTexts)
+      sequences: contexts.count, expectedSequences: pass.expectedSequences)
     guard proposing < Self.mostProposing, canPay(contexts, planner) else {
       proposing = 0
       return contexts.map { leftAlone($0, planner) }
@@ -129,10 +119,10 @@ public final class AdaptiveProposer: Proposer {
   /// Whether there would be anything to gain from proposals that cost nothing and are nearly always right.
   private func canPay(_ contexts: [ProposalContext], _ planner: WindowPlanner) -> Bool {
     let window = contexts.reduce(1) { max($0, $1.window) }
-    return planner.saving(acceptance: Self.mostAcceptance, texts: contexts.count, window: window, isFree: true) > 0
+    return planner.saving(acceptance: Self.mostAcceptance, sequences: contexts.count, window: window, isFree: true) > 0
   }
 
-  /// No proposal for a text that nobody is asked about.
+  /// No proposal for a sequence that nobody is asked about.
   private func leftAlone(_ context: ProposalContext, _ planner: WindowPlanner) -> Proposal {
     let proposal = Proposal(origin: .target)
     let options = WindowPlanner.Options(
@@ -142,48 +132,21 @@ public final class AdaptiveProposer: Proposer {
     return proposal
   }
 
-  /// Serves the requests that say who is to propose, and plans the rest.
-  private func propose(
-    for contexts: [ProposalContext], asked: [Int], in pass: PassOutline
-  ) throws -> [Proposal] {
-    var proposals = contexts.map { Proposal(origin: $0.method ?? .target) }
-    let drafting = asked.filter { contexts[$0].method == .draftModel }
-    if let draft, !drafting.isEmpty {
-      let written = try draft.propose(for: drafting.map { contexts[$0] }, in: pass) { _, _ in true }
-      for (index, proposal) in zip(drafting, written) { proposals[index] = proposal }
-    }
-    for index in asked {
-      let context = contexts[index]
-      if context.method == .ngram { proposals[index] = lookup.propose(for: [context], in: pass)[0] }
-      if context.method == .suffix {
-        for proposer in free { proposals[index] = try proposer.propose(for: [context], in: pass)[0] }
-      }
-    }
-    let others = contexts.indices.filter { contexts[$0].method == nil }
-    guard !others.isEmpty else { return proposals }
-    let rows = pass.rows + proposals.reduce(0) { $0 + $1.tokens.count }
-    let planned = try propose(
-      for: others.map { contexts[$0] },
-      in: PassOutline(rows: rows, costs: pass.costs, expectedTexts: pass.expectedTexts))
-    for (index, proposal) in zip(others, planned) { proposals[index] = proposal }
-    return proposals
-  }
-
-  /// Learns from how the texts went on, from offers that were not used too.
+  /// Learns from how the sequences went on, from offers that were not used too.
   public func observe(_ verdicts: [Verdict]) {
     for proposer in free { proposer.observe(verdicts) }
-    var (texts, tokens) = (0, 0)
+    var (sequences, tokens) = (0, 0)
     for verdict in verdicts {
       positions[verdict.request, default: 0] += verdict.tokens.count
       guard let offer = offers.removeValue(forKey: verdict.request) else { continue }
-      texts += 1
+      sequences += 1
       tokens += verdict.tokens.count
       Self.learn(offer.free, verdict, &freeEstimators[offer.free.origin, default: Self.freeEstimator])
       Self.learn(offer.drafted ?? Proposal(origin: .draftModel), verdict, &draftEstimator)
     }
-    if let step, texts > 0, !step.timer.wasHeldUp {
-      let speedup = Double(tokens) / Double(texts) * step.plain / step.passes
-      rest.record(cost: step.asking / step.plain, gain: speedup - 1)
+    if let step, sequences > 0, !step.timer.wasHeldUp {
+      let speedup = Double(tokens) / Double(sequences) * step.plain / step.passes
+      backoff.record(cost: step.asking / step.plain, gain: speedup - 1)
     }
     step = nil
   }
@@ -229,8 +192,8 @@ public final class AdaptiveProposer: Proposer {
       window: context.window)
   }
 
-  /// Whether the draft should read what it has not read of the text: an investment in the proposals to come, that
-  /// has to pay while as many texts go on as are to be expected.
+  /// Whether the draft should read what it has not read of the sequence: an investment in the proposals to come, that
+  /// has to pay while as many sequences go on as are to be expected.
   private func isWorthReading(
     _ context: ProposalContext, acceptance: Double, _ planner: WindowPlanner
   ) -> Bool {
@@ -238,11 +201,12 @@ public final class AdaptiveProposer: Proposer {
     let seconds = reading(context, planner)
     guard seconds > 0 else { return true }
     let remaining = min(lengths.expectedRemaining(after: context.outputPosition), Double(context.remaining))
-    return planner.saving(acceptance: acceptance, texts: planner.expectedTexts, window: context.window) * remaining
+    return planner.saving(acceptance: acceptance, sequences: planner.expectedSequences, window: context.window)
+      * remaining
       > seconds
   }
 
-  /// Seconds that the draft takes for what it has not read of the text.
+  /// Seconds that the draft takes for what it has not read of the sequence.
   private func reading(_ context: ProposalContext, _ planner: WindowPlanner) -> Double {
     let lag = draft?.lag(of: context) ?? 0
     return lag == 0 ? 0 : planner.draft.seconds(rows: lag + 1) - planner.step
@@ -258,12 +222,12 @@ public final class AdaptiveProposer: Proposer {
     }
   }
 
-  /// Lets the draft try on the text where it has been silent for longest, as far as the time for such tries goes.
+  /// Lets the draft try on the sequence where it has been silent for longest, as far as the time for such tries goes.
   private func probe(
     _ contexts: [ProposalContext], _ plan: inout WindowPlanner.Plan, _ planner: WindowPlanner
   ) {
     guard draft != nil else { return }
-    probes.pass(planner.target.seconds(rows: planner.texts))
+    probes.pass(planner.target.seconds(rows: planner.sequences))
     let silent = contexts.indices.filter {
       plan.choices[$0] == .nothing && draftEstimator.silence(of: contexts[$0].request) >= Self.probeInterval
     }
@@ -272,7 +236,8 @@ public final class AdaptiveProposer: Proposer {
     }
     guard let longest,
       isWorthReading(contexts[longest], acceptance: Self.mostAcceptance, planner),
-      planner.saving(acceptance: Self.mostAcceptance, texts: planner.expectedTexts, window: contexts[longest].window)
+      planner.saving(
+        acceptance: Self.mostAcceptance, sequences: planner.expectedSequences, window: contexts[longest].window)
         > 0,
       probes.take(planner.draft.seconds(rows: 1) + planner.row + reading(contexts[longest], planner))
     else { return }
@@ -320,7 +285,7 @@ public final class AdaptiveProposer: Proposer {
       cost: (planner.row + (usesFree || draft == nil ? 0 : planner.step)) / plain, gain: plan.rate / plan.plainRate)
   }
 
-  /// Compares an offer with how the text went on.
+  /// Compares an offer with how the sequence went on.
   private static func learn(_ offer: Proposal, _ verdict: Verdict, _ estimator: inout AcceptanceEstimator) {
     guard !offer.tokens.isEmpty else {
       estimator.pass(verdict.tokens.count, for: verdict.request)

@@ -1,7 +1,9 @@
 /// How long answers get, from those that ended.
-struct AnswerLengths {
+package struct AnswerLengths {
   private var recent: [Int] = []
   private var next = 0
+
+  package init() {}
 
   private static let kept = 64
   /// Tokens to be expected of any answer without evidence, and how many answers that expectation is worth.
@@ -9,14 +11,14 @@ struct AnswerLengths {
   private static let priorWeight = 2.0
 
   /// Counts an answer of `length` tokens.
-  mutating func record(_ length: Int) {
+  package mutating func record(_ length: Int) {
     guard length > 0 else { return }
     if recent.count < Self.kept { recent.append(length) } else { recent[next] = length }
     next = (next + 1) % Self.kept
   }
 
   /// Tokens to be expected of an answer after its first `position`.
-  func expectedRemaining(after position: Int) -> Double {
+  package func expectedRemaining(after position: Int) -> Double {
     var (sum, weight) = (Self.priorWeight * Self.prior, Self.priorWeight)
     for length in recent where length > position {
       sum += Double(length - position)

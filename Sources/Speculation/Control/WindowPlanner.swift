@@ -1,20 +1,20 @@
 package import Decoding
 
-/// Chooses how many tokens to propose for each text of a batch, so that the batch gets the most tokens per second.
+/// Chooses how many tokens to propose for each sequence of a batch, so that the batch gets the most tokens per second.
 ///
 /// A pure function. `docs/speculation.md` derives it; the names are those of the formulae there.
 package struct WindowPlanner {
-  /// What could be proposed for one text.
+  /// What could be proposed for one sequence.
   package struct Options {
     /// For each token that a free proposer offers: the probability that it and all before it are accepted.
     package var free: [Double]
     /// Probability that one more token of the draft's is accepted; `nil` where there is no draft, or none that knows
-    /// the text well enough.
+    /// the sequence well enough.
     package var draft: Double?
     /// Most tokens to propose.
     package var window: Int
 
-    /// Options for one text.
+    /// Options for one sequence.
     package init(free: [Double], draft: Double?, window: Int) {
       self.free = free
       self.draft = draft
@@ -22,7 +22,7 @@ package struct WindowPlanner {
     }
   }
 
-  /// What to propose for one text.
+  /// What to propose for one sequence.
   package enum Choice: Equatable {
     case nothing
     /// The first tokens of the free offer.
@@ -40,9 +40,9 @@ package struct WindowPlanner {
   }
 
   /// What a plan must promise over plain decoding, before it is believed: costs and acceptance are estimates, and what is
-  /// misjudged of one text is paid for by all.
-  private var leastGain: Double { Self.leastGain(texts: texts) }
-  private static func leastGain(texts: Int) -> Double { texts > 1 ? 1.06 : 1.03 }
+  /// misjudged of one sequence is paid for by all.
+  private var leastGain: Double { Self.leastGain(sequences: sequences) }
+  private static func leastGain(sequences: Int) -> Double { sequences > 1 ? 1.06 : 1.03 }
 
   /// T(n): the target's passes.
   let target: PassCosts
@@ -50,39 +50,39 @@ package struct WindowPlanner {
   let draft: PassCosts
   /// Rows of the pass without proposals, and how many tokens it yields at least.
   let rows: Int
-  /// Texts that proposals are planned for.
-  let texts: Int
-  /// Texts that will go on at a time once the prompts that are being read, or wait, have been read.
-  let expectedTexts: Int
+  /// Sequences that proposals are planned for.
+  let sequences: Int
+  /// Sequences that will go on at a time once the prompts that are being read, or wait, have been read.
+  let expectedSequences: Int
 
-  /// A planner for `texts` texts in a pass over `rows` rows without proposals.
-  package init(target: PassCosts, draft: PassCosts, rows: Int, texts: Int, expectedTexts: Int = 0) {
+  /// A planner for `sequences` sequences in a pass over `rows` rows without proposals.
+  package init(target: PassCosts, draft: PassCosts, rows: Int, sequences: Int, expectedSequences: Int = 0) {
     self.target = target
     self.draft = draft
     self.rows = rows
-    self.texts = texts
-    self.expectedTexts = max(expectedTexts, texts)
+    self.sequences = sequences
+    self.expectedSequences = max(expectedSequences, sequences)
   }
 
-  /// The plan for texts with these options.
+  /// The plan for sequences with these options.
   package func plan(_ options: [Options]) -> Plan {
     let plainRate = Double(options.count) / seconds(with: 0)
     var best = Plan(choices: options.map { _ in .nothing }, rate: plainRate, plainRate: plainRate)
-    // Most steps of a large batch end here: not even the first proposal of any text is worth its time.
+    // Most steps of a large batch end here: not even the first proposal of any sequence is worth its time.
     guard options.contains(where: { isWorthStarting($0, rate: plainRate) }) else { return best }
     let nothing = best
-    if expectedTexts > texts {
+    if expectedSequences > sequences {
       // Others wait for this pass to end: time is worth what all will make of it.
-      let price = max(plainRate, Double(expectedTexts) / target.seconds(rows: expectedTexts))
+      let price = max(plainRate, Double(expectedSequences) / target.seconds(rows: expectedSequences))
       return plan(options, price: price, plainRate: plainRate) { tokens, seconds in
-        tokens - price * (seconds - self.seconds(with: 0)) - (leastGain - 1) * Double(texts)
+        tokens - price * (seconds - self.seconds(with: 0)) - (leastGain - 1) * Double(sequences)
       } ?? nothing
     }
     // Each round prices time at the best rate so far; two rounds suffice, as in Dinkelbach's method for ratios.
     for _ in 0..<2 {
       let price = best.rate
       guard
-        let found = plan(options, price: price, plainRate: plainRate, worth: { $0 / ($1 * price) * Double(texts) })
+        let found = plan(options, price: price, plainRate: plainRate, worth: { $0 / ($1 * price) * Double(sequences) })
       else { break }
       best = found
     }
@@ -91,7 +91,7 @@ package struct WindowPlanner {
 
   /// A proposal that could be made.
   private struct Slot {
-    let text, position: Int
+    let sequence, position: Int
     let survival: Double
     let value: Double
     let isDraft: Bool
@@ -100,14 +100,14 @@ package struct WindowPlanner {
   /// Admits proposals in the order of their value at the price of `price` tokens per second, or of their positions, and
   /// keeps the beginning that is worth most.
   ///
-  /// - Parameter worth: of so many tokens in so many seconds; a plan is worth more than its texts' own tokens.
+  /// - Parameter worth: of so many tokens in so many seconds; a plan is worth more than its sequences' own tokens.
   /// - Returns: `nil` where no proposal is worth it.
   private func plan(
     _ options: [Options], price: Double, plainRate: Double, worth: (_ tokens: Double, _ seconds: Double) -> Double
   ) -> Plan? {
     let slots = slots(options, price: price)
-    // A text's later proposals are worth less than its earlier ones, so any beginning of either order is a plan. In a
-    // draft's pass, texts after the first cost little: what is worth less in one text may cost less than more in another.
+    // A sequence's later proposals are worth less than its earlier ones, so any beginning of either order is a plan. In a
+    // draft's pass, sequences after the first cost little: what is worth less in one sequence may cost less than more in another.
     let byValue = slots.indices.sorted { first, second in
       slots[first].value > slots[second].value || (slots[first].value == slots[second].value && first < second)
     }
@@ -137,25 +137,25 @@ package struct WindowPlanner {
     var plan = Plan(choices: options.map { _ in .nothing }, rate: max(best.rate, price), plainRate: plainRate)
     for index in best.slots {
       let slot = slots[index]
-      switch plan.choices[slot.text] {
-      case .nothing: plan.choices[slot.text] = slot.isDraft ? .draft(1) : .free(1)
-      case .free(let count): plan.choices[slot.text] = .free(count + 1)
-      case .draft(let count): plan.choices[slot.text] = .draft(count + 1)
+      switch plan.choices[slot.sequence] {
+      case .nothing: plan.choices[slot.sequence] = slot.isDraft ? .draft(1) : .free(1)
+      case .free(let count): plan.choices[slot.sequence] = .free(count + 1)
+      case .draft(let count): plan.choices[slot.sequence] = .draft(count + 1)
       }
     }
     return plan
   }
 
-  /// What could be proposed, each text by whoever offers more.
+  /// What could be proposed, each sequence by whoever offers more.
   private func slots(_ options: [Options], price: Double) -> [Slot] {
-    options.enumerated().flatMap { text, option in
+    options.enumerated().flatMap { sequence, option in
       let free = Array(option.free.prefix(option.window))
       let drafted = Self.survivals(of: option)
       let freeValues = free.map { $0 - price * row }
       let draftValues = drafted.map { $0 - price * (row + step) }
       let usesDraft = Self.bestSum(draftValues) > Self.bestSum(freeValues)
       return zip(usesDraft ? drafted : free, usesDraft ? draftValues : freeValues).enumerated().map { position, slot in
-        Slot(text: text, position: position, survival: slot.0, value: slot.1, isDraft: usesDraft)
+        Slot(sequence: sequence, position: position, survival: slot.0, value: slot.1, isDraft: usesDraft)
       }
     }
   }
@@ -163,35 +163,35 @@ package struct WindowPlanner {
   /// Seconds of a pass with `proposals` proposals, less what it spends on reading prompts, which has to be done anyway:
   /// next to them everything would look cheap.
   func seconds(with proposals: Int) -> Double {
-    target.seconds(rows: texts) + (target.seconds(rows: rows + proposals) - target.seconds(rows: rows))
+    target.seconds(rows: sequences) + (target.seconds(rows: rows + proposals) - target.seconds(rows: rows))
   }
 
   private func isWorthStarting(_ option: Options, rate: Double) -> Bool {
     (option.free.first ?? 0) > rate * row || (option.draft ?? 0) > rate * (row + step)
   }
 
-  /// Seconds a token that speculation saves where `texts` texts go on alike, with windows of at most `window`: what there
-  /// is to gain from having read a text. 0 where a plan would not promise enough.
+  /// Seconds a token that speculation saves where `sequences` sequences go on alike, with windows of at most `window`: what there
+  /// is to gain from having read a sequence. 0 where a plan would not promise enough.
   ///
   /// - Parameter isFree: whether proposals cost nothing but their verification.
-  func saving(acceptance: Double, texts: Int, window: Int, isFree: Bool = false) -> Double {
-    let plain = target.seconds(rows: texts) / Double(texts)
-    let step = isFree ? 0 : draft.seconds(rows: texts)
+  func saving(acceptance: Double, sequences: Int, window: Int, isFree: Bool = false) -> Double {
+    let plain = target.seconds(rows: sequences) / Double(sequences)
+    let step = isFree ? 0 : draft.seconds(rows: sequences)
     var (best, tokens, survival) = (plain, 1.0, 1.0)
     for proposed in 1...max(window, 1) {
       survival *= acceptance
       tokens += survival
-      let seconds = Double(proposed) * step + target.seconds(rows: texts * (proposed + 1))
-      best = min(best, seconds / (Double(texts) * tokens))
+      let seconds = Double(proposed) * step + target.seconds(rows: sequences * (proposed + 1))
+      best = min(best, seconds / (Double(sequences) * tokens))
     }
-    return plain >= Self.leastGain(texts: texts) * best ? plain - best : 0
+    return plain >= Self.leastGain(sequences: sequences) * best ? plain - best : 0
   }
 
   /// Whether one more draft token is worth its time: survival · α > λ (d + ΔT).
   ///
   /// - Parameters:
-  ///   - proposed: tokens that the text's draft has.
-  ///   - writing: texts whose drafts get longer together.
+  ///   - proposed: tokens that the sequence's draft has.
+  ///   - writing: sequences whose drafts get longer together.
   func isWorthDrafting(survival: Double, acceptance: Double, rate: Double, proposed: Int, writing: Int) -> Bool {
     survival * acceptance > rate * (step + target.marginal(rows: rows + proposed * writing, adding: writing))
   }
@@ -204,8 +204,8 @@ package struct WindowPlanner {
 
   /// ΔT: what one more row costs the target.
   var row: Double { target.marginal(rows: rows) }
-  /// d: what one more draft token costs a text, when all of them are drafted together.
-  var step: Double { draft.seconds(rows: texts) / Double(texts) }
+  /// d: what one more draft token costs a sequence, when all of them are drafted together.
+  var step: Double { draft.seconds(rows: sequences) / Double(sequences) }
 
   private static func survivals(of option: Options) -> [Double] {
     guard let acceptance = option.draft else { return [] }

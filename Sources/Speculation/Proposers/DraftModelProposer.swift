@@ -1,12 +1,12 @@
 public import Decoding
 internal import Tensor
-internal import Tokenization
+package import Tokenization
 public import Transformer
 
 /// Proposes what a small model of the same vocabulary would write.
 ///
-/// The draft has a KV cache of its own. Like the target's, it is a count of computed positions that chases the known
-/// tokens; a rejected proposal is a subtraction. Requests are drafted together, one pass per proposed position.
+/// The draft keeps its keys and values in blocks parallel to the target's, where its computed positions chase the known
+/// tokens; a rejected proposal is written over. Requests are drafted together, one pass per proposed position.
 public final class DraftModelProposer: Proposer {
   /// How the draft chooses its tokens (`draft_sample_method`).
   public enum Sampling: Sendable {
@@ -16,7 +16,7 @@ public final class DraftModelProposer: Proposer {
     case independent
   }
 
-  /// Rows up to which a draft's passes are to be timed at least: what reading a text takes shows where arithmetic limits
+  /// Rows up to which a draft's passes are to be timed at least: what reading a sequence takes shows where arithmetic limits
   /// a pass.
   package static let readingRows = 64
 
@@ -24,34 +24,27 @@ public final class DraftModelProposer: Proposer {
   /// Token ids that the target has; the draft's vocabulary may be padded further.
   private let vocabularySize: Int
   private let sampling: Sampling
-  private var pool: BlockPool
-  private var caches: [RequestID: Cache] = [:]
+  private var blocks: ParallelBlocks
+  private var memos: [RequestID: ParallelBlocks.Memo] = [:]
   /// What passes of the draft cost, at the pace at which those of the target were measured.
   package private(set) var costs: PassCosts
 
   /// Seconds that passes of the draft have taken so far.
   public private(set) var passSeconds = 0.0
 
-  /// What the draft has computed of a request.
-  private final class Cache {
-    /// Tokens whose keys and values are in the cache, by position.
-    var computed: [TokenID] = []
-    /// How many of them are the text's for good.
-    var settled = 0
-    var table = BlockTable()
-  }
-
   /// A draft being written in this call.
   private struct Draft {
     let context: ProposalContext
     let index: Int
+    /// Positions whose keys and values are there.
+    var computed: Int
     var counts: TokenCounts
     var constraint: (any TokenConstraint)?
     var proposal = Proposal(origin: .draftModel)
     var isComplete = false
   }
 
-  /// A proposer around the draft `runner`, whose token ids mean what the target's mean.
+  /// A proposer around the draft `runner`, whose token ids mean what the target's mean, and which has as many KV blocks.
   ///
   /// - Parameters:
   ///   - vocabularySize: number of the target's token ids.
@@ -64,16 +57,13 @@ public final class DraftModelProposer: Proposer {
     self.vocabularySize = vocabularySize
     self.sampling = sampling
     self.costs = costs
-    pool = BlockPool(capacity: runner.capacity.blockCount, blockSize: runner.capacity.blockSize)
+    blocks = ParallelBlocks(count: runner.capacity.blockCount, blockSize: runner.capacity.blockSize)
   }
 
-  /// Frees the request's KV blocks.
-  public func forget(_ request: RequestID) {
-    guard let cache = caches.removeValue(forKey: request) else { return }
-    pool.truncate(&cache.table, to: 0)
-  }
+  /// Forgets what was found of the request; its blocks are the target's to free.
+  public func forget(_ request: RequestID) { memos[request] = nil }
 
-  /// What the draft would write; nothing for a request that its KV cache has no room for.
+  /// What the draft would write; nothing for a request that is too long for it.
   public func propose(for contexts: [ProposalContext], in pass: PassOutline) throws -> [Proposal] {
     try propose(for: contexts, in: pass) { _, _ in true }
   }
@@ -90,9 +80,15 @@ public final class DraftModelProposer: Proposer {
     for first in stride(from: 0, to: contexts.count, by: runner.capacity.logitRows) {
       let group = first..<min(first + runner.capacity.logitRows, contexts.count)
       var drafts: [Draft] = []
-      for index in group where try prepare(contexts[index], rows: runner.capacity.rows / group.count) {
+      let shared = Self.sharedBlocks(of: contexts[group])
+      for index in group {
         let context = contexts[index]
-        drafts.append(Draft(context: context, index: index, counts: context.counts, constraint: context.constraint))
+        guard let computed = try prepare(context, rows: runner.capacity.rows / group.count, shared: shared) else {
+          continue
+        }
+        drafts.append(
+          Draft(
+            context: context, index: index, computed: computed, counts: context.counts, constraint: context.constraint))
       }
       while !drafts.isEmpty {
         try extend(&drafts, pace: pass.costs.drift)
@@ -105,54 +101,61 @@ public final class DraftModelProposer: Proposer {
 
   /// Known tokens of a request that the draft has yet to read before it can propose, the last one not counted.
   package func lag(of context: ProposalContext) -> Int {
-    max(0, context.tokens.count - 1 - (caches[context.request]?.computed.count ?? 0))
+    max(0, context.tokens.count - 1 - computed(of: context))
   }
 
-  /// Makes room for the request's tokens and the window, and reads all known tokens but the last.
+  /// Reads all known tokens but the last.
   ///
-  /// - Returns: the request's KV blocks; `nil` when there is no room, or the draft lacks one of the tokens.
-  func readAllButLast(_ context: ProposalContext) throws -> [Int32]? {
-    try prepare(context, rows: 1) ? cache(of: context.request).table.blocks : nil
-  }
+  /// - Returns: whether the draft can go on from there.
+  package func readAllButLast(_ context: ProposalContext) throws -> Bool { try prepare(context, rows: 1) != nil }
 
   /// Notes that keys and values of the last known token and of `drafted` after it were computed elsewhere.
-  func note(_ drafted: [TokenID], computedFor context: ProposalContext) {
-    cache(of: context.request).computed += context.tokens.suffix(1) + drafted
+  package func note(_ drafted: [TokenID], computedFor context: ProposalContext) {
+    blocks.note(context.tokens.suffix(1) + drafted, at: context.tokens.count - 1, in: context.blocks)
   }
 
-  /// Makes room for the request's tokens and the window, and reads all but the last `rows` known tokens; `false` when
-  /// there is no room.
-  private func prepare(_ context: ProposalContext, rows: Int) throws -> Bool {
-    let cache = cache(of: context.request)
-    let last = context.tokens.count - 1
-    // Only what was proposed last time can differ.
-    var common = min(cache.settled, last)
-    while common < min(cache.computed.count, last), cache.computed[common] == context.tokens[common] { common += 1 }
-    cache.computed.removeLast(cache.computed.count - common)
-    cache.settled = min(common, context.tokens.count - context.foreseenCount)
-    pool.truncate(&cache.table, to: common)
-    guard context.tokens.count + context.window <= runner.capacity.positions,
-      pool.reserve(context.tokens.count + context.window, in: &cache.table),
-      context.tokens[common...].allSatisfy({ $0 < runner.vocabularySize })
-    else { return false }
-    while context.tokens.count - cache.computed.count > max(rows, 1) {
-      let count = min(runner.capacity.rows, context.tokens.count - 1 - cache.computed.count)
-      let next = context.tokens[cache.computed.count..<cache.computed.count + count]
+  /// Blocks of which more than one of `contexts` needs the keys and values.
+  private static func sharedBlocks(of contexts: ArraySlice<ProposalContext>) -> Set<Int32> {
+    guard contexts.count > 1 else { return [] }
+    var (seen, shared) = (Set<Int32>(), Set<Int32>())
+    for block in contexts.lazy.flatMap(\.blocks) where !seen.insert(block).inserted { shared.insert(block) }
+    return shared
+  }
+
+  /// Known tokens whose keys and values are there, the last one not counted.
+  private func computed(of context: ProposalContext) -> Int {
+    let found = blocks.computed(
+      context.tokens, settled: context.tokens.count - context.foreseenCount, in: context.blocks,
+      &memos[context.request, default: ParallelBlocks.Memo()])
+    return min(found, context.tokens.count - 1)
+  }
+
+  /// Reads all but the last `rows` known tokens, and those that others wait for.
+  ///
+  /// - Parameter shared: blocks that other requests need as well: what is in them is read now, once for all.
+  /// - Returns: the positions that are computed; `nil` where the draft is too short for the request, or lacks one of its
+  ///   tokens.
+  private func prepare(_ context: ProposalContext, rows: Int, shared: Set<Int32> = []) throws -> Int? {
+    let (known, end) = (context.tokens.count, context.tokens.count + context.window)
+    var computed = computed(of: context)
+    guard end <= runner.capacity.positions, end <= context.blocks.count * runner.capacity.blockSize + 1,
+      context.blocks.allSatisfy({ $0 < runner.capacity.blockCount }),
+      context.tokens[computed...].allSatisfy({ $0 < runner.vocabularySize })
+    else { return nil }
+    let common = min(
+      context.blocks.prefix { shared.contains($0) }.count * runner.capacity.blockSize, known - 1)
+    while known - computed > max(rows, 1) || computed < common {
+      let count = min(runner.capacity.rows, (known - computed > max(rows, 1) ? known - 1 : common) - computed)
+      let next = context.tokens[computed..<computed + count]
       var batch = Batch()
-      batch.append(next, at: cache.computed.count, blocks: cache.table.blocks, logitCount: 0)
+      batch.append(next, at: computed, blocks: context.blocks, logitCount: 0)
       let started = ContinuousClock.now
-      _ = try runner.forward(batch)
+      _ = try runner.run(Pass(batch))
       passSeconds += (ContinuousClock.now - started) / .seconds(1)
-      cache.computed += next
+      blocks.note(next, at: computed, in: context.blocks)
+      computed += count
     }
-    return true
-  }
-
-  private func cache(of request: RequestID) -> Cache {
-    if let cache = caches[request] { return cache }
-    let cache = Cache()
-    caches[request] = cache
-    return cache
+    return computed
   }
 
   /// One pass that adds a token to each draft, and on the way reads what it has not read yet.
@@ -161,16 +164,16 @@ public final class DraftModelProposer: Proposer {
   private func extend(_ drafts: inout [Draft], pace: Double) throws {
     var batch = Batch()
     var rows: [Int] = []
-    for draft in drafts {
-      let cache = cache(of: draft.context.request)
-      let known = draft.context.tokens
-      let next = draft.proposal.tokens.last.map { [$0] } ?? Array(known[cache.computed.count...])
-      let row = batch.append(next, at: cache.computed.count, blocks: cache.table.blocks, logitCount: 1)
+    for index in drafts.indices {
+      let (context, computed) = (drafts[index].context, drafts[index].computed)
+      let next = drafts[index].proposal.tokens.last.map { [$0] } ?? Array(context.tokens[computed...])
+      let row = batch.append(next, at: computed, blocks: context.blocks, logitCount: 1)
       rows.append(row.lowerBound)
-      cache.computed += next
+      blocks.note(next, at: computed, in: context.blocks)
+      drafts[index].computed += next.count
     }
     let timer = PassTimer()
-    let logits = try runner.forward(batch)
+    let logits = try runner.logits(of: batch)
     passSeconds += timer.seconds
     for (index, row) in rows.enumerated() { choose(&drafts[index], logits, row: row) }
     if batch.logitRows.count == batch.rowCount {

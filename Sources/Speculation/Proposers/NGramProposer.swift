@@ -1,7 +1,7 @@
 public import Decoding
 package import Tokenization
 
-/// Prompt lookup: finds where the text's last few tokens stood before, and proposes what followed them there.
+/// Prompt lookup: finds where the sequence's last few tokens stood before, and proposes what followed them there.
 ///
 /// Costs no model. Good where outputs repeat their inputs: edits, summaries, extraction.
 ///
@@ -16,12 +16,12 @@ public final class NGramProposer: Proposer {
     self.lengths = lengths
   }
 
-  /// What followed the texts' last tokens earlier on.
+  /// What followed the sequences' last tokens earlier on.
   public func propose(for contexts: [ProposalContext], in pass: PassOutline) -> [Proposal] {
     contexts.map { Proposal(tokens: continuation(of: $0.tokens, window: $0.window), origin: .ngram) }
   }
 
-  /// Does nothing: the text itself is all it looks at.
+  /// Does nothing: the sequence itself is all it looks at.
   public func forget(_ request: RequestID) {}
 
   /// What followed the latest earlier occurrence of the longest repeated end of `tokens`; empty when none repeats.

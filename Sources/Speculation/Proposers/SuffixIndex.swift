@@ -1,10 +1,10 @@
 package import Tokenization
 
-/// Counts what followed every run of up to `depth` tokens in the texts it has seen.
+/// Counts what followed every run of up to `depth` tokens in the sequences it has seen.
 ///
 /// A trie of all their substrings of that length. A node knows which token followed its run most often, so that
 /// reading off the likeliest continuation costs one step per token. What follows a run that occurred once is not in the
-/// trie but where it occurred, so that a new token costs as many steps as the text's end has been seen before.
+/// trie but where it occurred, so that a new token costs as many steps as the sequence's end has been seen before.
 package struct SuffixIndex {
   private struct Node {
     /// The token that leads here from the parent.
@@ -25,21 +25,21 @@ package struct SuffixIndex {
     var rest: Int32
   }
 
-  /// The runs of an index that a text ends with and that something may follow: element `i` is its last `i + 1` tokens.
+  /// The runs of an index that a sequence ends with and that something may follow: element `i` is its last `i + 1` tokens.
   ///
   /// Every end of a run that occurred has occurred as well, so there are no gaps.
   package struct Cursor {
     fileprivate var places: [Place] = []
 
-    /// The start of a text.
+    /// The start of a sequence.
     package init() {}
 
-    /// Length of the longest run of the index that the text ends with.
+    /// Length of the longest run of the index that the sequence ends with.
     package var matched: Int { places.count }
   }
 
   package let depth: Int
-  /// All texts, one after another.
+  /// All sequences, one after another.
   package private(set) var tokens: [TokenID] = []
   private var nodes = [Node(token: -1, count: 0, rest: -1)]
   private var children = EdgeTable()
@@ -51,7 +51,7 @@ package struct SuffixIndex {
   /// Number of runs that are kept.
   package var nodeCount: Int { nodes.count - 1 }
 
-  /// Adds the next token of a text that `cursor` stands at the end of.
+  /// Adds the next token of a sequence that `cursor` stands at the end of.
   package mutating func append(_ token: TokenID, at cursor: inout Cursor) {
     tokens.append(token)
     var reached: [Place] = []
@@ -62,10 +62,10 @@ package struct SuffixIndex {
     cursor.places = reached
   }
 
-  /// Ends a text: the next one does not follow it.
-  package mutating func endText() { tokens.append(Self.endOfText) }
+  /// Ends a sequence: the next one does not follow it.
+  package mutating func endSequence() { tokens.append(Self.endOfText) }
 
-  /// Moves `cursor` past the next token of a text that is not being added.
+  /// Moves `cursor` past the next token of a sequence that is not being added.
   package func follow(_ token: TokenID, with cursor: inout Cursor) {
     var reached: [Place] = []
     var place = Place(node: 0, rest: -1)
@@ -77,12 +77,12 @@ package struct SuffixIndex {
     cursor.places = reached
   }
 
-  /// The likeliest continuation of a text.
+  /// The likeliest continuation of a sequence.
   package struct Continuation: Equatable {
     package var tokens: [TokenID] = []
     /// How often each token followed those before it, as a share.
     package var shares: [Double] = []
-    /// How many of the text's last tokens stood before the continuation's source as well.
+    /// How many of the sequence's last tokens stood before the continuation's source as well.
     package var matched = 0
     /// Tokens that are expected to be right.
     package var score = 0.0

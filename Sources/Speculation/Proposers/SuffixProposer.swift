@@ -1,7 +1,7 @@
 public import Decoding
 internal import Tokenization
 
-/// Suffix decoding: proposes what most often followed the text's last tokens, in the text itself and in past answers.
+/// Suffix decoding: proposes what most often followed the sequence's last tokens, in the sequence itself and in past answers.
 ///
 /// Costs no model. How much is proposed follows from how long the match is and how sure its continuation.
 ///
@@ -23,11 +23,11 @@ public final class SuffixProposer: Proposer {
     public init() {}
   }
 
-  /// One request's text, indexed.
-  private final class Text {
+  /// One request's sequence, indexed.
+  private final class IndexedSequence {
     var index: SuffixIndex
     var cursor = SuffixIndex.Cursor()
-    /// Where the text stands in the past answers: the older, then the younger.
+    /// Where the sequence stands in the past answers: the older, then the younger.
     var past = [SuffixIndex.Cursor(), SuffixIndex.Cursor()]
     var generation: Int
     let promptCount: Int
@@ -40,7 +40,7 @@ public final class SuffixProposer: Proposer {
   }
 
   private let settings: Settings
-  private var texts: [RequestID: Text] = [:]
+  private var sequences: [RequestID: IndexedSequence] = [:]
   /// Past answers in two generations: when the younger is full, the older is forgotten.
   private var past: [SuffixIndex]
   private var youngerCount = 0
@@ -54,18 +54,18 @@ public final class SuffixProposer: Proposer {
     past = [SuffixIndex(depth: settings.depth), SuffixIndex(depth: settings.depth)]
   }
 
-  /// What most often followed the texts' last tokens.
+  /// What most often followed the sequences' last tokens.
   public func propose(for contexts: [ProposalContext], in pass: PassOutline) -> [Proposal] {
     contexts.map { context in
-      let text = text(of: context)
+      let sequence = sequence(of: context)
       // What is foreseen may turn out otherwise: the cursors look ahead, and the index learns nothing of it.
-      var (own, others) = (text.cursor, text.past)
+      var (own, others) = (sequence.cursor, sequence.past)
       for token in context.tokens.suffix(context.foreseenCount) {
-        text.index.follow(token, with: &own)
+        sequence.index.follow(token, with: &own)
         follow(token, &others)
       }
-      // The text itself speaks first: a past answer must promise more to be believed.
-      var best = continuation(text.index, own, limit: context.window)
+      // The sequence itself speaks first: a past answer must promise more to be believed.
+      var best = continuation(sequence.index, own, limit: context.window)
       for (index, cursor) in zip(past, others) {
         let found = continuation(index, cursor, limit: context.window)
         if found.score > best.score { best = found }
@@ -78,10 +78,10 @@ public final class SuffixProposer: Proposer {
 
   /// Remembers the answer for those to come.
   public func forget(_ request: RequestID) {
-    guard let text = texts.removeValue(forKey: request), settings.cachedRequests > 0 else { return }
+    guard let sequence = sequences.removeValue(forKey: request), settings.cachedRequests > 0 else { return }
     var cursor = SuffixIndex.Cursor()
-    for token in text.index.tokens.dropFirst(text.promptCount) { past[1].append(token, at: &cursor) }
-    past[1].endText()
+    for token in sequence.index.tokens.dropFirst(sequence.promptCount) { past[1].append(token, at: &cursor) }
+    past[1].endSequence()
     youngerCount += 1
     if youngerCount * 2 >= settings.cachedRequests || past[1].nodeCount >= Self.mostNodes {
       past = [past[1], SuffixIndex(depth: settings.depth)]
@@ -97,22 +97,22 @@ public final class SuffixProposer: Proposer {
       at: cursor, limit: limit, factor: settings.speculationFactor, leastProbability: settings.leastProbability)
   }
 
-  /// A request's text, with what it has grown by taken in.
-  private func text(of context: ProposalContext) -> Text {
-    let text =
-      texts[context.request]
-      ?? Text(depth: settings.depth, generation: generation, promptCount: context.promptCount)
-    texts[context.request] = text
-    if text.generation != generation {
-      text.past = [SuffixIndex.Cursor(), SuffixIndex.Cursor()]
-      text.generation = generation
-      for token in text.index.tokens.suffix(settings.depth) { follow(token, &text.past) }
+  /// A request's sequence, with what it has grown by taken in.
+  private func sequence(of context: ProposalContext) -> IndexedSequence {
+    let sequence =
+      sequences[context.request]
+      ?? IndexedSequence(depth: settings.depth, generation: generation, promptCount: context.promptCount)
+    sequences[context.request] = sequence
+    if sequence.generation != generation {
+      sequence.past = [SuffixIndex.Cursor(), SuffixIndex.Cursor()]
+      sequence.generation = generation
+      for token in sequence.index.tokens.suffix(settings.depth) { follow(token, &sequence.past) }
     }
-    for token in context.tokens.dropLast(context.foreseenCount).dropFirst(text.index.tokens.count) {
-      text.index.append(token, at: &text.cursor)
-      follow(token, &text.past)
+    for token in context.tokens.dropLast(context.foreseenCount).dropFirst(sequence.index.tokens.count) {
+      sequence.index.append(token, at: &sequence.cursor)
+      follow(token, &sequence.past)
     }
-    return text
+    return sequence
   }
 
   private func follow(_ token: TokenID, _ cursors: inout [SuffixIndex.Cursor]) {

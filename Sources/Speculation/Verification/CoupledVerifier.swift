@@ -13,6 +13,9 @@ public struct CoupledVerifier: Verifier {
   /// A verifier; it has no settings.
   public init() {}
 
+  /// Proposals are compared with the target's own draws.
+  public var comparesTokens: Bool { true }
+
   /// Samples position by position until the target disagrees with a proposal.
   public func verify(
     _ proposal: Proposal, logits: Activations, firstRow: Int, sampler: Sampler, counts: TokenCounts, position: Int,

@@ -79,8 +79,8 @@ struct BenchSpeculation: AsyncParsableCommand {
     let most = concurrency.max() ?? 1
     var configuration = resources.configuration(for: model)
     configuration.speculation = try SpeculativeConfiguration(
-      method: .automatic(draftModel: draftModel),
-      window: max(windows.max() ?? 1, SpeculativeConfiguration.defaultLargestWindow))
+      method: .automatic, model: draftModel,
+      window: max(windows.max() ?? 1, SpeculationMethod.automatic.defaultWindow))
     configuration.sequences = most
     // The same prompts come again and again; each run is to read its own.
     configuration.sharesPrefixes = false

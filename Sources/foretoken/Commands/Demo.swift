@@ -90,7 +90,7 @@ struct Demo: AsyncParsableCommand {
   func run() async throws {
     var configuration = resources.configuration(for: model)
     configuration.speculation = try SpeculativeConfiguration(
-      method: numSpeculativeTokens == nil ? .automatic(draftModel: draftModel) : .draftModel(draftModel),
+      method: numSpeculativeTokens == nil ? .automatic : .draftModel, model: draftModel,
       window: numSpeculativeTokens)
     // Both kinds of runs read their prompts in full.
     configuration.sharesPrefixes = false

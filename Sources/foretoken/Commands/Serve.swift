@@ -70,7 +70,7 @@ struct Serve: AsyncParsableCommand {
     configuration.concurrentRequests = maxNumSeqs
     if sagemaker { SageMaker.apply(to: &configuration) }
     try fitConnections(&configuration, logger)
-    configuration.speculativeMethods = engine.speculation?.methodNames ?? []
+    configuration.speculationMethods = engine.speculation?.methods ?? []
     let share = ProcessorShare.current
     logger.info(
       "processor",
@@ -111,10 +111,10 @@ struct Serve: AsyncParsableCommand {
     let formats = model.target.checkpoint.weightFormats(engine.quantization).map(\.rawValue)
     facts.append(("weights", formats.joined(separator: ", ")))
     facts.append(("context", "\(model.engine.maximumLength) tokens"))
-    facts.append(("speculation", engine.speculation?.methodName ?? "none"))
+    facts.append(("speculation", engine.speculation?.method.rawValue ?? "none"))
     if let draft = engine.speculation?.draftModel { facts.append(("draft", HubCache.modelName(of: draft))) }
     if model.window > 0 { facts.append(("window", "up to \(model.window)")) }
-    let remembered = engine.speculation.map { $0.methodNames.contains("suffix") ? $0.suffix.cachedRequests : 0 } ?? 0
+    let remembered = engine.speculation.map { $0.methods.contains(.suffix) ? $0.suffix.cachedRequests : 0 } ?? 0
     if remembered > 0 { facts.append(("past answers indexed", "up to \(remembered)")) }
     return facts
   }

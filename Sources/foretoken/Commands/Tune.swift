@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Benchmarking
 internal import ChatTemplates
+internal import Decoding
 internal import Foundation
 internal import Inference
 internal import JSON
@@ -173,7 +174,7 @@ struct Tune: AsyncParsableCommand {
     let workload = try await workload.load(measuring: directory.tokenizer)
     var plan = Tuner.Plan(
       models: models, workload: workload.name, prompts: try workload.requests.map { try prompt($0, directory) },
-      concurrencies: concurrency, largestWindow: maxWindow ?? SpeculativeConfiguration.defaultLargestWindow)
+      concurrencies: concurrency, largestWindow: maxWindow ?? SpeculationMethod.automatic.defaultWindow)
     (plan.triesLookup, plan.triesSuffix) = (ngram, suffix)
     (plan.repetitions, plan.verified) = (repetitions, verify)
     plan.objectives = objectives

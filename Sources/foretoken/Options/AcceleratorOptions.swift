@@ -18,7 +18,7 @@ struct AcceleratorOptions: ParsableArguments {
   }
 
   /// What the flags ask for.
-  var backendChoice: EngineConfiguration.Backend { backend == .pjrt ? .pjrt(plugin.options) : .cpu }
+  var backendChoice: EngineConfiguration.BackendChoice { backend == .pjrt ? .pjrt(plugin.options) : .cpu }
 
   /// The same, as words of a command line.
   var servingFlags: [String] { backend == .pjrt ? ["--backend", "pjrt"] + plugin.servingFlags : [] }

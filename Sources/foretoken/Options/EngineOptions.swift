@@ -56,7 +56,7 @@ struct SpeculationOptions: ParsableArguments {
     if let speculativeConfig { return try SpeculativeConfiguration(json: speculativeConfig) }
     guard let draftModel else { return nil }
     return try SpeculativeConfiguration(
-      method: numSpeculativeTokens == nil ? .automatic(draftModel: draftModel) : .draftModel(draftModel),
+      method: numSpeculativeTokens == nil ? .automatic : .draftModel, model: draftModel,
       window: numSpeculativeTokens)
   }
 }

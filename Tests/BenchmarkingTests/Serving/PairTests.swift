@@ -1,4 +1,5 @@
 import Benchmarking
+import Decoding
 import Foundation
 import Inference
 import JSON
@@ -12,14 +13,14 @@ import Testing
   /// The shipped pair, served on a free port of this machine while `body` runs.
   private func withPair(_ body: @Sendable @escaping (String) async throws -> Void) async throws {
     var engine = EngineConfiguration(model: Places.target)
-    engine.speculation = try SpeculativeConfiguration(method: .draftModel(Places.draft), window: 3)
+    engine.speculation = try SpeculativeConfiguration(method: .draftModel, model: Places.draft, window: 3)
     engine.sequences = 4
     engine.maximumLength = 512
     engine.threads = 2
     var configuration = ServerConfiguration(servedModelName: "pair")
     configuration.port = 0
     configuration.concurrentRequests = 4
-    configuration.speculativeMethods = ["draft_model"]
+    configuration.speculationMethods = [.draftModel]
     var logger = Logger(label: "test")
     logger.logLevel = .critical
     let server = try InferenceServer(

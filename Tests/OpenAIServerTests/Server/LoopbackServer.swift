@@ -1,4 +1,5 @@
 import FlyingSocks
+import Decoding
 import Foundation
 import Inference
 import JSON
@@ -11,14 +12,14 @@ func withServer(
   _ change: (inout ServerConfiguration) -> Void = { _ in }, _ body: @Sendable (LoopbackServer) async throws -> Void
 ) async throws {
   var engine = EngineConfiguration(model: Places.target)
-  engine.speculation = try SpeculativeConfiguration(method: .draftModel(Places.draft), window: 4)
+  engine.speculation = try SpeculativeConfiguration(method: .draftModel, model: Places.draft, window: 4)
   engine.sequences = 4
   engine.maximumLength = 512
   engine.threads = 2
   var configuration = ServerConfiguration(servedModelName: "pair")
   configuration.port = 0
   configuration.concurrentRequests = 4
-  configuration.speculativeMethods = ["draft_model"]
+  configuration.speculationMethods = [.draftModel]
   change(&configuration)
   var logger = Logger(label: "test")
   logger.logLevel = .critical

@@ -150,9 +150,9 @@ final class CandidateProposer: Proposer {
 extension ProposalContext {
   /// The same with a smaller window.
   fileprivate func limited(to window: Int) -> ProposalContext {
-    ProposalContext(
-      request: request, tokens: tokens, promptCount: promptCount, window: min(window, self.window), method: method,
-      sampler: sampler, counts: counts, constraint: constraint, foreseenCount: foreseenCount)
+    var limited = self
+    limited.window = min(window, self.window)
+    return limited
   }
 }
 

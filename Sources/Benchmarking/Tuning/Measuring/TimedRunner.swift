@@ -1,4 +1,3 @@
-internal import Tensor
 internal import Transformer
 
 /// A runner whose passes are written into a `StepLog`.
@@ -19,23 +18,26 @@ final class TimedRunner: ModelRunner {
   var memory: RunnerMemory { runner.memory }
   var cacheKey: String? { runner.cacheKey }
 
-  func forward(_ batch: Batch) throws(RunnerError) -> Activations {
+  var choosing: TokenChoosing { runner.choosing }
+
+  func run(_ pass: Pass) throws(RunnerError) -> PassResult {
     let start = ContinuousClock.now
-    let logits = try runner.forward(batch)
+    let result = try runner.run(pass)
     let end = ContinuousClock.now
+    let batch = pass.batch
     let positions = batch.slices.reduce(0.0) { sum, slice in
       sum + Double(slice.rowCount) * (Double(slice.firstPosition) + Double(slice.rowCount + 1) / 2)
     }
-    let pass = PassSample(
+    let sample = PassSample(
       rows: batch.rowCount, logitRows: batch.logitRows.count, sequences: batch.slices.count, positions: positions,
       seconds: (end - start).inSeconds)
     if isTarget {
       let wanted = Set(batch.logitRows)
       let texts = batch.slices.count { wanted.contains($0.firstRow + $0.rowCount - 1) }
-      log.addTarget(pass, texts: texts, start: start, end: end)
+      log.addTarget(sample, texts: texts, start: start, end: end)
     } else {
-      log.addDraft(pass)
+      log.addDraft(sample)
     }
-    return logits
+    return result
   }
 }

@@ -28,7 +28,7 @@ package struct TuningModels: Sendable {
   /// How keys and values are kept.
   package var cacheFormat = KVCacheFormat.float16
   /// What computes; on devices format, threads and kernels say nothing.
-  package var backend = EngineConfiguration.Backend.cpu
+  package var backend = EngineConfiguration.BackendChoice.cpu
   /// Where compiled programs are kept.
   package var programCache: WeightCache?
 

@@ -1,0 +1,98 @@
+internal import Decoding
+internal import ModelFiles
+internal import PJRTTransformer
+internal import Speculation
+internal import Tensor
+internal import Transformer
+
+/// What models run on: the processor, or the devices of a plugin. A new one is a type in this folder.
+protocol Backend {
+  associatedtype Runner: ModelRunner
+
+  /// Whether weights and K/V memory are in the process's own memory, whose limits then bound them.
+  var usesOwnMemory: Bool { get }
+  /// What weights become, in results.
+  var formatName: String { get }
+  /// Bytes of one layer's keys and values in one KV block.
+  func blockByteCount(of model: ModelConfiguration) -> Int
+  /// Refuses what it cannot do before minutes go into loading weights.
+  func check(window: Int, sequences: Int) throws
+  /// Loads a model.
+  ///
+  /// - Parameter progress: called with the share of the weights that is loaded, 0 to 1.
+  func load(_ model: ModelDirectory, limits: RunnerLimits, progress: (Double) -> Void) throws -> Runner
+  /// The target and a draft as one, where it can run both in one go; it is the target's runner and the proposer then.
+  func joined(
+    target: Runner, draft: Runner, proposer: DraftModelProposer, window: Int
+  ) throws -> FusedDraftModel?
+}
+
+extension Backend {
+  func check(window: Int, sequences: Int) {}
+  func joined(target: Runner, draft: Runner, proposer: DraftModelProposer, window: Int) -> FusedDraftModel? { nil }
+}
+
+extension EngineConfiguration {
+  /// What the configuration's models run on, opened.
+  func openBackend() throws -> any Backend {
+    if let session = try session() { return PJRTBackend(session: session) }
+    return CPUBackend(self)
+  }
+}
+
+/// This machine's processor.
+struct CPUBackend: Backend {
+  private let configuration: EngineConfiguration
+  private let pool: WorkerPool
+
+  init(_ configuration: EngineConfiguration) {
+    self.configuration = configuration
+    pool = WorkerPool(threadCount: configuration.threads)
+  }
+
+  var usesOwnMemory: Bool { true }
+  var formatName: String { configuration.quantization.rawValue }
+
+  func blockByteCount(of model: ModelConfiguration) -> Int {
+    KVStorage.blockByteCount(
+      kvHeadCount: model.kvHeadCount, headSize: model.headSize, format: configuration.cacheFormat)
+  }
+
+  func load(_ model: ModelDirectory, limits: RunnerLimits, progress: (Double) -> Void) throws -> CPUModelRunner {
+    try CPUModelRunner(
+      checkpoint: model.checkpoint, configuration: model.configuration, quantization: configuration.quantization,
+      limits: limits, pool: pool, instructionSet: configuration.instructionSet,
+      cacheFormat: configuration.cacheFormat, cache: configuration.weightCache, progress: progress)
+  }
+}
+
+/// The devices of a PJRT plugin.
+struct PJRTBackend: Backend {
+  let session: PJRTSession
+
+  var usesOwnMemory: Bool { false }
+  var formatName: String { session.element.rawValue }
+
+  func blockByteCount(of model: ModelConfiguration) -> Int {
+    2 * model.kvHeadCount * model.headSize * KVStorage.blockSize * session.element.byteCount
+  }
+
+  func check(window: Int, sequences: Int) throws {
+    guard session.options.fusesSpeculation else { return }
+    try session.checkSpeculation(window: window, sequences: sequences)
+  }
+
+  func load(_ model: ModelDirectory, limits: RunnerLimits, progress: (Double) -> Void) throws -> PJRTModelRunner {
+    try PJRTModelRunner(
+      session: session, checkpoint: model.checkpoint, configuration: model.configuration, limits: limits,
+      progress: progress)
+  }
+
+  func joined(
+    target: PJRTModelRunner, draft: PJRTModelRunner, proposer: DraftModelProposer, window: Int
+  ) throws -> FusedDraftModel? {
+    guard session.options.fusesSpeculation else { return nil }
+    return FusedDraftModel(
+      try PJRTSpeculator(target: target, draft: draft, window: window), target: target, proposer: proposer)
+  }
+}

@@ -1,0 +1,53 @@
+public import Decoding
+
+/// Makes the proposer of a method. A new method is added here, and its proposer beside the others.
+public struct ProposerFactory {
+  /// Tokens that prompt lookup matches.
+  public var lookupLengths: ClosedRange<Int>
+  /// Bounds of the suffix index.
+  public var suffix: SuffixProposer.Settings
+  /// The draft model, loaded.
+  public var draft: DraftModelProposer?
+
+  /// Tokens that prompt lookup matches where a request asks for it and nobody said how many.
+  private static let chosenLengths = 2...5
+
+  /// A factory with the settings of all methods.
+  public init(
+    lookupLengths: ClosedRange<Int> = 5...5, suffix: SuffixProposer.Settings = SuffixProposer.Settings(),
+    draft: DraftModelProposer? = nil
+  ) {
+    (self.lookupLengths, self.suffix, self.draft) = (lookupLengths, suffix, draft)
+  }
+
+  /// The proposer of `method`; one that proposes nothing for `nil`.
+  ///
+  /// - Throws: `MissingProposer` for a method of other engines, or one whose draft is not there.
+  public func proposer(of method: SpeculationMethod?) throws(MissingProposer) -> any Proposer {
+    switch method {
+    case nil: return NoProposer()
+    case .ngram: return NGramProposer(lengths: lookupLengths)
+    case .suffix: return SuffixProposer(settings: suffix)
+    case .draftModel:
+      guard let draft else { throw MissingProposer(method: .draftModel) }
+      return draft
+    case .automatic:
+      let index = SuffixProposer(settings: suffix)
+      var named: [SpeculationMethod: any Proposer] = [
+        .ngram: NGramProposer(lengths: Self.chosenLengths), .suffix: index,
+      ]
+      if let draft { named[.draftModel] = draft }
+      return MethodRouter(deciding: AdaptiveProposer(free: [index], draft: draft), named: named)
+    case .eagle3: throw MissingProposer(method: .eagle3)
+    case .dflash: throw MissingProposer(method: .dflash)
+    }
+  }
+}
+
+/// A method that no proposer is there for.
+public struct MissingProposer: Error, Sendable, Equatable, CustomStringConvertible {
+  /// Which.
+  public let method: SpeculationMethod
+  /// One sentence.
+  public var description: String { "nothing proposes by the method '\(method.rawValue)' here" }
+}
