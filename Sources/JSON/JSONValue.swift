@@ -9,7 +9,6 @@ package enum JSONValue: Sendable, Hashable {
   case integer(Int)
   /// A number written without fraction and exponent that does not, by its digits: identifiers are to keep every one.
   case bigInteger(String)
-  /// Any other number.
   case number(Double)
   case string(String)
   case array([JSONValue])
@@ -50,7 +49,6 @@ package enum JSONValue: Sendable, Hashable {
     if case .object(let object) = self { object[key] } else { nil }
   }
 
-  /// The string when this is one.
   package var string: String? {
     if case .string(let value) = self { value } else { nil }
   }
