@@ -44,7 +44,9 @@ package struct ServedModel: Sendable, Equatable {
   package func keyValueBytes(tensorParallel: Int) -> Int {
     2 * 2 * layers * max(keyValueHeads, tensorParallel) * headSize
   }
+}
 
+extension ServedModel {
   /// Reads `config.json`: of a file, of a directory, or of a model in the Hugging Face cache; or takes what is known
   /// of the name.
   ///
@@ -95,24 +97,6 @@ package struct ServedModel: Sendable, Equatable {
       vocabulary: model.vocabularySize, longestSequence: model.maximumPosition,
       tiesEmbeddings: model.tiesWordEmbeddings, tokenizer: tokenizer ?? Self.known(place.name)?.tokenizer)
   }
-
-  init(
-    name: String, isOnHub: Bool = true, hiddenSize: Int, layers: Int, heads: Int, keyValueHeads: Int, headSize: Int,
-    intermediateSize: Int, vocabulary: Int, longestSequence: Int, tiesEmbeddings: Bool, tokenizer: String?
-  ) {
-    self.name = name
-    self.isOnHub = isOnHub
-    self.hiddenSize = hiddenSize
-    self.layers = layers
-    self.heads = heads
-    self.keyValueHeads = keyValueHeads
-    self.headSize = headSize
-    self.intermediateSize = intermediateSize
-    self.vocabulary = vocabulary
-    self.longestSequence = longestSequence
-    self.tiesEmbeddings = tiesEmbeddings
-    self.tokenizer = tokenizer
-  }
 }
 
 extension ServedModel {
@@ -126,7 +110,7 @@ extension ServedModel {
 
   private static let table = PublishedModel.all.map { model in
     ServedModel(
-      name: model.name, hiddenSize: model.hiddenSize, layers: model.layers, heads: model.heads,
+      name: model.name, isOnHub: true, hiddenSize: model.hiddenSize, layers: model.layers, heads: model.heads,
       keyValueHeads: model.keyValueHeads, headSize: model.headSize, intermediateSize: model.intermediateSize,
       vocabulary: model.vocabulary, longestSequence: model.longestSequence, tiesEmbeddings: model.tiesEmbeddings,
       tokenizer: model.family.rawValue)
