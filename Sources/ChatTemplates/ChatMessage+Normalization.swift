@@ -7,7 +7,6 @@ package struct ChatMessageError: Error, Sendable, Equatable, CustomStringConvert
   /// What was found there and what was expected.
   package let message: String
 
-  /// Path and message.
   package var description: String { "\(path) \(message)" }
 }
 

@@ -9,7 +9,6 @@ package enum JSONValue: Sendable, Hashable {
   case integer(Int)
   /// A number written without fraction and exponent that does not, by its digits: identifiers are to keep every one.
   case bigInteger(String)
-  /// Any other number.
   case number(Double)
   case string(String)
   case array([JSONValue])
@@ -50,7 +49,6 @@ package enum JSONValue: Sendable, Hashable {
     if case .object(let object) = self { object[key] } else { nil }
   }
 
-  /// The string when this is one.
   package var string: String? {
     if case .string(let value) = self { value } else { nil }
   }
@@ -72,6 +70,16 @@ package enum JSONValue: Sendable, Hashable {
     case .number(let value): Int(exactly: value)
     default: nil
     }
+  }
+
+  /// The truth value when this is one.
+  package var bool: Bool? {
+    if case .bool(let value) = self { value } else { nil }
+  }
+
+  /// The entries when this is an object.
+  package var object: JSONObject? {
+    if case .object(let object) = self { object } else { nil }
   }
 
   /// The elements when this is an array.

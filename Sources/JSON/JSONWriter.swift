@@ -17,8 +17,6 @@ private struct JSONWriter {
   let style: JSONStyle
   var output: [UInt8] = []
 
-  init(style: JSONStyle) { self.style = style }
-
   mutating func write(_ value: JSONValue, level: Int) {
     switch value {
     case .null: write("null")

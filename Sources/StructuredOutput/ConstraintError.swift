@@ -11,6 +11,5 @@ package struct ConstraintError: Error, Sendable, Equatable, CustomStringConverti
     self.message = message
   }
 
-  /// Path and message.
   package var description: String { path.isEmpty ? message : "\(path): \(message)" }
 }

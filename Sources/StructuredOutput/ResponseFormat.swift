@@ -3,9 +3,7 @@ package import Tokenization
 
 /// The form that a request asks its answer to have.
 package enum ResponseFormat: Sendable, Equatable {
-  /// Any text.
   case text
-  /// Any JSON object.
   case jsonObject
   /// JSON of a schema; `path` is where the schema stands in the request.
   case jsonSchema(JSONValue, path: String)

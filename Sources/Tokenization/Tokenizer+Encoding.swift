@@ -45,7 +45,7 @@ extension Tokenizer {
   /// The most bytes of text that `count` tokens can stand for; `nil` where text may be left out without a token.
   ///
   /// A longer text has more tokens for certain, which is known without looking at it.
-  public func mostBytes(ofTokens count: Int) -> Int? {
+  package func mostBytes(ofTokens count: Int) -> Int? {
     guard !dropsText else { return nil }
     // Composition makes three bytes of at most nine: a syllable of three jamo, a letter with three marks.
     let composed = normalizer == .nfc ? 3 : 1

@@ -60,23 +60,21 @@ public struct Tokenizer: Sendable {
   }
 
   /// Builds a tokenizer from its parts, which must fit together.
+  ///
+  /// - Parameter normalizedTokens: added tokens that are looked for in normalized text, by what they are there.
   init(
     vocabulary: Vocabulary, model: BytePairModel, normalizer: Normalizer, preTokenizer: PreTokenizer,
-    postProcessor: PostProcessor, addedTokens: [AddedToken], chatTemplates: [String: String], beginOfTextToken: String?,
-    endOfTextToken: String?
+    postProcessor: PostProcessor, addedTokens: [AddedToken], normalizedTokens: [(AddedToken, pattern: String)] = [],
+    chatTemplates: [String: String], beginOfTextToken: String?, endOfTextToken: String?
   ) {
-    var matcher = AddedTokenMatcher()
-    for token in addedTokens { matcher.insert(token, pattern: token.content) }
-    self.vocabulary = vocabulary
-    self.model = model
-    self.normalizer = normalizer
-    self.preTokenizer = preTokenizer
-    self.postProcessor = postProcessor
-    givenTextMatcher = matcher
-    normalizedTextMatcher = AddedTokenMatcher()
+    var (givenText, normalizedText) = (AddedTokenMatcher(), AddedTokenMatcher())
+    for token in addedTokens { givenText.insert(token, pattern: token.content) }
+    for (token, pattern) in normalizedTokens { normalizedText.insert(token, pattern: pattern) }
+    (self.vocabulary, self.model, self.normalizer) = (vocabulary, model, normalizer)
+    (self.preTokenizer, self.postProcessor) = (preTokenizer, postProcessor)
+    (givenTextMatcher, normalizedTextMatcher) = (givenText, normalizedText)
     self.chatTemplates = chatTemplates
-    self.beginOfTextToken = beginOfTextToken
-    self.endOfTextToken = endOfTextToken
+    (self.beginOfTextToken, self.endOfTextToken) = (beginOfTextToken, endOfTextToken)
   }
 
   /// Builds a tokenizer from the contents of its files; the names are for messages.
@@ -92,8 +90,6 @@ public struct Tokenizer: Sendable {
         TokenizerConfiguration()
       }
     var vocabulary = parts.vocabulary
-    var givenTextMatcher = AddedTokenMatcher()
-    var normalizedTextMatcher = AddedTokenMatcher()
     var addedTokens = parts.addedTokens
     let knownContents = Set(addedTokens.map(\.content))
     for token in settings.addedTokens where !token.content.isEmpty && !knownContents.contains(token.content) {
@@ -103,23 +99,12 @@ public struct Tokenizer: Sendable {
       try vocabulary.add(token, decodedAs: parts.decodedText(of: token), file: configurationFile)
       addedTokens.append(token)
     }
-    for token in addedTokens {
-      if token.isNormalized {
-        normalizedTextMatcher.insert(token, pattern: parts.decodedText(of: token))
-      } else {
-        givenTextMatcher.insert(token, pattern: token.content)
-      }
-    }
-    self.vocabulary = vocabulary
-    model = parts.model
-    normalizer = parts.normalizer
-    preTokenizer = parts.preTokenizer
-    postProcessor = parts.postProcessor
-    self.givenTextMatcher = givenTextMatcher
-    self.normalizedTextMatcher = normalizedTextMatcher
-    self.chatTemplates = chatTemplates.isEmpty ? settings.chatTemplates : chatTemplates
-    beginOfTextToken = settings.beginOfTextToken
-    endOfTextToken = settings.endOfTextToken
+    self.init(
+      vocabulary: vocabulary, model: parts.model, normalizer: parts.normalizer, preTokenizer: parts.preTokenizer,
+      postProcessor: parts.postProcessor, addedTokens: addedTokens.filter { !$0.isNormalized },
+      normalizedTokens: addedTokens.filter(\.isNormalized).map { ($0, pattern: parts.decodedText(of: $0)) },
+      chatTemplates: chatTemplates.isEmpty ? settings.chatTemplates : chatTemplates,
+      beginOfTextToken: settings.beginOfTextToken, endOfTextToken: settings.endOfTextToken)
   }
 
   /// 1 + the largest id in use. A model's logits may have more columns, as padding.

@@ -4,31 +4,31 @@ internal import Synchronization
 ///
 /// Whoever works for a request spends steps as it goes, each about as much as a few dozen instructions, and stops when
 /// there are none left or when the client has gone. Any thread may spend and cancel.
-public final class WorkBudget: Sendable {
+package final class WorkBudget: Sendable {
   /// Steps at the start.
-  public let steps: Int
+  package let steps: Int
   private let left: Atomic<Int>
   private let cancelled = Atomic<Bool>(false)
 
   /// A budget of `steps`.
-  public init(steps: Int) {
+  package init(steps: Int) {
     self.steps = steps
     left = Atomic(steps)
   }
 
   /// Takes `count` steps away; false when they are not there, or when nobody waits for the work any more.
-  public func spend(_ count: Int = 1) -> Bool {
+  package func spend(_ count: Int = 1) -> Bool {
     guard !isCancelled else { return false }
     // Once there is nothing left it stays so, whatever is asked for next.
     return left.subtract(max(0, count), ordering: .relaxed).newValue >= 0
   }
 
   /// Steps that are left.
-  public var remaining: Int { isCancelled ? 0 : max(0, left.load(ordering: .relaxed)) }
+  package var remaining: Int { isCancelled ? 0 : max(0, left.load(ordering: .relaxed)) }
 
   /// Ends the work: nobody waits for it.
-  public func cancel() { cancelled.store(true, ordering: .relaxed) }
+  package func cancel() { cancelled.store(true, ordering: .relaxed) }
 
   /// Whether nobody waits for the work.
-  public var isCancelled: Bool { cancelled.load(ordering: .relaxed) }
+  package var isCancelled: Bool { cancelled.load(ordering: .relaxed) }
 }

@@ -1,5 +1,6 @@
 import Decoding
 import Foundation
+import JSON
 import TestSupport
 import Testing
 
@@ -59,16 +60,16 @@ struct CommandLineTests {
       let speculates = variant == .speculative && plan.speculation != nil
       #expect((values["--speculative-config"] != nil) == speculates)
       if speculates, let text = values["--speculative-config"] {
-        let value = try Value.json(Data(text.utf8), name: flagName)
+        let value = try JSONValue.json(Data(text.utf8), name: flagName)
         #expect(value["num_speculative_tokens"]?.int == plan.speculation?.window)
         let method = plan.stack.dialect == .neuronInference ? "eagle" : plan.speculation?.method.rawValue
-        #expect(value["method"]?.text == method)
+        #expect(value["method"]?.string == method)
         let draft = try #require(combination.request.draft ?? (plan.speculation?.draft?.name ?? ""))
         let folder = combination.storage == .emptyDir ? "/local/models" : "/models/hub"
         let expected =
           combination.storage == .s3
           ? "/local/models/\(draft)" : plan.stack.dialect == .neuronInference ? "\(folder)/\(draft)/main" : draft
-        #expect(value["model"]?.text == (draft.isEmpty ? nil : expected))
+        #expect(value["model"]?.string == (draft.isEmpty ? nil : expected))
       }
     }
   }

@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import TestSupport
 import Testing
 
@@ -17,7 +18,7 @@ struct GrowingTests {
     return request
   }
 
-  private func documents(_ request: DeploymentRequest) throws -> [Value] {
+  private func documents(_ request: DeploymentRequest) throws -> [JSONValue] {
     let text = try Bundle.stream(try ManifestBuilder(try DeploymentPlan(request)).manifests())
     let report = try ManifestCheck(schemas: Schemas.folder, versions: [34, 37].map { KubernetesVersion(minor: $0) })
       .run(
@@ -31,10 +32,12 @@ struct GrowingTests {
     throw DeploymentError("was not refused")
   }
 
-  private func object(_ kind: String, _ documents: [Value]) -> Value? { documents.first { $0["kind"]?.text == kind } }
+  private func object(_ kind: String, _ documents: [JSONValue]) -> JSONValue? {
+    documents.first { $0["kind"]?.string == kind }
+  }
 
-  private func names(_ kind: String, _ documents: [Value]) -> Set<String> {
-    Set(documents.filter { $0["kind"]?.text == kind }.compactMap { $0["metadata", "name"]?.text })
+  private func names(_ kind: String, _ documents: [JSONValue]) -> Set<String> {
+    Set(documents.filter { $0["kind"]?.string == kind }.compactMap { $0["metadata", "name"]?.string })
   }
 
   // MARK: Scaling
@@ -56,7 +59,7 @@ struct GrowingTests {
     // One g6e.12xlarge has four GPUs; a pod takes one.
     for (most, machines) in [(4, 1), (5, 2), (12, 3)] {
       let pool = try #require(object("NodePool", try documents(request { $0.maximumReplicas = most })))
-      #expect(pool["spec", "limits", "cpu"]?.text == "\(48 * machines)")
+      #expect(pool["spec", "limits", "cpu"]?.string == "\(48 * machines)")
     }
   }
 
@@ -89,7 +92,7 @@ struct GrowingTests {
     let files = try Bundle(try DeploymentPlan(hpa), format: .kustomize).files
     let values = try #require(files.first { $0.path == "cluster/prometheus-adapter.yaml" }).text
     let metric = object("HorizontalPodAutoscaler", try documents(hpa))?["spec", "metrics"]?.elements.first?[
-      "pods", "metric", "name"]?.text
+      "pods", "metric", "name"]?.string
     #expect(values.contains("as: \(metric ?? "?")"))
   }
 
@@ -115,22 +118,24 @@ struct GrowingTests {
         $0.routing = routing; $0.gatewayNamespace = "gateways"
       })
     let services = names("Service", all)
-    for pool in all where pool["kind"]?.text == "InferencePool" {
-      #expect(services.contains(pool["spec", "endpointPickerRef", "name"]?.text ?? ""))
-      let labels = object("Deployment", all)?["spec", "template", "metadata", "labels"]?.members ?? [:]
-      for (key, value) in pool["spec", "selector", "matchLabels"]?.members ?? [:] { #expect(labels[key] == value) }
-    }
-    for route in all where route["kind"]?.text == "HTTPRoute" {
-      #expect(route["spec", "parentRefs"]?.elements.first?["namespace"]?.text == "gateways")
-      for backend in route["spec", "rules"]?.elements.first?["backendRefs"]?.elements ?? [] {
-        let kind = backend["kind"]?.text ?? "Service"
-        #expect(names(kind, all).contains(backend["name"]?.text ?? ""))
+    for pool in all where pool["kind"]?.string == "InferencePool" {
+      #expect(services.contains(pool["spec", "endpointPickerRef", "name"]?.string ?? ""))
+      let labels = object("Deployment", all)?["spec", "template", "metadata", "labels"]
+      for (key, value) in pool["spec", "selector", "matchLabels"]?.object?.pairs ?? [] {
+        #expect(labels?[key] == value)
       }
     }
-    for binding in all where binding["kind"]?.text == "RoleBinding" {
-      #expect(names("Role", all).contains(binding["roleRef", "name"]?.text ?? ""))
+    for route in all where route["kind"]?.string == "HTTPRoute" {
+      #expect(route["spec", "parentRefs"]?.elements.first?["namespace"]?.string == "gateways")
+      for backend in route["spec", "rules"]?.elements.first?["backendRefs"]?.elements ?? [] {
+        let kind = backend["kind"]?.string ?? "Service"
+        #expect(names(kind, all).contains(backend["name"]?.string ?? ""))
+      }
+    }
+    for binding in all where binding["kind"]?.string == "RoleBinding" {
+      #expect(names("Role", all).contains(binding["roleRef", "name"]?.string ?? ""))
       for subject in binding["subjects"]?.elements ?? [] {
-        #expect(names("ServiceAccount", all).contains(subject["name"]?.text ?? ""))
+        #expect(names("ServiceAccount", all).contains(subject["name"]?.string ?? ""))
       }
     }
     #expect((object("HTTPRoute", all) == nil) == (routing == .none))
@@ -147,10 +152,10 @@ struct GrowingTests {
     for (part, weights) in [("share", [75, 25]), ("promote", [0, 100]), ("rollback", [100, 0])] {
       let text = try #require(files.first { $0.path == "routes/\(part)/route.yaml" }).text
       let route = try #require(ManifestReader.documents(text: text, shown: part).first).value
-      #expect(route["metadata", "name"]?.text == "qwen3-8b-baseline")
+      #expect(route["metadata", "name"]?.string == "qwen3-8b-baseline")
       let backends = route["spec", "rules"]?.elements.first?["backendRefs"]?.elements ?? []
       #expect(backends.compactMap { $0["weight"]?.int } == weights)
-      #expect(backends.compactMap { $0["name"]?.text } == ["qwen3-8b-baseline", "second-baseline"])
+      #expect(backends.compactMap { $0["name"]?.string } == ["qwen3-8b-baseline", "second-baseline"])
       #expect(files.contains { $0.path == "overlays/\(part)/kustomization.yaml" })
     }
     // What is applied first takes no requests away.
@@ -196,21 +201,21 @@ struct GrowingTests {
     let all = try documents(large)
     let group = try #require(object("LeaderWorkerSet", all))
     #expect(
-      object("Deployment", all.filter { $0["metadata", "name"]?.text == "llama-3-3-70b-instruct-baseline" }) == nil)
+      object("Deployment", all.filter { $0["metadata", "name"]?.string == "llama-3-3-70b-instruct-baseline" }) == nil)
     let template = group["spec", "leaderWorkerTemplate"]
     #expect(template?["size"]?.int == 3)
     let leader = template?["leaderTemplate", "spec", "containers"]?.elements.first
     let words = (leader?["command"]?.elements ?? []) + (leader?["args"]?.elements ?? [])
-    let texts = words.compactMap(\.text)
+    let texts = words.compactMap(\.string)
     #expect(texts.prefix(2) == ["/bin/bash", "/scripts/node.sh"] && texts.contains("--nnodes"))
     #expect(template?["workerTemplate", "spec", "containers"]?.elements.first?["readinessProbe"] == nil)
     // The service finds leaders alone.
-    let service = try #require(object("Service", all))["spec", "selector"]?.members ?? [:]
-    let leaderLabels = template?["leaderTemplate", "metadata", "labels"]?.members ?? [:]
-    let workerLabels = template?["workerTemplate", "metadata", "labels"]?.members ?? [:]
+    let service = try #require(object("Service", all))["spec", "selector"]?.object?.pairs ?? []
+    let leaderLabels = template?["leaderTemplate", "metadata", "labels"]
+    let workerLabels = template?["workerTemplate", "metadata", "labels"]
     #expect(
-      service.allSatisfy { leaderLabels[$0.key] == $0.value }
-        && !service.allSatisfy { workerLabels[$0.key] == $0.value })
+      service.allSatisfy { leaderLabels?[$0.key] == $0.value }
+        && !service.allSatisfy { workerLabels?[$0.key] == $0.value })
     large.draft = "meta-llama/Llama-3.2-1B-Instruct"
     #expect(try problems(large).contains { $0.contains("does not speculate across stages") })
     large.stages = nil

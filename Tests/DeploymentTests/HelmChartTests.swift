@@ -1,5 +1,6 @@
 import Decoding
 import Foundation
+import JSON
 import TestSupport
 import Testing
 
@@ -9,11 +10,11 @@ import Deployment
 /// `Tests/Client/test_deploy.py` has Helm itself render it.
 struct HelmChartTests {
   /// Helm's part, as far as these templates go.
-  private func render(_ template: String, _ values: Value, namespace: String) throws -> String {
+  private func render(_ template: String, _ values: JSONValue, namespace: String) throws -> String {
     var text = template
     if let condition = text.firstMatch(of: /^\{\{- if (and )?([^}]*) \}\}\n/) {
       let names = condition.2.split(separator: " ")
-      guard try names.allSatisfy({ try value(String($0), values, namespace).truth == true }) else { return "" }
+      guard try names.allSatisfy({ try value(String($0), values, namespace).bool == true }) else { return "" }
       text = String(text[condition.range.upperBound...].replacing("{{- end }}\n", with: ""))
     }
     text = text.replacing("{{ .Release.Namespace }}", with: namespace)
@@ -21,39 +22,24 @@ struct HelmChartTests {
     text = text.replacing(/\{\{ toJson \(printf "%s-%s" "([^"]*)" \(list [^)]*\)\) \}\}/) { "\($0.1)-00000000" }
     text = try text.replacing(/\{\{ toJson (\(concat \(list ([^)]*)\) )?([.A-Za-z]+)\)? \}\}/) { match in
       let found = try value(String(match.3), values, namespace)
-      guard let prefix = match.2 else { return try json(found) }
-      let names = prefix.split(separator: " ").map { Value.string(String($0).replacing("\"", with: "")) }
-      return try json(.array(names + found.elements))
+      guard let prefix = match.2 else { return found.serialized() }
+      let names = prefix.split(separator: " ").map { JSONValue.string(String($0).replacing("\"", with: "")) }
+      return JSONValue.array(names + found.elements).serialized()
     }
     return text.replacing("{{ \"{{\" }}", with: "{{")
   }
 
-  private func value(_ name: String, _ values: Value, _ namespace: String) throws -> Value {
+  private func value(_ name: String, _ values: JSONValue, _ namespace: String) throws -> JSONValue {
     if name == ".Release.Namespace" { return .string(namespace) }
-    var found: Value? = values
-    for part in name.split(separator: ".").dropFirst() { found = found?.members?[String(part)] }
+    var found: JSONValue? = values
+    for part in name.split(separator: ".").dropFirst() { found = found?[String(part)] }
     return try #require(found, "no value \(name)")
   }
 
-  private func json(_ value: Value) throws -> String {
-    switch value {
-    case .null: "null"
-    case .bool(let truth): "\(truth)"
-    case .integer(let number): "\(number)"
-    case .number(let number): "\(number)"
-    case .string(let text): String(decoding: try JSONEncoder().encode(text), as: UTF8.self)
-    case .array(let values): "[" + (try values.map(json)).joined(separator: ",") + "]"
-    case .object(let members):
-      "{" + (try members.map { try json(.string($0.key)) + ":" + json($0.value) }).joined(separator: ",") + "}"
-    }
-  }
-
   /// `values.yaml` with every part switched on.
-  private func everything(_ value: Value) -> Value {
+  private func everything(_ value: JSONValue) -> JSONValue {
     guard case .object(let members) = value else { return value }
-    return .object(
-      Dictionary(
-        uniqueKeysWithValues: members.map { ($0.key, $0.key == "enabled" ? .bool(true) : everything($0.value)) }))
+    return .object(JSONObject(members.pairs.map { ($0.key, $0.key == "enabled" ? true : everything($0.value)) }))
   }
 
   @Test(arguments: Combination.all)
@@ -65,11 +51,11 @@ struct HelmChartTests {
     let templates = files.filter { $0.path.hasPrefix("templates/") }
     let rendered = try templates.map { try render($0.text, values, namespace: plan.request.namespace) }
     #expect(rendered.allSatisfy { !$0.isEmpty })
-    let chart = try ManifestReader.documents(text: YAMLText.join(rendered), shown: "chart").map(\.value)
+    let chart = try ManifestReader.documents(text: YAMLText.join(rendered), shown: "chart").map(\.value.text)
     let stream = try Bundle.stream(try combination.manifests())
       .replacing(/(?m)^(  name: [-a-z0-9]+-(compile|benchmark)-)[0-9a-f]{8}$/) { "\($0.1)00000000" }
     let tree = try ManifestReader.documents(text: stream, shown: "tree").map(\.value)
-      .filter { $0["kind"]?.text != "Namespace" }
+      .filter { $0["kind"]?.string != "Namespace" }.map(\.text)
     #expect(chart == tree)
   }
 
@@ -77,14 +63,22 @@ struct HelmChartTests {
     let plan = try Combination(engine: .vllmNeuron, method: .draftModel, storage: .s3, allocation: .dra).plan()
     let files = try Bundle(plan, format: .helm).files
     let text = try #require(files.first { $0.path == "values.yaml" }).text
-    var values = try #require(ManifestReader.documents(text: text, shown: "values.yaml").first).value.members ?? [:]
-    values["image"] = .string("registry.example/vllm:1.2.3")
+    var values = try #require(ManifestReader.documents(text: text, shown: "values.yaml").first).value
+    if case .object(var members) = values {
+      members["image"] = "registry.example/vllm:1.2.3"
+      values = .object(members)
+    }
     let template = try #require(files.first { $0.path == "templates/servers-speculative-deployment.yaml" }).text
-    let rendered = try render(template, .object(values), namespace: "elsewhere")
+    let rendered = try render(template, values, namespace: "elsewhere")
     let object = try #require(ManifestReader.documents(text: rendered, shown: "x").first).value
-    #expect(object["metadata", "namespace"]?.text == "elsewhere")
+    #expect(object["metadata", "namespace"]?.string == "elsewhere")
     let container = try #require(object["spec", "template", "spec", "containers"]?.elements.first)
-    #expect(container["image"]?.text == "registry.example/vllm:1.2.3")
+    #expect(container["image"]?.string == "registry.example/vllm:1.2.3")
     #expect(container["args"]?.elements.contains(.string("--speculative-config")) == true)
   }
+}
+
+extension JSONValue {
+  /// What says the same whatever the order of keys.
+  var text: String { serialized(JSONStyle(sortsKeys: true)) }
 }

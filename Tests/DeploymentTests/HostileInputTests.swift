@@ -1,5 +1,6 @@
 import Decoding
 import Foundation
+import JSON
 import TestSupport
 import Testing
 import Yams
@@ -91,10 +92,10 @@ struct HostileInputTests {
   ]
 
   /// What the objects say, whatever YAML makes of it.
-  private func values(_ manifests: [Manifest]) throws -> [Value] {
+  private func values(_ manifests: [Manifest]) throws -> [JSONValue] {
     try manifests.map { manifest in
       let encoder = JSONEncoder()
-      return try Value.json(try encoder.encode(AnyObjectText(manifest.object)), name: manifest.file)
+      return try JSONValue.json(try encoder.encode(AnyObjectText(manifest.object)), name: manifest.file)
     }
   }
 
@@ -104,7 +105,7 @@ struct HostileInputTests {
     func encode(to encoder: any Encoder) throws { try object.encode(to: encoder) }
   }
 
-  private func words(_ value: Value) -> [String] {
+  private func words(_ value: JSONValue) -> [String] {
     switch value {
     case .string(let text): [text]
     case .array(let values): values.flatMap(words)
@@ -129,7 +130,7 @@ struct HostileInputTests {
       accepted += 1
       let manifests = try ManifestBuilder(plan).manifests()
       let read = try ManifestReader.documents(text: try Bundle.stream(manifests), shown: "stream").map(\.value)
-      #expect(read == (try values(manifests)), "\(text)")
+      #expect(read.map(\.text) == (try values(manifests)).map(\.text), "\(text)")
       for document in read {
         for container in ["initContainers", "containers"].flatMap({
           document["spec", "template", "spec", $0]?.elements ?? []

@@ -1,5 +1,6 @@
 import Decoding
 import Foundation
+import JSON
 import TestSupport
 import Testing
 import Yams
@@ -126,12 +127,10 @@ struct ManifestCheckTests {
   @Test func `the validator knows the keywords that occur`() throws {
     func check(_ value: String, _ schema: String) throws -> [SchemaValidator.Mismatch] {
       let validator = SchemaValidator(
-        definitions: [
-          "Port": try Value.json(Data(#"{"type": "integer", "minimum": 1, "maximum": 65535}"#.utf8), name: "d")
-        ],
+        definitions: JSONObject([("Port", ["type": "integer", "minimum": 1, "maximum": 65535] as JSONValue)]),
         isStrict: false)
       return validator.mismatches(
-        of: try Value.json(Data(value.utf8), name: "v"), with: try Value.json(Data(schema.utf8), name: "s"))
+        of: try JSONValue.json(Data(value.utf8), name: "v"), with: try JSONValue.json(Data(schema.utf8), name: "s"))
     }
     let cases: [(String, String, Int)] = [
       ("1", #"{"type": "integer"}"#, 0), ("1.5", #"{"type": "integer"}"#, 1), ("1", #"{"type": "number"}"#, 0),

@@ -1,5 +1,6 @@
 import Deployment
 import Foundation
+import JSON
 import TestSupport
 import Testing
 import Tuning
@@ -19,7 +20,7 @@ struct SweepTests {
     return request
   }
 
-  private func documents(_ request: DeploymentRequest) throws -> [Value] {
+  private func documents(_ request: DeploymentRequest) throws -> [JSONValue] {
     let sweep = try DeploymentSweep(request)
     let text = try #require(try Bundle(sweep, format: .yaml).files.first { $0.path == "manifests.yaml" }).text
     let report = try ManifestCheck(schemas: Schemas.folder, versions: [KubernetesVersion(minor: 34)]).run(
@@ -28,7 +29,7 @@ struct SweepTests {
     return try ManifestReader.documents(text: text, shown: "sweep").map(\.value)
   }
 
-  private func job(_ documents: [Value]) throws -> Value {
+  private func job(_ documents: [JSONValue]) throws -> JSONValue {
     try #require(documents.first { $0["spec", "completions"] != nil })
   }
 
@@ -39,13 +40,13 @@ struct SweepTests {
     engine: ServingEngine, allocation: DeviceAllocation
   ) throws {
     let job = try job(documents(request(engine) { $0.allocation = allocation }))
-    #expect(job["spec", "completionMode"]?.text == "Indexed" && job["spec", "completions"]?.int == 8)
+    #expect(job["spec", "completionMode"]?.string == "Indexed" && job["spec", "completions"]?.int == 8)
     #expect(job["spec", "parallelism"]?.int == 1 && job["spec", "backoffLimitPerIndex"]?.int == 1)
     let steps = job["spec", "template", "spec", "initContainers"]?.elements ?? []
-    let names = steps.compactMap { $0["name"]?.text }
+    let names = steps.compactMap { $0["name"]?.string }
     // A sidecar serves; the comparison comes after it answers.
-    let server = try #require(steps.first { $0["name"]?.text == "server" })
-    #expect(server["restartPolicy"]?.text == "Always")
+    let server = try #require(steps.first { $0["name"]?.string == "server" })
+    #expect(server["restartPolicy"]?.string == "Always")
     #expect(names.firstIndex(of: "prepare") ?? 9 < names.firstIndex(of: "server") ?? 0)
     #expect(names.last == "compare" && names.contains("keep-compiled") == (engine == .vllmNeuron))
   }
@@ -87,12 +88,12 @@ struct SweepTests {
     let text = "{\"prompt\": \"$(HF_TOKEN) `id` \\\\ {{ .Values.x }}\"}\n{\"prompt\": \"b\"}\n"
     let all = try documents(request { $0.sweep?.dataset = text })
     let map = try #require(all.first { $0["data", "0.arguments"] != nil })
-    #expect(map["data", "dataset.jsonl"]?.text == text)
+    #expect(map["data", "dataset.jsonl"]?.string == text)
     let compare = try #require(
-      try job(all)["spec", "template", "spec", "initContainers"]?.elements.first { $0["name"]?.text == "compare" })
+      try job(all)["spec", "template", "spec", "initContainers"]?.elements.first { $0["name"]?.string == "compare" })
     let variables = compare["env"]?.elements ?? []
-    #expect(variables.first { $0["name"]?.text == "PROMPTS" }?["value"]?.text == "2")
-    #expect(variables.first { $0["name"]?.text == "WORKLOADS" }?["value"]?.text == "aws-trainium2 dataset")
+    #expect(variables.first { $0["name"]?.string == "PROMPTS" }?["value"]?.string == "2")
+    #expect(variables.first { $0["name"]?.string == "WORKLOADS" }?["value"]?.string == "aws-trainium2 dataset")
   }
 
   @Test(arguments: [

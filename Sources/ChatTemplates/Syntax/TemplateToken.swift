@@ -1,4 +1,3 @@
-/// One token of a template.
 struct TemplateToken {
   enum Kind: Equatable {
     /// Text to print as it is.
@@ -17,7 +16,6 @@ struct TemplateToken {
     case float(Double)
     /// An operator or a bracket.
     case symbol(String)
-    /// The end of the template.
     case end
   }
 

@@ -1,4 +1,5 @@
 internal import Foundation
+internal import JSON
 
 /// A place in a manifest that must change.
 package struct ManifestFinding: Sendable, Equatable, Codable, CustomStringConvertible {
@@ -95,12 +96,12 @@ package struct ManifestCheck: Sendable {
   /// Every object says what it is.
   private static func form(_ document: ManifestReader.Document) -> [ManifestFinding] {
     var findings: [ManifestFinding] = []
-    for field in ["apiVersion", "kind"] where (document.value[field]?.text ?? "").isEmpty {
+    for field in ["apiVersion", "kind"] where (document.value[field]?.string ?? "").isEmpty {
       findings.append(
         ManifestFinding(
           document, path: field, found: document.value[field]?.shown ?? "nothing", expected: "a string", rule: "form"))
     }
-    if document.value["metadata", "name"]?.text?.wholeMatch(of: /[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/) == nil {
+    if document.value["metadata", "name"]?.string?.wholeMatch(of: /[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/) == nil {
       findings.append(
         ManifestFinding(
           document, path: "metadata.name", found: document.value["metadata", "name"]?.shown ?? "nothing",

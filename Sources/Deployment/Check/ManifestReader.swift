@@ -1,15 +1,16 @@
 internal import Foundation
+package import JSON
 internal import Yams
 
 /// Reads what is to be checked: a folder with YAML files, or one file.
 package enum ManifestReader {
   package struct Document {
     let file: String
-    package let value: Value
+    package let value: JSONValue
 
-    var apiVersion: String { value["apiVersion"]?.text ?? "" }
-    package var kind: String { value["kind"]?.text ?? "" }
-    package var name: String { value["metadata", "name"]?.text ?? "?" }
+    var apiVersion: String { value["apiVersion"]?.string ?? "" }
+    package var kind: String { value["kind"]?.string ?? "" }
+    package var name: String { value["metadata", "name"]?.string ?? "?" }
   }
 
   /// No manifest comes near this.
@@ -48,8 +49,8 @@ package enum ManifestReader {
     }
     var documents: [Document] = []
     for node in nodes {
-      let value: Value
-      do { value = try Value(node) } catch { throw DeploymentError("'\(shown)' \(error.description)") }
+      let value: JSONValue
+      do { value = try JSONValue(node) } catch { throw DeploymentError("'\(shown)' \(error.description)") }
       if value != .null { documents.append(Document(file: shown, value: value)) }
     }
     return documents

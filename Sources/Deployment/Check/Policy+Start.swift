@@ -1,13 +1,15 @@
+internal import JSON
+
 // Rules without which pods are accepted by a cluster and then do not start, or do not finish. Each has its reason in
 // docs/deployment.md.
 
 extension Policy {
   /// What runs in a pod, as far as these rules ask.
   private struct Program {
-    let container: Value
+    let container: JSONValue
     let path: String
 
-    var words: [String] { ["command", "args"].flatMap { container[$0]?.elements ?? [] }.compactMap(\.text) }
+    var words: [String] { ["command", "args"].flatMap { container[$0]?.elements ?? [] }.compactMap(\.string) }
     /// vLLM with the plugin of Neuron SDK 2.31 and later, by its own flag.
     var isPlugin: Bool { words.contains("vllm") && words.contains("--additional-config") }
     /// vLLM 0.9.1 with NxD Inference, by its own flag.
@@ -21,17 +23,17 @@ extension Policy {
       words.firstIndex(of: name).flatMap { $0 + 1 < words.count ? words[$0 + 1] : nil }
     }
 
-    func variable(_ name: String) -> Value? {
-      container["env"]?.elements.first { $0["name"]?.text == name }
+    func variable(_ name: String) -> JSONValue? {
+      container["env"]?.elements.first { $0["name"]?.string == name }
     }
 
-    func value(_ name: String) -> String? { variable(name)?["value"]?.text }
+    func value(_ name: String) -> String? { variable(name)?["value"]?.string }
 
     /// Whether a folder lies where the container can write.
     func canWrite(_ folder: String) -> Bool {
-      if container["securityContext", "readOnlyRootFilesystem"]?.truth != true { return true }
+      if container["securityContext", "readOnlyRootFilesystem"]?.bool != true { return true }
       return (container["volumeMounts"]?.elements ?? []).contains { mount in
-        guard let place = mount["mountPath"]?.text, mount["readOnly"]?.truth != true else { return false }
+        guard let place = mount["mountPath"]?.string, mount["readOnly"]?.bool != true else { return false }
         return folder == place || folder.hasPrefix(place.hasSuffix("/") ? place : place + "/")
       }
     }
@@ -40,7 +42,7 @@ extension Policy {
   private static let neuron = "aws.amazon.com/neuron"
 
   /// Rules about a pod of a workload.
-  mutating func checkStart(_ pod: Value, _ path: String) {
+  mutating func checkStart(_ pod: JSONValue, _ path: String) {
     let programs = ["initContainers", "containers"].flatMap { list in
       (pod[list]?.elements ?? []).enumerated().map { Program(container: $1, path: "\(path).\(list)[\($0)]") }
     }
@@ -56,7 +58,7 @@ extension Policy {
   }
 
   /// PyTorch asks for the user's name, and images have none for the user that pods run as.
-  private mutating func checkUser(_ program: Program, _ pod: Value) {
+  private mutating func checkUser(_ program: Program, _ pod: JSONValue) {
     let user = program.container["securityContext", "runAsUser"] ?? pod["securityContext", "runAsUser"]
     guard user != nil, program.variable("USER") == nil else { return }
     find(
@@ -68,7 +70,7 @@ extension Policy {
   private mutating func checkExpansion(_ program: Program) {
     for (list, words) in [("command", program.container["command"]), ("args", program.container["args"])] {
       for (index, word) in (words?.elements ?? []).enumerated() {
-        if let text = word.text, text.replacing("$$", with: "").contains("$(") {
+        if let text = word.string, text.replacing("$$", with: "").contains("$(") {
           find("\(program.path).\(list)[\(index)]", "'\(text)', which Kubernetes expands", "$$( for a literal $(")
         }
       }
@@ -133,11 +135,11 @@ extension Policy {
   }
 
   /// A pod that writes more than it asked for is evicted.
-  private mutating func checkDisk(_ pod: Value, _ path: String) {
+  private mutating func checkDisk(_ pod: JSONValue, _ path: String) {
     var room = 0.0
     for (index, volume) in (pod["volumes"]?.elements ?? []).enumerated() {
-      guard let folder = volume["emptyDir"], folder["medium"]?.text != "Memory" else { continue }
-      guard let limit = folder["sizeLimit"]?.text.flatMap(Grammar.quantity) else {
+      guard let folder = volume["emptyDir"], folder["medium"]?.string != "Memory" else { continue }
+      guard let limit = folder["sizeLimit"]?.string.flatMap(Grammar.quantity) else {
         find("\(path).volumes[\(index)].emptyDir.sizeLimit", folder["sizeLimit"]?.shown ?? "nothing", "an amount")
         continue
       }
@@ -152,12 +154,12 @@ extension Policy {
   }
 
   /// What a pod asks for: its containers together, or the most of one that runs before them.
-  fileprivate static func disk(_ pod: Value) -> Double { amount("ephemeral-storage", pod) }
+  fileprivate static func disk(_ pod: JSONValue) -> Double { amount("ephemeral-storage", pod) }
 
-  private static func amount(_ resource: String, _ pod: Value) -> Double {
+  private static func amount(_ resource: String, _ pod: JSONValue) -> Double {
     func amounts(_ list: String) -> [Double] {
       (pod[list]?.elements ?? []).map {
-        $0["resources", "requests", resource].flatMap { $0.text ?? $0.int.map(String.init) }.flatMap(Grammar.quantity)
+        $0["resources", "requests", resource].flatMap { $0.string ?? $0.int.map(String.init) }.flatMap(Grammar.quantity)
           ?? 0
       }
     }
@@ -165,13 +167,13 @@ extension Policy {
   }
 
   /// Some of a machine's devices must be connected, which the standard scheduler does not see.
-  private mutating func checkDevices(_ programs: [Program], _ pod: Value, _ path: String) {
+  private mutating func checkDevices(_ programs: [Program], _ pod: JSONValue, _ path: String) {
     // A quantity may be as large as 10^99.
     let count = Int(min(Self.amount(Self.neuron, pod), 1e6))
     if count > 0, pod["resourceClaims"] != nil {
       find("\(path).resourceClaims", "claims beside \(Self.neuron)", "devices by claims or counted, never both")
     }
-    if (2..<16).contains(count), pod["schedulerName"]?.text == nil {
+    if (2..<16).contains(count), pod["schedulerName"]?.string == nil {
       find(
         "\(path).schedulerName", "nothing, for \(count) devices",
         "my-scheduler, Neuron's scheduler, which finds connected ones")
@@ -183,7 +185,7 @@ extension Policy {
     allocation(documents) + capacity(documents) + nodeDisks(documents) + identities(documents)
   }
 
-  private static func pods(_ documents: [ManifestReader.Document]) -> [(ManifestReader.Document, Value)] {
+  private static func pods(_ documents: [ManifestReader.Document]) -> [(ManifestReader.Document, JSONValue)] {
     documents.compactMap { document in document.value["spec", "template", "spec"].map { (document, $0) } }
   }
 
@@ -209,9 +211,9 @@ extension Policy {
       documents.filter { $0.kind == "EC2NodeClass" }.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     for pool in documents where pool.kind == "NodePool" {
       let spec = pool.value["spec", "template", "spec"]
-      let types = (spec?["requirements"]?.elements ?? []).first { $0["key"]?.text == "karpenter.sh/capacity-type" }
+      let types = (spec?["requirements"]?.elements ?? []).first { $0["key"]?.string == "karpenter.sh/capacity-type" }
       let isReserved = types?["values"]?.elements.contains(.string("reserved")) ?? false
-      guard isReserved, let name = spec?["nodeClassRef", "name"]?.text, let nodeClass = classes[name],
+      guard isReserved, let name = spec?["nodeClassRef", "name"]?.string, let nodeClass = classes[name],
         nodeClass.value["spec", "capacityReservationSelectorTerms"]?.elements.isEmpty ?? true
       else { continue }
       findings.append(
@@ -238,14 +240,14 @@ extension Policy {
     return findings
   }
 
-  private static func nodeGroups(_ cluster: ManifestReader.Document) -> [(Int, Value)] {
+  private static func nodeGroups(_ cluster: ManifestReader.Document) -> [(Int, JSONValue)] {
     Array((cluster.value["managedNodeGroups"]?.elements ?? []).enumerated()).map { ($0.offset, $0.element) }
   }
 
   /// A node's disk holds the largest pod that may come to it, and what the node needs for itself.
   private static func nodeDisks(_ documents: [ManifestReader.Document]) -> [ManifestFinding] {
     func largest(_ label: String, _ value: String) -> (String, Double)? {
-      pods(documents).filter { $0.1["nodeSelector"]?.members?[label] == .string(value) }
+      pods(documents).filter { $0.1["nodeSelector"]?.object?[label] == .string(value) }
         .map { ($0.0.name, disk($0.1)) }.max { $0.1 < $1.1 }
     }
     func check(
@@ -260,12 +262,12 @@ extension Policy {
     var findings: [ManifestFinding?] = []
     for pool in documents where pool.kind == "NodePool" {
       let template = pool.value["spec", "template"]
-      guard let label = template?["metadata", "labels", "foretoken.dev/pool"]?.text,
+      guard let label = template?["metadata", "labels", "foretoken.dev/pool"]?.string,
         let nodeClass = documents.first(where: {
-          $0.kind == "EC2NodeClass" && $0.name == template?["spec", "nodeClassRef", "name"]?.text
-        }), nodeClass.value["spec", "instanceStorePolicy"]?.text == nil
+          $0.kind == "EC2NodeClass" && $0.name == template?["spec", "nodeClassRef", "name"]?.string
+        }), nodeClass.value["spec", "instanceStorePolicy"]?.string == nil
       else { continue }
-      let size = nodeClass.value["spec", "blockDeviceMappings"]?.elements.first?["ebs", "volumeSize"]?.text
+      let size = nodeClass.value["spec", "blockDeviceMappings"]?.elements.first?["ebs", "volumeSize"]?.string
       findings.append(
         check(
           nodeClass, "spec.blockDeviceMappings[0].ebs.volumeSize", size.flatMap(Grammar.quantity),
@@ -273,8 +275,8 @@ extension Policy {
     }
     for cluster in documents where cluster.kind == "ClusterConfig" {
       for (index, group) in nodeGroups(cluster) {
-        guard let type = group["instanceType"]?.text,
-          !(group["overrideBootstrapCommand"]?.text ?? "").contains("strategy: RAID0")
+        guard let type = group["instanceType"]?.string,
+          !(group["overrideBootstrapCommand"]?.string ?? "").contains("strategy: RAID0")
         else { continue }
         let size = group["volumeSize"]?.int.map { Double($0) * MemoryBudget.gibibyte }
         findings.append(
@@ -291,7 +293,7 @@ extension Policy {
     guard let cluster = documents.first(where: { $0.kind == "ClusterConfig" }) else { return [] }
     let associations = cluster.value["iam", "podIdentityAssociations"]?.elements ?? []
     var findings: [ManifestFinding] = []
-    let addons = cluster.value["addons"]?.elements.compactMap { $0["name"]?.text } ?? []
+    let addons = cluster.value["addons"]?.elements.compactMap { $0["name"]?.string } ?? []
     if !associations.isEmpty, !addons.contains("eks-pod-identity-agent") {
       findings.append(
         finding(cluster, "addons", "no eks-pod-identity-agent", "it, for it hands out the pods' credentials"))
@@ -301,11 +303,11 @@ extension Policy {
       let words = ["initContainers", "containers"].flatMap { pod[$0]?.elements ?? [] }.flatMap {
         $0["args"]?.elements ?? []
       }
-      guard words.contains(where: { ($0.text ?? "").hasPrefix("s3://") }),
-        let account = pod["serviceAccountName"]?.text,
-        let namespace = document.value["metadata", "namespace"]?.text, seen.insert(account).inserted,
+      guard words.contains(where: { ($0.string ?? "").hasPrefix("s3://") }),
+        let account = pod["serviceAccountName"]?.string,
+        let namespace = document.value["metadata", "namespace"]?.string, seen.insert(account).inserted,
         !associations.contains(where: {
-          $0["serviceAccountName"]?.text == account && $0["namespace"]?.text == namespace
+          $0["serviceAccountName"]?.string == account && $0["namespace"]?.string == namespace
         })
       else { continue }
       findings.append(

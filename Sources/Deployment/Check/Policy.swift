@@ -1,3 +1,5 @@
+internal import JSON
+
 /// Rules that no schema knows: what a manifest must say to be let near a cluster.
 struct Policy {
   let document: ManifestReader.Document
@@ -42,22 +44,22 @@ struct Policy {
 
   private mutating func checkMachineImages() {
     for (index, term) in (document.value["spec", "amiSelectorTerms"]?.elements ?? []).enumerated() {
-      if let alias = term["alias"]?.text, alias.hasSuffix("@latest") {
+      if let alias = term["alias"]?.string, alias.hasSuffix("@latest") {
         find("spec.amiSelectorTerms[\(index)].alias", "'\(alias)'", "a version, such as al2023@v20260828")
       }
     }
   }
 
-  private mutating func checkPod(_ pod: Value, _ path: String) {
+  private mutating func checkPod(_ pod: JSONValue, _ path: String) {
     let context = pod["securityContext"]
-    if context?["runAsNonRoot"]?.truth != true {
+    if context?["runAsNonRoot"]?.bool != true {
       find("\(path).securityContext.runAsNonRoot", context?["runAsNonRoot"]?.shown ?? "nothing", "true")
     }
     if context?["runAsUser"]?.int == 0 { find("\(path).securityContext.runAsUser", "0, which is root", "another user") }
-    if context?["seccompProfile", "type"]?.text == nil {
+    if context?["seccompProfile", "type"]?.string == nil {
       find("\(path).securityContext.seccompProfile", "nothing", "RuntimeDefault")
     }
-    for field in ["hostNetwork", "hostPID", "hostIPC"] where pod[field]?.truth == true {
+    for field in ["hostNetwork", "hostPID", "hostIPC"] where pod[field]?.bool == true {
       find("\(path).\(field)", "true", "pods apart from their machine")
     }
     for (index, volume) in (pod["volumes"]?.elements ?? []).enumerated() where volume["hostPath"] != nil {
@@ -65,17 +67,17 @@ struct Policy {
     }
   }
 
-  private mutating func checkContainer(_ container: Value, _ path: String) {
-    let image = container["image"]?.text ?? ""
+  private mutating func checkContainer(_ container: JSONValue, _ path: String) {
+    let image = container["image"]?.string ?? ""
     if let problem = ImageReference.problem(image) {
       find("\(path).image", "'\(image)', which \(problem)", "a version's tag or a digest")
     }
     let context = container["securityContext"]
     let wanted = [("allowPrivilegeEscalation", false), ("readOnlyRootFilesystem", true)]
-    for (field, expected) in wanted where context?[field]?.truth != expected {
+    for (field, expected) in wanted where context?[field]?.bool != expected {
       find("\(path).securityContext.\(field)", context?[field]?.shown ?? "nothing", "\(expected)")
     }
-    if context?["privileged"]?.truth == true { find("\(path).securityContext.privileged", "true", "false") }
+    if context?["privileged"]?.bool == true { find("\(path).securityContext.privileged", "true", "false") }
     if context?["runAsUser"]?.int == 0 { find("\(path).securityContext.runAsUser", "0, which is root", "another user") }
     if !(context?["capabilities", "drop"]?.elements.contains(.string("ALL")) ?? false) {
       find("\(path).securityContext.capabilities.drop", "not ALL", "ALL")
@@ -85,7 +87,7 @@ struct Policy {
       find("\(path).resources.\(list).\(resource)", "nothing", "an amount")
     }
     for variable in container["env"]?.elements ?? [] {
-      let name = variable["name"]?.text ?? ""
+      let name = variable["name"]?.string ?? ""
       if Self.looksSecret(name), variable["value"] != nil {
         find("\(path).env[\(name)].value", "a value in the manifest", "valueFrom.secretKeyRef")
       }
@@ -98,8 +100,8 @@ struct Policy {
       || name.uppercased().hasSuffix("API_KEY") || name.uppercased().hasSuffix("ACCESS_KEY")
   }
 
-  private mutating func checkProbes(_ container: Value, _ path: String) {
-    for probe in ["startupProbe", "readinessProbe", "livenessProbe"] where container[probe]?.members == nil {
+  private mutating func checkProbes(_ container: JSONValue, _ path: String) {
+    for probe in ["startupProbe", "readinessProbe", "livenessProbe"] where container[probe]?.object == nil {
       find("\(path).\(probe)", "nothing", "a probe")
     }
   }
@@ -108,7 +110,7 @@ struct Policy {
     for field in ["backoffLimit", "activeDeadlineSeconds"] where document.value["spec", field] == nil {
       find("spec.\(field)", "nothing", "a limit, so that a failing job ends")
     }
-    if document.value["spec", "template", "spec", "restartPolicy"]?.text == nil {
+    if document.value["spec", "template", "spec", "restartPolicy"]?.string == nil {
       find("spec.template.spec.restartPolicy", "nothing", "Never or OnFailure")
     }
   }
@@ -116,7 +118,7 @@ struct Policy {
   /// Rules about all documents: what runs has a network policy, and what serves a disruption budget.
   private static func together(_ documents: [ManifestReader.Document]) -> [ManifestFinding] {
     func namespace(_ document: ManifestReader.Document) -> String {
-      document.value["metadata", "namespace"]?.text ?? "default"
+      document.value["metadata", "namespace"]?.string ?? "default"
     }
     let guarded = Set(documents.filter { $0.kind == "NetworkPolicy" }.map(namespace))
     let budgets = documents.filter { $0.kind == "PodDisruptionBudget" }
@@ -129,10 +131,10 @@ struct Policy {
             expected: "a NetworkPolicy in the same namespace", rule: "policy"))
       }
       guard document.kind == "Deployment" else { continue }
-      let labels = document.value["spec", "template", "metadata", "labels"]?.members ?? [:]
+      let labels = document.value["spec", "template", "metadata", "labels"]?.object
       let covered = budgets.contains { budget in
-        let selector = budget.value["spec", "selector", "matchLabels"]?.members ?? [:]
-        return namespace(budget) == namespace(document) && selector.allSatisfy { labels[$0.key] == $0.value }
+        let selector = budget.value["spec", "selector", "matchLabels"]?.object?.pairs ?? []
+        return namespace(budget) == namespace(document) && selector.allSatisfy { labels?[$0.key] == $0.value }
       }
       if !covered {
         findings.append(

@@ -1,4 +1,5 @@
 internal import Foundation
+internal import JSON
 internal import Yams
 
 /// Schemas by kind: Kubernetes' own from a folder, custom resources from their definitions or from those that come with
@@ -6,15 +7,15 @@ internal import Yams
 struct SchemaStore {
   /// Where a schema came from.
   struct Schema {
-    let value: Value
+    let value: JSONValue
     let source: String
     let isStrict: Bool
-    let definitions: [String: Value]
+    let definitions: JSONObject
   }
 
   let version: KubernetesVersion
   private let folder: String
-  private let definitions: [String: Value]
+  private let definitions: JSONObject
   private let custom: [String: Schema]
 
   /// - Parameters:
@@ -38,10 +39,10 @@ struct SchemaStore {
     self.version = version
     self.custom = custom
     if let data = FileManager.default.contents(atPath: folder + "/_definitions.json") {
-      let file = try Value.json(data, name: folder + "/_definitions.json")
-      definitions = file["$defs"]?.members ?? file["definitions"]?.members ?? [:]
+      let file = try JSONValue.json(data, name: folder + "/_definitions.json")
+      definitions = file["$defs"]?.object ?? file["definitions"]?.object ?? JSONObject()
     } else {
-      definitions = [:]
+      definitions = JSONObject()
     }
   }
 
@@ -54,17 +55,17 @@ struct SchemaStore {
       let data = FileManager.default.contents(atPath: "\(folder)/\(name).json")
     else { return nil }
     return Schema(
-      value: try Value.json(data, name: name + ".json"), source: "Kubernetes \(version)", isStrict: false,
+      value: try JSONValue.json(data, name: name + ".json"), source: "Kubernetes \(version)", isStrict: false,
       definitions: definitions)
   }
 
   /// Those that come with the program: the fields that it writes, by hand from each API's reference.
   static func builtIn() throws(DeploymentError) -> [String: Schema] {
-    let file = try Value.json(Data(Scripts.customResources), name: "custom-resources.json")
-    let shared = file["definitions"]?.members ?? [:]
+    let file = try JSONValue.json(Data(Scripts.customResources), name: "custom-resources.json")
+    let shared = file["definitions"]?.object ?? JSONObject()
     var schemas: [String: Schema] = [:]
-    for (name, entry) in file["resources"]?.members ?? [:] {
-      guard let schema = entry["schema"], let source = entry["source"]?.text else { continue }
+    for (name, entry) in file["resources"]?.object?.pairs ?? [] {
+      guard let schema = entry["schema"], let source = entry["source"]?.string else { continue }
       schemas[name] = Schema(value: schema, source: source, isStrict: true, definitions: shared)
     }
     return schemas
@@ -74,14 +75,14 @@ struct SchemaStore {
   static func definitions(at path: String) throws(DeploymentError) -> [String: Schema] {
     var schemas: [String: Schema] = [:]
     for document in try ManifestReader.documents(at: path) {
-      guard document.value["kind"]?.text == "CustomResourceDefinition",
-        let group = document.value["spec", "group"]?.text, let kind = document.value["spec", "names", "kind"]?.text
+      guard document.value["kind"]?.string == "CustomResourceDefinition",
+        let group = document.value["spec", "group"]?.string, let kind = document.value["spec", "names", "kind"]?.string
       else { continue }
       for version in document.value["spec", "versions"]?.elements ?? [] {
-        guard let name = version["name"]?.text, let schema = version["schema", "openAPIV3Schema"] else { continue }
+        guard let name = version["name"]?.string, let schema = version["schema", "openAPIV3Schema"] else { continue }
         schemas["\(group)/\(name)/\(kind)"] = Schema(
           value: schema.open(["apiVersion", "kind", "metadata"]), source: document.file, isStrict: true,
-          definitions: [:])
+          definitions: JSONObject())
       }
     }
     guard !schemas.isEmpty else { throw DeploymentError("'\(path)' has no CustomResourceDefinition") }
@@ -89,12 +90,12 @@ struct SchemaStore {
   }
 }
 
-extension Value {
+extension JSONValue {
   /// An object's schema whose fields of every object are not looked into.
-  fileprivate func open(_ names: [String]) -> Value {
+  fileprivate func open(_ names: [String]) -> JSONValue {
     guard case .object(var members) = self else { return self }
-    var properties = members["properties"]?.members ?? [:]
-    for name in names { properties[name] = .object([:]) }
+    var properties = members["properties"]?.object ?? JSONObject()
+    for name in names { properties[name] = [:] }
     members["properties"] = .object(properties)
     return .object(members)
   }

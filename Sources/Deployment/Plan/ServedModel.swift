@@ -37,7 +37,9 @@ package struct ServedModel: Sendable, Equatable {
   package func keyValueBytes(tensorParallel: Int) -> Int {
     2 * 2 * layers * max(keyValueHeads, tensorParallel) * headSize
   }
+}
 
+extension ServedModel {
   /// Reads `config.json`: of a file, of a directory, or of a model in the Hugging Face cache; or takes what is known
   /// of the name.
   ///

@@ -5,7 +5,6 @@ internal import Synchronization
 final class ConnectionTable: Sendable {
   private let connections = Mutex<[ObjectIdentifier: ClientConnection]>([:])
 
-  /// The connection of a channel.
   func connection(of channel: any Channel) -> ClientConnection {
     let key = ObjectIdentifier(channel)
     let (connection, isNew) = connections.withLock { table -> (ClientConnection, Bool) in

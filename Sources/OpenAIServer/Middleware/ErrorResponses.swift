@@ -92,14 +92,12 @@ extension HTTPField.Name {
 }
 
 extension Response {
-  /// A response of JSON.
   static func json(_ value: JSONValue, status: HTTPResponse.Status = .ok) -> Response {
     Response(
       status: status, headers: [.contentType: "application/json"],
       body: ResponseBody(byteBuffer: ByteBuffer(string: value.serialized())))
   }
 
-  /// A response of text.
   static func text(_ text: String, type: String) -> Response {
     Response(
       status: .ok, headers: [.contentType: type], body: ResponseBody(byteBuffer: ByteBuffer(string: text)))

@@ -1,66 +1,66 @@
-public import Decoding
+package import Decoding
 
 /// How the server listens, whom it lets in, and what it bounds.
-public struct ServerConfiguration: Sendable {
+package struct ServerConfiguration: Sendable {
   /// Address to listen on; loopback unless asked otherwise.
-  public var host = "127.0.0.1"
+  package var host = "127.0.0.1"
   /// Port to listen on; 0 takes a free one.
-  public var port = 8000
+  package var port = 8000
   /// Keys that clients must send one of as a bearer token; none are asked for when empty.
-  public var apiKeys: [String] = []
+  package var apiKeys: [String] = []
   /// Names that the model answers to; the first one is shown in answers.
-  public var servedModelNames: [String]
+  package var servedModelNames: [String]
   /// Origins that browsers may call from: none when empty, any with `*`.
-  public var allowedOrigins: [String] = []
+  package var allowedOrigins: [String] = []
   /// A chat template's source instead of the model's own.
-  public var chatTemplate: String?
+  package var chatTemplate: String?
   /// The methods that requests may name (`auto`, `draft_model`, `ngram`, …); none without speculation.
-  public var speculationMethods: [SpeculationMethod] = []
+  package var speculationMethods: [SpeculationMethod] = []
   /// What answers say about speculation in `metrics.speculative_decoding`.
-  public var speculationReport = SpeculationReport.summary
+  package var speculationReport = SpeculationReport.summary
   /// Names that requests may call the server by (`Host`) beside those of this machine's own loopback; any with `*`.
   ///
   /// Names are checked when the server listens on loopback or when some are given: a web page whose name was made to
   /// point here (DNS rebinding) calls the server by that name.
-  public var allowedHosts: [String] = []
+  package var allowedHosts: [String] = []
   /// Facts about the KV cache that `vllm:cache_config_info` has for labels, such as `cache_dtype`.
-  public var cacheFacts: [(name: String, value: String)] = []
+  package var cacheFacts: [(name: String, value: String)] = []
   /// Facts about what is served that the page shows, in their order: the method of speculation, the draft, the weights'
   /// format.
-  public var servedFacts: [(name: String, value: String)] = []
+  package var servedFacts: [(name: String, value: String)] = []
   /// Requests that the engine computes on at one time (`max_num_seqs`).
-  public var concurrentRequests = 1
+  package var concurrentRequests = 1
   /// Whether the text of a special token in prompts and messages becomes that token, unless a request says otherwise.
-  public var parsesSpecialTokens = true
+  package var parsesSpecialTokens = true
   /// Whether requests may say how urgent they are (`scheduling_policy` `priority`).
-  public var allowsPriority = false
+  package var allowsPriority = false
   /// Threads that read requests and write answers, beside those that serve connections and compute.
-  public var requestThreads = 2
+  package var requestThreads = 2
   /// Requests that may wait beyond those.
-  public var maximumQueueLength = 256
+  package var maximumQueueLength = 256
   /// Open connections.
-  public var maximumConnections = 1024
+  package var maximumConnections = 1024
   /// Bytes of a request's body.
-  public var maximumBodyBytes = 8 << 20
+  package var maximumBodyBytes = 8 << 20
   /// Bytes of a request's head.
-  public var maximumHeaderBytes = 32 << 10
+  package var maximumHeaderBytes = 32 << 10
   /// Tokens per server-sent event.
-  public var streamInterval = 1
+  package var streamInterval = 1
   /// Bytes of a stream that may wait for a slow reader.
-  public var maximumBufferedBytes = 1 << 20
+  package var maximumBufferedBytes = 1 << 20
   /// How long a stream may be unable to write anything to its reader.
-  public var writeTimeout = Duration.seconds(30)
+  package var writeTimeout = Duration.seconds(30)
   /// How long a request's body may take to arrive.
-  public var bodyTimeout = Duration.seconds(30)
+  package var bodyTimeout = Duration.seconds(30)
   /// How long a connection may be silent between requests or within one.
-  public var idleTimeout = Duration.seconds(75)
+  package var idleTimeout = Duration.seconds(75)
   /// How long running requests may go on after the order to stop.
-  public var shutdownTimeout = Duration.seconds(30)
+  package var shutdownTimeout = Duration.seconds(30)
   /// Whether `/invocations` answers, as SageMaker asks of a container.
-  public var answersInvocations = false
+  package var answersInvocations = false
   /// What `/version` says.
-  public var version = Engine.version
+  package var version = Engine.version
 
   /// The defaults, for a model of this name.
-  public init(servedModelName: String) { servedModelNames = [servedModelName] }
+  package init(servedModelName: String) { servedModelNames = [servedModelName] }
 }

@@ -1,5 +1,5 @@
 /// What answers say about speculation (`--per-request-spec-decode-metrics`).
-public enum SpeculationReport: String, Sendable, CaseIterable {
+package enum SpeculationReport: String, Sendable, CaseIterable {
   /// Nothing.
   case none
   /// Counts and rates.

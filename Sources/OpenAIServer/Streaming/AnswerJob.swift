@@ -275,7 +275,6 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
     ])
   }
 
-  /// A piece with its choices.
   private func piece(choices: [JSONValue]) -> JSONObject {
     var piece = envelope(format.chunkName)
     piece["choices"] = .array(choices)

@@ -1,6 +1,5 @@
 /// A regular language over bytes, as an expression.
 indirect enum BytePattern: Sendable {
-  /// One byte of a set.
   case bytes(ByteSet)
   case sequence([BytePattern])
   /// One of several; of none, nothing matches.

@@ -101,7 +101,6 @@ struct LocalMaskTable: Sendable {
     masks[Self.key(terminal, configuration, vocabulary)]?.mask
   }
 
-  /// Keeps a mask.
   mutating func keep(
     _ mask: LocalMask, _ terminal: Grammar.Terminal, _ configuration: GrammarState.Configuration,
     _ vocabulary: TokenVocabulary

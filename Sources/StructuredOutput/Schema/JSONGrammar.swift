@@ -1,10 +1,7 @@
 /// Nodes for JSON as such: any value, any object.
 struct JSONGrammar {
-  /// Any JSON value.
   let value: Int
-  /// Any JSON object.
   let object: Int
-  /// Any JSON array.
   let array: Int
   let string: Int
   let number: Int

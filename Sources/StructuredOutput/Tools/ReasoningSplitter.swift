@@ -15,7 +15,6 @@ package struct ReasoningSplitter: Sendable {
 
   /// What opens a thought.
   package static let opening = "<think>"
-  /// What closes it.
   package static let closing = "</think>"
 
   private enum State {

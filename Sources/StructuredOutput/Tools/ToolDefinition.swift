@@ -2,7 +2,6 @@ package import JSON
 
 /// A tool that a model may call.
 package struct ToolDefinition: Sendable, Equatable {
-  /// Its name.
   package let name: String
   /// The schema of its arguments; `nil` for any object.
   package let parameters: JSONValue?
@@ -57,7 +56,6 @@ package struct ToolDefinition: Sendable, Equatable {
 
 /// Which tools an answer may or must call.
 package enum ToolChoice: Sendable, Equatable {
-  /// None.
   case none
   /// As the model likes.
   case auto

@@ -23,7 +23,6 @@ package struct SpecialTokenSeams: Sendable {
     bytes = Array(String(seam).utf8)
   }
 
-  /// The value with a seam in each special token of its texts.
   package func sewn(_ value: JSONValue) -> JSONValue { value.mappingTexts(sewn) }
 
   private func sewn(_ text: String) -> String {

@@ -26,10 +26,8 @@ struct NamedPreTokenizer {
       patterns: [#"\p{N}"#, PreTokenizer.gpt2Pattern]),
   ]
 
-  /// The names, sorted.
   static var names: [String] { all.keys.sorted() }
 
-  /// The pre-tokenizer of that name.
   static func named(_ name: String) -> NamedPreTokenizer? { all[name] }
 
   /// The steps, compiled.

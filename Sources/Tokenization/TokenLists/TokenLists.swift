@@ -1,7 +1,7 @@
 /// A byte-level BPE tokenizer as GGUF files describe it: lists of tokens and merges, and the name of a pre-tokenizer.
-public struct TokenLists: Sendable {
+package struct TokenLists: Sendable {
   /// What a token is for.
-  public enum Kind: Sendable, Equatable {
+  package enum Kind: Sendable, Equatable {
     /// Made by merges.
     case normal
     /// A control token, left out of decoded text on request.
@@ -13,22 +13,22 @@ public struct TokenLists: Sendable {
   }
 
   /// The tokens' texts in the byte-level alphabet, by id.
-  public var tokens: [[UInt8]]
+  package var tokens: [[UInt8]]
   /// What each is for.
-  public var kinds: [Kind]
+  package var kinds: [Kind]
   /// Pairs of texts with a space between, the first merge first.
-  public var merges: [[UInt8]]
+  package var merges: [[UInt8]]
   /// Name of the pre-tokenizer.
-  public var preTokenizer: String
+  package var preTokenizer: String
   /// The first and last tokens of a text.
-  public var beginOfText, endOfText: TokenID?
+  package var beginOfText, endOfText: TokenID?
   /// Whether they are put around a text; `nil` for what the pre-tokenizer's models do.
-  public var addsBeginOfText, addsEndOfText: Bool?
+  package var addsBeginOfText, addsEndOfText: Bool?
   /// The chat templates' sources by name; the one without a name is `default`.
-  public var chatTemplates: [String: String] = [:]
+  package var chatTemplates: [String: String] = [:]
 
   /// Lists without anything around them.
-  public init(tokens: [[UInt8]], kinds: [Kind], merges: [[UInt8]], preTokenizer: String) {
+  package init(tokens: [[UInt8]], kinds: [Kind], merges: [[UInt8]], preTokenizer: String) {
     self.tokens = tokens
     self.kinds = kinds
     self.merges = merges
@@ -40,7 +40,7 @@ extension Tokenizer {
   /// Builds a tokenizer from the lists of `file`.
   ///
   /// - Throws: `TokenizerError` naming the file, the list, what was found in it and what was expected.
-  public init(_ lists: TokenLists, file: String) throws(TokenizerError) {
+  package init(_ lists: TokenLists, file: String) throws(TokenizerError) {
     guard let named = NamedPreTokenizer.named(lists.preTokenizer) else {
       throw .unsupported(
         file: file, location: "tokenizer.ggml.pre", found: "'\(lists.preTokenizer)'",

@@ -129,8 +129,8 @@ struct LayeredArguments {
 }
 
 extension LayeredArguments {
-  /// The long names of a command's options and flags, as the argument parser describes the command; and those among them
-  /// that take no value.
+  /// The long names of a command's options and flags, as the argument parser describes the command; and of all flags,
+  /// which take no value, `--no-…` among them: what switches something off goes by the name of what it switches.
   static func flags(of command: (some ParsableCommand).Type) throws -> (all: Set<String>, switches: Set<String>) {
     let description = try JSONValue(parsing: command._dumpHelp())
     var (all, switches): (Set<String>, Set<String>) = ([], [])
@@ -140,7 +140,8 @@ extension LayeredArguments {
       all.insert(name)
       if argument["kind"] == "flag" { switches.insert(name) }
     }
-    return (all, switches)
+    let opposites = Set(switches.map { "no-\($0)" })
+    return (all.subtracting(opposites), switches)
   }
 }
 

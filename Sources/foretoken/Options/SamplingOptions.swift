@@ -52,7 +52,6 @@ struct SamplingOptions: ParsableArguments {
   @Option(help: "Report log-probabilities with this many alternatives, 0 to 20 (with --json).")
   var logprobs: Int?
 
-  /// The request for a prompt.
   func request(prompt: [TokenID], endOfText: Set<TokenID>) -> GenerationRequest {
     var request = GenerationRequest(prompt: prompt)
     request.sampling.temperature = temperature
