@@ -11,7 +11,7 @@ RUN make build && install -D -s .build/release/foretoken /out/foretoken
 FROM swift:6.3-bookworm-slim
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 # hadolint ignore=DL3008
-RUN apt-get update && apt-get install -y --no-install-recommends libpcre2-8-0 libedit2 libcurl4 zlib1g ca-certificates \
+RUN apt-get update && apt-get install -y --no-install-recommends libpcre2-8-0 libedit2 libcurl4 zlib1g libssl3 ca-certificates \
   && rm -rf /var/lib/apt/lists/* \
   && useradd --system --uid 10001 --create-home --home-dir /var/lib/foretoken foretoken
 COPY --from=build /out/foretoken /usr/local/bin/foretoken

@@ -5,7 +5,7 @@ FORETOKEN := .build/release/foretoken
 PYTHON ?= python3
 
 .PHONY: help setup build demo test kernels kernels-arm kernels-cost client-tests fuzz api-fuzz accuracy bench-serve bench tune lint golden perplexity \
-	deploy-schemas pjrt-plugin llama-cpp real-model quality image deploy-difference clean
+	deploy-schemas pjrt-plugin llama-cpp real-model quality image deploy-difference docs clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -19,8 +19,10 @@ build: setup ## Build the command line in release mode
 demo: build ## See speculation at work on the shipped pair
 	$(FORETOKEN) demo
 
-test: setup ## Build and run every test
-	$(SWIFT) build $(FLAGS) --build-tests
+# By product: `--build-tests` would also link the examples of every dependency.
+test: build ## Build and run every test
+	$(SWIFT) build $(FLAGS) --product FaultPlugin
+	$(SWIFT) build $(FLAGS) --product foretokenPackageTests
 	$(SWIFT) test $(FLAGS) --skip-build --no-parallel
 
 kernels: ## Hold the kernels of every instruction set here against plain C, bit for bit
@@ -34,7 +36,7 @@ kernels-cost: ## Estimate instructions and cycles of the ARM kernels with llvm-m
 	@Scripts/kernels-cost
 
 client-tests: build .build/client/ready ## Test the server with the official openai client (needs PyPI)
-	PATH="$(CURDIR)/.build/client/bin:$$PATH" .build/client/bin/python -m pytest -q Tests/Client
+	PATH="$(CURDIR)/.build/client/bin:$$PATH" .build/client/bin/python -m pytest -q -rs Tests/Client
 
 fuzz: build ## Mutate files, requests, templates and peers for ten minutes (FUZZ="--seconds 60 --kinds gguf" for less)
 	$(PYTHON) Tests/Fuzz/fuzz.py $(FUZZ)
@@ -43,9 +45,7 @@ api-fuzz: build .build/client/ready ## Make up requests from the API's descripti
 	SCHEMATHESIS=.build/client/bin/schemathesis Scripts/api-fuzz
 
 .build/client/ready: Tests/Client/requirements.txt
-	$(PYTHON) -m venv .build/client
-	.build/client/bin/pip install --quiet -r Tests/Client/requirements.txt
-	touch $@
+	@PYTHON="$(PYTHON)" Scripts/client-environment
 
 bench: build ## AWS's prompts with and without speculation on the shipped pair, and a report (half a minute)
 	@Scripts/bench
@@ -63,9 +63,10 @@ accuracy: build ## Hold the load generator's times against those of a server tha
 bench-serve: build ## Load the served pair at 1, 8 and 32 requests at a time, with and without speculation
 	@Scripts/bench-serve
 
-lint: ## Check the formatting, and that numbers from outside are checked
+lint: ## Check the formatting, that numbers from outside are checked, and the links between pages
 	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests
 	$(PYTHON) Scripts/lint-numbers
+	$(PYTHON) Scripts/lint-links
 
 golden: build ## Make the tests' reference values anew with transformers and tokenizers, and compare live
 	$(PYTHON) -m venv .build/golden
@@ -100,6 +101,9 @@ image: ## Build the container image: make image IMAGE=REGISTRY/foretoken:0.1.0 [
 
 pjrt-plugin: ## Fetch XLA's plugin for CPU devices, on which --backend pjrt is tested (x86-64 Linux; needs PyPI)
 	@Scripts/pjrt-plugin
+
+docs: build ## Make the documentation of Decoding, Speculation, Transformer and Inference (.build/docs)
+	@Scripts/docs
 
 clean: ## Remove what was built
 	rm -rf .build

@@ -22,7 +22,6 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -45,12 +44,14 @@ let package = Package(
     .systemLibrary(
       name: "CForetokenZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
     .systemLibrary(
+      name: "CForetokenCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
+    .systemLibrary(
       name: "CForetokenEditline", pkgConfig: "libedit", providers: [.apt(["libedit-dev"]), .brew(["libedit"])]),
     .target(name: "Tensor", dependencies: ["CForetokenKernels", "CForetokenFaults"], swiftSettings: strict),
     .target(name: "JSON", swiftSettings: strict),
     .target(
       name: "ModelFiles",
-      dependencies: ["Tensor", "JSON", .product(name: "Crypto", package: "swift-crypto")], swiftSettings: strict),
+      dependencies: ["CForetokenCrypto", "Tensor", "JSON"], swiftSettings: strict),
     .target(name: "PJRT", dependencies: ["CPJRT"], swiftSettings: strict),
     .target(name: "Tokenization", dependencies: ["CForetokenPCRE2", "JSON"], swiftSettings: strict),
     .target(name: "ChatTemplates", dependencies: ["JSON", "Tokenization"], swiftSettings: strict),
@@ -141,7 +142,7 @@ let package = Package(
     .testTarget(
       name: "ModelFilesTests",
       dependencies: [
-        "TestSupport", "ModelFiles", "Tensor", .product(name: "Crypto", package: "swift-crypto"),
+        "TestSupport", "ModelFiles", "Tensor",
         .product(name: "FlyingFox", package: "FlyingFox"), .product(name: "FlyingSocks", package: "FlyingFox"),
       ],
       swiftSettings: strict),
@@ -182,7 +183,8 @@ let package = Package(
       name: "OpenAIServerTests",
       dependencies: [
         "TestSupport", "OpenAIServer", "Decoding", "Speculation", "Inference", "JSON", "Tokenization",
-        .product(name: "Logging", package: "swift-log"),
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HummingbirdTesting", package: "hummingbird"), .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"), .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "FlyingSocks", package: "FlyingFox"),
       ],
@@ -193,3 +195,8 @@ let package = Package(
       swiftSettings: strict),
   ]
 )
+
+// Optimising tests takes longer than it saves, but for those that compute what kernels should.
+for target in package.targets where target.type == .test && target.name != "TensorTests" {
+  target.swiftSettings = (target.swiftSettings ?? []) + [.unsafeFlags(["-Onone"])]
+}

@@ -1,4 +1,3 @@
-internal import Crypto
 internal import Foundation
 internal import Tensor
 
@@ -24,21 +23,23 @@ public struct ContentDigest {
   ///
   /// - Throws: `ModelFileError` when a file cannot be read.
   public func digest(of files: [String], and text: String) throws(ModelFileError) -> String {
-    var whole = SHA256()
-    whole.update(data: Data(text.utf8))
-    for file in files { whole.update(data: Data(try digest(of: file).utf8)) }
-    return whole.finalize().map { String(format: "%02x", $0) }.joined()
+    let whole = Digest()
+    whole.add(text)
+    for file in files { whole.add(try digest(of: file)) }
+    return whole.hexadecimal()
   }
 
   /// The digest of bytes in memory.
   package static func digest(of bytes: [UInt8]) -> String {
-    SHA256.hash(data: bytes).map { String(format: "%02x", $0) }.joined()
+    let digest = Digest()
+    digest.add(bytes)
+    return digest.hexadecimal()
   }
 
   private func digest(of path: String) throws(ModelFileError) -> String {
     let path = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
     var identity = try Self.identity(of: path)
-    let name = SHA256.hash(data: Data(path.utf8)).prefix(16).map { String(format: "%02x", $0) }.joined()
+    let name = Self.digest(of: Array(path.utf8)).prefix(32)
     let place = URL(fileURLWithPath: memory + "/" + name + ".json")
     if let data = try? Data(contentsOf: place), let known = try? JSONDecoder().decode(Remembered.self, from: data) {
       identity.sha256 = known.sha256
@@ -68,14 +69,12 @@ public struct ContentDigest {
 
   private static func hash(_ path: String) throws(ModelFileError) -> String {
     let file = try MappedFile(modelFile: path)
-    var sum = SHA256()
+    let sum = Digest()
     for first in stride(from: 0, to: file.byteCount, by: 8 << 20) {
       let part = first..<min(first + 8 << 20, file.byteCount)
-      file.withBytes(in: part) { span in
-        unsafe span.withUnsafeBytes { unsafe sum.update(bufferPointer: $0) }
-      }
+      file.withBytes(in: part) { sum.add($0) }
       file.releasePages(in: part)
     }
-    return sum.finalize().map { String(format: "%02x", $0) }.joined()
+    return sum.hexadecimal()
   }
 }

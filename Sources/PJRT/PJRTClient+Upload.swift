@@ -51,7 +51,7 @@ extension PJRTClient {
     try unsafe upload(floats.span.bytes, .float32, shape: shape, split: split)
   }
 
-  /// Copies brain floats, given by their bits, to the devices.
+  /// Copies bfloat16 values, given by their bits, to the devices.
   public func upload(bfloat16 bits: [UInt16], shape: [Int], split: Int? = nil) throws(PJRTError) -> PJRTBuffers {
     try unsafe upload(bits.span.bytes, .bfloat16, shape: shape, split: split)
   }

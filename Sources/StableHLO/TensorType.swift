@@ -4,7 +4,7 @@ public enum ScalarType: String, Sendable, CaseIterable {
   case float32 = "f32"
   /// IEEE double precision.
   case float64 = "f64"
-  /// Brain float.
+  /// bfloat16.
   case bfloat16 = "bf16"
   /// Signed, 32 bits.
   case int32 = "i32"

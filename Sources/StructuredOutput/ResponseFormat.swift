@@ -111,7 +111,7 @@ package enum ResponseFormat: Sendable, Equatable {
         format = .regex(expression, path: place)
       case .choice:
         guard let texts = argument.array, texts.allSatisfy({ $0.string != nil }) else {
-          throw ConstraintError(path: place, message: "is \(argument.kind); expected a list of texts")
+          throw ConstraintError(path: place, message: "is \(argument.kind); expected a list of strings")
         }
         format = .choice(texts.compactMap(\.string), path: place)
       case .switchedOff where argument == .bool(false): continue
@@ -146,7 +146,7 @@ extension GrammarBuilder {
       return try SchemaCompiler.compile(schema, into: &self, at: path, budget: budget)
     case .choice(let texts, let path):
       guard !texts.isEmpty else {
-        throw ConstraintError(path: path, message: "is empty; expected texts to choose from")
+        throw ConstraintError(path: path, message: "is empty; expected strings to choose from")
       }
       return try literals(texts)
     case .regex(let expression, let path):

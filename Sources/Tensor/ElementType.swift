@@ -8,7 +8,7 @@ public enum ElementType: String, Sendable, CaseIterable {
   case float32 = "F32"
   /// IEEE half precision.
   case float16 = "F16"
-  /// Brain float: the upper half of a single.
+  /// bfloat16: the upper half of a single.
   case bfloat16 = "BF16"
   /// Four bits, a scale for 32.
   case q4_0 = "Q4_0"

@@ -10,7 +10,7 @@ struct Foretoken: AsyncParsableCommand {
     commandName: "foretoken",
     abstract: "Lossless speculative decoding for large language models on CPUs.",
     discussion: """
-      A small draft model proposes tokens, the target verifies all of them in one pass, and the text is exactly what \
+      A small draft model proposes tokens, the target verifies all of them in one pass, and the answer is exactly what \
       the target alone would have written.
 
       Models are Hugging Face directories (Qwen3, Qwen2.5, Llama 3), GGUF files, or names of models in the Hugging Face \

@@ -89,9 +89,6 @@ final class ParallelGuesser: Proposer {
   private var random: UInt64 = 1
   /// Positions that were not as they should be.
   private(set) var faults: [String] = []
-  /// Entries that were there when a sequence began to be guessed at.
-  private(set) var reused = 0
-  private var seen: Set<RequestID> = []
 
   init(blocks: Int, blockSize: Int) {
     memory = Array(repeating: Array(repeating: Entry(), count: blockSize), count: blocks)
@@ -100,7 +97,6 @@ final class ParallelGuesser: Proposer {
 
   func process(_ pass: TargetPass) {
     for share in pass.shares {
-      seen.insert(share.request)
       for row in 0..<share.kept {
         let position = share.firstPosition + row
         let next = row + 1 < share.kept ? share.tokens[row + 1] : share.next
@@ -115,7 +111,7 @@ final class ParallelGuesser: Proposer {
       var state = RecurrentRunner.State()
       for (position, token) in context.tokens.enumerated() {
         state.see(token)
-        guard position + 1 < context.tokens.count else { continue }
+        guard position + 1 < context.tokens.count, position < context.computedCount else { continue }
         let entry = memory[Int(context.blocks[position / blockSize])][position % blockSize]
         // The end of a block that is shared may have been followed by something else.
         let isEnd = position % blockSize == blockSize - 1

@@ -35,12 +35,12 @@ import Tokenization
     }
     for outcome in plain { #expect(outcome.reason == .length) }
     var generator = SeededGenerator(seed: seed &* 31)
-    var (accepted, hits, preemptions) = (0, 0, 0)
+    var (accepted, hits) = (0, 0)
     for window in [0, 3, 6] {
-      let blocks = Int.random(in: 30...60, using: &generator)
+      let blocks = window == 3 ? 240 : Int.random(in: 30...60, using: &generator)
       let runner = try RecurrentRunner(
         rows: Int.random(in: 8...40, using: &generator), blocks: blocks,
-        stateSlots: Int.random(in: 3...40, using: &generator))
+        stateSlots: window == 3 ? 90 : Int.random(in: 3...40, using: &generator))
       let proposer = ParallelGuesser(blocks: blocks, blockSize: 4)
       let loop = DecodingLoop(
         runner: runner, tokenizer: tokenizer, proposer: proposer, verifier: CoupledVerifier(), window: window,
@@ -52,14 +52,11 @@ import Tokenization
         accepted += counts.acceptedTokens
       }
       #expect(proposer.faults.isEmpty, "\(proposer.faults.prefix(3))")
-      let statistics = loop.statistics
-      hits += statistics.prefixHits
-      preemptions += statistics.preemptions
-      #expect(loop.isIdle && statistics.cacheUsage == 0)
+      hits += loop.statistics.prefixHits
+      #expect(loop.isIdle && loop.statistics.cacheUsage == 0)
     }
     #expect(accepted > 50)
     #expect(seed % 3 == 0 ? hits == 0 : hits > 0)
-    if seed == 1 { #expect(preemptions >= 0) }
   }
 
   @Test("slots run out before blocks do: requests wait, and nothing is lost")

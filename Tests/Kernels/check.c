@@ -4,9 +4,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-const instruction_set all_sets[6] = {{FT_PORTABLE, "portable"}, {FT_AVX2, "avx2"}, {FT_AVX_VNNI, "avx_vnni"},
-                                     {FT_AVX512, "avx512"},     {FT_NEON, "neon"}, {FT_NEON_I8MM, "neon_i8mm"}};
-const instruction_set *sets[6];
+static const instruction_set all_sets[] = {{FT_PORTABLE, "portable"}, {FT_AVX2, "avx2"}, {FT_AVX_VNNI, "avx_vnni"},
+                                           {FT_AVX512, "avx512"},     {FT_NEON, "neon"}, {FT_NEON_I8MM, "neon_i8mm"}};
+enum { all_set_count = sizeof all_sets / sizeof all_sets[0] };
+const instruction_set *sets[all_set_count];
 int set_count;
 
 static char context_text[256];
@@ -124,7 +125,7 @@ void demand(bool condition, const instruction_set *set, const char *what) {
 
 int main(int count, char **arguments) {
   char names[128] = "";
-  for (int i = 0; i < 6; i++)
+  for (int i = 0; i < all_set_count; i++)
     if (ft_is_available(all_sets[i].set)) {
       sets[set_count++] = &all_sets[i];
       snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", *names ? "," : "", all_sets[i].name);

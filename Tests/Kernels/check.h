@@ -15,10 +15,8 @@ typedef struct {
   ft_instruction_set set;
   const char *name;
 } instruction_set;
-/// All sets, portable first.
-extern const instruction_set all_sets[6];
-/// The sets of this machine.
-extern const instruction_set *sets[6];
+/// The sets of this machine, portable first.
+extern const instruction_set *sets[];
 extern int set_count;
 
 /// Memory of `bytes`, a multiple of 4, all 0xA5; the byte after it is in a page that cannot be read or written.

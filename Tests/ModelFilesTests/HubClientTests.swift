@@ -1,4 +1,3 @@
-import Crypto
 import FlyingFox
 import FlyingSocks
 import Foundation
@@ -109,9 +108,13 @@ final class LocalHub: Sendable {
   }
 
   private func listing(_ fault: Fault) -> Data {
-    func hex(_ digest: some Sequence<UInt8>) -> String { digest.map { String(format: "%02x", $0) }.joined() }
-    let sha256 = hex(SHA256.hash(data: fault.wrongChecksum ? Data("other".utf8) : weights))
-    let blob = hex(Insecure.SHA1.hash(data: Data("blob \(config.count)\0".utf8) + config))
+    func digest(_ kind: Digest.Kind, _ data: Data) -> String {
+      let digest = Digest(kind)
+      digest.add(data.bytes)
+      return digest.hexadecimal()
+    }
+    let sha256 = digest(.sha256, fault.wrongChecksum ? Data("other".utf8) : weights)
+    let blob = digest(.sha1, Data("blob \(config.count)\0".utf8) + config)
     var files = [
       #"{"rfilename":"config.json","size":\#(config.count),"blobId":"\#(blob)"}"#,
       #"{"rfilename":"model.safetensors","size":\#(weights.count),"blobId":"\#(blob)","lfs":{"sha256":"\#(sha256)","size":\#(fault.sizeText ?? "\(weights.count)")}}"#,

@@ -43,9 +43,10 @@ final class ActiveRequest {
 
   var outputCount: Int { tokens.count - request.prompt.count }
 
-  func proposalContext(window: Int, blocks: [Int32], choice: TokenChoice?) -> ProposalContext {
+  func proposalContext(_ share: Scheduler.Share, blocks: [Int32], choice: TokenChoice?) -> ProposalContext {
     ProposalContext(
-      request: id, tokens: tokens, promptCount: request.prompt.count, window: window, blocks: blocks,
+      request: id, tokens: tokens, promptCount: request.prompt.count, window: share.window,
+      computedCount: share.positions.lowerBound, blocks: blocks,
       method: request.method, sampler: sampler, counts: counts, choice: choice, constraint: constraint,
       remaining: maximumOutput - outputCount)
   }

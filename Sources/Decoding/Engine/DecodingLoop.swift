@@ -180,7 +180,7 @@ public final class DecodingLoop {
   /// What a proposer may know of a request.
   private func context(of active: ActiveRequest, _ share: Scheduler.Share) -> ProposalContext {
     active.proposalContext(
-      window: share.window, blocks: scheduler.blocks(of: share.request), choice: choice(of: active))
+      share, blocks: scheduler.blocks(of: share.request), choice: choice(of: active))
   }
 
   /// How the next token of a request is chosen, where the runner can choose it and nothing else is wanted of the logits.

@@ -48,6 +48,9 @@ public struct ProposalContext: Sendable {
   public internal(set) var tokens: [TokenID]
   /// How many of the last of `tokens` are foreseen, and may turn out otherwise.
   public internal(set) var foreseenCount: Int
+  /// How many of the first of `tokens` the target has computed, and the proposer has seen in passes: all but the last,
+  /// unless a request that was preempted is being read again.
+  public let computedCount: Int
   /// How many of `tokens` are the prompt's.
   public let promptCount: Int
   /// Most tokens to propose; at least 1.
@@ -73,12 +76,14 @@ public struct ProposalContext: Sendable {
 
   /// A context for one request.
   public init(
-    request: RequestID, tokens: [TokenID], promptCount: Int, window: Int, blocks: [Int32] = [],
+    request: RequestID, tokens: [TokenID], promptCount: Int, window: Int, computedCount: Int? = nil,
+    blocks: [Int32] = [],
     method: SpeculationMethod? = nil, sampler: Sampler, counts: TokenCounts, choice: TokenChoice? = nil,
     constraint: (any TokenConstraint)? = nil, foreseenCount: Int = 0, remaining: Int = .max
   ) {
     self.request = request
     self.tokens = tokens
+    self.computedCount = computedCount ?? max(0, tokens.count - 1)
     self.promptCount = promptCount
     self.window = window
     self.blocks = blocks

@@ -17,7 +17,7 @@ extension JSONValue {
     case .mapping(let mapping):
       var object = JSONObject()
       for (key, value) in mapping {
-        guard let name = key.scalar?.string else { throw DeploymentError("has a key that is no text") }
+        guard let name = key.scalar?.string else { throw DeploymentError("has a key that is not a string") }
         guard object[name] == nil else { throw DeploymentError("has the key '\(name)' twice") }
         object[name] = try JSONValue(value, depth: depth + 1)
       }

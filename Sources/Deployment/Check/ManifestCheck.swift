@@ -99,7 +99,7 @@ package struct ManifestCheck: Sendable {
     for field in ["apiVersion", "kind"] where (document.value[field]?.string ?? "").isEmpty {
       findings.append(
         ManifestFinding(
-          document, path: field, found: document.value[field]?.shown ?? "nothing", expected: "a text", rule: "form"))
+          document, path: field, found: document.value[field]?.shown ?? "nothing", expected: "a string", rule: "form"))
     }
     if document.value["metadata", "name"]?.string?.wholeMatch(of: /[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/) == nil {
       findings.append(

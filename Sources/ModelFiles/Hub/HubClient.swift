@@ -1,4 +1,3 @@
-internal import Crypto
 internal import Foundation
 
 #if canImport(FoundationNetworking)
@@ -288,16 +287,15 @@ public struct HubClient: Sendable {
   private static func checksum(of path: String, like wanted: HubFile.Checksum) throws -> HubFile.Checksum {
     let handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
     defer { try? handle.close() }
-    var sha256 = SHA256()
-    var sha1 = Insecure.SHA1()
-    if case .gitBlob = wanted { sha1.update(data: Data("blob \(size(of: path) ?? 0)\0".utf8)) }
-    while let piece = try handle.read(upToCount: 1 << 20), !piece.isEmpty {
-      if case .sha256 = wanted { sha256.update(data: piece) } else { sha1.update(data: piece) }
+    let digest = Digest(.sha256)
+    if case .gitBlob = wanted {
+      digest = Digest(.sha1)
+      digest.add("blob \(size(of: path) ?? 0)\0")
     }
-    func hex(_ digest: some Sequence<UInt8>) -> String { digest.map { String(format: "%02x", $0) }.joined() }
+    while let piece = try handle.read(upToCount: 1 << 20), !piece.isEmpty { digest.add(piece.bytes) }
     return switch wanted {
-    case .sha256: .sha256(hex(sha256.finalize()))
-    case .gitBlob: .gitBlob(hex(sha1.finalize()))
+    case .sha256: .sha256(digest.hexadecimal())
+    case .gitBlob: .gitBlob(digest.hexadecimal())
     }
   }
 

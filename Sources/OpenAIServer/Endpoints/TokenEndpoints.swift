@@ -29,7 +29,7 @@ struct TokenEndpoints: Sendable {
         of: prompt, parsesSpecialTokens: try serving.parsesSpecialTokens(fields),
         addsSpecialTokens: try fields.bool("add_special_tokens") ?? true, mostTokens: most, budget: budget)
     } else {
-      throw fields.missing("prompt", "a text, or messages")
+      throw fields.missing("prompt", "a string, or messages")
     }
     var answer = JSONObject([
       ("count", .integer(tokens.count)), ("max_model_len", .integer(serving.engine.maximumLength)),

@@ -65,7 +65,7 @@ struct CompletionRequest: Sendable {
   private static func prompts(
     _ fields: JSONFields, mostTokens: Int, serving: ServingContext, budget: WorkBudget
   ) throws(APIError) -> [[TokenID]] {
-    let expected = "a text, an array of texts, an array of token ids or an array of such arrays"
+    let expected = "a string, an array of strings, an array of token ids or an array of such arrays"
     guard let value = fields.value("prompt") else { throw fields.missing("prompt", expected) }
     let addsSpecialTokens = try fields.bool("add_special_tokens") ?? true
     let parsesSpecialTokens = try serving.parsesSpecialTokens(fields)

@@ -1,7 +1,7 @@
 internal import ChatTemplates
 internal import Foundation
 internal import HTTPTypes
-internal import Hummingbird
+package import Hummingbird
 internal import HummingbirdCore
 package import Inference
 package import Logging
@@ -53,33 +53,16 @@ package struct InferenceServer: Sendable {
     handlesSignals: Bool = true, onListening: @escaping @Sendable (Int) async -> Void = { _ in }
   ) async throws {
     let configuration = serving.configuration
-    var quiet = serving.logger
-    quiet.logLevel = max(quiet.logLevel, .warning)
-    let connections = serving.connections
-    let application = Application(
-      router: ServerRoutes(serving: serving).router(),
-      server: .http1(
-        configuration: .init(
-          additionalChannelHandlers: [ClientDeparture(maximumBodyBytes: configuration.maximumBodyBytes)],
-          idleTimeout: TimeAmount(configuration.idleTimeout),
-          httpDecoderConfiguration: .init(
-            maxHeaderFieldSize: configuration.maximumHeaderBytes, maxHeaderListSize: configuration.maximumHeaderBytes,
-            maxHeaderFieldCount: 128))),
-      configuration: ApplicationConfiguration(
-        address: .hostname(configuration.host, port: configuration.port), serverName: nil, backlog: 512,
-        availableConnectionsDelegate: MaximumAvailableConnections(configuration.maximumConnections, logger: quiet)),
-      onServerRunning: { channel in await onListening(channel.localAddress?.port ?? configuration.port) },
-      logger: quiet)
     let group = ServiceGroup(
       configuration: ServiceGroupConfiguration(
         services: [
           ServiceGroupConfiguration.ServiceConfiguration(
-            service: application, successTerminationBehavior: .gracefullyShutdownGroup),
+            service: application(onListening: onListening), successTerminationBehavior: .gracefullyShutdownGroup),
           ServiceGroupConfiguration.ServiceConfiguration(
             service: DrainTimer(
-              running: serving.running, connections: connections, timeout: configuration.shutdownTimeout,
+              running: serving.running, connections: serving.connections, timeout: configuration.shutdownTimeout,
               logger: serving.logger)),
-        ], gracefulShutdownSignals: handlesSignals ? [.sigterm, .sigint] : [], logger: quiet))
+        ], gracefulShutdownSignals: handlesSignals ? [.sigterm, .sigint] : [], logger: quietLogger))
     // Answers that run on have the time limit; what comes after them has a few seconds more.
     let watch = handlesSignals ? SignalWatch(timeout: configuration.shutdownTimeout + .seconds(5)) : nil
     defer { withExtendedLifetime(watch) {} }
@@ -92,5 +75,33 @@ package struct InferenceServer: Sendable {
     } catch let error as IOError {
       throw ListeningError(error, host: configuration.host, port: configuration.port)
     }
+  }
+  /// What `run` serves. Tests send requests to its router, without a socket.
+  package var application: some ApplicationProtocol { application { _ in } }
+
+  private func application(onListening: @escaping @Sendable (Int) async -> Void) -> some ApplicationProtocol {
+    let configuration = serving.configuration
+    return Application(
+      router: ServerRoutes(serving: serving).router(),
+      server: .http1(
+        configuration: .init(
+          additionalChannelHandlers: [ClientDeparture(maximumBodyBytes: configuration.maximumBodyBytes)],
+          idleTimeout: TimeAmount(configuration.idleTimeout),
+          httpDecoderConfiguration: .init(
+            maxHeaderFieldSize: configuration.maximumHeaderBytes, maxHeaderListSize: configuration.maximumHeaderBytes,
+            maxHeaderFieldCount: 128))),
+      configuration: ApplicationConfiguration(
+        address: .hostname(configuration.host, port: configuration.port), serverName: nil, backlog: 512,
+        availableConnectionsDelegate: MaximumAvailableConnections(
+          configuration.maximumConnections, logger: quietLogger)),
+      onServerRunning: { channel in await onListening(channel.localAddress?.port ?? configuration.port) },
+      logger: quietLogger)
+  }
+
+  /// The logger of the framework, whose every connection is not worth a line.
+  private var quietLogger: Logger {
+    var quiet = serving.logger
+    quiet.logLevel = max(quiet.logLevel, .warning)
+    return quiet
   }
 }

@@ -11,7 +11,7 @@ struct Batch: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Answer the prompts of a file, many at a time.",
     discussion: """
-      Each line of the input is a JSON object with "prompt" (a text) or "messages" (a conversation), and may hold \
+      Each line of the input is a JSON object with "prompt" (a string) or "messages" (a conversation), and may hold \
       "id", "seed" and "max_tokens". Each line of the output is the answer to one of them, in the input's order, with \
       "index", "id", "text", "token_ids", "finish_reason" and "usage".
 
@@ -117,7 +117,7 @@ struct Batch: AsyncParsableCommand {
     return try data.split(separator: UInt8(ascii: "\n")).enumerated().map { index, line in
       guard let parsed = Line(line) else {
         throw ValidationError(
-          "'\(input)', line \(index + 1): expected a JSON object with \"prompt\" or \"messages\", and at most \"id\" (text), \"seed\" and \"max_tokens\" (numbers) besides."
+          "'\(input)', line \(index + 1): expected a JSON object with \"prompt\" or \"messages\", and at most \"id\" (string), \"seed\" and \"max_tokens\" (numbers) besides."
         )
       }
       return parsed

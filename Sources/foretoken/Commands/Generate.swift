@@ -8,7 +8,7 @@ struct Generate: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Answer one prompt.",
     discussion: """
-      The answer streams to standard output; on a terminal, draft tokens that the target accepted are green. The text \
+      The answer streams to standard output; on a terminal, draft tokens that the target accepted are green. The answer \
       is the same with and without speculation.
 
       Example: foretoken generate -m Models/foretoken-reference-target --draft-model Models/foretoken-reference-draft \

@@ -37,10 +37,10 @@ struct SamplingOptions: ParsableArguments {
     help: ArgumentHelp("Add to a token's logit, as ID=BIAS with -100 to 100; repeatable.", valueName: "id=bias"))
   var logitBias: [TokenBias] = []
 
-  @Option(help: "Selects the randomness: the same seed gives the same text.")
+  @Option(help: "Selects the randomness: the same seed gives the same answer.")
   var seed: UInt64 = 0
 
-  @Option(parsing: .singleValue, help: "End the answer before this text; repeatable.")
+  @Option(parsing: .singleValue, help: "End the answer before this string; repeatable.")
   var stop: [String] = []
 
   @Option(parsing: .singleValue, help: "End the answer at this token id; repeatable.")

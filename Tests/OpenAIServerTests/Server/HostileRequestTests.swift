@@ -80,7 +80,7 @@ import Testing
   @Test("as many hostile requests as there are threads are all answered", arguments: bodies.indices)
   func answered(index: Int) async throws {
     let body = Self.bodies[index].body()
-    try await withServer { server in
+    try await withRouter { server in
       try await withThrowingTaskGroup(of: Int.self) { group in
         for _ in 0..<Self.atOnce {
           group.addTask { try await server.ask("POST", "/v1/completions", body: body).status }
@@ -130,7 +130,7 @@ import Testing
 
   @Test("echoes with log-probabilities of many answers to a long prompt are refused by what they would hold")
   func echoes() async throws {
-    try await withServer { server in
+    try await withRouter { server in
       let prompt = String(repeating: "one two three ", count: 160)
       let many = try await server.ask(
         "POST", "/v1/completions",
@@ -175,7 +175,7 @@ import Testing
   @Test("a priority is taken where the server was told to, and refused by name elsewhere")
   func priority() async throws {
     let body = "{\"prompt\": \"a\", \"max_tokens\": 1, \"priority\": 3}"
-    try await withServer { server in
+    try await withRouter { server in
       let refused = try await server.ask("POST", "/v1/completions", body: body)
       #expect(refused.status == 400)
       let parameter = try refused.json["error"]?["param"]?.string
@@ -183,7 +183,7 @@ import Testing
       let plain = try await server.ask("POST", "/v1/completions", body: "{\"prompt\": \"a\", \"priority\": 0}")
       #expect(plain.status == 200)
     }
-    try await withServer({ $0.allowsPriority = true }) { server in
+    try await withRouter({ $0.allowsPriority = true }) { server in
       let taken = try await server.ask("POST", "/v1/completions", body: body)
       #expect(taken.status == 200)
     }

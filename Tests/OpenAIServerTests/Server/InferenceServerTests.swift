@@ -32,7 +32,7 @@ import Testing
 
   @Test("prompt log-probabilities are the same however the prompt is cut into passes")
   func promptLogprobs() async throws {
-    try await withServer { server in
+    try await withRouter { server in
       let body = """
         {"prompt": "\(String(repeating: "one two three ", count: 20))", "echo": true, "logprobs": 1, "max_tokens": 0}
         """
@@ -58,7 +58,7 @@ import Testing
       ("POST", "/detokenize", "{\"tokens\": [99999999]}", 400, "tokens"),
     ] as [(String, String, String?, Int, String?)])
   func errors(method: String, path: String, body: String?, status: Int, parameter: String?) async throws {
-    try await withServer { server in
+    try await withRouter { server in
       let response = try await server.ask(method, path, body: body)
       #expect(response.status == status)
       let error = try response.json["error"]
@@ -69,7 +69,7 @@ import Testing
 
   @Test("only those with a key get in; the monitors need none")
   func keys() async throws {
-    try await withServer({ $0.apiKeys = ["one", "two"] }) { server in
+    try await withRouter({ $0.apiKeys = ["one", "two"] }) { server in
       #expect(try await server.ask("GET", "/v1/models").status == 401)
       for (key, status) in [("two", 200), ("one", 200), ("three", 401), ("tw", 401)] {
         let response = try await server.ask("GET", "/v1/models", headers: ["Authorization: Bearer \(key)"])
@@ -130,7 +130,7 @@ import Testing
 
   @Test("pages of other origins may call only when their origin is allowed")
   func origins() async throws {
-    try await withServer({ $0.allowedOrigins = ["http://one.example"] }) { server in
+    try await withRouter({ $0.allowedOrigins = ["http://one.example"] }) { server in
       let allowed = try await server.ask("GET", "/v1/models", headers: ["Origin: http://one.example"])
       #expect(allowed.head.lowercased().contains("access-control-allow-origin: http://one.example"))
       let other = try await server.ask("GET", "/v1/models", headers: ["Origin: http://two.example"])

@@ -7,10 +7,8 @@ import Logging
 import OpenAIServer
 import TestSupport
 
-/// The shipped pair, served on a free port of this machine while `body` runs.
-func withServer(
-  _ change: (inout ServerConfiguration) -> Void = { _ in }, _ body: @Sendable (LoopbackServer) async throws -> Void
-) async throws {
+/// A server of the shipped pair that does not listen yet.
+func pairServer(_ change: (inout ServerConfiguration) -> Void) throws -> InferenceServer {
   var engine = EngineConfiguration(model: Places.target)
   engine.speculation = try SpeculativeConfiguration(method: .draftModel, model: Places.draft, window: 4)
   engine.sequences = 4
@@ -23,8 +21,14 @@ func withServer(
   change(&configuration)
   var logger = Logger(label: "test")
   logger.logLevel = .critical
-  let server = try InferenceServer(
-    model: try SpeculativeEngine(engine), configuration: configuration, logger: logger)
+  return try InferenceServer(model: try SpeculativeEngine(engine), configuration: configuration, logger: logger)
+}
+
+/// The shipped pair, served on a free port of this machine while `body` runs: for what sockets make of a request.
+func withServer(
+  _ change: (inout ServerConfiguration) -> Void = { _ in }, _ body: @Sendable (LoopbackServer) async throws -> Void
+) async throws {
+  let server = try pairServer(change)
   let (ports, announcement) = AsyncStream.makeStream(of: Int.self)
   try await withThrowingTaskGroup(of: Void.self) { group in
     group.addTask {
@@ -41,20 +45,6 @@ func withServer(
 struct LoopbackServer: Sendable {
   let port: UInt16
 
-  struct Response: Sendable {
-    let status: Int
-    let head: String
-    let body: String
-
-    /// The body as JSON.
-    var json: JSONValue { get throws { try JSONValue(parsing: body) } }
-
-    /// The data of every event of a stream.
-    var events: [String] {
-      body.split(separator: "\n\n").compactMap { $0.hasPrefix("data: ") ? String($0.dropFirst(6)) : nil }
-    }
-  }
-
   /// A connection on which `request` was sent as it is.
   func send(_ request: String) async throws -> AsyncSocket {
     let socket = try await AsyncSocket.connected(to: .inet(ip4: "127.0.0.1", port: port))
@@ -70,12 +60,12 @@ struct LoopbackServer: Sendable {
   }
 
   /// The response to a request.
-  func ask(_ method: String, _ path: String, body: String? = nil, headers: [String] = []) async throws -> Response {
+  func ask(_ method: String, _ path: String, body: String? = nil, headers: [String] = []) async throws -> Answer {
     try await Self.response(on: try await send(Self.request(method, path, body: body, headers: headers)))
   }
 
   /// Reads a connection to its end.
-  static func response(on socket: AsyncSocket) async throws -> Response {
+  static func response(on socket: AsyncSocket) async throws -> Answer {
     var bytes: [UInt8] = []
     do { while true { bytes += try await socket.read(atMost: 65536) } } catch SocketError.disconnected {}
     try? socket.close()
@@ -85,7 +75,7 @@ struct LoopbackServer: Sendable {
     let status = Int(head.split(separator: " ").dropFirst().first ?? "") ?? 0
     var body = parts.count > 1 ? String(parts[1]) : ""
     if head.lowercased().contains("transfer-encoding: chunked") { body = Self.unchunked(body) }
-    return Response(status: status, head: head, body: body)
+    return Answer(status: status, head: head, body: body)
   }
 
   private static func unchunked(_ text: String) -> String {

@@ -7,7 +7,7 @@ import Tokenization
 @Suite struct ParameterTests {
   private static let prompt = "\"prompt\": \"The capital of France is\", \"temperature\": 0"
 
-  private func complete(_ more: String, on server: LoopbackServer) async throws -> JSONValue {
+  private func complete(_ more: String, on server: RouterClient) async throws -> JSONValue {
     let response = try await server.ask(
       "POST", "/v1/completions", body: "{\(Self.prompt)\(more.isEmpty ? "" : ", ")\(more)}")
     return try response.json
@@ -25,7 +25,7 @@ import Tokenization
 
   @Test("what the server does not have is refused by its name, unless it says as without it")
   func unsupported() async throws {
-    try await withServer { server in
+    try await withRouter { server in
       let refused = [
         ("use_beam_search", "true"), ("length_penalty", "0.5"), ("logits_processors", "[\"x\"]"), ("typical_p", "0.9"),
         ("mirostat", "2"), ("repeat_penalty", "1.1"), ("functions", "[{}]"), ("function_call", "\"auto\""),
@@ -51,7 +51,7 @@ import Tokenization
 
   @Test("tokens are kept to those that are allowed, and words that are not wanted do not come")
   func filters() async throws {
-    try await withServer { server in
+    try await withRouter { server in
       let free = try await complete("\"max_tokens\": 12, \"return_token_ids\": true", on: server)["choices"]?.array?
         .first
       let ids = try numbers(free?["token_ids"])
@@ -75,7 +75,7 @@ import Tokenization
 
   @Test("the stop string is part of the text when it is to be")
   func includedStop() async throws {
-    try await withServer { server in
+    try await withRouter { server in
       let free = try await complete("\"max_tokens\": 12", on: server)
       let text = try #require(free["choices"]?.array?.first?["text"]?.string)
       let stop = String(text.dropFirst(4).prefix(3))
@@ -89,7 +89,7 @@ import Tokenization
 
   @Test("of a prompt that is to be cut the end is read")
   func truncation() async throws {
-    try await withServer { server in
+    try await withRouter { server in
       let cut = try await complete("\"max_tokens\": 2, \"truncate_prompt_tokens\": 2, \"echo\": true", on: server)
       #expect(cut["usage"]?["prompt_tokens"] == 2)
       let whole = try await complete("\"max_tokens\": 2, \"truncate_prompt_tokens\": -1", on: server)
@@ -101,7 +101,7 @@ import Tokenization
 
   @Test("log-probabilities of the prompt are those that echo gives, with ranks, and not for streams")
   func promptLogprobs() async throws {
-    try await withServer { server in
+    try await withRouter { server in
       let answer = try await complete("\"max_tokens\": 1, \"prompt_logprobs\": 2", on: server)
       let scores = try #require(answer["choices"]?.array?.first?["prompt_logprobs"]?.array)
       let echo = try await complete("\"max_tokens\": 0, \"echo\": true, \"logprobs\": 0", on: server)
@@ -125,7 +125,7 @@ import Tokenization
 
   @Test("offsets of echoed tokens are into the text, also where a character takes several tokens")
   func offsets() async throws {
-    try await withServer { server in
+    try await withRouter { server in
       let body =
         "{\"prompt\": \"Hi 🙂 there, Größe 日本\", \"max_tokens\": 4, \"echo\": true, \"logprobs\": 0, \"temperature\": 0}"
       let choice = try #require(
@@ -146,7 +146,7 @@ import Tokenization
 
   @Test("usage says how much of the prompt was known, and every event's when that is asked for")
   func usage() async throws {
-    try await withServer { server in
+    try await withRouter { server in
       let long = String(repeating: "one two three four five six seven. ", count: 12)
       let body = "{\"prompt\": \"\(long)\", \"max_tokens\": 3"
       let first = try await server.ask("POST", "/v1/completions", body: body + "}").json["usage"]
@@ -166,7 +166,7 @@ import Tokenization
 
   @Test("a prompt beyond the context is refused in the words that clients look for")
   func tooLong() async throws {
-    try await withServer { server in
+    try await withRouter { server in
       let answer = try await server.ask(
         "POST", "/v1/completions", body: "{\"prompt\": \"\(String(repeating: "one ", count: 2000))\"}")
       #expect(answer.status == 400)
@@ -178,7 +178,7 @@ import Tokenization
 
   @Test("a text that is too long for the context for certain is refused in the same words, unless its end is enough")
   func longText() async throws {
-    try await withServer { server in
+    try await withRouter { server in
       let text = String(repeating: "one ", count: 50_000)
       let refused = try await server.ask("POST", "/v1/completions", body: "{\"prompt\": \"\(text)\"}")
       #expect(refused.status == 400)
@@ -194,7 +194,7 @@ import Tokenization
 
   @Test("every answer to a prompt shows its log-probabilities, up to a number of them")
   func sharedPromptLogprobs() async throws {
-    try await withServer { server in
+    try await withRouter { server in
       let answer = try await complete("\"max_tokens\": 1, \"n\": 3, \"prompt_logprobs\": 1", on: server)
       let scores = try #require(answer["choices"]?.array).map { $0["prompt_logprobs"] }
       #expect(scores.count == 3 && scores[0]?.array?.count ?? 0 > 1)
@@ -208,7 +208,7 @@ import Tokenization
 
   @Test("every streamed answer echoes its prompt with the log-probabilities that a whole one has")
   func streamedEchoes() async throws {
-    try await withServer { server in
+    try await withRouter { server in
       let fields = "\"echo\": true, \"logprobs\": 2, \"max_tokens\": 1, \"n\": 3, \"seed\": 4"
       let two = "{\"prompt\": [\"The capital of\", \"A B C\"], \(fields)"
       let whole = try await server.ask("POST", "/v1/completions", body: two + "}").json
@@ -233,7 +233,7 @@ import Tokenization
 
   @Test("special tokens in users' text are text where a request or the server says so", arguments: [true, false])
   func specialTokens(byFlag: Bool) async throws {
-    try await withServer {
+    try await withRouter {
       $0.parsesSpecialTokens = !byFlag
     } _: { server in
       let field = byFlag ? "" : ", \"parse_special\": false"
@@ -259,7 +259,7 @@ import Tokenization
 
   @Test("unwanted words are bounded in number and length")
   func manyWords() async throws {
-    try await withServer { server in
+    try await withRouter { server in
       let many = JSONValue.array((0..<1025).map { .string("w\($0)") }).serialized()
       let long = JSONValue.array([.string(String(repeating: "w", count: 1025))]).serialized()
       for words in [many, long] {
@@ -271,7 +271,7 @@ import Tokenization
 
   @Test("the metrics have every name that vLLM's dashboards ask for")
   func metrics() async throws {
-    try await withServer { server in
+    try await withRouter { server in
       _ = try await complete("\"max_tokens\": 2", on: server)
       let text = try await server.ask("GET", "/metrics").body
       for name in [
@@ -291,7 +291,7 @@ import Tokenization
 
   @Test("the tokenizer tells of itself")
   func tokenizer() async throws {
-    try await withServer { server in
+    try await withRouter { server in
       let facts = try await server.ask("GET", "/tokenizer_info").json
       #expect(facts["eos_token"] == "<|im_end|>" && facts["chat_template"]?.string?.isEmpty == false)
       #expect(facts["added_tokens_decoder"]?["8191"]?["content"] == "<|im_end|>")

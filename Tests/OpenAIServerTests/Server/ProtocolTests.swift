@@ -9,18 +9,6 @@ import Testing
   private static let chat =
     "{\"messages\": [{\"role\": \"user\", \"content\": \"Hi\"}], \"max_tokens\": 3, \"stream\": true}"
 
-  private func post(
-    _ path: String, _ body: [UInt8], _ headers: [String], to server: LoopbackServer
-  ) async throws
-    -> LoopbackServer.Response
-  {
-    let lines =
-      ["POST \(path) HTTP/1.1", "Host: localhost", "Connection: close", "Content-Type: application/json"] + headers
-    let socket = try await server.send(lines.joined(separator: "\r\n") + "\r\nContent-Length: \(body.count)\r\n\r\n")
-    try await socket.write(Data(body))
-    return try await LoopbackServer.response(on: socket)
-  }
-
   @Test(
     "a client of HTTP/1.0 gets no chunks, and its connection is closed", arguments: ["", "Connection: keep-alive\r\n"])
   func oldVersion(header: String) async throws {
@@ -88,9 +76,9 @@ import Testing
 
   @Test("compressed bodies are unfolded, in every form that clients use", arguments: compressed)
   func compression(encoding: String, body: String) async throws {
-    try await withServer { server in
+    try await withRouter { server in
       let bytes = Array(try #require(Data(base64Encoded: body)))
-      let response = try await post("/tokenize", bytes, ["Content-Encoding: \(encoding)"], to: server)
+      let response = try await server.ask("POST", "/tokenize", bytes: bytes, headers: ["Content-Encoding: \(encoding)"])
       #expect(response.status == 200)
       let plain = try await server.ask("POST", "/tokenize", body: "{\"prompt\": \"Hello\"}")
       #expect(try response.json == plain.json)
@@ -99,28 +87,31 @@ import Testing
 
   @Test("what a body unfolds to is bounded, and what cannot be unfolded is refused")
   func compressionBounds() async throws {
-    try await withServer({ $0.maximumBodyBytes = 50_000 }) { server in
+    try await withRouter({ $0.maximumBodyBytes = 50_000 }) { server in
       let large = Array(
         try #require(
           Data(
             base64Encoded:
               "H4sIAAAAAAACA+3BMQ0AIRAAMCuXk4GCN8IGgXzYCN6xwdA2AgAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAOAtO+c/+lxZIr/a2shzAUkZIGVz6gAA"
           )))
-      #expect(try await post("/tokenize", large, ["Content-Encoding: gzip"], to: server).status == 413)
+      #expect(
+        try await server.ask("POST", "/tokenize", bytes: large, headers: ["Content-Encoding: gzip"]).status == 413)
       let cut = Array(
         try #require(Data(base64Encoded: "H4sIAAAAAAACA6tWKijKzy0oUbJSUPJIzcnJV6oFAB+0GYwTAAAA")).dropLast(9))
-      #expect(try await post("/tokenize", cut, ["Content-Encoding: gzip"], to: server).status == 400)
+      #expect(try await server.ask("POST", "/tokenize", bytes: cut, headers: ["Content-Encoding: gzip"]).status == 400)
       let plain = Array("{\"prompt\": \"Hello\"}".utf8)
-      #expect(try await post("/tokenize", plain, ["Content-Encoding: gzip"], to: server).status == 400)
-      let other = try await post("/tokenize", plain, ["Content-Encoding: br"], to: server)
+      #expect(
+        try await server.ask("POST", "/tokenize", bytes: plain, headers: ["Content-Encoding: gzip"]).status == 400)
+      let other = try await server.ask("POST", "/tokenize", bytes: plain, headers: ["Content-Encoding: br"])
       #expect(other.status == 415 && other.head.lowercased().contains("accept-encoding: gzip, deflate"))
-      #expect(try await post("/tokenize", plain, ["Content-Encoding: identity"], to: server).status == 200)
+      #expect(
+        try await server.ask("POST", "/tokenize", bytes: plain, headers: ["Content-Encoding: identity"]).status == 200)
     }
   }
 
   @Test("streams are not to be held back by proxies")
   func unbuffered() async throws {
-    try await withServer { server in
+    try await withRouter { server in
       let stream = try await server.ask("POST", "/v1/chat/completions", body: Self.chat)
       #expect(stream.head.lowercased().contains("x-accel-buffering: no"))
     }
@@ -128,7 +119,7 @@ import Testing
 
   @Test("a page of an allowed origin may send what headers it likes, and reads errors too")
   func crossOrigin() async throws {
-    try await withServer({
+    try await withRouter({
       $0.allowedOrigins = ["http://one.example"]
       $0.apiKeys = ["key"]
     }) { server in

@@ -10,7 +10,7 @@ import Testing
 
   @Test("one path answers chats and completions, by their fields")
   func invocations() async throws {
-    try await withServer({ $0.answersInvocations = true }) { server in
+    try await withRouter({ $0.answersInvocations = true }) { server in
       let ping = try await server.ask("GET", "/ping")
       #expect(ping.status == 200)
       let chat = try await server.ask("POST", "/invocations", body: Self.chat)
@@ -35,7 +35,7 @@ import Testing
       (#"{"messages": [], "prompt": "a"}"#, "both 'messages' and 'prompt'"), ("[]", "expected a JSON object"),
     ])
   func refusals(body: String, words: String) async throws {
-    try await withServer({ $0.answersInvocations = true }) { server in
+    try await withRouter({ $0.answersInvocations = true }) { server in
       let response = try await server.ask("POST", "/invocations", body: body)
       #expect(response.status == 400 && response.body.contains(words), "\(response.body)")
     }
@@ -43,7 +43,7 @@ import Testing
 
   @Test("without the contract there is no such path")
   func absent() async throws {
-    try await withServer { server in
+    try await withRouter { server in
       let response = try await server.ask("POST", "/invocations", body: Self.chat)
       #expect(response.status == 404)
     }
