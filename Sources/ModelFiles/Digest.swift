@@ -1,7 +1,7 @@
 internal import CForetokenCrypto
 
 /// A digest of bytes that come in pieces, by OpenSSL. It finds damage, and names contents; nothing secret depends on it.
-package final class Digest {
+@safe package final class Digest {
   package enum Kind: Sendable {
     case sha256
     /// By which git and Hugging Face's hub name small files.
@@ -19,7 +19,7 @@ package final class Digest {
   deinit { unsafe EVP_MD_CTX_free(context) }
 
   package func add(_ bytes: RawSpan) {
-    unsafe bytes.withUnsafeBytes { unsafe _ = EVP_DigestUpdate(context, $0.baseAddress, $0.count) }
+    _ = unsafe bytes.withUnsafeBytes { unsafe EVP_DigestUpdate(context, $0.baseAddress, $0.count) }
   }
 
   package func add(_ bytes: [UInt8]) { add(bytes.span.bytes) }

@@ -280,7 +280,7 @@ package struct HubClient: Sendable {
   private static func checksum(of path: String, like wanted: HubFile.Checksum) throws -> HubFile.Checksum {
     let handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
     defer { try? handle.close() }
-    let digest = Digest(.sha256)
+    var digest = Digest(.sha256)
     if case .gitBlob = wanted {
       digest = Digest(.sha1)
       digest.add("blob \(size(of: path) ?? 0)\0")
