@@ -22,7 +22,7 @@ internal import CForetokenCrypto
     _ = unsafe bytes.withUnsafeBytes { unsafe EVP_DigestUpdate(context, $0.baseAddress, $0.count) }
   }
 
-  package func add(_ bytes: [UInt8]) { add(bytes.span.bytes) }
+  package func add(_ bytes: [UInt8]) { unsafe add(bytes.span.bytes) }
 
   package func add(_ text: String) { add(Array(text.utf8)) }
 
