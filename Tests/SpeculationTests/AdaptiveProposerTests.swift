@@ -184,7 +184,7 @@ import Tokenization
   @Test("several sequences are seldom asked where asking costs more than it finds, and again when it does not")
   func rests() throws {
     let lookup = Lookup()
-    let proposer = AdaptiveProposer(free: [lookup], source: nil, now: { lookup.seconds })
+    let proposer = AdaptiveProposer(free: [lookup], source: nil, now: { lookup.seconds }, beginStep: { { false } })
     var sequences = (0..<4).map { _ in [Self.token(0)] }
     func steps(_ count: Int) throws -> Int {
       let before = lookup.asked
@@ -258,7 +258,7 @@ import Tokenization
   @Test("where not even perfect proposals would pay, nobody is asked")
   func futility() throws {
     let lookup = Lookup()
-    let proposer = AdaptiveProposer(free: [lookup], source: nil, now: { lookup.seconds })
+    let proposer = AdaptiveProposer(free: [lookup], source: nil, now: { lookup.seconds }, beginStep: { { false } })
     for _ in 0..<20 {
       let contexts = (0..<4).map { Self.context($0, position: 5) }
       let proposals = try proposer.propose(for: contexts, in: PassOutline(rows: 4, costs: Self.costs(slope: 1)))

@@ -22,6 +22,7 @@ public final class AdaptiveProposer: Proposer {
   /// The last step that asked, until its verdicts come.
   private var step: Step?
   private let now: () -> Double
+  private let beginStep: () -> (() -> Bool)
   /// What was on offer in the last step, whether it was used or not.
   private var offers: [RequestID: Offer] = [:]
 
@@ -32,8 +33,8 @@ public final class AdaptiveProposer: Proposer {
     /// The draft's passes and the target's.
     var passes: Double
     var plain: Double
-    /// Tells whether the step's time says anything.
-    var timer: PassTimer
+    /// Tells whether the step's time says nothing.
+    var wasHeldUp: () -> Bool
   }
 
   private struct Offer {
@@ -53,13 +54,23 @@ public final class AdaptiveProposer: Proposer {
   /// A proposer over free ones and a draft model, either of which may be absent.
   public convenience init(free: [any Proposer], draft: DraftModelProposer?) { self.init(free: free, source: draft) }
 
-  /// - Parameter now: seconds of a clock that never goes back.
+  /// - Parameters:
+  ///   - now: seconds of a clock that never goes back.
+  ///   - beginStep: begins a step, and gives what says whether others had the processor meanwhile.
   package init(
-    free: [any Proposer], source: (any DraftSource)?, now: @escaping () -> Double = AdaptiveProposer.uptime
+    free: [any Proposer], source: (any DraftSource)?, now: @escaping () -> Double = AdaptiveProposer.uptime,
+    beginStep: @escaping () -> (() -> Bool) = AdaptiveProposer.timer
   ) {
     self.free = free
+    self.beginStep = beginStep
     self.now = now
     draft = source
+  }
+
+  /// Watches over this thread's processor.
+  package static func timer() -> (() -> Bool) {
+    let timer = PassTimer()
+    return { timer.wasHeldUp }
   }
 
   private static let start = ContinuousClock.now
@@ -70,7 +81,7 @@ public final class AdaptiveProposer: Proposer {
   /// The proposals that are expected to give the batch the most tokens per second.
   public func propose(for contexts: [ProposalContext], in pass: PassOutline) throws -> [Proposal] {
     guard !backoff.isDue(for: contexts.count) else { return contexts.map { _ in Proposal(origin: .target) } }
-    let (began, drafted, timer) = (now(), passSeconds, PassTimer())
+    let (began, drafted, wasHeldUp) = (now(), passSeconds, beginStep())
     let planner = WindowPlanner(
       target: pass.costs, draft: (draft?.costs ?? PassCosts()).scaled(by: pass.costs.drift), rows: pass.rows,
       sequences: contexts.count, expectedSequences: pass.expectedSequences)
@@ -109,7 +120,7 @@ public final class AdaptiveProposer: Proposer {
     step = Step(
       asking: now() - began - drafting,
       passes: planner.seconds(with: proposals.reduce(0) { $0 + $1.tokens.count }) + drafting,
-      plain: planner.seconds(with: 0), timer: timer)
+      plain: planner.seconds(with: 0), wasHeldUp: wasHeldUp)
     for (index, context) in contexts.enumerated() {
       decisions[context.request] = decision(proposals[index], options[index], planner, plan)
     }
@@ -144,7 +155,7 @@ public final class AdaptiveProposer: Proposer {
       Self.learn(offer.free, verdict, &freeEstimators[offer.free.origin, default: Self.freeEstimator])
       Self.learn(offer.drafted ?? Proposal(origin: .draftModel), verdict, &draftEstimator)
     }
-    if let step, sequences > 0, !step.timer.wasHeldUp {
+    if let step, sequences > 0, !step.wasHeldUp() {
       let speedup = Double(tokens) / Double(sequences) * step.plain / step.passes
       backoff.record(cost: step.asking / step.plain, gain: speedup - 1)
     }

@@ -1,3 +1,4 @@
+import JSON
 import Tokenization
 
 /// A server's answer, however it came.
