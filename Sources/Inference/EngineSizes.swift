@@ -49,7 +49,7 @@ extension EngineConfiguration {
   ///
   /// - Throws: `EngineConfigurationError` when there is no room for one sequence, or for the cache that was asked for.
   func fit(
-    _ sizes: inout EngineSizes, target: ModelDirectory, drafts: [ModelDirectory], on backend: some Backend,
+    _ sizes: inout EngineSizes, target: ModelSource, drafts: [ModelSource], on backend: some Backend,
     limits: [MemoryLimit]
   ) throws(EngineConfigurationError) {
     func blockBytes(_ model: ModelConfiguration) -> Int { model.layerCount * backend.blockByteCount(of: model) }

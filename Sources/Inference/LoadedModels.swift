@@ -7,7 +7,7 @@ package import Transformer
 package struct LoadedModels {
   /// A model on what computes it.
   package struct Loaded {
-    package let directory: ModelDirectory
+    package let directory: ModelSource
     package let runner: any ModelRunner
     /// Measured, of the passes that decoding makes.
     package let costs: PassCosts
@@ -28,26 +28,27 @@ package struct LoadedModels {
     progress: @Sendable (String, Double) -> Void = { _, _ in }
   ) throws {
     try configuration.validate()
-    let target = try ModelDirectory(configuration.model)
-    let drafts = try names.map { try ModelDirectory($0) }
+    let target = try ModelSource(configuration.model)
+    let drafts = try names.map { try ModelSource($0) }
     for draft in drafts { try VocabularyAgreement.check(target: target.tokenizer, draft: draft.tokenizer) }
     try self.init(configuration, target: target, drafts: drafts, on: configuration.openBackend(), progress: progress)
   }
 
   private init(
-    _ configuration: EngineConfiguration, target directory: ModelDirectory, drafts: [ModelDirectory],
+    _ configuration: EngineConfiguration, target directory: ModelSource, drafts: [ModelSource],
     on backend: some Backend, progress: @Sendable (String, Double) -> Void
   ) throws {
-    func sizes(_ draft: ModelDirectory?) throws -> EngineSizes {
+    func sizes(_ draft: ModelSource?) throws -> EngineSizes {
       try configuration.sizes(target: directory.configuration, draft: draft?.configuration, on: backend)
     }
     var fitting = try sizes(drafts.first)
     if backend.usesOwnMemory {
       try configuration.fit(&fitting, target: directory, drafts: drafts, on: backend, limits: MemoryLimit.all())
     }
-    func load(_ model: ModelDirectory, _ name: String, _ limits: RunnerLimits, rows: Int) throws -> Loaded {
+    func load(_ model: ModelSource, _ name: String, _ limits: RunnerLimits, rows: Int) throws -> Loaded {
       let runner = try backend.load(model, limits: limits) { progress(name, $0) }
-      return Loaded(directory: model, runner: runner, costs: try LoopParts.costs(of: runner, rows: rows, configuration))
+      return Loaded(
+        directory: model, runner: runner, costs: try EngineAssembly.costs(of: runner, rows: rows, configuration))
     }
     target = try load(directory, "target", fitting.target, rows: fitting.decodingRows)
     let draftRows = max(configuration.sequences, DraftModelProposer.readingRows)

@@ -63,7 +63,7 @@ package struct MemoryNeed: Sendable, Equatable {
   private static func text(_ bytes: Int) -> String { String(format: "%.2f GiB", Double(bytes) / 1_073_741_824) }
 }
 
-extension ModelDirectory {
+extension ModelSource {
   /// Bytes of the packed weights.
   func weightBytes(_ quantization: Quantization) -> Int {
     checkpoint.packedByteCount(configuration: configuration, quantization: quantization)

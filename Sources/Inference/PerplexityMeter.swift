@@ -3,31 +3,31 @@ internal import Foundation
 internal import ModelFiles
 internal import PJRTTransformer
 internal import Tensor
-public import Tokenization
+package import Tokenization
 internal import Transformer
 
 /// Measures how well a model predicts a text, and how far its predictions are from another's.
-public struct PerplexityMeter {
+package struct PerplexityMeter {
   /// What was measured.
-  public struct Result: Sendable, Equatable {
+  package struct Result: Sendable, Equatable {
     /// e to the mean negative log-probability per predicted token.
-    public let perplexity: Double
+    package let perplexity: Double
     /// Number of predicted tokens.
-    public let tokens: Int
+    package let tokens: Int
     /// Memory of the weights.
-    public let packedBytes: Int
+    package let packedBytes: Int
     /// What the weights are in memory.
-    public let quantization: String
+    package let quantization: String
     /// How far its predictions are from those of the reference; `nil` without one.
-    public let divergence: Divergence?
+    package let divergence: Divergence?
   }
 
   /// How far predictions of the same tokens are apart.
-  public struct Divergence: Sendable, Equatable {
+  package struct Divergence: Sendable, Equatable {
     /// Kullback-Leibler divergence from the reference's distribution, in nats: mean, 99th percentile and largest.
-    public let mean, percentile99, largest: Double
+    package let mean, percentile99, largest: Double
     /// Share of the tokens for which both find the same token the most likely, 0 to 1.
-    public let topAgreement: Double
+    package let topAgreement: Double
 
     /// The figures of each token's divergence and agreement.
     init(_ divergences: [Double], agreeing: Int) {
@@ -51,8 +51,8 @@ public struct PerplexityMeter {
   /// - Parameters:
   ///   - window: tokens that are read in one piece; the first of each is not predicted.
   ///   - firstScored: the position in a window whose prediction is the first that counts.
-  public init(
-    _ model: ModelDirectory, _ configuration: EngineConfiguration, window: Int, firstScored: Int = 0
+  package init(
+    _ model: ModelSource, _ configuration: EngineConfiguration, window: Int, firstScored: Int = 0
   ) throws {
     var configuration = configuration
     configuration.maximumLength = window
@@ -67,7 +67,7 @@ public struct PerplexityMeter {
   }
 
   /// The perplexity on `tokens`, and the divergence from `reference`, a meter of the same windows.
-  public func measure(
+  package func measure(
     _ tokens: [TokenID], against reference: PerplexityMeter? = nil, progress: (Double) -> Void
   ) throws -> Result {
     precondition(reference.map { $0.window == window && $0.firstScored == firstScored } ?? true)
@@ -95,7 +95,7 @@ public struct PerplexityMeter {
   }
 
   private static func load(
-    _ model: ModelDirectory, _ limits: RunnerLimits, on backend: some Backend
+    _ model: ModelSource, _ limits: RunnerLimits, on backend: some Backend
   ) throws -> any ModelRunner {
     try backend.load(model, limits: limits) { _ in }
   }

@@ -1,24 +1,24 @@
 internal import ModelFiles
-public import PJRTTransformer
+package import PJRTTransformer
 internal import Tokenization
 internal import Transformer
 
 /// Compiles the programs of an engine's models before there is an engine, so that it starts without the compiler.
-public struct ProgramCompiler {
+package struct ProgramCompiler {
   private let configuration: EngineConfiguration
-  private let target: ModelDirectory
-  private let draft: ModelDirectory?
+  private let target: ModelSource
+  private let draft: ModelSource?
   private let session: PJRTSession
   private let sizes: EngineSizes
 
   /// Opens the models that `configuration` names, and the devices.
   ///
   /// - Throws: what loading the engine would throw; `EngineConfigurationError` for a backend that compiles nothing.
-  public init(_ configuration: EngineConfiguration) throws {
+  package init(_ configuration: EngineConfiguration) throws {
     try configuration.validate()
     self.configuration = configuration
-    target = try ModelDirectory(configuration.model)
-    draft = try configuration.speculation?.draftModel.map { try ModelDirectory($0) }
+    target = try ModelSource(configuration.model)
+    draft = try configuration.speculation?.draftModel.map { try ModelSource($0) }
     if let draft { try VocabularyAgreement.check(target: target.tokenizer, draft: draft.tokenizer) }
     guard let session = try configuration.session() else {
       throw EngineConfigurationError(description: "--backend cpu has no programs to compile; expected pjrt")
@@ -35,7 +35,7 @@ public struct ProgramCompiler {
   ///
   /// - Parameter each: called with "target", "draft" or "both", a program that is ready, and the share of that model's programs
   ///   that is, 0 to 1.
-  public func run(each: (String, CompiledProgram, Double) -> Void) throws {
+  package func run(each: (String, CompiledProgram, Double) -> Void) throws {
     try session.compile(
       target.configuration, limits: sizes.target,
       chooses: (configuration.speculation?.verification ?? .coupled) == .coupled

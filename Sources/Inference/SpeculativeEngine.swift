@@ -7,9 +7,9 @@ public import Transformer
 /// A target with its proposer, loaded and ready to run.
 public final class SpeculativeEngine: Sendable {
   /// The target, opened.
-  public let target: ModelDirectory
+  public let target: ModelSource
   /// The draft, opened, when there is one.
-  public let draft: ModelDirectory?
+  public let draft: ModelSource?
   /// Memory of the target and the draft.
   public let memory: [RunnerMemory]
   /// Proposals per verification; 0 for plain decoding.
@@ -33,18 +33,18 @@ public final class SpeculativeEngine: Sendable {
   /// The same with runners that `wrap` has put something around.
   package init(
     _ configuration: EngineConfiguration, mismatch: @escaping @Sendable (AuditMismatch) -> Void = { _ in },
-    wrapping wrap: LoopParts.RunnerWrapper, progress: @Sendable (String, Double) -> Void = { _, _ in }
+    wrapping wrap: EngineAssembly.RunnerWrapper, progress: @Sendable (String, Double) -> Void = { _, _ in }
   ) throws {
-    let parts = try LoopParts(configuration, wrapping: wrap, progress: progress)
+    let parts = try EngineAssembly(configuration, wrapping: wrap, progress: progress)
     (target, draft, memory, window) = (parts.target, parts.draft, parts.memory, parts.window)
     engine = Engine(parts.makeLoop(), auditShare: configuration.auditShare, mismatch: mismatch)
   }
 }
 
 /// What a decoding loop is made of: models from files, loaded, and who proposes and verifies.
-package struct LoopParts {
-  package let target: ModelDirectory
-  package let draft: ModelDirectory?
+package struct EngineAssembly {
+  package let target: ModelSource
+  package let draft: ModelSource?
   package let memory: [RunnerMemory]
   package let window: Int
   private let configuration: EngineConfiguration
@@ -64,16 +64,16 @@ package struct LoopParts {
     progress: @Sendable (String, Double) -> Void = { _, _ in }
   ) throws {
     try configuration.validate()
-    let target = try ModelDirectory(configuration.model)
+    let target = try ModelSource(configuration.model)
     // Refuse a draft that does not fit before minutes go into packing the target.
-    let draft = try configuration.speculation?.draftModel.map { try ModelDirectory($0) }
+    let draft = try configuration.speculation?.draftModel.map { try ModelSource($0) }
     if let draft { try VocabularyAgreement.check(target: target.tokenizer, draft: draft.tokenizer) }
     try self.init(
       configuration, target: target, draft: draft, on: configuration.openBackend(), wrapping: wrap, progress: progress)
   }
 
   private init(
-    _ configuration: EngineConfiguration, target: ModelDirectory, draft: ModelDirectory?, on backend: some Backend,
+    _ configuration: EngineConfiguration, target: ModelSource, draft: ModelSource?, on backend: some Backend,
     wrapping wrap: RunnerWrapper, progress: @Sendable (String, Double) -> Void
   ) throws {
     (self.configuration, self.target, self.draft) = (configuration, target, draft)

@@ -22,7 +22,7 @@ package struct DeviceForwardBenchmark: Sendable {
   /// - Parameter progress: called with what is being done and the share of it that is done.
   /// - Throws: what loading throws, and `RunnerError` for a plan that the model cannot run.
   package func run(progress: (String, Double) -> Void) throws -> DeviceForwardReport {
-    let model = try ModelDirectory(configuration.model)
+    let model = try ModelSource(configuration.model)
     guard let session = try configuration.session() else {
       throw RunnerError(description: "--backend cpu has no devices to measure; expected pjrt")
     }

@@ -4,13 +4,13 @@ internal import CPJRT
 ///
 /// Owns them: they are freed when it goes, or when a program that they are given to is done. With several devices every
 /// buffer is one per device, a part or a copy of the whole.
-@safe public struct PJRTBuffers: ~Copyable {
+@safe package struct PJRTBuffers: ~Copyable {
   let client: PJRTClient
   /// By device, then by place.
   var handles: [[PJRTHandle]]
 
   /// No buffers.
-  public init(_ client: PJRTClient) {
+  package init(_ client: PJRTClient) {
     self.client = client
     handles = Array(repeating: [], count: client.deviceCount)
   }
@@ -25,16 +25,16 @@ internal import CPJRT
   }
 
   /// Number of buffers.
-  public var count: Int { handles[0].count }
+  package var count: Int { handles[0].count }
 
   /// Adds the buffers of `other` after these.
-  public mutating func append(_ other: consuming PJRTBuffers) {
+  package mutating func append(_ other: consuming PJRTBuffers) {
     let added = other.release()
     for device in handles.indices { handles[device] += added[device] }
   }
 
   /// Takes the first `count` buffers out.
-  public mutating func removeFirst(_ count: Int) -> PJRTBuffers {
+  package mutating func removeFirst(_ count: Int) -> PJRTBuffers {
     precondition(count >= 0 && count <= self.count)
     let taken = PJRTBuffers(client, handles: handles.map { Array($0.prefix(count)) })
     for device in handles.indices { handles[device].removeFirst(count) }
@@ -56,7 +56,7 @@ internal import CPJRT
   /// Copies the buffer at `place` of the first device to the host, as floats.
   ///
   /// - Throws: `PJRTError` when the device fails, or the buffer is not of `floats.count` floats.
-  public borrowing func read(_ place: Int, into floats: inout [Float]) throws(PJRTError) {
+  package borrowing func read(_ place: Int, into floats: inout [Float]) throws(PJRTError) {
     var failure: PJRTError?
     unsafe floats.withUnsafeMutableBytes { bytes in
       do throws(PJRTError) { try unsafe read(place, into: bytes) } catch { failure = error }
@@ -67,7 +67,7 @@ internal import CPJRT
   /// Copies the buffer at `place` of the first device to the host, as whole numbers.
   ///
   /// - Throws: `PJRTError` when the device fails, or the buffer is not of `integers.count` numbers of 32 bits.
-  public borrowing func read(_ place: Int, into integers: inout [Int32]) throws(PJRTError) {
+  package borrowing func read(_ place: Int, into integers: inout [Int32]) throws(PJRTError) {
     var failure: PJRTError?
     unsafe integers.withUnsafeMutableBytes { bytes in
       do throws(PJRTError) { try unsafe read(place, into: bytes) } catch { failure = error }

@@ -9,7 +9,7 @@ extension PJRTClient {
   ///   - split: the dimension of which each device gets its part; `nil` for a copy on each.
   /// - Returns: one buffer (per device).
   /// - Throws: `PJRTError`, out of memory among others.
-  public func upload(
+  package func upload(
     _ bytes: RawSpan, _ type: PJRTElementType, shape: [Int], split: Int? = nil
   ) throws(PJRTError) -> PJRTBuffers {
     let expected = shape.reduce(type.byteCount, *)
@@ -47,27 +47,27 @@ extension PJRTClient {
   }
 
   /// Copies floats to the devices.
-  public func upload(_ floats: [Float], shape: [Int], split: Int? = nil) throws(PJRTError) -> PJRTBuffers {
+  package func upload(_ floats: [Float], shape: [Int], split: Int? = nil) throws(PJRTError) -> PJRTBuffers {
     try unsafe upload(floats.span.bytes, .float32, shape: shape, split: split)
   }
 
   /// Copies bfloat16 values, given by their bits, to the devices.
-  public func upload(bfloat16 bits: [UInt16], shape: [Int], split: Int? = nil) throws(PJRTError) -> PJRTBuffers {
+  package func upload(bfloat16 bits: [UInt16], shape: [Int], split: Int? = nil) throws(PJRTError) -> PJRTBuffers {
     try unsafe upload(bits.span.bytes, .bfloat16, shape: shape, split: split)
   }
 
   /// Copies whole numbers to the devices.
-  public func upload(_ integers: [Int32], shape: [Int]) throws(PJRTError) -> PJRTBuffers {
+  package func upload(_ integers: [Int32], shape: [Int]) throws(PJRTError) -> PJRTBuffers {
     try unsafe upload(integers.span.bytes, .int32, shape: shape)
   }
 
   /// Copies unsigned numbers to the devices.
-  public func upload(_ words: [UInt32], shape: [Int]) throws(PJRTError) -> PJRTBuffers {
+  package func upload(_ words: [UInt32], shape: [Int]) throws(PJRTError) -> PJRTBuffers {
     try unsafe upload(words.span.bytes, .uint32, shape: shape)
   }
 
   /// Copies numbers of double precision to the devices.
-  public func upload(_ doubles: [Double], shape: [Int]) throws(PJRTError) -> PJRTBuffers {
+  package func upload(_ doubles: [Double], shape: [Int]) throws(PJRTError) -> PJRTBuffers {
     try unsafe upload(doubles.span.bytes, .float64, shape: shape)
   }
 

@@ -3,13 +3,13 @@ internal import CPJRT
 /// A plugin's devices, opened. Buffers and programs belong to a client and keep it open.
 ///
 /// Used from one thread at a time.
-@safe public final class PJRTClient {
+@safe package final class PJRTClient {
   /// The plugin.
-  public let plugin: PJRTPlugin
+  package let plugin: PJRTPlugin
   /// Kind of devices in the plugin's words: "cpu", "cuda", "neuron".
-  public let platform: String
+  package let platform: String
   /// Version of what compiles programs, in the plugin's words.
-  public let platformVersion: String
+  package let platformVersion: String
   @unsafe let handle: OpaquePointer
   /// Devices that programs of this client run on, one per partition.
   let deviceHandles: [PJRTHandle]
@@ -20,7 +20,7 @@ internal import CPJRT
   ///   - plugin: a loaded plugin.
   ///   - deviceCount: how many to use; `nil` for all. XLA's CPU plugin makes as many as it is asked for.
   /// - Throws: `PJRTError` when the plugin finds no devices, or fewer.
-  public init(_ plugin: PJRTPlugin, deviceCount: Int? = nil) throws(PJRTError) {
+  package init(_ plugin: PJRTPlugin, deviceCount: Int? = nil) throws(PJRTError) {
     self.plugin = plugin
     let option = plugin.path.hasSuffix("xla_cpu_pjrt.so") ? "cpu_device_count" : nil
     var opened: OpaquePointer?
@@ -51,12 +51,12 @@ internal import CPJRT
   deinit { unsafe ft_pjrt_close(plugin.api, handle) }
 
   /// Number of devices in use.
-  public var deviceCount: Int { deviceHandles.count }
+  package var deviceCount: Int { deviceHandles.count }
 
   /// The devices in use.
   ///
   /// - Throws: `PJRTError` when the plugin cannot describe them.
-  public func devices() throws(PJRTError) -> [PJRTDevice] {
+  package func devices() throws(PJRTError) -> [PJRTDevice] {
     var devices: [PJRTDevice] = []
     for device in deviceHandles {
       var facts = unsafe ft_pjrt_device_facts()
@@ -68,15 +68,15 @@ internal import CPJRT
 }
 
 /// What a plugin tells about one of its devices.
-public struct PJRTDevice: Sendable, Equatable {
+package struct PJRTDevice: Sendable, Equatable {
   /// The plugin's number for it.
-  public let id: Int
+  package let id: Int
   /// The kind, such as "cpu" or "NVIDIA H200".
-  public let kind: String
+  package let kind: String
   /// The plugin's own line about it.
-  public let text: String
+  package let text: String
   /// Memory that programs can use, and how much of it is in use, in bytes; `nil` where the plugin does not say.
-  public let memoryBytes, usedBytes: Int?
+  package let memoryBytes, usedBytes: Int?
 
   @unsafe init(_ facts: ft_pjrt_device_facts) {
     id = unsafe Int(facts.id)

@@ -1,16 +1,16 @@
 /// How a program is compiled: XLA's `CompileOptionsProto`, of which few fields are used.
-public struct PJRTCompileOptions: Sendable, Equatable {
+package struct PJRTCompileOptions: Sendable, Equatable {
   /// Devices among which the program is partitioned.
-  public var partitionCount: Int
+  package var partitionCount: Int
 
   /// Options for a program over `partitionCount` devices.
-  public init(partitionCount: Int = 1) { self.partitionCount = partitionCount }
+  package init(partitionCount: Int = 1) { self.partitionCount = partitionCount }
 
   /// The message in protocol buffers' wire format.
   ///
   /// `executable_build_options` (3) { `device_ordinal` (1) = -1, `num_replicas` (4) = 1, `num_partitions` (5),
   /// and for several `use_spmd_partitioning` (6), `use_shardy_partitioner` (19) }.
-  public var serialized: [UInt8] {
+  package var serialized: [UInt8] {
     var build = Self.field(1, UInt64.max) + Self.field(4, 1) + Self.field(5, UInt64(partitionCount))
     if partitionCount > 1 { build += Self.field(6, 1) + Self.field(19, 1) }
     return Self.number(3 << 3 | 2) + Self.number(UInt64(build.count)) + build

@@ -1,11 +1,11 @@
 internal import CPJRT
 
 /// Number formats of buffers.
-public enum PJRTElementType: Sendable, Equatable {
+package enum PJRTElementType: Sendable, Equatable {
   case float32, float64, bfloat16, int32, uint32
 
   /// Bytes per element.
-  public var byteCount: Int {
+  package var byteCount: Int {
     switch self {
     case .bfloat16: 2
     case .float32, .int32, .uint32: 4

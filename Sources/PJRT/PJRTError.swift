@@ -1,5 +1,5 @@
 /// What can go wrong with a plugin, its devices and their programs.
-public enum PJRTError: Error, Sendable, Equatable, CustomStringConvertible {
+package enum PJRTError: Error, Sendable, Equatable, CustomStringConvertible {
   /// No plugin of that name is where such plugins are put.
   case notFound(name: String, places: [String])
   /// The file cannot be loaded: it is missing, no library, for another processor, or lacks a library that it needs.
@@ -18,7 +18,7 @@ public enum PJRTError: Error, Sendable, Equatable, CustomStringConvertible {
   case size(of: String, found: Int, expected: Int)
 
   /// A sentence that names the plugin or the operation, and what is wrong.
-  public var description: String {
+  package var description: String {
     switch self {
     case .notFound(let name, let places):
       """

@@ -1,16 +1,16 @@
 internal import CPJRT
 
 /// A program that is compiled and loaded onto a client's devices.
-@safe public struct PJRTExecutable: ~Copyable {
+@safe package struct PJRTExecutable: ~Copyable {
   private let client: PJRTClient
   @unsafe private let handle: OpaquePointer
   /// Number of its results.
-  public let resultCount: Int
+  package let resultCount: Int
 
   /// Compiles StableHLO text.
   ///
   /// - Throws: `PJRTError` with the compiler's message.
-  public init(_ client: PJRTClient, stableHLO text: String, options: PJRTCompileOptions) throws(PJRTError) {
+  package init(_ client: PJRTClient, stableHLO text: String, options: PJRTCompileOptions) throws(PJRTError) {
     let code = Array(text.utf8CString)
     let serialized = options.serialized
     var loaded: OpaquePointer?
@@ -26,7 +26,7 @@ internal import CPJRT
   /// The plugin trusts the bytes: whoever keeps them checks that they are still what they were.
   ///
   /// - Throws: `PJRTError` when the plugin cannot load programs, or not this one.
-  public init(_ client: PJRTClient, serialized bytes: RawSpan) throws(PJRTError) {
+  package init(_ client: PJRTClient, serialized bytes: RawSpan) throws(PJRTError) {
     var loaded: OpaquePointer?
     var failure: PJRTError?
     unsafe bytes.withUnsafeBytes { bytes in
@@ -43,7 +43,7 @@ internal import CPJRT
   /// The compiled program as bytes, for the same plugin on the same kind of device.
   ///
   /// - Throws: `PJRTError` when the plugin cannot give them.
-  public borrowing func serialized() throws(PJRTError) -> [UInt8] {
+  package borrowing func serialized() throws(PJRTError) -> [UInt8] {
     var bytes = unsafe ft_pjrt_bytes()
     try unsafe client.plugin.check(ft_pjrt_serialize(client.plugin.api, handle, &bytes), "save a compiled program")
     defer { unsafe ft_pjrt_free_bytes(bytes) }
@@ -80,14 +80,14 @@ internal import CPJRT
   ///   - inputs: the arguments after them. They are gone afterwards, whether the program reuses their memory or not.
   /// - Returns: the results.
   /// - Throws: `PJRTError` when the program does not start, or fails on a device.
-  public borrowing func run(
+  package borrowing func run(
     _ constants: borrowing PJRTBuffers, at places: [Int], _ inputs: consuming PJRTBuffers
   ) throws(PJRTError) -> PJRTBuffers {
     try run(constants.handles(at: places), inputs)
   }
 
   /// The same with two sets of buffers that stay, one after the other.
-  public borrowing func run(
+  package borrowing func run(
     _ constants: borrowing PJRTBuffers, at places: [Int], and others: borrowing PJRTBuffers, at otherPlaces: [Int],
     _ inputs: consuming PJRTBuffers
   ) throws(PJRTError) -> PJRTBuffers {
@@ -96,7 +96,7 @@ internal import CPJRT
   }
 
   /// The same without buffers that stay.
-  public borrowing func run(_ inputs: consuming PJRTBuffers) throws(PJRTError) -> PJRTBuffers {
+  package borrowing func run(_ inputs: consuming PJRTBuffers) throws(PJRTError) -> PJRTBuffers {
     try run(Array(repeating: [], count: client.deviceCount), inputs)
   }
 

@@ -8,17 +8,17 @@ internal import Darwin
 #endif
 
 /// A plugin, loaded. It stays loaded until the process ends: the libraries behind it do not survive being unloaded.
-@safe public struct PJRTPlugin {
+@safe package struct PJRTPlugin {
   /// The library.
-  public let path: String
+  package let path: String
   /// Version of the interface that it speaks, as "0.81".
-  public let version: String
+  package let version: String
   @unsafe let api: OpaquePointer
 
   /// Loads the library and checks its version.
   ///
   /// - Throws: `PJRTError` when the file is not a plugin that can be loaded here.
-  public init(_ location: PJRTPluginLocation) throws(PJRTError) {
+  package init(_ location: PJRTPluginLocation) throws(PJRTError) {
     path = location.path
     Self.prepareEnvironment(for: location)
     try LibraryFile(path: path).check()
@@ -48,7 +48,7 @@ internal import Darwin
 
   /// What the plugin tells about itself, such as the versions of StableHLO that it takes (13 000 for 0.13.0); empty when
   /// it tells nothing.
-  public var attributes: [(name: String, value: String)] {
+  package var attributes: [(name: String, value: String)] {
     var found: [(String, String)] = []
     var attribute = unsafe ft_pjrt_attribute()
     while unsafe ft_pjrt_get_attribute(api, found.count, &attribute) {

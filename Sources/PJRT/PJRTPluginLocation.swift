@@ -1,14 +1,14 @@
 internal import Foundation
 
 /// Where a plugin is: a path, or a name that stands for the file which a Python package installs.
-public struct PJRTPluginLocation: Sendable, Equatable {
+package struct PJRTPluginLocation: Sendable, Equatable {
   /// Names that can be given instead of a path.
-  public static let names = files.map(\.name)
+  package static let names = files.map(\.name)
 
   /// What was asked for, a name or a path.
-  public let request: String
+  package let request: String
   /// The library.
-  public let path: String
+  package let path: String
 
   /// Names, and where the packages put the library below `site-packages`.
   private static let files: [(name: String, paths: [String])] = [
@@ -23,7 +23,7 @@ public struct PJRTPluginLocation: Sendable, Equatable {
   /// - Parameter request: one of `names`, or a path. A name is looked for in the folder `FORETOKEN_PJRT_PLUGIN_DIR`, in
   ///   `.build/pjrt`, and among the packages of the `python3` on `PATH`.
   /// - Throws: `PJRTError.notFound` with the places where it is not.
-  public init(_ request: String) throws(PJRTError) {
+  package init(_ request: String) throws(PJRTError) {
     try self.init(request, environment: ProcessInfo.processInfo.environment)
   }
 

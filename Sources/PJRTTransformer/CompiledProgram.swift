@@ -1,22 +1,22 @@
-public import ModelFiles
+package import ModelFiles
 internal import PJRT
 internal import StableHLO
-public import Transformer
+package import Transformer
 
 /// One of a model's programs, compiled ahead.
-public struct CompiledProgram: Sendable, Equatable {
+package struct CompiledProgram: Sendable, Equatable {
   /// The module's name: "body", "head", "choose", "choose_sampling", "cache", "speculate" or "speculate_sampling".
-  public let name: String
+  package let name: String
   /// Rows of a pass; `nil` for a program that has none.
-  public let rows: Int?
+  package let rows: Int?
   /// Positions that its rows can look back to; `nil` where they do not look back.
-  public let context: Int?
+  package let context: Int?
   /// What it took to compile or load it.
-  public let seconds: Double
+  package let seconds: Double
   /// Whether an earlier start had compiled it.
-  public let wasKept: Bool
+  package let wasKept: Bool
   /// Whether the next start will find it.
-  public let isKept: Bool
+  package let isKept: Bool
 }
 
 extension PJRTSession {
@@ -26,7 +26,7 @@ extension PJRTSession {
   ///   - chooses: whether it decodes without speculation, and so chooses tokens on the devices.
   ///   - each: called with every program when it is ready, and the share of them that is, 0 to 1.
   /// - Throws: `RunnerError` for a model that the devices cannot share; `PJRTError` when the compiler fails.
-  public func compile(
+  package func compile(
     _ configuration: ModelConfiguration, limits: RunnerLimits, chooses: Bool = false,
     each: (CompiledProgram, Double) -> Void
   ) throws {
@@ -38,7 +38,7 @@ extension PJRTSession {
   /// Compiles all programs in which a draft and a target can run together, `window` tokens at a time.
   ///
   /// - Throws: as `PJRTSpeculator` does.
-  public func compileSpeculation(
+  package func compileSpeculation(
     target: (configuration: ModelConfiguration, limits: RunnerLimits),
     draft: (configuration: ModelConfiguration, limits: RunnerLimits), window: Int,
     each: (CompiledProgram, Double) -> Void

@@ -1,25 +1,25 @@
-public import ModelFiles
+package import ModelFiles
 internal import PJRT
 internal import StableHLO
 internal import Tensor
-public import Transformer
+package import Transformer
 
 /// Qwen3, Qwen2.5 and Llama on the devices of a PJRT plugin.
 ///
 /// Weights and K/V memory stay on the devices. A batch is cut into passes of fixed sizes (`PassPlanner`), whose programs
 /// are compiled when they are first needed.
-public final class PJRTModelRunner: ModelRunner {
+package final class PJRTModelRunner: ModelRunner {
   /// What the model is.
-  public let configuration: ModelConfiguration
+  package let configuration: ModelConfiguration
   /// Number of logits per row.
-  public let vocabularySize: Int
+  package let vocabularySize: Int
   /// What was reserved.
-  public let capacity: RunnerCapacity
+  package let capacity: RunnerCapacity
   /// Memory on the devices, by owner.
-  public let memory: RunnerMemory
+  package let memory: RunnerMemory
 
   /// Passes are timed anew at every start: devices differ.
-  public var cacheKey: String? { nil }
+  package var cacheKey: String? { nil }
 
   let session: PJRTSession
   let program: DecoderProgram
@@ -46,7 +46,7 @@ public final class PJRTModelRunner: ModelRunner {
   ///   - progress: called with the share of the weights that is on the devices, from 0 to 1.
   /// - Throws: `ModelFileError` for tensors that are missing or have another shape than the configuration says;
   ///   `PJRTError` when the devices lack the memory; `RunnerError` for heads that the devices cannot share.
-  public init(
+  package init(
     session: PJRTSession, checkpoint: Checkpoint, configuration: ModelConfiguration, limits: RunnerLimits,
     progress: (Double) -> Void = { _ in }
   ) throws {
@@ -88,10 +88,10 @@ public final class PJRTModelRunner: ModelRunner {
   }
 
   /// Which tokens can be chosen on the devices.
-  public var choosing: TokenChoosing { PJRTSpeculator.samples(on: session.client.platform) ? .sampling : .greedy }
+  package var choosing: TokenChoosing { PJRTSpeculator.samples(on: session.client.platform) ? .sampling : .greedy }
 
   /// Runs the pass in pieces of fixed sizes. Where tokens are chosen, the logits stay on the devices.
-  public func run(_ pass: Pass) throws(RunnerError) -> PassResult {
+  package func run(_ pass: Pass) throws(RunnerError) -> PassResult {
     try pass.check(against: capacity, vocabularySize: vocabularySize, choosing: choosing)
     var tokens = [Int32](repeating: 0, count: pass.choices.count)
     do {

@@ -1,14 +1,14 @@
-public import PJRT
+package import PJRT
 internal import StableHLO
 
 /// A plugin's devices with what is compiled for them: what the models of one engine share.
-public final class PJRTSession {
+package final class PJRTSession {
   /// The devices.
-  public let client: PJRTClient
+  package let client: PJRTClient
   /// What was asked for.
-  public let options: PJRTOptions
+  package let options: PJRTOptions
   /// Format of matrices and of the KV cache.
-  public let element: PJRTOptions.Element
+  package let element: PJRTOptions.Element
   private let cache: ProgramCache?
   /// Whether programs can be saved, as far as is known: a plugin that cannot, and a full disk, are reported once.
   private var savesPrograms = true
@@ -17,7 +17,7 @@ public final class PJRTSession {
   ///
   /// - Parameter cache: where compiled programs are kept; `nil` to compile them at every start.
   /// - Throws: `PJRTError` when there is no such plugin, or it finds too few devices.
-  public init(_ options: PJRTOptions, cache: ProgramCache? = nil) throws(PJRTError) {
+  package init(_ options: PJRTOptions, cache: ProgramCache? = nil) throws(PJRTError) {
     let plugin = try PJRTPlugin(try PJRTPluginLocation(options.plugin))
     client = try PJRTClient(plugin, deviceCount: options.partitionCount)
     self.options = options

@@ -1,16 +1,16 @@
 internal import ModelFiles
 internal import PJRT
 internal import StableHLO
-public import Transformer
+package import Transformer
 
 /// Drafts, verifies and chooses in one program: the host sends what it knows and gets tokens.
 ///
 /// It works on the weights and the K/V memory of two runners, which go on to serve what it cannot do.
-public final class PJRTSpeculator {
+package final class PJRTSpeculator {
   /// Tokens that are drafted.
-  public let window: Int
+  package let window: Int
   /// Whether it can draw tokens at a temperature: noise takes double precision, which not every device has.
-  public let samples: Bool
+  package let samples: Bool
 
   private let target, draft: PJRTModelRunner
   private let planner: SpeculationPlanner
@@ -18,18 +18,18 @@ public final class PJRTSpeculator {
   private var programs: [SpeculationSize: LoadedProgram] = [:]
 
   /// What became of a lane.
-  public struct Outcome: Sendable, Equatable {
+  package struct Outcome: Sendable, Equatable {
     /// The target's choices: for the first position, and for each after a draft as if that stood.
-    public let chosen: [Int32]
+    package let chosen: [Int32]
     /// What was drafted, one less.
-    public let drafted: [Int32]
+    package let drafted: [Int32]
   }
 
   /// Compiles the program that drafts `window` tokens at the shortest context length, to be shared by two runners of one session.
   ///
   /// - Throws: `RunnerError` when the target's passes have too few rows for such windows; `PJRTError` when the compiler
   ///   fails.
-  public init(target: PJRTModelRunner, draft: PJRTModelRunner, window: Int) throws {
+  package init(target: PJRTModelRunner, draft: PJRTModelRunner, window: Int) throws {
     (self.target, self.draft, self.window) = (target, draft, window)
     planner = try Self.planner(target: target.planner, draft: draft.planner, window: window)
     writer = SpeculationProgram(target: target.program, draft: draft.program)
@@ -56,7 +56,7 @@ public final class PJRTSpeculator {
   /// Runs the lanes; one outcome for each, in the same order.
   ///
   /// - Throws: `RunnerError` in the device's words. The K/V memory of both models may be gone then.
-  public func run(_ lanes: [SpeculationLane]) throws(RunnerError) -> [Outcome] {
+  package func run(_ lanes: [SpeculationLane]) throws(RunnerError) -> [Outcome] {
     var outcomes = lanes.map { _ in Outcome(chosen: [], drafted: []) }
     for pass in planner.passes(for: lanes) {
       let tokens: [Int32]
@@ -122,7 +122,7 @@ extension PJRTSession {
   /// Whether fused programs can verify `window` tokens for each of `sequences` requests in one pass.
   ///
   /// - Throws: `RunnerError` with the rows that it takes; better before models are loaded than after.
-  public func checkSpeculation(window: Int, sequences: Int) throws(RunnerError) {
+  package func checkSpeculation(window: Int, sequences: Int) throws(RunnerError) {
     let planner = PassPlanner(
       rowBuckets: options.rowBuckets, sequences: sequences, positions: 1, blockSize: 1, blockCount: 1)
     _ = try PJRTSpeculator.planner(target: planner, draft: planner, window: window)

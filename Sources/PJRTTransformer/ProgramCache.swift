@@ -12,17 +12,17 @@ internal import Tensor
 ///
 /// Format: eight bytes of magic, the SHA-256 of key and content in hexadecimal digits, then the content, which is the
 /// plugin's own.
-public struct ProgramCache: Sendable {
+package struct ProgramCache: Sendable {
   /// The folder of the files.
-  public let folder: String
+  package let folder: String
   /// Hears, in a sentence, of files that cannot be used or written.
-  public let report: @Sendable (String) -> Void
+  package let report: @Sendable (String) -> Void
 
   private static let magic = Data("FTPROG01".utf8)
   private static let digestBytes = 64
 
   /// A cache in `folder`.
-  public init(folder: String, report: @escaping @Sendable (String) -> Void = { _ in }) {
+  package init(folder: String, report: @escaping @Sendable (String) -> Void = { _ in }) {
     (self.folder, self.report) = (folder, report)
   }
 

@@ -1,24 +1,24 @@
 /// One request in a fused pass.
-public struct SpeculationLane: Sendable, Equatable {
+package struct SpeculationLane: Sendable, Equatable {
   /// The last known token, whose keys and values neither model has.
-  public var token: Int32
+  package var token: Int32
   /// Its position.
-  public var position: Int
+  package var position: Int
   /// Most tokens to draft; blocks reach that far.
-  public var window: Int
+  package var window: Int
   /// The target's KV blocks.
-  public var targetBlocks: [Int32]
+  package var targetBlocks: [Int32]
   /// The draft's; `nil` where the draft has no room for the request, which then gets the target's token alone.
-  public var draftBlocks: [Int32]?
+  package var draftBlocks: [Int32]?
   /// How tokens are chosen: 0 for the largest logit.
-  public var temperature: Double
+  package var temperature: Double
   /// What selects the noise.
-  public var seed: UInt64
+  package var seed: UInt64
   /// Output position of the first token to be chosen.
-  public var outputPosition: Int
+  package var outputPosition: Int
 
   /// A lane.
-  public init(
+  package init(
     token: Int32, position: Int, window: Int, targetBlocks: [Int32], draftBlocks: [Int32]?, temperature: Double,
     seed: UInt64, outputPosition: Int
   ) {

@@ -1,34 +1,34 @@
 /// A program in StableHLO's text, ready to be compiled.
-public struct Program: Sendable, Equatable {
+package struct Program: Sendable, Equatable {
   /// An argument of the program.
-  public struct Argument: Sendable, Equatable {
+  package struct Argument: Sendable, Equatable {
     /// Its name in the text.
-    public let name: String
+    package let name: String
     /// Shape and format.
-    public let type: TensorType
+    package let type: TensorType
     /// The result that reuses its memory.
-    public let aliasedResult: Int?
+    package let aliasedResult: Int?
     /// The dimension along which the devices share it; `nil` for a copy on each.
-    public let split: Int?
+    package let split: Int?
   }
 
   /// Name of the module.
-  public let name: String
+  package let name: String
   /// What it takes, in order.
-  public let arguments: [Argument]
+  package let arguments: [Argument]
   /// What it gives, in order.
-  public let results: [TensorType]
+  package let results: [TensorType]
   /// Devices that it is partitioned among.
-  public let partitionCount: Int
+  package let partitionCount: Int
   /// The module's text.
-  public let text: String
+  package let text: String
 }
 
 /// Writes a program's one function, operation by operation; shapes are checked on the way.
 ///
 /// Shapes come from configurations that were checked when they were read, so a wrong one is a mistake in the program that
 /// writes, and stops it.
-public struct ProgramBuilder {
+package struct ProgramBuilder {
   private let name: String
   private let partitionCount: Int
   private var arguments: [Program.Argument] = []
@@ -42,7 +42,7 @@ public struct ProgramBuilder {
   /// - Parameters:
   ///   - name: the module's name, of letters, digits and underscores.
   ///   - partitionCount: devices to partition it among; the mesh of several has one axis, "model".
-  public init(_ name: String, partitionCount: Int = 1) {
+  package init(_ name: String, partitionCount: Int = 1) {
     (self.name, self.partitionCount) = (name, partitionCount)
   }
 
@@ -52,7 +52,7 @@ public struct ProgramBuilder {
   ///   - name: its name in the text, of letters, digits, dots and underscores.
   ///   - aliasedResult: the result that may take its memory.
   ///   - split: the dimension of which each device has its part.
-  public mutating func argument(
+  package mutating func argument(
     _ name: String, _ type: TensorType, aliasedResult: Int? = nil, split: Int? = nil
   ) -> Value {
     precondition(!arguments.contains { $0.name == name }, "two arguments are called \(name)")
@@ -64,7 +64,7 @@ public struct ProgramBuilder {
   }
 
   /// Adds a remark to the text.
-  public mutating func comment(_ text: String) { line("// " + text) }
+  package mutating func comment(_ text: String) { line("// " + text) }
 
   /// Adds a line of text.
   mutating func line(_ text: String) { lines.append(indentation + text) }
@@ -103,7 +103,7 @@ public struct ProgramBuilder {
   /// The program that gives `results`.
   ///
   /// - Parameter results: values with the dimension of which each device keeps its part; `nil` for a copy on each.
-  public func program(returning results: [(value: Value, split: Int?)]) -> Program {
+  package func program(returning results: [(value: Value, split: Int?)]) -> Program {
     for argument in arguments {
       if let place = argument.aliasedResult {
         precondition(results[place].value.type == argument.type, "\(argument.name) and result \(place) differ")

@@ -9,7 +9,7 @@ extension ProgramBuilder {
   ///   - body: takes the builder, the number of the round (a scalar, 0 the first time) and the values; gives as many, of
   ///     the same types.
   /// - Returns: what the last round gives.
-  public mutating func loop(
+  package mutating func loop(
     count: Int, _ initial: [Value], body: (inout ProgramBuilder, Value, [Value]) -> [Value]
   ) -> [Value] {
     let counter = TensorType([], .int32)

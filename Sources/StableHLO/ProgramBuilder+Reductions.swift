@@ -1,13 +1,13 @@
 extension ProgramBuilder {
   /// What a reduction adds up to.
-  public enum Reduction: String, Sendable {
+  package enum Reduction: String, Sendable {
     case add
     case maximum
     case minimum
   }
 
   /// Reduces `dimension`, which goes.
-  public mutating func reduce(_ value: Value, _ reduction: Reduction, dimension: Int) -> Value {
+  package mutating func reduce(_ value: Value, _ reduction: Reduction, dimension: Int) -> Value {
     let scalar = TensorType([], value.type.element)
     let initial: Value =
       switch (reduction, value.type.element.isFloat) {
@@ -30,7 +30,7 @@ extension ProgramBuilder {
   /// Products summed over `contracting`, for each index of `batching`; accumulated and given in `result`.
   ///
   /// The result's dimensions are the batching ones, then what is left of `left`, then what is left of `right`.
-  public mutating func dot(
+  package mutating func dot(
     _ left: Value, _ right: Value, batching: (left: [Int], right: [Int]) = ([], []),
     contracting: (left: [Int], right: [Int]), result: ScalarType
   ) -> Value {

@@ -1,6 +1,6 @@
 extension ProgramBuilder {
   /// The same elements in row-major order, in another shape.
-  public mutating func reshape(_ value: Value, _ shape: [Int]) -> Value {
+  package mutating func reshape(_ value: Value, _ shape: [Int]) -> Value {
     let type = TensorType(shape, value.type.element)
     precondition(type.count == value.type.count, "reshape of \(value.type) to \(shape)")
     guard type != value.type else { return value }
@@ -8,14 +8,14 @@ extension ProgramBuilder {
   }
 
   /// Dimension `permutation[i]` becomes dimension `i`.
-  public mutating func transpose(_ value: Value, _ permutation: [Int]) -> Value {
+  package mutating func transpose(_ value: Value, _ permutation: [Int]) -> Value {
     precondition(permutation.sorted() == Array(value.shape.indices))
     let type = TensorType(permutation.map { value.shape[$0] }, value.type.element)
     return emit("stablehlo.transpose \(value.name), dims = \(permutation) : (\(value.type)) -> \(type)", type)
   }
 
   /// Repeats a tensor: its dimension `i` becomes dimension `dimensions[i]` of `shape`.
-  public mutating func broadcast(_ value: Value, _ shape: [Int], dimensions: [Int]) -> Value {
+  package mutating func broadcast(_ value: Value, _ shape: [Int], dimensions: [Int]) -> Value {
     precondition(dimensions.count == value.shape.count && dimensions == dimensions.sorted())
     for (extent, dimension) in zip(value.shape, dimensions) {
       precondition(extent == 1 || extent == shape[dimension], "broadcast of \(value.type) to \(shape)")
@@ -26,7 +26,7 @@ extension ProgramBuilder {
   }
 
   /// The elements `ranges[i]` of each dimension `i`.
-  public mutating func slice(_ value: Value, _ ranges: [Range<Int>]) -> Value {
+  package mutating func slice(_ value: Value, _ ranges: [Range<Int>]) -> Value {
     precondition(ranges.count == value.shape.count)
     for (range, extent) in zip(ranges, value.shape) { precondition(range.upperBound <= extent) }
     let type = TensorType(ranges.map(\.count), value.type.element)
@@ -35,7 +35,7 @@ extension ProgramBuilder {
   }
 
   /// One after the other along `dimension`.
-  public mutating func concatenate(_ values: [Value], dimension: Int) -> Value {
+  package mutating func concatenate(_ values: [Value], dimension: Int) -> Value {
     var shape = values[0].shape
     shape[dimension] = values.reduce(0) { $0 + $1.shape[dimension] }
     let type = TensorType(shape, values[0].type.element)
@@ -46,12 +46,12 @@ extension ProgramBuilder {
   }
 
   /// The same value, which the compiler must finish before it begins with what uses it.
-  public mutating func barrier(_ value: Value) -> Value {
+  package mutating func barrier(_ value: Value) -> Value {
     emit("stablehlo.optimization_barrier \(value.name) : \(value.type)", value.type)
   }
 
   /// Slices of the outermost dimension of `table`, named by `indices`: `[indices…, table.shape[1…]]`.
-  public mutating func gather(_ table: Value, _ indices: Value) -> Value {
+  package mutating func gather(_ table: Value, _ indices: Value) -> Value {
     precondition(indices.type.element == .int32)
     let rest = Array(table.shape.dropFirst())
     let type = TensorType(indices.shape + rest, table.type.element)
@@ -71,7 +71,7 @@ extension ProgramBuilder {
   ///
   /// - Parameter indices: `[n]`; where one is named twice, either update may stand.
   /// - Parameter updates: `[n, table.shape[1…]]`.
-  public mutating func scatter(_ table: Value, _ indices: Value, _ updates: Value) -> Value {
+  package mutating func scatter(_ table: Value, _ indices: Value, _ updates: Value) -> Value {
     precondition(indices.type == TensorType([updates.shape[0]], .int32))
     precondition(updates.shape.dropFirst() == table.shape.dropFirst() && updates.type.element == table.type.element)
     let windows = Array(1..<table.shape.count)

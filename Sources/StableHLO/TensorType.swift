@@ -1,5 +1,5 @@
 /// Number formats of StableHLO that programs here use; raw values are its spelling.
-public enum ScalarType: String, Sendable, CaseIterable {
+package enum ScalarType: String, Sendable, CaseIterable {
   /// IEEE single precision.
   case float32 = "f32"
   /// IEEE double precision.
@@ -16,36 +16,36 @@ public enum ScalarType: String, Sendable, CaseIterable {
   case boolean = "i1"
 
   /// Whether it has a fraction.
-  public var isFloat: Bool { [.float32, .float64, .bfloat16].contains(self) }
+  package var isFloat: Bool { [.float32, .float64, .bfloat16].contains(self) }
 }
 
 /// A static shape with its number format, in StableHLO's spelling `tensor<8x64xf32>`.
-public struct TensorType: Sendable, Hashable, CustomStringConvertible {
+package struct TensorType: Sendable, Hashable, CustomStringConvertible {
   /// Extents, outermost first; empty for a scalar.
-  public let shape: [Int]
+  package let shape: [Int]
   /// Format of the elements.
-  public let element: ScalarType
+  package let element: ScalarType
 
   /// A shape with a format.
-  public init(_ shape: [Int], _ element: ScalarType) {
+  package init(_ shape: [Int], _ element: ScalarType) {
     precondition(shape.allSatisfy { $0 > 0 }, "an extent of \(shape) is not above 0")
     (self.shape, self.element) = (shape, element)
   }
 
   /// Number of elements.
-  public var count: Int { shape.reduce(1, *) }
+  package var count: Int { shape.reduce(1, *) }
 
   /// As StableHLO writes it.
-  public var description: String { "tensor<\(shape.map { "\($0)x" }.joined())\(element.rawValue)>" }
+  package var description: String { "tensor<\(shape.map { "\($0)x" }.joined())\(element.rawValue)>" }
 }
 
 /// A value of a program: an argument, or what an operation gives.
-public struct Value: Sendable, Hashable {
+package struct Value: Sendable, Hashable {
   /// Its name in the text, with the percent sign.
   let name: String
   /// Shape and format.
-  public let type: TensorType
+  package let type: TensorType
 
   /// Extents, outermost first.
-  public var shape: [Int] { type.shape }
+  package var shape: [Int] { type.shape }
 }

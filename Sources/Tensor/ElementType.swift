@@ -3,7 +3,7 @@ internal import CForetokenKernels
 /// The number formats that weights come in. Raw values are the files' own names.
 ///
 /// Those with a Q are ggml's block formats: 32 or 256 neighbouring weights of a row share their scales.
-public enum ElementType: String, Sendable, CaseIterable {
+package enum ElementType: String, Sendable, CaseIterable {
   /// IEEE single precision.
   case float32 = "F32"
   /// IEEE half precision.
@@ -32,14 +32,14 @@ public enum ElementType: String, Sendable, CaseIterable {
   case q6_K = "Q6_K"
 
   /// Elements that lie in one block; 1 for plain numbers.
-  public var blockLength: Int { ft_block_weights(kernelValue) }
+  package var blockLength: Int { ft_block_weights(kernelValue) }
 
   /// Bytes of one block.
-  public var blockByteCount: Int { ft_block_bytes(kernelValue) }
+  package var blockByteCount: Int { ft_block_bytes(kernelValue) }
 
   /// Bytes of a tensor of this type; `nil` when there is none of that shape: an extent is negative, the size is no number,
   /// or rows are not of whole blocks.
-  public func byteCount(ofShape shape: [Int]) -> Int? {
+  package func byteCount(ofShape shape: [Int]) -> Int? {
     guard (shape.last ?? 1) % blockLength == 0 else { return nil }
     var count = blockByteCount
     for (index, extent) in shape.enumerated() {
@@ -52,7 +52,7 @@ public enum ElementType: String, Sendable, CaseIterable {
   }
 
   /// The format in memory that holds these weights without a second rounding; of single and half precision, the nearest.
-  public var heldFormat: WeightFormat {
+  package var heldFormat: WeightFormat {
     switch self {
     case .float32, .float16, .bfloat16: .bfloat16
     case .q8_0: .int8

@@ -21,11 +21,11 @@ public enum KVCacheFormat: String, Sendable, CaseIterable {
 ///
 /// Memory of blocks that were never written is not resident. Keys of a block lie channel by channel, values position by
 /// position: the order in which attention reads each.
-@safe public final class KVStorage {
+@safe package final class KVStorage {
   /// Positions per block.
-  public static let blockSize = Int(FT_BLOCK)
+  package static let blockSize = Int(FT_BLOCK)
   /// Number of blocks; each holds its positions for every layer and KV head.
-  public let blockCount: Int
+  package let blockCount: Int
   let layerCount, kvHeadCount, headSize: Int
   let format: KVCacheFormat
   private let memory: AlignedMemory
@@ -33,7 +33,7 @@ public enum KVCacheFormat: String, Sendable, CaseIterable {
   /// Reserves the memory.
   ///
   /// - Throws: `MemoryError` when there is not enough of it.
-  public init(
+  package init(
     layerCount: Int, blockCount: Int, kvHeadCount: Int, headSize: Int, format: KVCacheFormat = .float16
   ) throws(MemoryError) {
     precondition(headSize <= Int(FT_LARGEST_HEAD))
@@ -54,7 +54,7 @@ public enum KVCacheFormat: String, Sendable, CaseIterable {
   package static let mostBytes = 1 << 60
 
   /// Bytes of one block in one layer.
-  public static func blockByteCount(kvHeadCount: Int, headSize: Int, format: KVCacheFormat) -> Int {
+  package static func blockByteCount(kvHeadCount: Int, headSize: Int, format: KVCacheFormat) -> Int {
     2 * kvHeadCount * ft_cache_block_bytes(format.kernelValue, headSize)
   }
 
@@ -65,7 +65,7 @@ public enum KVCacheFormat: String, Sendable, CaseIterable {
   }
 
   /// Memory at full use.
-  public var byteCount: Int { memory.byteCount }
+  package var byteCount: Int { memory.byteCount }
 
   /// Bytes of one head's keys, or values, in one block.
   var headBytes: Int { ft_cache_block_bytes(format.kernelValue, headSize) }
@@ -80,18 +80,18 @@ public enum KVCacheFormat: String, Sendable, CaseIterable {
 }
 
 /// One sequence's rows in an attention step.
-public struct AttentionSlice: Sendable {
+package struct AttentionSlice: Sendable {
   /// Index of its first row.
-  public var firstRow: Int
+  package var firstRow: Int
   /// Number of its rows.
-  public var rowCount: Int
+  package var rowCount: Int
   /// Position of the first row in the sequence.
-  public var firstPosition: Int
+  package var firstPosition: Int
   /// Position `p` lives in `blocks[p / KVStorage.blockSize]`.
-  public var blocks: [Int32]
+  package var blocks: [Int32]
 
   /// A slice of a pass.
-  public init(firstRow: Int, rowCount: Int, firstPosition: Int, blocks: [Int32]) {
+  package init(firstRow: Int, rowCount: Int, firstPosition: Int, blocks: [Int32]) {
     self.firstRow = firstRow
     self.rowCount = rowCount
     self.firstPosition = firstPosition

@@ -15,11 +15,11 @@ internal import Synchronization
 /// of its own. But they are the file's: whoever overwrites it changes them, and touching a page that was cut off ends
 /// the process with a sentence that names the file and status 1. What stays in use while requests are served is therefore
 /// copied (`init(path:copiedBy:)`, `copy(of:)`).
-@safe public final class MappedFile: Sendable {
+@safe package final class MappedFile: Sendable {
   /// The path as it was given, for messages.
-  public let path: String
+  package let path: String
   /// Length of the file in bytes at the time it was mapped.
-  public let byteCount: Int
+  package let byteCount: Int
   @unsafe private let base: SharedAddress?
   /// The memory of a copy.
   private let memory: AlignedMemory?
@@ -30,7 +30,7 @@ internal import Synchronization
   /// Maps the whole file at `path`.
   ///
   /// - Throws: `MappedFileError` when the file cannot be opened, is not a regular file, or cannot be mapped.
-  public init(path: String) throws(MappedFileError) {
+  package init(path: String) throws(MappedFileError) {
     let (descriptor, modified) = try Self.opened(path)
     (self.path, self.descriptor, self.modified) = (path, descriptor, modified)
     byteCount = modified.byteCount
@@ -201,7 +201,7 @@ internal import Synchronization
   }
 
   /// Runs `body` on the bytes of `range`; `nil` when the range does not lie inside the file.
-  public func withBytes<Result>(in range: Range<Int>, _ body: (RawSpan) throws -> Result) rethrows -> Result? {
+  package func withBytes<Result>(in range: Range<Int>, _ body: (RawSpan) throws -> Result) rethrows -> Result? {
     guard let buffer = unsafe buffer(range) else { return nil }
     return try unsafe body(buffer.bytes)
   }
@@ -214,7 +214,7 @@ internal import Synchronization
   }
 
   /// Tells the system that the pages of `range` are not needed for now, so that they stop counting as resident.
-  public func releasePages(in range: Range<Int>) {
+  package func releasePages(in range: Range<Int>) {
     let pageSize = Int(getpagesize())
     let first = (max(range.lowerBound, 0) + pageSize - 1) / pageSize * pageSize
     let last = min(range.upperBound, byteCount) / pageSize * pageSize
@@ -224,16 +224,16 @@ internal import Synchronization
 }
 
 /// A file could not be mapped.
-public struct MappedFileError: Error, Sendable, CustomStringConvertible {
+package struct MappedFileError: Error, Sendable, CustomStringConvertible {
   /// The file concerned.
-  public let path: String
+  package let path: String
   /// What was attempted.
-  public let operation: String
+  package let operation: String
   /// The system's error number.
-  public let code: Int32
+  package let code: Int32
 
   /// One sentence with the path and the system's reason.
-  public var description: String {
+  package var description: String {
     "cannot \(operation) '\(path)'" + (code == 0 ? "" : ": \(unsafe String(cString: strerror(code)))")
   }
 }

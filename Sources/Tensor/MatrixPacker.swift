@@ -1,29 +1,29 @@
 /// Gives a model its matrices, one after the other: packed from a checkpoint, or as an earlier run packed them.
 ///
 /// A file of packed weights holds the matrices of one model in the order in which this was asked for them.
-public final class MatrixPacker {
+package final class MatrixPacker {
   /// All matrices so far.
-  public private(set) var matrices: [PackedMatrix] = []
+  package private(set) var matrices: [PackedMatrix] = []
   private let pool: WorkerPool
   private let arena = MemoryArena()
   private let file: PackedWeightsFile?
 
   /// - Parameter file: the matrices as they were packed before; they are packed anew without it.
-  public init(pool: WorkerPool, file: PackedWeightsFile? = nil) {
+  package init(pool: WorkerPool, file: PackedWeightsFile? = nil) {
     (self.pool, self.file) = (pool, file)
   }
 
   /// Whether matrices are packed now; what tells how to round them is not asked for otherwise.
-  public var isPacking: Bool { file == nil }
+  package var isPacking: Bool { file == nil }
   /// The threads to pack on.
-  public var threads: WorkerPool { pool }
+  package var threads: WorkerPool { pool }
 
   /// As `PackedMatrix(stacking:format:rounding:pool:arena:)`, in as few matrices as the formats allow: tensors that follow
   /// each other in one format are one.
   ///
   /// - Parameter rounding: its row exponents are those of all tensors, one after the other.
   /// - Throws: `PackingError`, also when the file has another matrix in its place.
-  public func stack(
+  package func stack(
     _ tensors: [TensorView], formats: [WeightFormat], rounding: WeightRounding = WeightRounding()
   ) throws(PackingError) -> [PackedMatrix] {
     precondition(tensors.count == formats.count)
@@ -44,7 +44,7 @@ public final class MatrixPacker {
   /// As `PackedMatrix(stacking:format:rounding:pool:arena:)`.
   ///
   /// - Throws: `PackingError`, also when the file has another matrix in its place.
-  public func stack(
+  package func stack(
     _ tensors: [TensorView], format: WeightFormat, rounding: WeightRounding = WeightRounding()
   ) throws(PackingError) -> PackedMatrix {
     try next(rows: tensors.reduce(0) { $0 + $1.shape[0] }, of: tensors, format: format, isGatePair: false) {
@@ -56,7 +56,7 @@ public final class MatrixPacker {
   /// As `PackedMatrix(pairingGate:up:format:rounding:pool:arena:)`.
   ///
   /// - Throws: `PackingError`, also when the file has another matrix in its place.
-  public func pair(
+  package func pair(
     gate: TensorView, up: TensorView, format: WeightFormat, rounding: WeightRounding = WeightRounding()
   ) throws(PackingError) -> PackedMatrix {
     try next(rows: gate.shape[0], of: [gate, up], format: format, isGatePair: true) { () throws(PackingError) in

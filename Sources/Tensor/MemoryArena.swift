@@ -2,14 +2,14 @@
 /// alone is often smaller than one, and streaming it would then wait for the page tables.
 ///
 /// Used from one thread at a time. A piece lives as long as a matrix in it.
-public final class MemoryArena {
+package final class MemoryArena {
   private static let pieceBytes = 256 << 20
   private static let alignment = 64
   private var piece: AlignedMemory?
   private var used = 0
 
   /// Without memory yet.
-  public init() {}
+  package init() {}
 
   /// Memory for `byteCount` bytes, of `arena` or of its own: a piece, and where in it they begin.
   ///

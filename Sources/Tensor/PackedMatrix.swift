@@ -3,20 +3,20 @@ internal import Synchronization
 
 /// A weight matrix `[rows, columns]` in the layout that the kernels stream: panels of 16 output rows, each panel in the
 /// order of the inputs. Immutable; copies share the memory.
-@safe public struct PackedMatrix: Sendable {
+@safe package struct PackedMatrix: Sendable {
   /// Output rows. For a pair of gate and up, the rows of one of them.
-  public let rows: Int
+  package let rows: Int
   /// Input columns.
-  public let columns: Int
+  package let columns: Int
   /// Format of the weights.
-  public let format: WeightFormat
+  package let format: WeightFormat
   /// Whether panels alternate between a gate's and an up projection's.
   let isGatePair: Bool
   /// Memory taken, in bytes.
-  public let byteCount: Int
+  package let byteCount: Int
   /// The powers of two that each column's weights were multiplied by before they were rounded, by which its inputs must be
   /// divided; `nil` for none.
-  public let columnExponents: [Int8]?
+  package let columnExponents: [Int8]?
   /// What keeps the panels in memory.
   private let owner: any Sendable & AnyObject
   @unsafe private let start: SharedAddress
@@ -67,7 +67,7 @@ internal import Synchronization
   ///
   /// - Parameter rounding: what is known of the weights' use, for formats that round them.
   /// - Throws: `PackingError` when they are not matrices of one width, or hold weights that are no finite numbers.
-  public init(
+  package init(
     stacking tensors: [TensorView], format: WeightFormat, rounding: WeightRounding = WeightRounding(),
     pool: WorkerPool, arena: MemoryArena? = nil
   ) throws(PackingError) {
@@ -87,7 +87,7 @@ internal import Synchronization
   ///
   /// - Parameter rounding: as above; its row exponents are those of `up`.
   /// - Throws: `PackingError` when they are not matrices of one shape, or hold weights that are no finite numbers.
-  public init(
+  package init(
     pairingGate gate: TensorView, up: TensorView, format: WeightFormat, rounding: WeightRounding = WeightRounding(),
     pool: WorkerPool, arena: MemoryArena? = nil
   ) throws(PackingError) {
@@ -252,7 +252,7 @@ internal import Synchronization
 }
 
 /// Tensors that cannot be packed into one matrix.
-public struct PackingError: Error, Sendable, CustomStringConvertible {
+package struct PackingError: Error, Sendable, CustomStringConvertible {
   /// One sentence: which tensor, what was found, what was expected.
-  public let description: String
+  package let description: String
 }

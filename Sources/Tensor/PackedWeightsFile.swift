@@ -5,9 +5,9 @@ internal import Foundation
 ///
 /// Format, little-endian: eight bytes of magic, length and checksum of the header (8 bytes each), the header as JSON,
 /// then the matrices, each at a multiple of 64 bytes.
-public struct PackedWeightsFile: Sendable {
+package struct PackedWeightsFile: Sendable {
   /// The matrices.
-  public let matrices: [PackedMatrix]
+  package let matrices: [PackedMatrix]
 
   private static let magic = Array("FTPACKED".utf8)
   private static let prefixBytes = 24
@@ -32,7 +32,7 @@ public struct PackedWeightsFile: Sendable {
   ///
   /// - Parameter key: what the file must say that it was made from.
   /// - Throws: `PackingError` that says what is wrong with the file; `MappedFileError` when it cannot be read.
-  public init(path: String, key: String, pool: WorkerPool) throws {
+  package init(path: String, key: String, pool: WorkerPool) throws {
     func damaged(_ reason: String) -> PackingError { PackingError(description: "'\(path)': \(reason)") }
     let file = try MappedFile(path: path, copiedBy: pool)
     guard let prefix = unsafe file.buffer(0..<Self.prefixBytes).map({ unsafe Array($0) }),
@@ -71,7 +71,7 @@ public struct PackedWeightsFile: Sendable {
   /// Writes `matrices` so that the file is there whole or not at all.
   ///
   /// - Throws: an error of the file system; nothing is left behind.
-  public static func write(_ matrices: [PackedMatrix], key: String, to path: String, pool: WorkerPool) throws {
+  package static func write(_ matrices: [PackedMatrix], key: String, to path: String, pool: WorkerPool) throws {
     let checksums = checksums(of: matrices, pool: pool)
     func header(dataStart: Int) throws -> Data {
       var offset = dataStart

@@ -1,14 +1,14 @@
 internal import Foundation
 
 /// How much of the machine's processors this process may use.
-public struct ProcessorShare: Sendable, Equatable {
+package struct ProcessorShare: Sendable, Equatable {
   /// Physical cores that the process may run on (its affinity mask).
-  public let cores: Int
+  package let cores: Int
   /// Processor time per time, in cores, that its control groups grant; `nil` without a limit.
-  public let quota: Double?
+  package let quota: Double?
 
   /// That of this process, as it was when it was first asked for.
-  public static let current = ProcessorShare(root: "/")
+  package static let current = ProcessorShare(root: "/")
 
   /// A share of `cores` cores, of whose time `quota` is granted.
   init(cores: Int, quota: Double?) { (self.cores, self.quota) = (cores, quota) }
@@ -21,7 +21,7 @@ public struct ProcessorShare: Sendable, Equatable {
   /// Threads that can compute at one time: one per core, at most the quota rounded up, at least one.
   ///
   /// More threads than that would use up a period's time early and then all stand still until the next.
-  public var threads: Int {
+  package var threads: Int {
     let granted = quota.map { Int(min($0, Double(WorkerPool.mostThreads)).rounded(.up)) } ?? cores
     return max(1, min(cores, granted, WorkerPool.mostThreads))
   }

@@ -5,7 +5,7 @@ internal import Foundation
 ///
 /// Every output row depends on its own input row alone, bit for bit: the number of rows, the number of threads and the
 /// instruction set change the speed only.
-public final class TensorOperations {
+package final class TensorOperations {
   private let pool: WorkerPool
   private let set: ft_instruction_set
   private let prepared: PreparedRows
@@ -22,7 +22,7 @@ public final class TensorOperations {
   ///   - rowCapacity: most rows of any input.
   ///   - columnCapacity: most columns of any input of a matrix product.
   /// - Throws: `MemoryError` when there is no memory for scratch.
-  public init(
+  package init(
     pool: WorkerPool, instructionSet: InstructionSet? = nil, rowCapacity: Int, columnCapacity: Int
   ) throws(MemoryError) {
     let instructionSet = instructionSet ?? .best
@@ -37,7 +37,7 @@ public final class TensorOperations {
   // MARK: Rows
 
   /// Reads row `tokens[i]` of `table` into row `i`.
-  public func gatherRows(of table: TensorView, tokens: [Int32], into output: Activations) {
+  package func gatherRows(of table: TensorView, tokens: [Int32], into output: Activations) {
     let width = table.shape[1]
     precondition(width == output.columns)
     for (row, token) in tokens.enumerated() {
@@ -47,7 +47,7 @@ public final class TensorOperations {
   }
 
   /// Copies `rows[i]` of `input` into row `i`.
-  public func copyRows(_ rows: [Int], of input: Activations, into output: Activations) {
+  package func copyRows(_ rows: [Int], of input: Activations, into output: Activations) {
     precondition(input.columns == output.columns)
     for (index, row) in rows.enumerated() {
       unsafe output.pointer(row: index).update(from: input.pointer(row: row), count: input.columns)
@@ -55,7 +55,7 @@ public final class TensorOperations {
   }
 
   /// output = x / rms(x) · weight.
-  public func rmsNorm(
+  package func rmsNorm(
     _ x: Activations, rowCount: Int, weight: [Float], epsilon: Float, into output: Activations
   ) {
     precondition(x.columns == output.columns && weight.count == x.columns)
@@ -71,7 +71,7 @@ public final class TensorOperations {
   }
 
   /// Cosines and sines of the rotary angles, `[positions, headSize / 2]` each, times `scale`.
-  public func rotaryAngles(
+  package func rotaryAngles(
     positions: [Int32], inverseFrequencies: [Float], scale: Float, into cosines: Activations, sin sines: Activations
   ) {
     precondition(cosines.columns == inverseFrequencies.count && sines.columns == inverseFrequencies.count)
@@ -91,7 +91,7 @@ public final class TensorOperations {
   // `next` is the matrix of the product after this one: its first weights are fetched while threads wait.
 
   /// output = weight · x + bias.
-  public func linear(
+  package func linear(
     _ x: Activations, rowCount: Int, weight: PackedMatrix, bias: [Float]? = nil, into output: Activations,
     next: PackedMatrix? = nil
   ) {
@@ -99,7 +99,7 @@ public final class TensorOperations {
   }
 
   /// As above for matrices one below the other, whose outputs lie side by side.
-  public func linear(
+  package func linear(
     _ x: Activations, rowCount: Int, weights: [PackedMatrix], bias: [Float]? = nil, into output: Activations,
     next: PackedMatrix? = nil
   ) {
@@ -113,7 +113,7 @@ public final class TensorOperations {
   }
 
   /// residual += weight · x + bias.
-  public func linearAdding(
+  package func linearAdding(
     _ x: Activations, rowCount: Int, weight: PackedMatrix, bias: [Float]? = nil, to residual: Activations,
     next: PackedMatrix? = nil
   ) {
@@ -121,7 +121,7 @@ public final class TensorOperations {
   }
 
   /// output = silu(gate · x) · (up · x), for a matrix packed as a pair of gate and up.
-  public func gatedLinear(
+  package func gatedLinear(
     _ x: Activations, rowCount: Int, weight: PackedMatrix, bias: (gate: [Float], up: [Float])? = nil,
     into output: Activations, next: PackedMatrix? = nil
   ) {
@@ -183,7 +183,7 @@ public final class TensorOperations {
   ///
   /// Rows of `qkv` are `[query heads | key heads | value heads] · headSize`. Rotation pairs channel `i` with
   /// `i + headSize / 2`.
-  public func normRotateStore(
+  package func normRotateStore(
     _ qkv: Activations, rowCount: Int, headCount: Int, kvHeadCount: Int, headSize: Int, queryNorm: [Float]?,
     keyNorm: [Float]?, epsilon: Float, cos cosines: Activations, sin sines: Activations, slices: [AttentionSlice],
     storage: KVStorage, layer: Int
@@ -231,7 +231,7 @@ public final class TensorOperations {
   }
 
   /// Causal attention: row `r` of a slice sees positions `0...firstPosition + r`.
-  public func attention(
+  package func attention(
     _ qkv: Activations, headCount: Int, kvHeadCount: Int, headSize: Int, scale: Float, slices: [AttentionSlice],
     storage: KVStorage, layer: Int, into output: Activations
   ) {

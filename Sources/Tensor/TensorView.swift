@@ -1,22 +1,22 @@
 internal import CForetokenKernels
 
 /// A tensor inside a mapped file: row-major, read-only, little-endian. Keeps its file mapped.
-@safe public struct TensorView: Sendable {
+@safe package struct TensorView: Sendable {
   /// The tensor's name, for messages.
-  public let name: String
+  package let name: String
   /// Format of the elements.
-  public let elementType: ElementType
+  package let elementType: ElementType
   /// Extent of each dimension, outermost first.
-  public let shape: [Int]
+  package let shape: [Int]
   /// Where the elements lie in `file`.
-  public let byteRange: Range<Int>
+  package let byteRange: Range<Int>
   /// The file that holds the elements.
-  public let file: MappedFile
+  package let file: MappedFile
   /// In which order the file has the rows.
-  public let rowOrder: RowOrder
+  package let rowOrder: RowOrder
 
   /// Where a file puts the rows (the outermost dimension) of a tensor.
-  public enum RowOrder: Sendable, Equatable {
+  package enum RowOrder: Sendable, Equatable {
     /// One after the other.
     case natural
     /// Within each head, row `i` of the first half is followed by row `i` of the second, as llama.cpp wants the queries
@@ -35,7 +35,7 @@ internal import CForetokenKernels
 
   /// A view of `byteRange` of `file`, or `nil` when the range is outside the file, its length is not that of `shape`
   /// elements of `elementType`, rows are not of whole blocks, or the row order does not fit the rows.
-  public init?(
+  package init?(
     name: String, elementType: ElementType, shape: [Int], byteRange: Range<Int>, file: MappedFile,
     rowOrder: RowOrder = .natural
   ) {
@@ -54,7 +54,7 @@ internal import CForetokenKernels
   }
 
   /// Number of elements.
-  public var count: Int { shape.reduce(1, *) }
+  package var count: Int { shape.reduce(1, *) }
 
   /// Elements of one row, the product of all extents but the outermost.
   private var rowLength: Int { shape.dropFirst().reduce(1, *) }
@@ -69,7 +69,7 @@ internal import CForetokenKernels
   /// The elements `range` (flat, row-major) as single-precision floats. Every format converts exactly.
   ///
   /// - Precondition: `range` lies within `0..<count`, on whole blocks, and on whole rows where their order is not natural.
-  public func floats(in range: Range<Int>) -> [Float] {
+  package func floats(in range: Range<Int>) -> [Float] {
     unsafe [Float](unsafeUninitializedCapacity: range.count) { output, initializedCount in
       unsafe copyFloats(in: range, to: output)
       initializedCount = range.count
@@ -77,7 +77,7 @@ internal import CForetokenKernels
   }
 
   /// All elements as single-precision floats.
-  public func floats() -> [Float] { floats(in: 0..<count) }
+  package func floats() -> [Float] { floats(in: 0..<count) }
 
   /// Writes the elements `range` as single-precision floats to the start of `output`.
   @unsafe package func copyFloats(in range: Range<Int>, to output: UnsafeMutableBufferPointer<Float>) {

@@ -5,7 +5,7 @@ internal import CForetokenKernels
 /// Integer weights come in groups of 32 along the input dimension. Activations are quantised to eight bits with a scale
 /// for each group, products within a group are summed exactly, in 32-bit integers, and groups in 32-bit floats. Formats
 /// named like those of GGUF files hold their weights without a second rounding.
-public enum WeightFormat: String, Sendable, CaseIterable {
+package enum WeightFormat: String, Sendable, CaseIterable {
   /// As in most checkpoints: 16 bits a weight.
   case bfloat16
   /// Eight bits and a scale for 32 weights: 8.5 bits a weight. Also for Q8_0.
@@ -43,7 +43,7 @@ public enum WeightFormat: String, Sendable, CaseIterable {
   }
 
   /// Memory of a packed matrix of `rows` outputs and `columns` inputs, in bytes.
-  public func packedByteCount(rows: Int, columns: Int) -> Int {
+  package func packedByteCount(rows: Int, columns: Int) -> Int {
     (rows + Int(FT_PANEL) - 1) / Int(FT_PANEL) * ft_panel_bytes(kernelValue, columns)
   }
 }
@@ -60,7 +60,7 @@ public enum Quantization: String, Sendable, CaseIterable {
   case file
 
   /// The format for weights that a file has as `element`.
-  public func format(of element: ElementType, isHead: Bool = false) -> WeightFormat {
+  package func format(of element: ElementType, isHead: Bool = false) -> WeightFormat {
     let held = element.heldFormat
     switch self {
     case .none: return .bfloat16

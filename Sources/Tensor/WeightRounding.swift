@@ -2,14 +2,14 @@ internal import CForetokenKernels
 internal import Synchronization
 
 /// What is known of how a matrix's weights are used: formats that round them lose less by it.
-public struct WeightRounding: Sendable {
+package struct WeightRounding: Sendable {
   /// For each column the power of two that its weights are multiplied by; its inputs must be divided by as much.
-  public var columnExponents: [Int8]?
+  package var columnExponents: [Int8]?
   /// For each row the power of two that its weights are multiplied by, and with them its output.
-  public var rowExponents: [Int8]?
+  package var rowExponents: [Int8]?
 
   /// Nothing is known.
-  public init(columnExponents: [Int8]? = nil, rowExponents: [Int8]? = nil) {
+  package init(columnExponents: [Int8]? = nil, rowExponents: [Int8]? = nil) {
     (self.columnExponents, self.rowExponents) = (columnExponents, rowExponents)
   }
 }
@@ -17,7 +17,7 @@ public struct WeightRounding: Sendable {
 extension WeightFormat {
   /// What packing `tensor` in this format changes, relative to the weights (root of the mean squares), from a few of its
   /// rows; `nil` for what is no matrix, or cannot be packed.
-  public func relativeError(of tensor: TensorView) -> Double? {
+  package func relativeError(of tensor: TensorView) -> Double? {
     guard tensor.shape.count == 2, let rows = tensor.shape.first, let columns = tensor.shape.last, rows > 0, columns > 0
     else { return nil }
     var errors: [Double] = [0, 0]
@@ -43,7 +43,7 @@ extension WeightFormat {
 /// Largest magnitude in each column of matrices of equal width, one below the other.
 ///
 /// - Parameter rowExponents: powers of two that the rows count times; `nil` for none.
-public func columnPeaks(of tensors: [TensorView], rowExponents: [Int8]? = nil, pool: WorkerPool) -> [Float] {
+package func columnPeaks(of tensors: [TensorView], rowExponents: [Int8]? = nil, pool: WorkerPool) -> [Float] {
   guard let columns = tensors.first?.shape.last else { return [] }
   let found = Mutex([Float](repeating: 0, count: columns))
   var firstRow = 0
@@ -64,7 +64,7 @@ public func columnPeaks(of tensors: [TensorView], rowExponents: [Int8]? = nil, p
 }
 
 /// Largest magnitude in each row of a matrix.
-public func rowPeaks(of tensor: TensorView, pool: WorkerPool) -> [Float] {
+package func rowPeaks(of tensor: TensorView, pool: WorkerPool) -> [Float] {
   let found = Mutex([Float](repeating: 0, count: tensor.shape[0]))
   tensor.readRows(pool: pool) { rows, values in
     let peaks = rows.map { row in

@@ -8,19 +8,19 @@ internal import Synchronization
 /// Work is cut into parts, and the caller waits for parts, not for threads: a worker that has not begun when the last
 /// part is taken is passed over, and looks for a newer job when it comes to run. A forward pass is hundreds of short
 /// steps, so idle workers spin for a moment before they go to sleep.
-public final class WorkerPool: Sendable {
+package final class WorkerPool: Sendable {
   /// Number of workers, the caller included.
-  public let threadCount: Int
+  package let threadCount: Int
   private let state: WorkerState
 
   /// Most threads of one pool.
-  public static let mostThreads = 512
+  package static let mostThreads = 512
 
   /// One per physical core that this process may use, at most the processor time that its control group grants.
-  public static var defaultThreadCount: Int { ProcessorShare.current.threads }
+  package static var defaultThreadCount: Int { ProcessorShare.current.threads }
 
   /// Starts `threadCount - 1` threads.
-  public init(threadCount: Int) {
+  package init(threadCount: Int) {
     precondition(threadCount >= 1)
     self.threadCount = threadCount
     let state = WorkerState(workers: threadCount)

@@ -1,16 +1,16 @@
-public import ModelFiles
-public import Tensor
+package import ModelFiles
+package import Tensor
 
 /// Qwen3, Qwen2.5 and Llama on the CPU.
-public final class CPUModelRunner: ModelRunner {
+package final class CPUModelRunner: ModelRunner {
   /// What the model is.
-  public let configuration: ModelConfiguration
+  package let configuration: ModelConfiguration
   /// Number of logits per row.
-  public let vocabularySize: Int
+  package let vocabularySize: Int
   /// What was reserved.
-  public let capacity: RunnerCapacity
+  package let capacity: RunnerCapacity
   /// What the matrices became in memory.
-  public let quantization: Quantization
+  package let quantization: Quantization
 
   private let weights: DecoderWeights
   private let storage: KVStorage
@@ -31,7 +31,7 @@ public final class CPUModelRunner: ModelRunner {
   ///   - cache: where packed weights are kept from start to start.
   ///   - progress: called with the packed share of the weights, from 0 to 1.
   /// - Throws: `ModelFileError` for tensors that are missing or have another shape than the configuration says.
-  public convenience init(
+  package convenience init(
     checkpoint: Checkpoint, configuration: ModelConfiguration, quantization: Quantization = .none, limits: RunnerLimits,
     pool: WorkerPool, instructionSet: InstructionSet? = nil, cacheFormat: KVCacheFormat = .float16,
     cache: WeightCache? = nil, progress: (Double) -> Void = { _ in }
@@ -83,7 +83,7 @@ public final class CPUModelRunner: ModelRunner {
   }
 
   /// Memory by owner, in bytes.
-  public var memory: RunnerMemory {
+  package var memory: RunnerMemory {
     RunnerMemory(
       packedWeights: weights.packedByteCount, packedHead: weights.head.byteCount, keyValueCache: storage.byteCount)
   }
@@ -92,7 +92,7 @@ public final class CPUModelRunner: ModelRunner {
   package var isQuantised: Bool { weights.layers.contains { $0.feedForward.down.format != .bfloat16 } }
 
   /// The weights' name in the cache they were loaded through; equal contents in one format have one name.
-  public var cacheKey: String? { weights.cacheKey }
+  package var cacheKey: String? { weights.cacheKey }
 
   /// Hears how long each kind of operation takes; `nil` outside of benchmarks.
   package var stopwatch: PassStopwatch?
@@ -103,7 +103,7 @@ public final class CPUModelRunner: ModelRunner {
   /// The forward pass, top to bottom as the papers describe it.
   ///
   /// - Throws: `RunnerError`, also when the file that holds the embeddings was changed or cut short meanwhile.
-  public func run(_ pass: Pass) throws(RunnerError) -> PassResult {
+  package func run(_ pass: Pass) throws(RunnerError) -> PassResult {
     try pass.check(against: capacity, vocabularySize: vocabularySize, choosing: choosing)
     let batch = pass.batch
     let rows = batch.rowCount
@@ -195,20 +195,20 @@ public final class CPUModelRunner: ModelRunner {
 }
 
 /// Sizes that a runner reserves memory for.
-public struct RunnerLimits: Sendable, Equatable {
+package struct RunnerLimits: Sendable, Equatable {
   /// Most rows in one pass.
-  public var rows: Int
+  package var rows: Int
   /// Most rows of one pass that can ask for logits.
-  public var logitRows: Int
+  package var logitRows: Int
   /// Sequences that can be in the K/V memory at full length at one time.
-  public var sequences: Int
+  package var sequences: Int
   /// Longest sequence, in positions.
-  public var positions: Int
+  package var positions: Int
   /// KV blocks; room for all sequences at full length when `nil`.
-  public var blocks: Int?
+  package var blocks: Int?
 
   /// Limits with a chunk of 256 rows, room for 32 rows of logits and one sequence.
-  public init(rows: Int = 256, logitRows: Int = 32, sequences: Int = 1, positions: Int, blocks: Int? = nil) {
+  package init(rows: Int = 256, logitRows: Int = 32, sequences: Int = 1, positions: Int, blocks: Int? = nil) {
     self.rows = rows
     self.logitRows = logitRows
     self.sequences = sequences

@@ -27,8 +27,8 @@ import Tokenization
     configuration.speculation = try draft.map {
       try SpeculativeConfiguration(method: .draftModel, model: $0, window: 4)
     }
-    let parts = try LoopParts(configuration)
-    let prompt = try ModelDirectory.tokenizer(of: model).encode("<|im_start|>user\nList the months.<|im_end|>\n")
+    let parts = try EngineAssembly(configuration)
+    let prompt = try ModelSource.tokenizer(of: model).encode("<|im_start|>user\nList the months.<|im_end|>\n")
     var request = GenerationRequest(prompt: prompt)
     request.stopping.maximumTokens = 48
     return try parts.makeLoop().outcome(of: request).tokens
@@ -38,7 +38,7 @@ import Tokenization
   func parity() throws {
     let directory = try TemporaryDirectory()
     let path = try write(Places.target, as: .bfloat16, to: directory, "target.gguf")
-    let (file, original) = (try ModelDirectory(path), try ModelDirectory(Places.target))
+    let (file, original) = (try ModelSource(path), try ModelSource(Places.target))
     #expect(file.tokenizer.differences(from: original.tokenizer, limit: 1).isEmpty)
     #expect(file.endOfTextTokens == original.endOfTextTokens)
     #expect(file.tokenizer.chatTemplate == original.tokenizer.chatTemplate)
@@ -71,7 +71,7 @@ import Tokenization
       let directory = try TemporaryDirectory()
       try directory.write(writer.data, to: "m.gguf")
       do {
-        _ = try ModelDirectory.tokenizer(of: directory.path + "/m.gguf")
+        _ = try ModelSource.tokenizer(of: directory.path + "/m.gguf")
         return "no error"
       } catch {
         #expect("\(error)".contains("m.gguf"))

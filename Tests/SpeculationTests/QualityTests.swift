@@ -13,7 +13,7 @@ import Tokenization
   func measure(
     _ model: String, _ quantization: Quantization, keys: KVCacheFormat = .float16, against: Quantization = .none
   ) throws -> PerplexityMeter.Result {
-    let directory = try ModelDirectory(model)
+    let directory = try ModelSource(model)
     let text = String(decoding: try Data(contentsOf: Self.text).prefix(12_000), as: UTF8.self)
     let tokens = Array(directory.tokenizer.encode(text).prefix(12 * Self.window))
     func meter(_ quantization: Quantization, _ keys: KVCacheFormat) throws -> PerplexityMeter {

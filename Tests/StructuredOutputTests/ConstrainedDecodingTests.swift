@@ -19,7 +19,7 @@ import Tokenization
       try SpeculativeConfiguration(
         method: $0, model: $0 == .draftModel ? Places.draft : nil, window: window, lookupLengths: lookup)
     }
-    return try LoopParts(configuration).makeLoop()
+    return try EngineAssembly(configuration).makeLoop()
   }
 
   private func request(

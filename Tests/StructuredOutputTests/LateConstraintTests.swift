@@ -67,7 +67,7 @@ import Tokenization
     configuration.speculation = try method.map {
       try SpeculativeConfiguration(method: $0, model: Places.draft, window: 4)
     }
-    return try LoopParts(configuration).makeLoop()
+    return try EngineAssembly(configuration).makeLoop()
   }
 
   private func request(_ index: Int = 0) throws -> (GenerationRequest, GrammarConstraint) {

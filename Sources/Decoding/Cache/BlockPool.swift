@@ -1,4 +1,4 @@
-public import Tokenization
+package import Tokenization
 
 /// The KV blocks of a runner, and its slots for recurrent states: who holds which, and what those that nobody holds still
 /// contain.
@@ -6,15 +6,15 @@ public import Tokenization
 /// The pool only keeps count; the runner keeps the memory. A full block can be found again by the tokens up to its end
 /// and held by several sequences. It is not forgotten when the last of them lets go of it, but when it is handed out
 /// anew, the one let go of first before the others.
-public struct BlockPool: Sendable {
+package struct BlockPool: Sendable {
   /// Number of blocks in all.
-  public let capacity: Int
+  package let capacity: Int
   /// Positions per block.
-  public let blockSize: Int
+  package let blockSize: Int
   /// Slots for recurrent states; 0 where sequences have none.
-  public let stateSlots: Int
+  package let stateSlots: Int
   /// Blocks that nobody holds.
-  public private(set) var freeCount: Int
+  package private(set) var freeCount: Int
 
   /// By block: how many sequences hold it.
   private var holders: [Int32]
@@ -45,7 +45,7 @@ public struct BlockPool: Sendable {
   }
 
   /// A pool of blocks `0..<capacity` and of slots `0..<stateSlots`, all free.
-  public init(capacity: Int, blockSize: Int, stateSlots: Int = 0) {
+  package init(capacity: Int, blockSize: Int, stateSlots: Int = 0) {
     self.capacity = capacity
     self.blockSize = blockSize
     self.stateSlots = stateSlots
@@ -58,12 +58,12 @@ public struct BlockPool: Sendable {
   }
 
   /// Share of the blocks in use, 0 to 1.
-  public var usage: Double { capacity == 0 ? 0 : 1 - Double(freeCount) / Double(capacity) }
+  package var usage: Double { capacity == 0 ? 0 : 1 - Double(freeCount) / Double(capacity) }
 
   /// Lengthens `table` so that it covers `positions` positions; takes nothing when there are not enough blocks.
   ///
   /// - Returns: whether the table now covers them.
-  public mutating func reserve(_ positions: Int, in table: inout BlockTable) -> Bool {
+  package mutating func reserve(_ positions: Int, in table: inout BlockTable) -> Bool {
     let missing = (positions + blockSize - 1) / blockSize - table.blocks.count
     guard missing > 0 else { return true }
     guard missing <= freeCount else { return false }
@@ -72,7 +72,7 @@ public struct BlockPool: Sendable {
   }
 
   /// Takes back every block of `table` that lies wholly past the first `positions` positions.
-  public mutating func truncate(_ table: inout BlockTable, to positions: Int) {
+  package mutating func truncate(_ table: inout BlockTable, to positions: Int) {
     let kept = (positions + blockSize - 1) / blockSize
     // The end of a sequence goes first: its beginning is more likely to be wanted again.
     while table.blocks.count > kept { release(table.blocks.removeLast()) }
@@ -85,7 +85,7 @@ public struct BlockPool: Sendable {
   /// At least one token is left over: somebody has to compute the logits.
   ///
   /// - Returns: positions covered, a multiple of the block size.
-  public mutating func adopt(_ tokens: some RandomAccessCollection<TokenID>, in table: inout BlockTable) -> Int {
+  package mutating func adopt(_ tokens: some RandomAccessCollection<TokenID>, in table: inout BlockTable) -> Int {
     precondition(table.blocks.isEmpty)
     var (rest, last) = (tokens[...], UInt64(0))
     var found: [Prefix] = []
@@ -115,7 +115,7 @@ public struct BlockPool: Sendable {
   /// - Parameters:
   ///   - computed: positions whose keys and values are there.
   ///   - tokens: those of the positions, and maybe more.
-  public mutating func publish(_ table: inout BlockTable, computed: Int, tokens: [TokenID]) {
+  package mutating func publish(_ table: inout BlockTable, computed: Int, tokens: [TokenID]) {
     while (table.findable + 1) * blockSize <= computed {
       let first = table.findable * blockSize
       let key = PrefixKey(prefix: table.prefix, tokens: Array(tokens[first..<first + blockSize]))
@@ -136,23 +136,23 @@ public struct BlockPool: Sendable {
   // MARK: - Recurrent states
 
   /// A slot that nobody uses; one that is kept only to be found again, if need be.
-  public mutating func takeState() -> Int32? { states.take() }
+  package mutating func takeState() -> Int32? { states.take() }
 
   /// Gives a slot back.
-  public mutating func releaseState(_ slot: Int32) { states.release(slot) }
+  package mutating func releaseState(_ slot: Int32) { states.release(slot) }
 
   /// The state after the blocks that an adopting `table` has, which stays where it is until `unpinState`.
-  public mutating func pinState(after table: BlockTable) -> Int32? {
+  package mutating func pinState(after table: BlockTable) -> Int32? {
     table.blocks.last.flatMap { states.pin(of: $0) }
   }
 
   /// A sequence no longer reads a state that it found.
-  public mutating func unpinState(_ slot: Int32) { states.unpin(slot) }
+  package mutating func unpinState(_ slot: Int32) { states.unpin(slot) }
 
   /// Keeps a state to be found again, with the block that ends where it belongs; gives it back where nobody would find it.
   ///
   /// - Parameter positions: those that the state has seen.
-  public mutating func keepState(_ slot: Int32, after positions: Int, in table: BlockTable) {
+  package mutating func keepState(_ slot: Int32, after positions: Int, in table: BlockTable) {
     let index = positions / blockSize - 1
     guard positions > 0, positions % blockSize == 0, index < table.findable, keys[Int(table.blocks[index])] != nil
     else { return states.release(slot) }
@@ -196,14 +196,14 @@ public struct BlockPool: Sendable {
 }
 
 /// The KV blocks of one sequence, in the order of its positions.
-public struct BlockTable: Sendable, Equatable {
+package struct BlockTable: Sendable, Equatable {
   /// Position `p` lives in `blocks[p / blockSize]`.
-  public fileprivate(set) var blocks: [Int32] = []
+  package fileprivate(set) var blocks: [Int32] = []
   /// How many of the first blocks can be found by their tokens.
   fileprivate var findable = 0
   /// Names the prefix that they hold.
   fileprivate var prefix: UInt64 = 0
 
   /// A table that covers nothing.
-  public init() {}
+  package init() {}
 }

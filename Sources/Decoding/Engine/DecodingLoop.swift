@@ -1,18 +1,18 @@
 internal import Dispatch
 internal import Tensor
-public import Tokenization
-public import Transformer
+package import Tokenization
+package import Transformer
 
 /// The engine's loop: schedule, propose, run, verify, commit, emit.
 ///
 /// It is synchronous and knows no threads; `Engine` runs it on one, tests call `step` themselves.
-public final class DecodingLoop {
+package final class DecodingLoop {
   /// Turns tokens into text.
-  public let tokenizer: Tokenizer
+  package let tokenizer: Tokenizer
   /// Number of token ids.
-  public let vocabularySize: Int
+  package let vocabularySize: Int
   /// Longest sequence, prompt and output.
-  public let maximumLength: Int
+  package let maximumLength: Int
 
   private let runner: any ModelRunner
   private let proposer: any Proposer
@@ -41,7 +41,7 @@ public final class DecodingLoop {
   ///   - rows: most rows in one pass; the runner's capacity bounds it too.
   ///   - sharesPrefixes: whether requests that begin alike share KV blocks.
   ///   - blocks: KV blocks to use; all that the runner has when `nil`.
-  public init(
+  package init(
     runner: any ModelRunner, tokenizer: Tokenizer, proposer: any Proposer, verifier: any Verifier,
     window: Int, costs: PassCosts = PassCosts(), sequences: Int = 1, rows: Int = .max, sharesPrefixes: Bool = false,
     blocks: Int? = nil
@@ -65,10 +65,10 @@ public final class DecodingLoop {
   }
 
   /// Whether no request is under way.
-  public var isIdle: Bool { scheduler.isIdle }
+  package var isIdle: Bool { scheduler.isIdle }
 
   /// What is going on, and what was done so far.
-  public var statistics: EngineStatistics {
+  package var statistics: EngineStatistics {
     var statistics = totals
     statistics.running = scheduler.runningCount
     statistics.waiting = scheduler.waitingCount
@@ -82,7 +82,7 @@ public final class DecodingLoop {
   /// Queues a request; its events come out of `step`.
   ///
   /// - Throws: `RequestError` when the request does not fit the model.
-  public func submit(_ request: GenerationRequest, as id: RequestID) throws(RequestError) {
+  package func submit(_ request: GenerationRequest, as id: RequestID) throws(RequestError) {
     try request.validate(vocabularySize: vocabularySize, maximumLength: maximumLength)
     let active = ActiveRequest(request, id: id, tokenizer: tokenizer, maximumLength: maximumLength)
     requests[id] = active
@@ -94,10 +94,10 @@ public final class DecodingLoop {
   /// Ends a request before its time and frees its KV blocks.
   ///
   /// - Returns: its last event; `nil` when it has ended already.
-  public func cancel(_ id: RequestID) -> GenerationEvent? { end(id, .cancelled) }
+  package func cancel(_ id: RequestID) -> GenerationEvent? { end(id, .cancelled) }
 
   /// One pass of the target over everything that is due.
-  public func step() -> [(request: RequestID, event: GenerationEvent)] {
+  package func step() -> [(request: RequestID, event: GenerationEvent)] {
     for active in requests.values where active.isLate { resume(active) }
     let shares = schedule()
     guard !shares.isEmpty else { return rest() }

@@ -15,7 +15,7 @@ public final class Engine: Sendable {
   /// - Parameters:
   ///   - auditShare: share of the answers (0 to 1) to decode again without speculation, in idle moments.
   ///   - mismatch: called when such an answer differs.
-  public init(
+  package init(
     _ loop: sending DecodingLoop, auditShare: Double = 0,
     mismatch: @escaping @Sendable (AuditMismatch) -> Void = { _ in }
   ) {

@@ -1,27 +1,27 @@
-public import Tokenization
-public import Transformer
+package import Tokenization
+package import Transformer
 
 /// Decides which rows the next pass computes. A value without I/O, tensors or clocks.
 ///
 /// One idea runs it: each request's count of computed positions chases its count of known tokens. A long way behind is
 /// prefill, one behind is decoding, proposals are rows past the known tokens, a rejection or a preemption is a
 /// subtraction.
-public struct Scheduler: Sendable {
+package struct Scheduler: Sendable {
   /// Bounds of one pass.
-  public struct Limits: Sendable, Equatable {
+  package struct Limits: Sendable, Equatable {
     /// Most rows in one pass (`max_num_batched_tokens`).
-    public var rows: Int
+    package var rows: Int
     /// Most rows of one pass that ask for logits.
-    public var logitRows: Int
+    package var logitRows: Int
     /// Most requests in one pass (`max_num_seqs`).
-    public var sequences: Int
+    package var sequences: Int
     /// Longest sequence, prompt and output (`max_model_len`).
-    public var positions: Int
+    package var positions: Int
     /// Whether requests that begin alike share KV blocks (`enable_prefix_caching`).
-    public var sharesPrefixes = false
+    package var sharesPrefixes = false
 
     /// Limits; every one is at least 1.
-    public init(rows: Int, logitRows: Int, sequences: Int, positions: Int, sharesPrefixes: Bool = false) {
+    package init(rows: Int, logitRows: Int, sequences: Int, positions: Int, sharesPrefixes: Bool = false) {
       self.sharesPrefixes = sharesPrefixes
       self.rows = rows
       self.logitRows = logitRows
@@ -31,20 +31,20 @@ public struct Scheduler: Sendable {
   }
 
   /// One request's share of the next pass.
-  public struct Share: Sendable, Equatable {
+  package struct Share: Sendable, Equatable {
     /// Whose rows.
-    public let request: RequestID
+    package let request: RequestID
     /// Known positions to compute.
-    public let positions: Range<Int>
+    package let positions: Range<Int>
     /// Whether they reach the last known token, so that the next one can be decided.
-    public let reachesEnd: Bool
+    package let reachesEnd: Bool
     /// How many of the last of `positions` want logits.
-    public let logitCount: Int
+    package let logitCount: Int
     /// Most proposals that may follow the known tokens.
-    public let window: Int
+    package let window: Int
     /// Where the sequence's recurrent state is read from and kept, for all rows up to the window's last; `nil` where
     /// sequences have none.
-    public var states: StatePlan?
+    package var states: StatePlan?
   }
 
   /// A request that has KV blocks.
@@ -87,32 +87,32 @@ public struct Scheduler: Sendable {
   private(set) var waiting: [Waiting] = []
 
   /// A scheduler over an empty cache.
-  public init(limits: Limits, pool: BlockPool) {
+  package init(limits: Limits, pool: BlockPool) {
     self.limits = limits
     self.pool = pool
   }
 
   /// Whether there is nothing to do.
-  public var isIdle: Bool { running.isEmpty && waiting.isEmpty }
+  package var isIdle: Bool { running.isEmpty && waiting.isEmpty }
   /// Requests that wait for admission.
-  public var waitingCount: Int { waiting.count }
+  package var waitingCount: Int { waiting.count }
   /// Requests that hold KV blocks.
-  public var runningCount: Int { running.count }
+  package var runningCount: Int { running.count }
   /// Requests that will run at a time once those that wait have been admitted.
-  public var expectedCount: Int { min(limits.sequences, running.count + waiting.count) }
+  package var expectedCount: Int { min(limits.sequences, running.count + waiting.count) }
   /// How often a request had to give up its blocks.
-  public private(set) var preemptionCount = 0
+  package private(set) var preemptionCount = 0
   /// Tokens that admitted requests knew.
-  public private(set) var prefixQueries = 0
+  package private(set) var prefixQueries = 0
   /// How many of them were in the cache already.
-  public private(set) var prefixHits = 0
+  package private(set) var prefixHits = 0
 
   /// Queues a request that knows `known` tokens and may generate `remaining` more.
   ///
   /// - Parameters:
   ///   - scored: the first this many positions want logits, as prompt log-probabilities need them.
   ///   - priority: lower numbers are admitted first, but nobody is overtaken more than `mostOvertakings` times.
-  public mutating func add(
+  package mutating func add(
     _ request: RequestID, known: Int, remaining: Int, scored: Int = 0, priority: Int = 0
   ) {
     let place = waiting.firstIndex { $0.priority > priority } ?? waiting.count
@@ -121,7 +121,7 @@ public struct Scheduler: Sendable {
   }
 
   /// Forgets a request and frees its blocks.
-  public mutating func remove(_ request: RequestID) {
+  package mutating func remove(_ request: RequestID) {
     waiting.removeAll { $0.request == request }
     guard let index = running.firstIndex(where: { $0.request == request }) else { return }
     release(at: index)
@@ -135,7 +135,7 @@ public struct Scheduler: Sendable {
   }
 
   /// The KV blocks of a running request.
-  public func blocks(of request: RequestID) -> [Int32] {
+  package func blocks(of request: RequestID) -> [Int32] {
     running.first { $0.request == request }?.table.blocks ?? []
   }
 
@@ -149,7 +149,7 @@ public struct Scheduler: Sendable {
   ///   - window: how many proposals a decoding request would like.
   ///   - tokens: what a request knows; its beginning may be in the cache already.
   ///   - isHeld: whether a running request waits for something other than a pass.
-  public mutating func schedule(
+  package mutating func schedule(
     window: (RequestID) -> Int, tokens: (RequestID) -> [TokenID] = { _ in [] },
     isHeld: (RequestID) -> Bool = { _ in false }
   ) -> [Share] {
@@ -193,7 +193,7 @@ public struct Scheduler: Sendable {
   ///     positions is to be computed once more, as nothing could be decided from it.
   ///   - appended: tokens that the answer grew by.
   ///   - tokens: what the request knows now.
-  public mutating func commit(_ share: Share, accepted: Int = 0, appended: Int = 0, tokens: [TokenID] = []) {
+  package mutating func commit(_ share: Share, accepted: Int = 0, appended: Int = 0, tokens: [TokenID] = []) {
     guard let index = running.firstIndex(where: { $0.request == share.request }) else { return }
     running[index].computed = share.positions.upperBound + accepted
     running[index].known += appended

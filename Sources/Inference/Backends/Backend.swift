@@ -23,7 +23,7 @@ protocol Backend {
   /// Loads a model.
   ///
   /// - Parameter progress: called with the share of the weights that is loaded, 0 to 1.
-  func load(_ model: ModelDirectory, limits: RunnerLimits, progress: (Double) -> Void) throws -> Runner
+  func load(_ model: ModelSource, limits: RunnerLimits, progress: (Double) -> Void) throws -> Runner
   /// The target and a draft as one, where it can run both in one go; it is the target's runner and the proposer then.
   func joined(
     target: Runner, draft: Runner, proposer: DraftModelProposer, window: Int
@@ -62,7 +62,7 @@ struct CPUBackend: Backend {
       kvHeadCount: model.kvHeadCount, headSize: model.headSize, format: configuration.cacheFormat)
   }
 
-  func load(_ model: ModelDirectory, limits: RunnerLimits, progress: (Double) -> Void) throws -> CPUModelRunner {
+  func load(_ model: ModelSource, limits: RunnerLimits, progress: (Double) -> Void) throws -> CPUModelRunner {
     try CPUModelRunner(
       checkpoint: model.checkpoint, configuration: model.configuration, quantization: configuration.quantization,
       limits: limits, pool: pool, instructionSet: configuration.instructionSet,
@@ -87,7 +87,7 @@ struct PJRTBackend: Backend {
     try session.checkSpeculation(window: window, sequences: sequences)
   }
 
-  func load(_ model: ModelDirectory, limits: RunnerLimits, progress: (Double) -> Void) throws -> PJRTModelRunner {
+  func load(_ model: ModelSource, limits: RunnerLimits, progress: (Double) -> Void) throws -> PJRTModelRunner {
     try PJRTModelRunner(
       session: session, checkpoint: model.checkpoint, configuration: model.configuration, limits: limits,
       progress: progress)

@@ -1,8 +1,8 @@
-public import Decoding
-public import PJRTTransformer
-public import Speculation
+package import Decoding
+package import PJRTTransformer
+package import Speculation
 internal import Tokenization
-public import Transformer
+package import Transformer
 
 /// A draft model and the target as one program of a device.
 ///
@@ -10,7 +10,7 @@ public import Transformer
 /// the devices can choose their tokens, proposing runs the program, which verifies as well; the pass that follows has been
 /// computed then. Everything else goes to the draft and to the target by themselves, whose K/V memory the program keeps in
 /// order.
-public final class FusedDraftModel: Proposer, ModelRunner {
+package final class FusedDraftModel: Proposer, ModelRunner {
   private let speculator: PJRTSpeculator
   private let target: PJRTModelRunner
   private let proposer: DraftModelProposer
@@ -33,14 +33,14 @@ public final class FusedDraftModel: Proposer, ModelRunner {
   ///   - speculator: the program.
   ///   - target: the target that the program has.
   ///   - proposer: a proposer around the draft that the program has.
-  public init(_ speculator: PJRTSpeculator, target: PJRTModelRunner, proposer: DraftModelProposer) {
+  package init(_ speculator: PJRTSpeculator, target: PJRTModelRunner, proposer: DraftModelProposer) {
     (self.speculator, self.target, self.proposer) = (speculator, target, proposer)
   }
 
   // MARK: - Proposer
 
   /// What the program drafted for all of them, or what the draft drafts by itself.
-  public func propose(for contexts: [ProposalContext], in pass: PassOutline) throws -> [Proposal] {
+  package func propose(for contexts: [ProposalContext], in pass: PassOutline) throws -> [Proposal] {
     decided = [:]
     let all = contexts + pass.unasked
     guard pass.rows == all.count else { return try proposer.propose(for: contexts, in: pass) }
@@ -72,26 +72,26 @@ public final class FusedDraftModel: Proposer, ModelRunner {
   }
 
   /// The draft forgets the request.
-  public func forget(_ request: RequestID) { proposer.forget(request) }
+  package func forget(_ request: RequestID) { proposer.forget(request) }
 
   /// Seconds of the draft's passes and of programs, which have the target's in them.
-  public var passSeconds: Double { proposer.passSeconds + programSeconds }
+  package var passSeconds: Double { proposer.passSeconds + programSeconds }
 
   // MARK: - ModelRunner
 
   /// Number of the target's logits.
-  public var vocabularySize: Int { target.vocabularySize }
+  package var vocabularySize: Int { target.vocabularySize }
   /// What the target's passes can hold.
-  public var capacity: RunnerCapacity { target.capacity }
+  package var capacity: RunnerCapacity { target.capacity }
   /// The target's memory.
-  public var memory: RunnerMemory { target.memory }
+  package var memory: RunnerMemory { target.memory }
   /// The target's.
-  public var cacheKey: String? { target.cacheKey }
+  package var cacheKey: String? { target.cacheKey }
   /// What devices can choose.
-  public var choosing: TokenChoosing { target.choosing }
+  package var choosing: TokenChoosing { target.choosing }
 
   /// What the program has decided already, or a pass of the target.
-  public func run(_ pass: Pass) throws(RunnerError) -> PassResult {
+  package func run(_ pass: Pass) throws(RunnerError) -> PassResult {
     defer { decided = [:] }
     guard let tokens = tokens(after: pass) else { return try target.run(pass) }
     fusedPasses += 1

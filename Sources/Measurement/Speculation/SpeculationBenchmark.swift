@@ -56,7 +56,7 @@ package struct SpeculationBenchmark {
   ///   - repetitions: rounds.
   package init(
     windows: [Int], maximumTokens: Int, repetitions: Int,
-    load: (@escaping LoopParts.RunnerWrapper) throws -> SpeculativeEngine
+    load: (@escaping EngineAssembly.RunnerWrapper) throws -> SpeculativeEngine
   ) throws {
     let log = StepLog()
     self.log = log
@@ -68,7 +68,7 @@ package struct SpeculationBenchmark {
     self.repetitions = repetitions
   }
 
-  package var target: ModelDirectory { engine.target }
+  package var target: ModelSource { engine.target }
   /// Runs that `compare` makes.
   package var runsPerComparison: Int { ways.count * repetitions }
 

@@ -1,4 +1,4 @@
-public import Tensor
+package import Tensor
 
 /// The tensors of a model, under the names that Hugging Face's checkpoints have, whatever the format of its files.
 ///
@@ -35,7 +35,7 @@ public struct Checkpoint: Sendable {
   /// The tensor `name`, which must have the given shape.
   ///
   /// - Throws: `ModelFileError` when it is missing, has another shape, or an element type that `ElementType` lacks.
-  public func tensor(_ name: String, shape: [Int]) throws(ModelFileError) -> TensorView {
+  package func tensor(_ name: String, shape: [Int]) throws(ModelFileError) -> TensorView {
     guard let tensor = tensors[name] else { throw ModelFileError(directory, "the tensor '\(name)' is missing") }
     guard tensor.shape == shape else {
       throw ModelFileError(

@@ -6,12 +6,12 @@ internal import Tokenization
 
 /// Makes the model's constraint compiler when the first request needs it.
 final class ConstraintSource: Sendable {
-  private let model: ModelDirectory
+  private let model: ModelSource
   private let textTokens: Set<TokenID>
   private let made = Mutex<ConstraintCompiler?>(nil)
 
   /// - Parameter textTokens: control tokens that are text to answers.
-  init(model: ModelDirectory, textTokens: Set<TokenID>) {
+  init(model: ModelSource, textTokens: Set<TokenID>) {
     self.model = model
     self.textTokens = textTokens
   }

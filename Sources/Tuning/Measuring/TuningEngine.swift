@@ -38,7 +38,7 @@ package final class TuningEngine: Sendable {
     let isQuantised: Bool
   }
 
-  package let target: ModelDirectory
+  package let target: ModelSource
   /// The target, then the drafts.
   let models: [Model]
   /// `nil` on devices, whose limits this machine's are not.

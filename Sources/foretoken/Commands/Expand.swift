@@ -45,7 +45,7 @@ struct Expand: ParsableCommand {
   }
 
   func run() throws {
-    let directory = try ModelDirectory(model)
+    let directory = try ModelSource(model)
     let pool = WorkerPool(threadCount: threads ?? WorkerPool.defaultThreadCount)
     let peak = try ModelExpansion.peakOutput(
       of: directory.checkpoint, configuration: directory.configuration,

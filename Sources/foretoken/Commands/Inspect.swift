@@ -102,7 +102,7 @@ struct Inspect: ParsableCommand {
       lines.append(("KV cache", "\(readable(bytes: summary.keyValueBytesPerToken)) per token"))
     }
     attempt {
-      let directory = try ModelDirectory(path)
+      let directory = try ModelSource(path)
       let hasTemplate = directory.tokenizer.chatTemplate != nil
       report.tokenizer = Report.Tokenizer(
         tokens: directory.tokenizer.vocabularySize, end_of_text_ids: directory.endOfTextTokens.sorted(),

@@ -93,7 +93,7 @@ struct Perplexity: ParsableCommand {
     do { text = try Data(contentsOf: URL(fileURLWithPath: file)) } catch {
       throw ValidationError("Cannot read '\(file)': \(error.localizedDescription)")
     }
-    let directory = try ModelDirectory(model)
+    let directory = try ModelSource(model)
     var tokens = directory.tokenizer.encode(String(decoding: text, as: UTF8.self))
     if windows > 0, windows <= tokens.count / window { tokens = Array(tokens.prefix(windows * window)) }
     guard tokens.count >= 2 else { throw ValidationError("'\(file)' has \(tokens.count) tokens; expected 2 or more.") }

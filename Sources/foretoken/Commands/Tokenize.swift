@@ -28,7 +28,7 @@ struct Tokenize: ParsableCommand {
   var benchmark = false
 
   func run() throws {
-    let tokenizer = try ModelDirectory.tokenizer(of: model)
+    let tokenizer = try ModelSource.tokenizer(of: model)
     let input = text ?? String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self)
     if decode {
       let output = tokenizer.decode(try Self.ids(in: input))

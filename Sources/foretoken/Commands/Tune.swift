@@ -153,7 +153,7 @@ struct Tune: AsyncParsableCommand {
   // MARK: - Models of this machine
 
   private func tuneLocally(progress: @escaping @Sendable (String, Double) -> Void) async throws -> TuningResult {
-    let directory = try ModelDirectory(model ?? "")
+    let directory = try ModelSource(model ?? "")
     let workload = try await workload.load(measuring: directory.tokenizer)
     var plan = Tuner.Plan(
       resources.configuration(for: model ?? ""), drafts: draftModel, workload: workload.name,
@@ -169,7 +169,7 @@ struct Tune: AsyncParsableCommand {
     return try await Tuner(plan, progress: progress).run()
   }
 
-  private func prompt(_ request: WorkloadRequest, _ model: ModelDirectory) throws -> TuningPrompt {
+  private func prompt(_ request: WorkloadRequest, _ model: ModelSource) throws -> TuningPrompt {
     let tokens: [TokenID]
     switch request.prompt {
     case .tokens(let given): tokens = given
@@ -182,7 +182,7 @@ struct Tune: AsyncParsableCommand {
       ignoresEndOfText: request.ignoresEndOfText, temperature: temperature)
   }
 
-  private func chat(_ messages: [ChatMessage], _ model: ModelDirectory) throws -> [TokenID] {
+  private func chat(_ messages: [ChatMessage], _ model: ModelSource) throws -> [TokenID] {
     guard model.tokenizer.chatTemplate != nil else {
       return model.tokenizer.encode(messages.compactMap(\.content).joined(separator: "\n\n"), addsSpecialTokens: true)
     }

@@ -141,7 +141,7 @@ struct ResourceOptions: ParsableArguments {
 
   func load(
     _ configuration: EngineConfiguration, mismatch: @escaping @Sendable (AuditMismatch) -> Void = { _ in },
-    wrapping wrap: LoopParts.RunnerWrapper = { runner, _ in runner }
+    wrapping wrap: EngineAssembly.RunnerWrapper = { runner, _ in runner }
   ) throws -> SpeculativeEngine {
     let bar = Mutex(ProgressBar())
     defer { bar.withLock { $0.clear() } }

@@ -24,7 +24,7 @@ struct PromptOptions: ParsableArguments {
   }
 
   /// Token ids of the prompt, in the model's chat template when it has one.
-  func tokens(for model: ModelDirectory) throws -> [TokenID] {
+  func tokens(for model: ModelSource) throws -> [TokenID] {
     let text = try text()
     if raw || model.tokenizer.chatTemplate == nil {
       return model.tokenizer.encode(text, addsSpecialTokens: true)
@@ -53,7 +53,7 @@ struct TemplateOptions: ParsableArguments {
   var thinking: Bool?
 
   /// The conversation so far, up to where the assistant begins to answer.
-  func tokens(for messages: [ChatMessage], of model: ModelDirectory) throws -> [TokenID] {
+  func tokens(for messages: [ChatMessage], of model: ModelSource) throws -> [TokenID] {
     var context = model.templateContext
     if let thinking { context["enable_thinking"] = .bool(thinking) }
     let head = system.map { [ChatMessage(role: "system", content: $0)] } ?? []

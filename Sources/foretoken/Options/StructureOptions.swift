@@ -17,7 +17,7 @@ struct StructureOptions: ParsableArguments {
   }
 
   /// What the flags ask for; `nil` for free text.
-  func constraint(for model: ModelDirectory) throws -> (any TokenConstraint)? {
+  func constraint(for model: ModelSource) throws -> (any TokenConstraint)? {
     guard jsonMode || jsonSchema != nil else { return nil }
     let compiler = try ConstraintCompiler(model.tokenizer, endTokens: model.endOfTextTokens)
     guard let jsonSchema else { return try compiler.jsonObject() }

@@ -7,7 +7,7 @@ public import Tokenization
 package import Transformer
 
 /// A Hugging Face model directory or a GGUF file, opened: everything but the weights' values.
-public struct ModelDirectory: Sendable {
+public struct ModelSource: Sendable {
   /// Where it is.
   public let path: String
   /// `config.json`, or a GGUF file's metadata, as all that follows.
