@@ -14,9 +14,12 @@ import Testing
       var memo = ParallelBlocks.Memo()
     }
     var generator = SeededGenerator(seed: seed)
-    var blocks = ParallelBlocks(count: 12, blockSize: 4)
+    // Where there are few, sequences write over each other's.
+    let isCrowded = seed > 4
+    let count = isCrowded ? 12 : 60
+    var blocks = ParallelBlocks(count: count, blockSize: 4)
     // What really stands at each position of each block: everything up to there, as keys and values depend on it.
-    var memory: [[[Int32]]] = Array(repeating: Array(repeating: [], count: 4), count: 12)
+    var memory: [[[Int32]]] = Array(repeating: Array(repeating: [], count: 4), count: count)
     var sequences: [Sequence] = []
     var found = 0
     for _ in 0..<6_000 {
@@ -29,12 +32,9 @@ import Testing
           next.blocks = Array(other.blocks.prefix(2))
         }
         while next.blocks.count < 5 {
-          let block = Int32.random(in: 0..<12, using: &generator)
-          if !next.blocks.contains(block), !sequences.contains(where: { $0.blocks.contains(block) }) || seed > 4 {
-            next.blocks.append(block)
-          } else if sequences.reduce(0, { $0 + $1.blocks.count }) >= 12 {
-            sequences.removeFirst()
-          }
+          let block = Int32.random(in: 0..<Int32(count), using: &generator)
+          let isTaken = !isCrowded && sequences.contains { $0.blocks.contains(block) }
+          if !isTaken, !next.blocks.contains(block) { next.blocks.append(block) }
         }
         sequences.append(next)
       }
