@@ -9,14 +9,25 @@ internal import CForetokenCrypto
   }
 
   private let context: OpaquePointer
+  private let library: OpaquePointer?
 
   package init(_ kind: Kind = .sha256) {
     guard let context = unsafe EVP_MD_CTX_new() else { preconditionFailure("no memory for a digest") }
     unsafe self.context = context
-    unsafe EVP_DigestInit_ex(context, kind == .sha256 ? EVP_sha256() : EVP_sha1(), nil)
+    // A library context of our own reads no configuration file: what users turn off for TLS does not concern names of
+    // contents, and a digest that failed would give different contents one name.
+    let library = unsafe OSSL_LIB_CTX_new()
+    let method = unsafe EVP_MD_fetch(library, kind == .sha256 ? "SHA2-256" : "SHA1", nil)
+    let isReady = unsafe EVP_DigestInit_ex(context, method, nil) == 1
+    precondition(isReady, "OpenSSL does not compute digests")
+    unsafe EVP_MD_free(method)
+    unsafe self.library = library
   }
 
-  deinit { unsafe EVP_MD_CTX_free(context) }
+  deinit {
+    unsafe EVP_MD_CTX_free(context)
+    unsafe OSSL_LIB_CTX_free(library)
+  }
 
   package func add(_ bytes: RawSpan) {
     _ = unsafe bytes.withUnsafeBytes { unsafe EVP_DigestUpdate(context, $0.baseAddress, $0.count) }

@@ -175,12 +175,17 @@ public final class DraftModelProposer: Proposer {
       let next = drafts[index].proposal.tokens.last.map { [$0] } ?? Array(context.tokens[computed...])
       let row = batch.append(next, at: computed, blocks: context.blocks, logitCount: 1)
       rows.append(row.lowerBound)
-      blocks.note(next, at: computed, in: context.blocks)
       drafts[index].computed += next.count
     }
     let timer = PassTimer()
     let logits = try runner.logits(of: batch)
     passSeconds += timer.seconds
+    // Only now: a pass that fails computes nothing.
+    for (draft, slice) in zip(drafts, batch.slices) {
+      blocks.note(
+        batch.tokens[slice.firstRow..<slice.firstRow + slice.rowCount], at: slice.firstPosition,
+        in: draft.context.blocks)
+    }
     for (index, row) in rows.enumerated() { choose(&drafts[index], logits, row: row) }
     if batch.logitRows.count == batch.rowCount {
       costs.observe(rows: batch.rowCount, seconds: timer.seconds / pace, wasHeldUp: timer.wasHeldUp)
