@@ -52,10 +52,11 @@ public struct ModelConfiguration: Sendable, Equatable {
     try self.init(try JSONFile.decode(ConfigurationFile.self, from: Data(json), path: path), path: path)
   }
 
-  init(_ file: ConfigurationFile, path: String) throws(ModelFileError) {
+  /// - Parameter known: the architecture, where the file does not name one.
+  init(_ file: ConfigurationFile, as known: Architecture? = nil, path: String) throws(ModelFileError) {
     func unsupported(_ what: String) -> ModelFileError { ModelFileError(path, "unsupported: \(what)") }
     let name = file.architectures?.first ?? "none named"
-    guard let architecture = Architecture(rawValue: name) else {
+    guard let architecture = known ?? Architecture(rawValue: name) else {
       throw unsupported(
         "architecture \(name); supported are \(Architecture.allCases.map(\.rawValue).joined(separator: ", "))")
     }
@@ -119,8 +120,8 @@ struct SizeBounds {
 /// `config.json` as written.
 struct ConfigurationFile: Decodable {
   let architectures: [String]?
-  let hidden_size, num_hidden_layers, num_attention_heads, num_key_value_heads, head_dim: Int?
-  let intermediate_size, vocab_size, max_position_embeddings: Int?
+  var hidden_size, num_attention_heads, intermediate_size, max_position_embeddings: Int?
+  let num_hidden_layers, num_key_value_heads, head_dim, vocab_size: Int?
   let max_window_layers: Int?
   let rms_norm_eps, rope_theta, partial_rotary_factor: Double?
   let hidden_act: String?

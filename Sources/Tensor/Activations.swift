@@ -23,6 +23,14 @@ internal import CForetokenKernels
     memory = try AlignedMemory(byteCount: rowCapacity * stride * MemoryLayout<Float>.size, for: "activations")
   }
 
+  /// Memory of a matrix.
+  package static func byteCount(rows: Int, columns: Int) -> Int {
+    rows * ((columns + 15) / 16 * 16) * MemoryLayout<Float>.size
+  }
+
+  /// Its memory.
+  package var byteCount: Int { Self.byteCount(rows: rowCapacity, columns: columns) }
+
   /// A copy of one row.
   public func row(_ row: Int) -> [Float] { withRow(row) { span in span.indices.map { span[$0] } } }
 

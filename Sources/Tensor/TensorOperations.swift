@@ -47,18 +47,39 @@ package final class TensorOperations {
   }
 
   /// Copies `rows[i]` of `input` into row `i`.
-  package func copyRows(_ rows: [Int], of input: Activations, into output: Activations) {
+  ///
+  /// - Parameter firstColumn: where in the output's rows the copies begin.
+  package func copyRows(_ rows: [Int], of input: Activations, into output: Activations, firstColumn: Int = 0) {
+    precondition(firstColumn >= 0 && firstColumn + input.columns <= output.columns)
+    for (index, row) in rows.enumerated() {
+      unsafe (output.pointer(row: index) + firstColumn).update(from: input.pointer(row: row), count: input.columns)
+    }
+  }
+
+  /// Copies row `i` of `input` into row `rows[i]`.
+  package func scatterRows(_ input: Activations, into output: Activations, rows: [Int]) {
     precondition(input.columns == output.columns)
     for (index, row) in rows.enumerated() {
-      unsafe output.pointer(row: index).update(from: input.pointer(row: row), count: input.columns)
+      unsafe output.pointer(row: row).update(from: input.pointer(row: index), count: input.columns)
+    }
+  }
+
+  /// Copies column `i` of the first rows of `input` into column `columns[i]`; the others stay as they are.
+  package func scatterColumns(_ input: Activations, rowCount: Int, into output: Activations, columns: [Int32]) {
+    precondition(input.columns == columns.count && columns.allSatisfy { $0 >= 0 && Int($0) < output.columns })
+    for row in 0..<rowCount {
+      let (from, to) = (unsafe input.pointer(row: row), unsafe output.pointer(row: row))
+      for (index, column) in columns.enumerated() { unsafe to[Int(column)] = unsafe from[index] }
     }
   }
 
   /// output = x / rms(x) · weight.
+  ///
+  /// - Parameter firstColumn: where in the output's rows the result begins.
   package func rmsNorm(
-    _ x: Activations, rowCount: Int, weight: [Float], epsilon: Float, into output: Activations
+    _ x: Activations, rowCount: Int, weight: [Float], epsilon: Float, into output: Activations, firstColumn: Int = 0
   ) {
-    precondition(x.columns == output.columns && weight.count == x.columns)
+    precondition(firstColumn >= 0 && firstColumn + x.columns <= output.columns && weight.count == x.columns)
     let (set, columns, stride, outputStride) = (set, x.columns, x.stride, output.stride)
     let (input, result) = unsafe (x.shared(rows: rowCount), output.shared(rows: rowCount))
     forRows(rowCount, columns: columns) { rows in
@@ -230,10 +251,12 @@ package final class TensorOperations {
     }
   }
 
-  /// Causal attention: row `r` of a slice sees positions `0...firstPosition + r`.
+  /// Causal attention: row `r` of a slice sees positions `skipped...firstPosition + r`.
+  ///
+  /// - Parameter skipped: positions at the beginning that no later row sees; a row among them sees itself alone.
   package func attention(
     _ qkv: Activations, headCount: Int, kvHeadCount: Int, headSize: Int, scale: Float, slices: [AttentionSlice],
-    storage: KVStorage, layer: Int, into output: Activations
+    storage: KVStorage, layer: Int, skipping skipped: Int = 0, into output: Activations
   ) {
     precondition(output.columns == headCount * headSize && headSize <= Self.largestHeadSize)
     let rowCount = slices.reduce(0) { $0 + $1.rowCount }
@@ -268,7 +291,8 @@ package final class TensorOperations {
           unsafe list.initializeElement(
             at: place,
             to: ft_attention_query(
-              query: start + head * headSize, output: result + head * headSize, length: slice.firstPosition + row + 1))
+              query: start + head * headSize, output: result + head * headSize,
+              first: min(skipped, slice.firstPosition + row), length: slice.firstPosition + row + 1))
         }
         unsafe slice.blocks.withUnsafeBufferPointer { blocks in
           var task = unsafe ft_attention_task(

@@ -13,10 +13,13 @@ package final class CPUModelRunner: ModelRunner {
   package let quantization: Quantization
 
   private let weights: DecoderWeights
-  private let storage: KVStorage
-  private let operations: TensorOperations
-  private let buffers: PassBuffers
-  private let rotary: (inverseFrequencies: [Float], attentionScale: Float)
+  private let steps: LayerSteps
+  /// `[logitRows, hidden]`, before the last norm and after it.
+  private let selected, normalised: Activations
+  /// `[logitRows, vocabulary]`.
+  private let logits: Activations
+  /// `[rows, hidden]` each; made when they are first wanted.
+  private var tapped: [Activations] = []
 
   /// Packs the checkpoint's weights and reserves the K/V memory.
   ///
@@ -71,21 +74,17 @@ package final class CPUModelRunner: ModelRunner {
     capacity = RunnerCapacity(
       rows: limits.rows, logitRows: limits.logitRows, blockCount: blockCount, blockSize: KVStorage.blockSize,
       positions: limits.positions, taps: 0..<configuration.layerCount + 1)
-    storage = try KVStorage(
-      layerCount: configuration.layerCount, blockCount: blockCount, kvHeadCount: configuration.kvHeadCount,
-      headSize: configuration.headSize, format: cacheFormat)
-    operations = try TensorOperations(
-      pool: pool, instructionSet: instructionSet, rowCapacity: max(limits.rows, limits.logitRows),
-      columnCapacity: max(
-        configuration.hiddenSize, configuration.intermediateSize, configuration.headCount * configuration.headSize))
-    buffers = try PassBuffers(configuration: configuration, rows: limits.rows, logitRows: limits.logitRows)
-    rotary = configuration.rotaryFrequencies()
+    steps = try LayerSteps(
+      configuration, limits: limits, pool: pool, instructionSet: instructionSet, cacheFormat: cacheFormat)
+    selected = try Activations(rowCapacity: limits.logitRows, columns: configuration.hiddenSize)
+    normalised = try Activations(rowCapacity: limits.logitRows, columns: configuration.hiddenSize)
+    logits = try Activations(rowCapacity: limits.logitRows, columns: configuration.vocabularySize)
   }
 
   /// Memory by owner, in bytes.
   package var memory: RunnerMemory {
     RunnerMemory(
-      packedWeights: weights.packedByteCount, packedHead: weights.head.byteCount, keyValueCache: storage.byteCount)
+      packedWeights: weights.packedByteCount, packedHead: weights.output.matrix.byteCount, keyValueCache: steps.storage.byteCount)
   }
 
   /// Whether products are of integers.
@@ -95,10 +94,13 @@ package final class CPUModelRunner: ModelRunner {
   package var cacheKey: String? { weights.cacheKey }
 
   /// Hears how long each kind of operation takes; `nil` outside of benchmarks.
-  package var stopwatch: PassStopwatch?
+  package var stopwatch: PassStopwatch? {
+    get { steps.stopwatch }
+    set { steps.stopwatch = newValue }
+  }
 
   /// Fills the K/V memory with random values, so that a benchmark's passes read real memory at any position.
-  package func fillKeyValueCacheRandomly() { storage.fillRandomly() }
+  package func fillKeyValueCacheRandomly() { steps.storage.fillRandomly() }
 
   /// The forward pass, top to bottom as the papers describe it.
   ///
@@ -106,158 +108,45 @@ package final class CPUModelRunner: ModelRunner {
   package func run(_ pass: Pass) throws(RunnerError) -> PassResult {
     try pass.check(against: capacity, vocabularySize: vocabularySize, choosing: choosing)
     let batch = pass.batch
-    let rows = batch.rowCount
-    let taps: [Activations]
-    do { taps = try buffers.taps(pass.taps.layers.count) } catch { throw RunnerError(description: "\(error)") }
-    let slices = batch.slices.map {
-      AttentionSlice(firstRow: $0.firstRow, rowCount: $0.rowCount, firstPosition: $0.firstPosition, blocks: $0.blocks)
-    }
+    let taps = try room(forTaps: pass.taps.layers.count)
     stopwatch?.start()
-    switch weights.embedding {
-    case .checkpoint(let table):
-      // Read, not mapped: the file may be cut short or written to while requests are served.
-      let rows: TensorView
-      do { rows = try table.copiedRows(batch.tokens) } catch { throw RunnerError(description: "\(error)") }
-      operations.gatherRows(of: rows, tokens: batch.tokens.indices.map { Int32($0) }, into: buffers.residual)
-    case .random(let table):
-      operations.copyRows(batch.tokens.map { Int($0) % table.rowCapacity }, of: table, into: buffers.residual)
+    do { try weights.embedding.gather(batch.tokens, with: steps.operations, into: steps.residual) } catch {
+      throw RunnerError(description: "\(error)")
     }
-    operations.rotaryAngles(
-      positions: batch.positions, inverseFrequencies: rotary.inverseFrequencies, scale: rotary.attentionScale,
-      into: buffers.cosines, sin: buffers.sines)
+    steps.begin(batch)
     stopwatch?.lap(.embedding)
     for (index, layer) in weights.layers.enumerated() {
       tap(pass.taps, at: index, into: taps)
-      attend(layer, index, rows: rows, slices: slices)
+      steps.normalise(by: layer.attention.norm)
+      steps.attend(layer.attention, index, next: layer.feedForward.gateUp)
       let isLast = index + 1 == weights.layers.count
-      let next = isLast ? weights.head : weights.layers[index + 1].attention.queryKeyValue[0]
-      feedForward(layer.feedForward, rows: rows, next: next)
+      steps.feedForward(
+        layer.feedForward, next: isLast ? weights.output.matrix : weights.layers[index + 1].attention.queryKeyValue[0])
     }
     tap(pass.taps, at: weights.layers.count, into: taps)
-    operations.copyRows(batch.logitRows, of: buffers.residual, into: buffers.selected)
-    let wanted = batch.logitRows.count
-    operations.rmsNorm(
-      buffers.selected, rowCount: wanted, weight: weights.finalNorm, epsilon: configuration.rmsNormEpsilon,
-      into: buffers.normalised)
+    steps.operations.copyRows(batch.logitRows, of: steps.residual, into: selected)
+    steps.operations.rmsNorm(
+      selected, rowCount: batch.logitRows.count, weight: weights.output.norm, epsilon: configuration.rmsNormEpsilon,
+      into: normalised)
     stopwatch?.lap(.norms)
-    operations.linear(buffers.normalised, rowCount: wanted, weight: weights.head, into: buffers.logits)
+    steps.operations.linear(normalised, rowCount: batch.logitRows.count, weight: weights.output.matrix, into: logits)
     stopwatch?.lap(.head)
-    return PassResult(logits: buffers.logits, taps: taps)
+    return PassResult(logits: logits, taps: taps)
+  }
+
+  /// Room for the residual streams of `count` layers.
+  private func room(forTaps count: Int) throws(RunnerError) -> [Activations] {
+    do {
+      while tapped.count < count {
+        tapped.append(try Activations(rowCapacity: capacity.rows, columns: configuration.hiddenSize))
+      }
+    } catch { throw RunnerError(description: "\(error)") }
+    return Array(tapped.prefix(count))
   }
 
   /// Keeps the residual stream as it enters layer `index`, where it is wanted.
   private func tap(_ taps: Taps, at index: Int, into kept: [Activations]) {
     guard let place = taps.layers.firstIndex(of: index) else { return }
-    operations.copyRows(taps.rows, of: buffers.residual, into: kept[place])
-  }
-
-  /// residual += output(attention(norm(residual)))
-  private func attend(_ layer: DecoderLayerWeights, _ index: Int, rows: Int, slices: [AttentionSlice]) {
-    let (heads, kvHeads, headSize) = (configuration.headCount, configuration.kvHeadCount, configuration.headSize)
-    let weights = layer.attention
-    operations.rmsNorm(
-      buffers.residual, rowCount: rows, weight: weights.norm, epsilon: configuration.rmsNormEpsilon,
-      into: buffers.normalised)
-    stopwatch?.lap(.norms)
-    operations.linear(
-      buffers.normalised, rowCount: rows, weights: weights.queryKeyValue, bias: weights.queryKeyValueBias,
-      into: buffers.queryKeyValue, next: weights.output)
-    stopwatch?.lap(.queryKeyValue)
-    operations.normRotateStore(
-      buffers.queryKeyValue, rowCount: rows, headCount: heads, kvHeadCount: kvHeads, headSize: headSize,
-      queryNorm: weights.queryNorm, keyNorm: weights.keyNorm, epsilon: configuration.rmsNormEpsilon,
-      cos: buffers.cosines, sin: buffers.sines, slices: slices, storage: storage, layer: index)
-    stopwatch?.lap(.rotary)
-    operations.attention(
-      buffers.queryKeyValue, headCount: heads, kvHeadCount: kvHeads, headSize: headSize,
-      scale: 1 / Float(headSize).squareRoot(), slices: slices, storage: storage, layer: index, into: buffers.mixed)
-    stopwatch?.lap(.attention)
-    operations.linearAdding(
-      buffers.mixed, rowCount: rows, weight: weights.output, bias: weights.outputBias, to: buffers.residual,
-      next: layer.feedForward.gateUp)
-    stopwatch?.lap(.attentionOutput)
-  }
-
-  /// residual += down(silu(gate(norm(residual))) · up(norm(residual)))
-  private func feedForward(_ weights: GatedWeights, rows: Int, next: PackedMatrix) {
-    operations.rmsNorm(
-      buffers.residual, rowCount: rows, weight: weights.norm, epsilon: configuration.rmsNormEpsilon,
-      into: buffers.normalised)
-    stopwatch?.lap(.norms)
-    operations.gatedLinear(
-      buffers.normalised, rowCount: rows, weight: weights.gateUp, bias: weights.gateUpBias, into: buffers.gated,
-      next: weights.down)
-    stopwatch?.lap(.gateUp)
-    operations.linearAdding(
-      buffers.gated, rowCount: rows, weight: weights.down, bias: weights.downBias, to: buffers.residual, next: next)
-    stopwatch?.lap(.down)
-  }
-}
-
-/// Sizes that a runner reserves memory for.
-package struct RunnerLimits: Sendable, Equatable {
-  /// Most rows in one pass.
-  package var rows: Int
-  /// Most rows of one pass that can ask for logits.
-  package var logitRows: Int
-  /// Sequences that can be in the K/V memory at full length at one time.
-  package var sequences: Int
-  /// Longest sequence, in positions.
-  package var positions: Int
-  /// KV blocks; room for all sequences at full length when `nil`.
-  package var blocks: Int?
-
-  /// Limits with a chunk of 256 rows, room for 32 rows of logits and one sequence.
-  package init(rows: Int = 256, logitRows: Int = 32, sequences: Int = 1, positions: Int, blocks: Int? = nil) {
-    self.rows = rows
-    self.logitRows = logitRows
-    self.sequences = sequences
-    self.positions = positions
-    self.blocks = blocks
-  }
-
-  /// KV blocks of `size` positions.
-  package func blockCount(ofSize size: Int) -> Int { blocks ?? (positions + size - 1) / size * sequences }
-}
-
-/// Activations of one pass, reused by every pass.
-private final class PassBuffers {
-  /// `[rows, hidden]`.
-  let residual, normalised: Activations
-  /// `[rows, (heads + 2 · kvHeads) · headSize]`.
-  let queryKeyValue: Activations
-  /// `[rows, heads · headSize]`.
-  let mixed: Activations
-  /// `[rows, intermediate]`.
-  let gated: Activations
-  /// `[rows, headSize / 2]`.
-  let cosines, sines: Activations
-  /// `[logitRows, hidden]`.
-  let selected: Activations
-  /// `[logitRows, vocabulary]`.
-  let logits: Activations
-  /// `[rows, hidden]` each; made when they are first wanted.
-  private var tapped: [Activations] = []
-
-  /// Room for the residual streams of `count` layers.
-  func taps(_ count: Int) throws -> [Activations] {
-    while tapped.count < count {
-      tapped.append(try Activations(rowCapacity: residual.rowCapacity, columns: residual.columns))
-    }
-    return Array(tapped.prefix(count))
-  }
-
-  init(configuration: ModelConfiguration, rows: Int, logitRows: Int) throws {
-    let (hidden, headSize) = (configuration.hiddenSize, configuration.headSize)
-    residual = try Activations(rowCapacity: rows, columns: hidden)
-    normalised = try Activations(rowCapacity: max(rows, logitRows), columns: hidden)
-    queryKeyValue = try Activations(
-      rowCapacity: rows, columns: (configuration.headCount + 2 * configuration.kvHeadCount) * headSize)
-    mixed = try Activations(rowCapacity: rows, columns: configuration.headCount * headSize)
-    gated = try Activations(rowCapacity: rows, columns: configuration.intermediateSize)
-    cosines = try Activations(rowCapacity: rows, columns: headSize / 2)
-    sines = try Activations(rowCapacity: rows, columns: headSize / 2)
-    selected = try Activations(rowCapacity: logitRows, columns: hidden)
-    logits = try Activations(rowCapacity: logitRows, columns: configuration.vocabularySize)
+    steps.operations.copyRows(taps.rows, of: steps.residual, into: kept[place])
   }
 }

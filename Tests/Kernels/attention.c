@@ -15,9 +15,11 @@ static void check_head(ft_cache_format format, size_t size, size_t positions, si
   heads[2 * positions * size - 1] = 3e-6f;
   if (format == FT_CACHE_HALF) heads[size / 2] = NAN;
   for (size_t i = 0; i < blocks; i++) order[i] = (int32_t)(i % 2 == 0 ? blocks - 1 - i / 2 : i / 2);
-  size_t lengths[16];
-  for (size_t q = 0; q < count; q++)
+  size_t firsts[16], lengths[16];
+  for (size_t q = 0; q < count; q++) {
     lengths[q] = q == 0 ? positions : q % 3 == 1 ? lengths[q - 1] : 1 + random_word() % positions;
+    firsts[q] = q % 3 == 1 ? firsts[q - 1] : random_word() % 2 == 0 ? 0 : random_word() % lengths[q];
+  }
   const size_t one = random_word() % count;
   for (int s = 0; s < set_count; s++) {
     uint8_t *cache = guarded(total);
@@ -32,7 +34,8 @@ static void check_head(ft_cache_format format, size_t size, size_t positions, si
     float *output = guarded(count * size * sizeof(float)), *scratch = guarded(count * FT_ATTENTION_SCRATCH(size) * sizeof(float));
     float *alone = guarded(size * sizeof(float));
     ft_attention_query queries[16];
-    for (size_t q = 0; q < count; q++) queries[q] = (ft_attention_query){vectors + q * size, output + q * size, lengths[q]};
+    for (size_t q = 0; q < count; q++)
+      queries[q] = (ft_attention_query){vectors + q * size, output + q * size, firsts[q], lengths[q]};
     ft_attention(sets[s]->set, &task, queries, count, scratch);
     compare(sets[s], "attention", output, count * size * sizeof(float));
     ft_attention_query query = queries[one];

@@ -196,11 +196,12 @@ typedef struct {
   float scale;
 } ft_attention_task;
 
-/// One query head of one row: attention over positions 0 ..< `length`.
+/// One query head of one row: attention over positions `first` ..< `length`.
 typedef struct {
   const float *query; ///< [head_size]
   float *output;      ///< [head_size]
-  size_t length;      ///< at least 1
+  size_t first;       ///< below `length`
+  size_t length;
 } ft_attention_query;
 
 /// Floats of scratch for each query.

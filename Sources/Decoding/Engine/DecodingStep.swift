@@ -54,7 +54,7 @@ struct DecodingStep {
         request: share.request, tokens: Array(pass.batch.tokens[rows]), firstPosition: slice.firstPosition, kept: kept,
         next: next, blocks: slice.blocks, rows: rows)
     }
-    return TargetPass(shares: rows, taps: result.taps)
+    return TargetPass(shares: rows, layers: pass.taps.layers, streams: result.taps)
   }
 }
 

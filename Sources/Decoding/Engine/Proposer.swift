@@ -5,7 +5,7 @@ public import Transformer
 ///
 /// A proposer is used from the engine's thread only.
 public protocol Proposer: AnyObject {
-  /// Layers of the target whose residual streams it wants of every row (`Taps.layers`).
+  /// Layers of the target whose residual streams it wants of every row (`Taps.layers`), ascending.
   var taps: [Int] { get }
   /// Sees a pass of the target: every row of every pass, those that read prompts included.
   ///

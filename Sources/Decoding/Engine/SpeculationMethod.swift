@@ -17,7 +17,7 @@ public enum SpeculationMethod: String, Sendable, Hashable, CaseIterable, Codable
   case suffix
 
   /// The methods that this engine has; the others are those of engines that it deploys.
-  public static let own: [SpeculationMethod] = [.automatic, .draftModel, .ngram, .suffix]
+  public static let own: [SpeculationMethod] = [.automatic, .draftModel, .eagle3, .ngram, .suffix]
 
   /// What has to be loaded besides the target.
   public enum Need: Sendable {
@@ -47,9 +47,9 @@ public enum SpeculationMethod: String, Sendable, Hashable, CaseIterable, Codable
 
   /// The methods that a request may name where the engine has this one: with `auto`, every one that it chooses from.
   ///
-  /// - Parameter hasModel: whether a draft model is loaded.
-  public func choices(hasModel: Bool) -> [SpeculationMethod] {
-    guard self == .automatic else { return [self] }
-    return [.automatic, .ngram, .suffix] + (hasModel ? [.draftModel] : [])
+  /// - Parameter loaded: how the model or the head that is loaded beside the target proposes, if there is one.
+  public func choices(loaded: SpeculationMethod?) -> [SpeculationMethod] {
+    guard self == .automatic else { return [loaded ?? self] }
+    return [.automatic, .ngram, .suffix] + (loaded.map { [$0] } ?? [])
   }
 }

@@ -23,6 +23,14 @@ public struct TargetPass {
 
   /// The requests' rows, in row order.
   public let shares: [Share]
-  /// By layer of the proposer's `taps`: the residual streams of all rows, `[rows, hidden]`, until the next pass.
-  public let taps: [Activations]
+  /// The layers whose residual streams were tapped, ascending.
+  let layers: [Int]
+  /// Their streams of all rows, `[rows, hidden]` each.
+  let streams: [Activations]
+
+  /// The residual streams of all rows as they enter each of `layers`, `[rows, hidden]`, until the next pass; these must be
+  /// among the proposer's `taps`.
+  public func taps(_ layers: [Int]) -> [Activations] {
+    layers.compactMap { layer in self.layers.firstIndex(of: layer).map { streams[$0] } }
+  }
 }

@@ -30,6 +30,8 @@ public enum TokenOrigin: String, Sendable, Equatable {
   case target
   /// Proposed by a draft model, and accepted.
   case draftModel = "draft_model"
+  /// Proposed by an EAGLE-3 head, and accepted.
+  case eagle3
   /// Proposed by prompt lookup, and accepted.
   case ngram
   /// Proposed from the suffix index, and accepted.

@@ -10,9 +10,23 @@ struct HuggingFaceDirectory: ModelContainer {
   var keys: [(name: String, value: String)]? { nil }
 
   func configuration() throws(ModelFileError) -> ModelConfiguration {
-    let file = path + "/config.json"
-    guard JSONFile.exists(file) else { throw ModelFileError(path, "has no config.json: not a model directory") }
-    return try ModelConfiguration(try JSONFile.decode(ConfigurationFile.self, at: file), path: file)
+    try ModelConfiguration(try description(ConfigurationFile.self), path: descriptionPath)
+  }
+
+  func head() throws(ModelFileError) -> Head? {
+    guard let configuration = try HeadConfiguration(try description(HeadFile.self), path: descriptionPath) else {
+      return nil
+    }
+    return try Head(path: path, configuration: configuration, checkpoint: try checkpoint().namedAsInModels())
+  }
+
+  private var descriptionPath: String { path + "/config.json" }
+
+  private func description<File: Decodable>(_ type: File.Type) throws(ModelFileError) -> File {
+    guard JSONFile.exists(descriptionPath) else {
+      throw ModelFileError(path, "has no config.json: not a model directory")
+    }
+    return try JSONFile.decode(type, at: descriptionPath)
   }
 
   func generation() throws(ModelFileError) -> GenerationConfiguration { try GenerationConfiguration(directory: path) }

@@ -12,6 +12,12 @@ package protocol ModelContainer: Sendable {
   func configuration() throws(ModelFileError) -> ModelConfiguration
   func generation() throws(ModelFileError) -> GenerationConfiguration
   func checkpoint() throws(ModelFileError) -> Checkpoint
+  /// The head that this is; `nil` for a model that stands by itself.
+  func head() throws(ModelFileError) -> Head?
+}
+
+extension ModelContainer {
+  package func head() -> Head? { nil }
 }
 
 /// How a tokenizer is described.

@@ -44,6 +44,30 @@ public struct Checkpoint: Sendable {
     return try tensor.view(as: name)
   }
 
+  /// The whole numbers of the tensor `name`, which must have `count` of them.
+  ///
+  /// - Throws: `ModelFileError` when it is missing, has another shape, or holds no whole numbers.
+  func integers(_ name: String, count: Int) throws(ModelFileError) -> [Int] {
+    guard let tensor = tensors[name] else { throw ModelFileError(directory, "the tensor '\(name)' is missing") }
+    guard tensor.shape == [count] else {
+      throw ModelFileError(
+        tensor.file.path, "tensor '\(name)' has shape \(tensor.shape); the configuration asks for [\(count)]")
+    }
+    guard let width = ["I64": 8, "I32": 4][tensor.elementType] else {
+      throw ModelFileError(tensor.file.path, "tensor '\(name)' is \(tensor.elementType); expected I64 or I32")
+    }
+    let bytes = [UInt8](try tensor.file.read(tensor.byteRange))
+    return (0..<count).map { index in
+      let value = bytes[index * width..<(index + 1) * width].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+      return width == 8 ? Int(Int64(bitPattern: value)) : Int(Int32(truncatingIfNeeded: value))
+    }
+  }
+
+  /// The same tensors under other names.
+  func renamed(_ rename: (String) -> String) -> Checkpoint {
+    Checkpoint(directory: directory, tensors: Dictionary(tensors.map { (rename($0), $1) }) { first, _ in first })
+  }
+
   // MARK: What there is
 
   /// Names of all tensors, sorted.

@@ -13,6 +13,13 @@ package struct DecoderLayer: Sendable, Equatable {
 package enum Mixer: Sendable, Equatable {
   case attention(AttentionTensors)
 
+  /// The norm of streams, in the first layer of a head.
+  package var streamNorm: DecoderTensor? {
+    switch self {
+    case .attention(let tensors): tensors.streamNorm
+    }
+  }
+
   package var all: [DecoderTensor] {
     switch self {
     case .attention(let tensors): tensors.all
@@ -38,26 +45,30 @@ package struct AttentionTensors: Sendable, Equatable {
   package let headCount, kvHeadCount, headSize: Int
   /// `[hidden]`.
   package let norm: DecoderTensor
-  /// `[heads · headSize, hidden]`, keys and values with KV heads.
+  /// `[hidden]`; in the first layer of a head, whose inputs are an embedding and a stream side by side, the stream's.
+  package let streamNorm: DecoderTensor?
+  /// `[heads · headSize, inputs]`, keys and values with KV heads; `hidden` inputs, twice as many beside a stream.
   package let query, key, value: ProjectionTensors
   /// `[headSize]`; `nil` where the model has none.
   package let queryNorm, keyNorm: DecoderTensor?
   /// `[hidden, heads · headSize]`.
   package let output: ProjectionTensors
 
-  init(layer: Int, of configuration: ModelConfiguration) {
+  init(layer: Int, of configuration: ModelConfiguration, besideStream: Bool = false) {
     let (hidden, headSize) = (configuration.hiddenSize, configuration.headSize)
     (headCount, kvHeadCount) = (configuration.headCount, configuration.kvHeadCount)
     let (queries, keys) = (headCount * headSize, kvHeadCount * headSize)
     func input(_ role: TensorRole, _ rows: Int) -> ProjectionTensors {
       ProjectionTensors(
-        role, layer: layer, [rows, hidden], split: 0, hasBias: configuration.hasQueryKeyValueBias)
+        role, layer: layer, [rows, besideStream ? 2 * hidden : hidden], split: 0,
+        hasBias: configuration.hasQueryKeyValueBias)
     }
     func headNorm(_ role: TensorRole) -> DecoderTensor? {
       configuration.hasQueryKeyNorm ? DecoderTensor(TensorName(role, layer: layer), [headSize]) : nil
     }
     self.headSize = headSize
     norm = DecoderTensor(TensorName(.attentionNorm, layer: layer), [hidden])
+    streamNorm = besideStream ? DecoderTensor(TensorName(.hiddenNorm, layer: layer), [hidden]) : nil
     (query, key, value) = (input(.query, queries), input(.key, keys), input(.value, keys))
     (queryNorm, keyNorm) = (headNorm(.queryNorm), headNorm(.keyNorm))
     output = ProjectionTensors(
@@ -67,7 +78,7 @@ package struct AttentionTensors: Sendable, Equatable {
   package var inputs: [ProjectionTensors] { [query, key, value] }
 
   var all: [DecoderTensor] {
-    [norm] + inputs.flatMap(\.all) + [queryNorm, keyNorm].compactMap { $0 } + output.all
+    [norm, streamNorm].compactMap(\.self) + inputs.flatMap(\.all) + [queryNorm, keyNorm].compactMap(\.self) + output.all
   }
 }
 

@@ -3,6 +3,10 @@ package enum TensorRole: Sendable, CaseIterable {
   case embedding, finalNorm, output
   case attentionNorm, query, key, value, queryNorm, keyNorm, attentionOutput
   case feedForwardNorm, gate, up, down
+  /// Of heads: what joins the target's streams, and the norms before it, of all and of each.
+  case fusion, fusionNorm, streamNorm
+  /// Of heads: the norm of the stream in the first layer.
+  case hiddenNorm
 
   /// What Hugging Face's checkpoints and GGUF files call it; of a layer's tensors the part after the layer's number.
   ///
@@ -23,12 +27,16 @@ package enum TensorRole: Sendable, CaseIterable {
     case .gate: ("mlp.gate_proj", "ffn_gate")
     case .up: ("mlp.up_proj", "ffn_up")
     case .down: ("mlp.down_proj", "ffn_down")
+    case .fusion: ("fc", "fc")
+    case .fusionNorm: ("input_norm", "enc.output_norm")
+    case .streamNorm: ("fc_norm", "fc_norm")
+    case .hiddenNorm: ("hidden_norm", "attn_norm_2")
     }
   }
 
   fileprivate var isInLayers: Bool {
     switch self {
-    case .embedding, .finalNorm, .output: false
+    case .embedding, .finalNorm, .output, .fusion, .fusionNorm, .streamNorm: false
     default: true
     }
   }
@@ -37,7 +45,7 @@ package enum TensorRole: Sendable, CaseIterable {
 /// Which tensor of a model: what it is for, in which layer, and whether it is the weight or the bias.
 package struct TensorName: Sendable, Hashable {
   package let role: TensorRole
-  /// `nil` outside of the layers.
+  /// `nil` outside of the layers, but for the streams' norms, which are numbered.
   package let layer: Int?
   package let isBias: Bool
 
@@ -47,7 +55,10 @@ package struct TensorName: Sendable, Hashable {
 
   /// Its name in Hugging Face's checkpoints.
   package var huggingFace: String {
-    "\(layer.map { "model.layers.\($0)." } ?? "")\(role.spelling.huggingFace).\(isBias ? "bias" : "weight")"
+    let kind = isBias ? "bias" : "weight"
+    guard let layer else { return "\(role.spelling.huggingFace).\(kind)" }
+    return role.isInLayers
+      ? "model.layers.\(layer).\(role.spelling.huggingFace).\(kind)" : "\(role.spelling.huggingFace).\(layer).\(kind)"
   }
 
   /// Its name in GGUF files.

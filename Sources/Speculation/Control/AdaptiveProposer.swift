@@ -51,9 +51,8 @@ public final class AdaptiveProposer: Proposer {
   /// Acceptance of a draft that is as good as they get: what cannot pay with it is not worth a try.
   private static let mostAcceptance = 0.98
 
-  /// A proposer over free ones and a draft model, either of which may be absent.
-  public convenience init(free: [any Proposer], draft: DraftModelProposer?) { self.init(free: free, source: draft) }
-
+  /// A proposer over free ones and a draft, either of which may be absent.
+  ///
   /// - Parameters:
   ///   - now: seconds of a clock that never goes back.
   ///   - beginStep: begins a step, and gives what says whether others had the processor meanwhile.
@@ -77,6 +76,15 @@ public final class AdaptiveProposer: Proposer {
 
   /// Seconds since the first call.
   package static func uptime() -> Double { (ContinuousClock.now - start) / .seconds(1) }
+
+  /// What the draft wants.
+  public var taps: [Int] { draft?.taps ?? [] }
+
+  /// Everyone sees the pass.
+  public func process(_ pass: TargetPass) throws {
+    for proposer in free { try proposer.process(pass) }
+    try draft?.process(pass)
+  }
 
   /// The proposals that are expected to give the batch the most tokens per second.
   public func propose(for contexts: [ProposalContext], in pass: PassOutline) throws -> [Proposal] {
@@ -153,7 +161,7 @@ public final class AdaptiveProposer: Proposer {
       sequences += 1
       tokens += verdict.tokens.count
       Self.learn(offer.free, verdict, &freeEstimators[offer.free.origin, default: Self.freeEstimator])
-      Self.learn(offer.drafted ?? Proposal(origin: .draftModel), verdict, &draftEstimator)
+      Self.learn(offer.drafted ?? Proposal(origin: draftOrigin), verdict, &draftEstimator)
     }
     if let step, sequences > 0, !step.wasHeldUp() {
       let speedup = Double(tokens) / Double(sequences) * step.plain / step.passes
@@ -175,6 +183,8 @@ public final class AdaptiveProposer: Proposer {
 
   /// Seconds that passes of the draft have taken so far.
   public var passSeconds: Double { draft?.passSeconds ?? 0 }
+
+  private var draftOrigin: TokenOrigin { draft?.origin ?? .draftModel }
 
   /// The last decision.
   public func explanation(for request: RequestID) -> SpeculationDecision? { decisions[request] }
@@ -289,9 +299,9 @@ public final class AdaptiveProposer: Proposer {
     _ proposal: Proposal, _ options: WindowPlanner.Options, _ planner: WindowPlanner, _ plan: WindowPlanner.Plan
   ) -> SpeculationDecision {
     let plain = planner.target.seconds(rows: planner.rows)
-    let usesFree = proposal.origin != .draftModel && !proposal.tokens.isEmpty
+    let usesFree = proposal.origin != draftOrigin && !proposal.tokens.isEmpty
     return SpeculationDecision(
-      window: proposal.tokens.count, origin: usesFree || draft == nil ? .suffix : .draftModel,
+      window: proposal.tokens.count, origin: usesFree || draft == nil ? .suffix : draftOrigin,
       acceptance: usesFree || draft == nil ? options.free.first ?? 0 : options.draft ?? 0,
       cost: (planner.row + (usesFree || draft == nil ? 0 : planner.step)) / plain, gain: plan.rate / plan.plainRate)
   }
@@ -310,11 +320,11 @@ public final class AdaptiveProposer: Proposer {
 }
 
 /// A draft that can be told when to stop writing.
-package protocol DraftSource: AnyObject {
+package protocol DraftSource: Proposer {
+  /// As whose its proposals count.
+  var origin: TokenOrigin { get }
   /// d(n): what passes of the draft cost.
   var costs: PassCosts { get }
-  /// Seconds that its passes have taken so far.
-  var passSeconds: Double { get }
   /// Known tokens of a request that it has yet to read, the last one not counted.
   func lag(of context: ProposalContext) -> Int
   /// A draft for each context, ended where `continues`, given the context's index and its draft so far, says so.
@@ -322,13 +332,14 @@ package protocol DraftSource: AnyObject {
     for contexts: [ProposalContext], in pass: PassOutline,
     continuing continues: (_ index: Int, _ proposal: Proposal) -> Bool
   ) throws -> [Proposal]
-  /// Frees what it keeps for a request.
-  func forget(_ request: RequestID)
 }
 
 extension DraftSource {
-  /// None: what costs no time.
-  package var passSeconds: Double { 0 }
-}
+  /// A model of its own, unless it says otherwise.
+  package var origin: TokenOrigin { .draftModel }
 
-extension DraftModelProposer: DraftSource {}
+  /// A draft for each context, as long as its window.
+  package func propose(for contexts: [ProposalContext], in pass: PassOutline) throws -> [Proposal] {
+    try propose(for: contexts, in: pass) { _, _ in true }
+  }
+}

@@ -5,12 +5,30 @@ public import Decoding
 /// What a request names is proposed always and in full; the proposer that decides plans around it.
 public final class MethodRouter: Proposer {
   private let deciding: any Proposer
-  /// By method; these may be the very proposers that `deciding` chooses from.
   private let named: [SpeculationMethod: any Proposer]
+  /// Those that `deciding` does not tell of passes and verdicts.
+  private let others: [any Proposer]
 
-  /// A router to `named` proposers, and to `deciding` for requests that name none of them.
-  public init(deciding: any Proposer, named: [SpeculationMethod: any Proposer]) {
-    (self.deciding, self.named) = (deciding, named)
+  /// A router to named proposers, and to `deciding` for requests that name none of them.
+  ///
+  /// - Parameters:
+  ///   - shared: proposers that `deciding` chooses from.
+  ///   - others: proposers that it knows nothing of.
+  public init(
+    deciding: any Proposer, shared: [SpeculationMethod: any Proposer], others: [SpeculationMethod: any Proposer]
+  ) {
+    self.deciding = deciding
+    named = shared.merging(others) { first, _ in first }
+    self.others = Array(others.values)
+  }
+
+  /// What any of them wants.
+  public var taps: [Int] { Set(others.flatMap(\.taps) + deciding.taps).sorted() }
+
+  /// Everyone sees the pass.
+  public func process(_ pass: TargetPass) throws {
+    try deciding.process(pass)
+    for proposer in others { try proposer.process(pass) }
   }
 
   /// Proposals by who was named, and by who decides.
@@ -37,13 +55,13 @@ public final class MethodRouter: Proposer {
   /// All is learnt from, whoever proposed it.
   public func observe(_ verdicts: [Verdict]) {
     deciding.observe(verdicts)
-    for proposer in named.values { proposer.observe(verdicts) }
+    for proposer in others { proposer.observe(verdicts) }
   }
 
   /// Everyone forgets the request.
   public func forget(_ request: RequestID) {
     deciding.forget(request)
-    for proposer in named.values { proposer.forget(request) }
+    for proposer in others { proposer.forget(request) }
   }
 
   /// Seconds of the models that are chosen from.

@@ -8,6 +8,8 @@ public struct ProposerFactory {
   public var suffix: SuffixProposer.Settings
   /// The draft model, loaded.
   public var draft: DraftModelProposer?
+  /// The head, loaded.
+  public var head: HeadProposer?
 
   /// Tokens that prompt lookup matches where a request asks for it and nobody said how many.
   private static let chosenLengths = 2...5
@@ -33,12 +35,15 @@ public struct ProposerFactory {
       return draft
     case .automatic:
       let index = SuffixProposer(settings: suffix)
-      var named: [SpeculationMethod: any Proposer] = [
-        .ngram: NGramProposer(lengths: Self.chosenLengths), .suffix: index,
-      ]
-      if let draft { named[.draftModel] = draft }
-      return MethodRouter(deciding: AdaptiveProposer(free: [index], draft: draft), named: named)
-    case .eagle3: throw MissingProposer(method: .eagle3)
+      var shared: [SpeculationMethod: any Proposer] = [.suffix: index]
+      shared[.draftModel] = draft
+      shared[.eagle3] = head
+      return MethodRouter(
+        deciding: AdaptiveProposer(free: [index], source: head ?? draft), shared: shared,
+        others: [.ngram: NGramProposer(lengths: Self.chosenLengths)])
+    case .eagle3:
+      guard let head else { throw MissingProposer(method: .eagle3) }
+      return head
     case .dflash: throw MissingProposer(method: .dflash)
     }
   }

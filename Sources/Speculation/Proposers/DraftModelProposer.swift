@@ -7,7 +7,7 @@ public import Transformer
 ///
 /// The draft keeps its keys and values in blocks parallel to the target's, where its computed positions chase the known
 /// tokens; a rejected proposal is written over. Requests are drafted together, one pass per proposed position.
-public final class DraftModelProposer: Proposer {
+public final class DraftModelProposer: DraftSource {
   /// How the draft chooses its tokens (`draft_sample_method`).
   public enum Sampling: Sendable {
     /// With the target's own noise, so that it guesses the target's draw.
@@ -24,6 +24,9 @@ public final class DraftModelProposer: Proposer {
   /// Token ids that the target has; the draft's vocabulary may be padded further.
   private let vocabularySize: Int
   private let sampling: Sampling
+  /// Whether what it computes of proposals stands where they are accepted.
+  private let keepsDrafted: Bool
+  package let origin: TokenOrigin
   private var blocks: ParallelBlocks
   private var memos: [RequestID: ParallelBlocks.Memo] = [:]
   /// What passes of the draft cost, at the pace at which those of the target were measured.
@@ -40,7 +43,7 @@ public final class DraftModelProposer: Proposer {
     var computed: Int
     var counts: TokenCounts
     var constraint: (any TokenConstraint)?
-    var proposal = Proposal(origin: .draftModel)
+    var proposal: Proposal
     var isComplete = false
   }
 
@@ -50,10 +53,23 @@ public final class DraftModelProposer: Proposer {
   ///   - vocabularySize: number of the target's token ids.
   ///   - sampling: how tokens are chosen.
   ///   - costs: what passes of `runner` cost; where they are known, proposals carry their probabilities.
-  public init(
+  public convenience init(
     runner: any ModelRunner, vocabularySize: Int, sampling: Sampling = .coupled, costs: PassCosts = PassCosts()
   ) {
+    self.init(
+      runner: runner, vocabularySize: vocabularySize, sampling: sampling, costs: costs, origin: .draftModel,
+      keepsDrafted: true)
+  }
+
+  /// - Parameters:
+  ///   - origin: as whose its proposals count.
+  ///   - keepsDrafted: whether the keys and values of a proposal are those of a known token in its place.
+  init(
+    runner: any ModelRunner, vocabularySize: Int, sampling: Sampling, costs: PassCosts, origin: TokenOrigin,
+    keepsDrafted: Bool
+  ) {
     self.runner = runner
+    (self.origin, self.keepsDrafted) = (origin, keepsDrafted)
     self.vocabularySize = vocabularySize
     self.sampling = sampling
     self.costs = costs
@@ -81,7 +97,7 @@ public final class DraftModelProposer: Proposer {
     for contexts: [ProposalContext], in pass: PassOutline,
     continuing continues: (_ index: Int, _ proposal: Proposal) -> Bool
   ) throws -> [Proposal] {
-    var proposals = contexts.map { _ in Proposal(origin: .draftModel) }
+    var proposals = contexts.map { _ in Proposal(origin: origin) }
     // Rows of logits bound how many requests one pass can serve.
     for first in stride(from: 0, to: contexts.count, by: runner.capacity.logitRows) {
       let group = first..<min(first + runner.capacity.logitRows, contexts.count)
@@ -94,7 +110,8 @@ public final class DraftModelProposer: Proposer {
         }
         drafts.append(
           Draft(
-            context: context, index: index, computed: computed, counts: context.counts, constraint: context.constraint))
+            context: context, index: index, computed: computed, counts: context.counts, constraint: context.constraint,
+            proposal: proposals[index]))
       }
       while !drafts.isEmpty {
         try extend(&drafts, pace: pass.costs.drift)
@@ -181,7 +198,7 @@ public final class DraftModelProposer: Proposer {
     let logits = try runner.logits(of: batch)
     passSeconds += timer.seconds
     // Only now: a pass that fails computes nothing.
-    for (draft, slice) in zip(drafts, batch.slices) {
+    for (draft, slice) in zip(drafts, batch.slices) where keepsDrafted || draft.proposal.tokens.isEmpty {
       blocks.note(
         batch.tokens[slice.firstRow..<slice.firstRow + slice.rowCount], at: slice.firstPosition,
         in: draft.context.blocks)
@@ -210,8 +227,8 @@ public final class DraftModelProposer: Proposer {
       token = distribution.token(at: sampler.uniform(position: position, purpose: .draft))
       draft.proposal.distributions.append(distribution)
     }
-    guard token < vocabularySize else {
-      // A padding id of the draft's own: nothing that the target could confirm.
+    guard token < vocabularySize, logits.withRow(row, { $0[Int(token)] > -.infinity }) else {
+      // A padding id of the draft's own, or none of its tokens is allowed: nothing that the target could confirm.
       draft.proposal.distributions.removeLast(sampling == .independent ? 1 : 0)
       draft.isComplete = true
       return

@@ -3,7 +3,7 @@ internal import Tensor
 
 /// The weights of attention in one layer.
 struct AttentionWeights {
-  /// `[hidden]`.
+  /// `[hidden]`; in the first layer of a head the norms of the embedding and of the stream, one after the other.
   let norm: [Float]
   /// Queries, keys and values stacked: `[(heads + 2 · kvHeads) · headSize, hidden]`; several matrices where a file has them
   /// in several formats.
@@ -23,7 +23,7 @@ struct AttentionWeights {
       try packing.view(tensors.value.weight)
     )
     let result = try packing.view(tensors.output.weight)
-    let norm = try packing.floats(tensors.norm)
+    let norm = try packing.floats(tensors.norm) + (try packing.floats(ifPresent: tensors.streamNorm) ?? [])
     let (packer, pool) = (packing.packer, packing.packer.threads)
 
     var values: [Int8]?
@@ -73,7 +73,7 @@ struct AttentionWeights {
   }
 
   init(_ tensors: AttentionTensors, random: RandomWeights) throws {
-    norm = random.ones(tensors.norm)
+    norm = random.ones(tensors.norm) + (tensors.streamNorm.map(random.ones) ?? [])
     queryKeyValue = [try random.matrix(tensors.inputs.map(\.weight), place: 0)]
     queryKeyValueBias = tensors.query.bias.map { _ in random.zeros(tensors.inputs.compactMap(\.bias)) }
     (queryNorm, keyNorm) = (tensors.queryNorm.map(random.ones), tensors.keyNorm.map(random.ones))

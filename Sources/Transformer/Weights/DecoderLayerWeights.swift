@@ -50,6 +50,36 @@ struct WeightPacking {
   }
 }
 
+extension WeightPacking {
+  /// Packs a checkpoint's weights, or takes them from `cache`, which hears of those that were packed.
+  ///
+  /// - Parameters:
+  ///   - description: what, besides the files, says which weights these are.
+  ///   - make: asks the packing for its matrices, always in the same order.
+  /// - Returns: the weights, and their name in the cache.
+  static func packed<Weights>(
+    _ checkpoint: Checkpoint, described description: String, quantization: Quantization, pool: WorkerPool,
+    cache: WeightCache?, make: (WeightPacking) throws -> Weights
+  ) throws -> (weights: Weights, cacheKey: String?) {
+    let entry = cache?.entry(for: checkpoint, described: description, quantization: quantization)
+    func weights(_ packer: MatrixPacker) throws -> Weights {
+      let weights = try make(WeightPacking(checkpoint: checkpoint, quantization: quantization, packer: packer))
+      // What was packed of a file that changed meanwhile must not be kept for the file as it was.
+      try checkpoint.checkUnchanged()
+      return weights
+    }
+    if let cache, let entry, let file = cache.open(entry, pool: pool) {
+      do { return (try weights(MatrixPacker(pool: pool, file: file)), entry.key) } catch let error as PackingError {
+        cache.report("'\(entry.path)': \(error); the weights are packed anew")
+      }
+    }
+    let packer = MatrixPacker(pool: pool)
+    let made = try weights(packer)
+    if let cache, let entry { cache.save(packer.matrices, as: entry, pool: pool) }
+    return (made, entry?.key)
+  }
+}
+
 extension TensorView {
   /// Whether `format` rounds these weights to integers: they are floats, and it is not.
   func isRounded(to format: WeightFormat) -> Bool { elementType.heldFormat == .bfloat16 && format != .bfloat16 }

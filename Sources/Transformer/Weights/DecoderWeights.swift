@@ -6,15 +6,12 @@ struct DecoderWeights {
   /// Input embeddings `[vocabulary, hidden]`.
   let embedding: EmbeddingTable
   let layers: [DecoderLayerWeights]
-  /// Weight of the last norm, `[hidden]`.
-  let finalNorm: [Float]
-  /// Output matrix `[vocabulary, hidden]`.
-  let head: PackedMatrix
+  let output: OutputWeights
   /// The weights' name in the cache they were loaded through.
   private(set) var cacheKey: String?
 
   /// Memory of the packed matrices.
-  var packedByteCount: Int { layers.flatMap(\.matrices).reduce(head.byteCount) { $0 + $1.byteCount } }
+  var packedByteCount: Int { layers.flatMap(\.matrices).reduce(output.matrix.byteCount) { $0 + $1.byteCount } }
 
   /// Packs the checkpoint's weights, or takes them from `cache`, which hears of those that were packed.
   init(
@@ -22,42 +19,15 @@ struct DecoderWeights {
     cache: WeightCache?, progress: (Double) -> Void
   ) throws {
     let tensors = DecoderTensors(configuration)
-    let entry = cache?.entry(for: checkpoint, configuration: configuration, quantization: quantization)
-    if let cache, let entry, let file = cache.open(entry, pool: pool) {
-      do {
-        let packer = MatrixPacker(pool: pool, file: file)
-        let packing = WeightPacking(checkpoint: checkpoint, quantization: quantization, packer: packer)
-        try self.init(tensors, packing, progress: progress)
-        try checkpoint.checkUnchanged()
-        cacheKey = entry.key
-        return
-      } catch let error as PackingError {
-        cache.report("'\(entry.path)': \(error); the weights are packed anew")
-      }
-    }
-    let packer = MatrixPacker(pool: pool)
-    let packing = WeightPacking(checkpoint: checkpoint, quantization: quantization, packer: packer)
-    try self.init(tensors, packing, progress: progress)
-    // What was packed of a file that changed meanwhile must not be kept for the file as it was.
-    try checkpoint.checkUnchanged()
-    if let cache, let entry { cache.save(packer.matrices, as: entry, pool: pool) }
-    cacheKey = entry?.key
+    (self, cacheKey) = try WeightPacking.packed(
+      checkpoint, described: "\(configuration)", quantization: quantization, pool: pool, cache: cache
+    ) { try DecoderWeights(tensors, $0, progress: progress) }
   }
 
   private init(_ tensors: DecoderTensors, _ packing: WeightPacking, progress: (Double) -> Void) throws {
-    let packer = packing.packer
     embedding = .checkpoint(try packing.view(tensors.embedding))
     layers = try Self.layers(of: tensors, progress: progress) { try DecoderLayerWeights($1, packing) }
-    let norm = try packing.floats(tensors.finalNorm)
-    let output = try packing.view(tensors.head)
-    let format = packing.quantization.format(of: output.elementType, isHead: true)
-    var rounding = WeightRounding()
-    if packing.isScaling(output, in: format) {
-      rounding.columnExponents = ChannelScaling.exponents(
-        levelling: columnPeaks(of: [output], pool: packer.threads), and: norm)
-    }
-    head = try packer.stack([output], format: format, rounding: rounding)
-    finalNorm = ChannelScaling.divide(norm, by: head.columnExponents)
+    output = try OutputWeights(norm: tensors.finalNorm, matrix: tensors.head, packing)
     progress(1)
   }
 
@@ -74,10 +44,11 @@ struct DecoderWeights {
         layer,
         random: RandomWeights(quantization: quantization, pool: pool, arena: arena, seed: UInt64(index + 1) << 32))
     }
-    finalNorm = [Float](repeating: 1, count: tensors.finalNorm.count)
-    head = try PackedMatrix(
-      randomRows: tensors.head.shape[0], columns: tensors.head.shape[1],
-      format: quantization.format(of: .bfloat16, isHead: true), seed: 7, pool: pool, arena: arena)
+    output = OutputWeights(
+      norm: [Float](repeating: 1, count: tensors.finalNorm.count),
+      matrix: try PackedMatrix(
+        randomRows: tensors.head.shape[0], columns: tensors.head.shape[1],
+        format: quantization.format(of: .bfloat16, isHead: true), seed: 7, pool: pool, arena: arena))
     progress(1)
   }
 
@@ -93,10 +64,50 @@ struct DecoderWeights {
   }
 }
 
+/// What turns residual streams into logits.
+struct OutputWeights {
+  /// Weight of the last norm, `[hidden]`.
+  let norm: [Float]
+  /// `[vocabulary, hidden]`.
+  let matrix: PackedMatrix
+
+  init(norm: [Float], matrix: PackedMatrix) { (self.norm, self.matrix) = (norm, matrix) }
+
+  /// - Parameter source: where the matrix is, if not where the norm is.
+  init(norm: DecoderTensor, matrix: DecoderTensor, _ packing: WeightPacking, of source: Checkpoint? = nil) throws {
+    let norm = try packing.floats(norm)
+    let output = try source.map { try $0.tensor(matrix) } ?? packing.view(matrix)
+    let format = packing.quantization.format(of: output.elementType, isHead: true)
+    var rounding = WeightRounding()
+    if packing.isScaling(output, in: format) {
+      rounding.columnExponents = ChannelScaling.exponents(
+        levelling: columnPeaks(of: [output], pool: packing.packer.threads), and: norm)
+    }
+    self.matrix = try packing.packer.stack([output], format: format, rounding: rounding)
+    self.norm = ChannelScaling.divide(norm, by: self.matrix.columnExponents)
+  }
+}
+
 /// Where a token's first vector comes from.
 enum EmbeddingTable {
   /// Read row by row from the file.
   case checkpoint(TensorView)
   /// A few random rows that all tokens share, for a model without a file.
   case random(rows: Activations)
+}
+
+extension EmbeddingTable {
+  /// The vectors of `tokens`, row by row.
+  ///
+  /// - Throws: `MappedFileError` when the file was changed or cut short meanwhile.
+  func gather(_ tokens: [Int32], with operations: TensorOperations, into output: Activations) throws {
+    switch self {
+    case .checkpoint(let table):
+      // Read, not mapped: the file may be cut short or written to while requests are served.
+      let rows = try table.copiedRows(tokens)
+      operations.gatherRows(of: rows, tokens: tokens.indices.map { Int32($0) }, into: output)
+    case .random(let table):
+      operations.copyRows(tokens.map { Int($0) % table.rowCapacity }, of: table, into: output)
+    }
+  }
 }

@@ -32,12 +32,12 @@ public struct WeightCache: Sendable {
   }
 
   /// The place of a checkpoint's weights; `nil` when its files cannot be read.
-  func entry(
-    for checkpoint: Checkpoint, configuration: ModelConfiguration, quantization: Quantization
-  ) -> Entry? {
+  ///
+  /// - Parameter description: what, besides the files, says which weights these are.
+  func entry(for checkpoint: Checkpoint, described description: String, quantization: Quantization) -> Entry? {
     let digests = ContentDigest(rememberingIn: folder + "/digests")
     do {
-      let digest = try digests.digest(of: checkpoint.files, and: "\(configuration)")
+      let digest = try digests.digest(of: checkpoint.files, and: description)
       let key = "\(digest.prefix(32))-\(quantization.rawValue)"
       return Entry(key: key, path: folder + "/packed/\(key).weights")
     } catch {

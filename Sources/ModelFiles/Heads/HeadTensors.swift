@@ -1,0 +1,39 @@
+/// The tensors of a head, in the order in which a pass reads them.
+package struct HeadTensors: Sendable {
+  /// `[streams · target hidden]` for all, or `[target hidden]` for each; none where streams are taken as they are.
+  package let streamNorms: [DecoderTensor]
+  /// `[hidden, streams · target hidden]`.
+  package let fusion: DecoderTensor
+  /// `[target vocabulary, hidden]`, where the head has its own.
+  package let embedding: DecoderTensor
+  package let layers: [DecoderLayer]
+  /// `[hidden]`.
+  package let finalNorm: DecoderTensor
+  /// `[vocabulary, hidden]`, where the head has its own.
+  package let output: DecoderTensor
+
+  package init(_ head: HeadConfiguration) {
+    let (hidden, joined) = (head.layers.hiddenSize, head.streamCount * head.targetHiddenSize)
+    streamNorms =
+      switch head.streamNorm {
+      case .none: []
+      case .joined: [DecoderTensor(TensorName(.fusionNorm), [joined])]
+      case .each:
+        (0..<head.streamCount).map { DecoderTensor(TensorName(.streamNorm, layer: $0), [head.targetHiddenSize]) }
+      }
+    fusion = DecoderTensor(TensorName(.fusion), [hidden, joined])
+    embedding = DecoderTensor(TensorName(.embedding), [head.layers.vocabularySize, hidden])
+    layers = (0..<head.layers.layerCount).map { index in
+      DecoderLayer(
+        mixer: .attention(AttentionTensors(layer: index, of: head.layers, besideStream: index == 0)),
+        feedForward: .gated(GatedTensors(layer: index, of: head.layers)))
+    }
+    finalNorm = DecoderTensor(TensorName(.finalNorm), [hidden])
+    output = DecoderTensor(TensorName(.output), [head.vocabularySize, hidden])
+  }
+
+  /// Those that every head has.
+  package var required: [DecoderTensor] { streamNorms + [fusion] + layers.flatMap(\.all) + [finalNorm] }
+  /// Those that are the target's where they are absent.
+  package var optional: [DecoderTensor] { [embedding, output] }
+}

@@ -1,0 +1,68 @@
+public import Decoding
+public import Transformer
+
+/// Proposes what a head writes that goes on from the target's own residual streams.
+///
+/// It drafts as a draft model does, and sees every pass of the target for the streams. What it computes of its own
+/// proposals is computed again from the target's streams where they are accepted.
+public final class HeadProposer: DraftSource {
+  package let origin = TokenOrigin.eagle3
+  private let head: any HeadRunner
+  private let drafting: DraftModelProposer
+  /// Seconds that taking over streams has taken.
+  private var takingSeconds = 0.0
+
+  /// - Parameters:
+  ///   - head: with as many blocks as the target.
+  ///   - runner: the head, or what sees its passes.
+  ///   - costs: what its passes cost; where they are known, proposals carry their probabilities.
+  public init(
+    _ head: any HeadRunner, runner: any ModelRunner, sampling: DraftModelProposer.Sampling = .coupled,
+    costs: PassCosts = PassCosts()
+  ) {
+    self.head = head
+    drafting = DraftModelProposer(
+      runner: runner, vocabularySize: head.vocabularySize, sampling: sampling, costs: costs, origin: .eagle3,
+      keepsDrafted: false)
+  }
+
+  package var costs: PassCosts { drafting.costs }
+  /// Seconds that passes of the head have taken so far.
+  public var passSeconds: Double { drafting.passSeconds + takingSeconds }
+  /// The streams that the head was trained on.
+  public var taps: [Int] { head.tappedLayers }
+
+  /// Takes over the streams of all rows that stand.
+  public func process(_ pass: TargetPass) throws {
+    let started = ContinuousClock.now
+    try head.take(
+      pass.taps(head.tappedLayers),
+      pass.shares.map {
+        StreamShare(
+          rows: $0.rows.prefix($0.kept), firstPosition: $0.firstPosition,
+          blocks: $0.blocks)
+      })
+    takingSeconds += (ContinuousClock.now - started) / .seconds(1)
+  }
+
+  package func lag(of context: ProposalContext) -> Int { drafting.lag(of: context) }
+
+  /// What the head would write; nothing where the target has yet to compute what it would go on from.
+  public func propose(for contexts: [ProposalContext], in pass: PassOutline) throws -> [Proposal] {
+    try propose(for: contexts, in: pass) { _, _ in true }
+  }
+
+  package func propose(
+    for contexts: [ProposalContext], in pass: PassOutline,
+    continuing continues: (_ index: Int, _ proposal: Proposal) -> Bool
+  ) throws -> [Proposal] {
+    var proposals = contexts.map { _ in Proposal(origin: origin) }
+    let able = contexts.indices.filter { contexts[$0].computedCount >= contexts[$0].tokens.count - 1 }
+    let written = try drafting.propose(for: able.map { contexts[$0] }, in: pass) { continues(able[$0], $1) }
+    for (index, proposal) in zip(able, written) { proposals[index] = proposal }
+    return proposals
+  }
+
+  /// Forgets what was found of the request; its blocks are the target's to free.
+  public func forget(_ request: RequestID) { drafting.forget(request) }
+}

@@ -1,0 +1,107 @@
+internal import ModelFiles
+internal import Tensor
+
+/// The steps of a pass through layers, and the memory that they go through: what models and heads share.
+final class LayerSteps {
+  let operations: TensorOperations
+  let storage: KVStorage
+  /// `[rows, hidden]`.
+  let residual: Activations
+  /// Hears how long each kind of operation takes; `nil` outside of benchmarks.
+  var stopwatch: PassStopwatch?
+
+  private let configuration: ModelConfiguration
+  private let rotary: (inverseFrequencies: [Float], attentionScale: Float)
+  private let skippedPositions: Int
+  /// `[rows, hidden]`.
+  private let normalised: Activations
+  /// `[rows, (heads + 2 · kvHeads) · headSize]`.
+  private let queryKeyValue: Activations
+  /// `[rows, heads · headSize]`.
+  private let mixed: Activations
+  /// `[rows, intermediate]`.
+  private let gated: Activations
+  /// `[rows, headSize / 2]`.
+  private let cosines, sines: Activations
+  /// The sequences' shares of the pass's rows.
+  private var slices: [AttentionSlice] = []
+  private var rows = 0
+
+  /// - Parameters:
+  ///   - widestInput: most columns of any matrix besides those of layers.
+  ///   - skippedPositions: positions at the beginning of sequences that attention leaves out.
+  init(
+    _ configuration: ModelConfiguration, limits: RunnerLimits, pool: WorkerPool, instructionSet: InstructionSet?,
+    cacheFormat: KVCacheFormat, widestInput: Int = 0, skippedPositions: Int = 0
+  ) throws {
+    self.configuration = configuration
+    self.skippedPositions = skippedPositions
+    rotary = configuration.rotaryFrequencies()
+    let (rows, hidden, headSize) = (limits.rows, configuration.hiddenSize, configuration.headSize)
+    let queries = configuration.headCount * headSize
+    storage = try KVStorage(
+      layerCount: configuration.layerCount, blockCount: limits.blockCount(ofSize: KVStorage.blockSize),
+      kvHeadCount: configuration.kvHeadCount, headSize: headSize, format: cacheFormat)
+    operations = try TensorOperations(
+      pool: pool, instructionSet: instructionSet, rowCapacity: max(rows, limits.logitRows),
+      columnCapacity: max(hidden, configuration.intermediateSize, queries, widestInput))
+    residual = try Activations(rowCapacity: rows, columns: hidden)
+    normalised = try Activations(rowCapacity: rows, columns: hidden)
+    queryKeyValue = try Activations(rowCapacity: rows, columns: queries + 2 * configuration.kvHeadCount * headSize)
+    mixed = try Activations(rowCapacity: rows, columns: queries)
+    gated = try Activations(rowCapacity: rows, columns: configuration.intermediateSize)
+    cosines = try Activations(rowCapacity: rows, columns: headSize / 2)
+    sines = try Activations(rowCapacity: rows, columns: headSize / 2)
+  }
+
+  /// Begins a pass over `batch`.
+  func begin(_ batch: Batch) {
+    rows = batch.rowCount
+    slices = batch.slices.map {
+      AttentionSlice(firstRow: $0.firstRow, rowCount: $0.rowCount, firstPosition: $0.firstPosition, blocks: $0.blocks)
+    }
+    operations.rotaryAngles(
+      positions: batch.positions, inverseFrequencies: rotary.inverseFrequencies, scale: rotary.attentionScale,
+      into: cosines, sin: sines)
+  }
+
+  /// Normalises the residual stream for what reads it next.
+  func normalise(by norm: [Float]) {
+    operations.rmsNorm(
+      residual, rowCount: rows, weight: norm, epsilon: configuration.rmsNormEpsilon, into: normalised)
+    stopwatch?.lap(.norms)
+  }
+
+  /// residual += output(attention(input)), where the input is the normalised residual stream unless another is given.
+  func attend(_ weights: AttentionWeights, _ index: Int, of input: Activations? = nil, next: PackedMatrix) {
+    let (heads, kvHeads, headSize) = (configuration.headCount, configuration.kvHeadCount, configuration.headSize)
+    operations.linear(
+      input ?? normalised, rowCount: rows, weights: weights.queryKeyValue, bias: weights.queryKeyValueBias,
+      into: queryKeyValue, next: weights.output)
+    stopwatch?.lap(.queryKeyValue)
+    operations.normRotateStore(
+      queryKeyValue, rowCount: rows, headCount: heads, kvHeadCount: kvHeads, headSize: headSize,
+      queryNorm: weights.queryNorm, keyNorm: weights.keyNorm, epsilon: configuration.rmsNormEpsilon,
+      cos: cosines, sin: sines, slices: slices, storage: storage, layer: index)
+    stopwatch?.lap(.rotary)
+    operations.attention(
+      queryKeyValue, headCount: heads, kvHeadCount: kvHeads, headSize: headSize,
+      scale: 1 / Float(headSize).squareRoot(), slices: slices, storage: storage, layer: index,
+      skipping: skippedPositions, into: mixed)
+    stopwatch?.lap(.attention)
+    operations.linearAdding(
+      mixed, rowCount: rows, weight: weights.output, bias: weights.outputBias, to: residual, next: next)
+    stopwatch?.lap(.attentionOutput)
+  }
+
+  /// residual += down(silu(gate(norm(residual))) · up(norm(residual)))
+  func feedForward(_ weights: GatedWeights, next: PackedMatrix) {
+    normalise(by: weights.norm)
+    operations.gatedLinear(
+      normalised, rowCount: rows, weight: weights.gateUp, bias: weights.gateUpBias, into: gated, next: weights.down)
+    stopwatch?.lap(.gateUp)
+    operations.linearAdding(
+      gated, rowCount: rows, weight: weights.down, bias: weights.downBias, to: residual, next: next)
+    stopwatch?.lap(.down)
+  }
+}

@@ -1,0 +1,25 @@
+/// Sizes that a runner reserves memory for.
+package struct RunnerLimits: Sendable, Equatable {
+  /// Most rows in one pass.
+  package var rows: Int
+  /// Most rows of one pass that can ask for logits.
+  package var logitRows: Int
+  /// Sequences that can be in the K/V memory at full length at one time.
+  package var sequences: Int
+  /// Longest sequence, in positions.
+  package var positions: Int
+  /// KV blocks; room for all sequences at full length when `nil`.
+  package var blocks: Int?
+
+  /// Limits with a chunk of 256 rows, room for 32 rows of logits and one sequence.
+  package init(rows: Int = 256, logitRows: Int = 32, sequences: Int = 1, positions: Int, blocks: Int? = nil) {
+    self.rows = rows
+    self.logitRows = logitRows
+    self.sequences = sequences
+    self.positions = positions
+    self.blocks = blocks
+  }
+
+  /// KV blocks of `size` positions.
+  package func blockCount(ofSize size: Int) -> Int { blocks ?? (positions + size - 1) / size * sequences }
+}

@@ -1,0 +1,63 @@
+internal import ModelFiles
+internal import Tensor
+
+/// The weights of a head in the layouts that the CPU kernels read.
+struct HeadWeights {
+  /// The target's where the head has none.
+  let embedding: EmbeddingTable
+  /// `[streams · target hidden]`, `[target hidden]` for each, or none.
+  let streamNorms: [[Float]]
+  /// `[hidden, streams · target hidden]`.
+  let fusion: PackedMatrix
+  let layers: [DecoderLayerWeights]
+  /// The first layer's norms of embeddings and of streams, `[hidden]`, as its matrix reads them.
+  let embeddingNorm, streamNorm: [Float]
+  /// The same norm of streams as the residual stream has it; `nil` where that takes streams as they are.
+  let residualNorm: [Float]?
+  let output: OutputWeights
+  /// The last norm as outputs that are recycled have it; `nil` where they are recycled as they are.
+  let recyclingNorm: [Float]?
+  /// The weights' name in the cache they were loaded through.
+  private(set) var cacheKey: String?
+
+  /// Memory of the packed matrices.
+  var packedByteCount: Int {
+    layers.flatMap(\.matrices).reduce(fusion.byteCount + output.matrix.byteCount) { $0 + $1.byteCount }
+  }
+
+  /// Packs a head's weights, or takes them from `cache`.
+  ///
+  /// - Parameter target: the checkpoint with what the head shares.
+  init(
+    _ head: Head, target: Checkpoint, quantization: Quantization, pool: WorkerPool, cache: WeightCache?,
+    progress: (Double) -> Void
+  ) throws {
+    // A file of packed weights is named by the files of one checkpoint.
+    (self, cacheKey) = try WeightPacking.packed(
+      head.checkpoint, described: "\(head.configuration)", quantization: quantization, pool: pool,
+      cache: head.hasOutput ? cache : nil
+    ) { try HeadWeights(head, target: target, $0, progress: progress) }
+  }
+
+  private init(_ head: Head, target: Checkpoint, _ packing: WeightPacking, progress: (Double) -> Void) throws {
+    let (configuration, tensors) = (head.configuration, HeadTensors(head.configuration))
+    embedding = .checkpoint(
+      head.hasEmbedding ? try packing.view(tensors.embedding) : try target.tensor(tensors.embedding))
+    streamNorms = try tensors.streamNorms.map { try packing.floats($0) }
+    // Streams have channels far above the others: what joins them is as precise as what gives logits.
+    let joining = try packing.view(tensors.fusion)
+    fusion = try packing.packer.stack(
+      [joining], format: packing.quantization.format(of: joining.elementType, isHead: true))
+    layers = try tensors.layers.map { try DecoderLayerWeights($0, packing) }
+    progress(0.5)
+    let hidden = configuration.layers.hiddenSize
+    let norms = layers.first?.attention.norm ?? []
+    (embeddingNorm, streamNorm) = (Array(norms.prefix(hidden)), Array(norms.dropFirst(hidden)))
+    residualNorm =
+      configuration.normalisesResidual ? try packing.floats(ifPresent: tensors.layers.first?.mixer.streamNorm) : nil
+    output = try OutputWeights(
+      norm: tensors.finalNorm, matrix: tensors.output, packing, of: head.hasOutput ? nil : target)
+    recyclingNorm = configuration.recyclesNormalised ? try packing.floats(tensors.finalNorm) : nil
+    progress(1)
+  }
+}
