@@ -15,11 +15,9 @@ package struct ProgramCompiler {
   ///
   /// - Throws: what loading the engine would throw; `EngineConfigurationError` for a backend that compiles nothing.
   package init(_ configuration: EngineConfiguration) throws {
-    try configuration.validate()
     self.configuration = configuration
-    target = try ModelSource(configuration.model)
-    draft = try configuration.speculation?.draftModel.map { try ModelSource($0) }
-    if let draft { try VocabularyAgreement.check(target: target.tokenizer, draft: draft.tokenizer) }
+    let sources = try configuration.openSources()
+    (target, draft) = (sources.target, sources.drafts.first)
     guard let session = try configuration.session() else {
       throw EngineConfigurationError(description: "--backend cpu has no programs to compile; expected pjrt")
     }

@@ -63,49 +63,23 @@ package struct EngineAssembly {
     _ configuration: EngineConfiguration, wrapping wrap: RunnerWrapper = { runner, _ in runner },
     progress: @Sendable (String, Double) -> Void = { _, _ in }
   ) throws {
-    try configuration.validate()
-    let target = try ModelSource(configuration.model)
-    // Refuse a draft that does not fit before minutes go into packing the target.
-    let draft = try configuration.speculation?.draftModel.map { try ModelSource($0) }
-    if let draft { try VocabularyAgreement.check(target: target.tokenizer, draft: draft.tokenizer) }
-    try self.init(
-      configuration, target: target, draft: draft, on: configuration.openBackend(), wrapping: wrap, progress: progress)
-  }
-
-  private init(
-    _ configuration: EngineConfiguration, target: ModelSource, draft: ModelSource?, on backend: some Backend,
-    wrapping wrap: RunnerWrapper, progress: @Sendable (String, Double) -> Void
-  ) throws {
-    (self.configuration, self.target, self.draft) = (configuration, target, draft)
+    let models = try LoadedModels(configuration, progress: progress)
+    let vocabularySize = models.target.runner.vocabularySize
+    self.configuration = configuration
+    (target, draft) = (models.target.source, models.drafts.first?.source)
+    memory = ([models.target] + models.drafts).map(\.runner.memory)
+    (costs, blocks) = (models.target.costs, models.blocks)
     let speculation = configuration.speculation
     window = speculation?.window ?? 0
-    var sizes = try configuration.sizes(target: target.configuration, draft: draft?.configuration, on: backend)
-    if backend.usesOwnMemory {
-      try configuration.fit(
-        &sizes, target: target, drafts: [draft].compactMap(\.self), on: backend, limits: MemoryLimit.all())
-    }
-    blocks = sizes.blocks
-    try backend.check(window: window, sequences: sizes.target.sequences)
-    let bare = try backend.load(target, limits: sizes.target) { progress("target", $0) }
-    costs = speculation == nil ? PassCosts() : try Self.costs(of: bare, rows: sizes.decodingRows, configuration)
-    var memory = [bare.memory]
     var factory = ProposerFactory()
     if let speculation { (factory.lookupLengths, factory.suffix) = (speculation.lookupLengths, speculation.suffix) }
-    var fused: FusedDraftModel?
-    if let draft, let limits = sizes.draft {
-      let draftRunner = try backend.load(draft, limits: limits) { progress("draft", $0) }
-      let rows = max(configuration.sequences, DraftModelProposer.readingRows)
-      let proposer = DraftModelProposer(
-        runner: wrap(draftRunner, false), vocabularySize: bare.vocabularySize,
-        sampling: speculation?.verification == .standard ? .independent : .coupled,
-        costs: speculation?.method == .automatic
-          ? try Self.costs(of: draftRunner, rows: rows, configuration) : PassCosts())
-      fused = try backend.joined(target: bare, draft: draftRunner, proposer: proposer, window: window)
-      factory.draft = proposer
-      memory.append(draftRunner.memory)
+    factory.draft = models.drafts.first.map { draft in
+      DraftModelProposer(
+        runner: wrap(draft.runner, false), vocabularySize: vocabularySize,
+        sampling: speculation?.verification == .standard ? .independent : .coupled, costs: draft.costs)
     }
-    self.memory = memory
-    runner = wrap(fused ?? bare, true)
+    let fused = try factory.draft.flatMap(models.join)
+    runner = wrap(fused ?? models.target.runner, true)
     proposer = try fused ?? factory.proposer(of: speculation?.method)
     verifier =
       switch speculation?.verification {
@@ -113,23 +87,6 @@ package struct EngineAssembly {
       case .standard: RejectionVerifier()
       case .synthetic(let acceptanceRate): SyntheticVerifier(acceptanceRate: acceptanceRate)
       }
-  }
-
-  /// What passes cost, measured here and now, unless an earlier start on such a machine found out.
-  static func costs(
-    of runner: any ModelRunner, rows: Int, _ configuration: EngineConfiguration
-  ) throws -> PassCosts {
-    guard let cache = configuration.weightCache, let key = runner.cacheKey else {
-      return try PassCosts.measure(runner, rows: rows)
-    }
-    let set = configuration.instructionSet ?? .best
-    let machine = Processor.name.filter { $0.isASCII && ($0.isLetter || $0.isNumber) }
-    let kind = "\(set.rawValue)-\(configuration.cacheFormat.rawValue)"
-    let name = "costs-\(machine)-\(configuration.threads)-\(kind)-\(rows)"
-    let known = cache.note(name, of: key, as: PassCosts.self)
-    let costs = try PassCosts.measure(runner, rows: rows, known: known ?? PassCosts())
-    if costs != known { cache.keep(costs, as: name, of: key) }
-    return costs
   }
 
   /// The loop around them. It has the runner to itself, so this is called once.

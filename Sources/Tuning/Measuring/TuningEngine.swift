@@ -68,12 +68,12 @@ package final class TuningEngine: Sendable {
     configuration.speculation = try SpeculativeConfiguration(
       method: .automatic, model: drafts.first, window: window)
     let loaded = try LoadedModels(configuration, drafts: drafts) { progress("Loading \($0)", $1) }
-    target = loaded.target.directory
+    target = loaded.target.source
     (quantization, kernels) = (loaded.quantization, loaded.kernels)
     ceilings = configuration.backend == .cpu ? try Self.ceilings(configuration) : nil
     models = ([loaded.target] + loaded.drafts).map {
       Model(
-        configuration: $0.directory.configuration, memory: $0.runner.memory,
+        configuration: $0.source.configuration, memory: $0.runner.memory,
         isQuantised: ($0.runner as? CPUModelRunner)?.isQuantised ?? false)
     }
     let capacity = loaded.target.runner.capacity
