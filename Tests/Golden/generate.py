@@ -6,13 +6,14 @@ from pathlib import Path
 
 import forward
 import gguf_files
+import heads
 import templates
 import tokenization
 
 
 def main() -> None:
     output = Path(__file__).resolve().parent
-    for part in (tokenization, templates, forward, gguf_files):
+    for part in (tokenization, templates, forward, gguf_files, heads):
         print(f"{part.__name__} …", flush=True)
         part.generate(output)
 
