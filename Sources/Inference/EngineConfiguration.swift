@@ -30,6 +30,8 @@ public struct EngineConfiguration: Sendable {
   public var weightCache: WeightCache?
   /// Hears, in a sentence, of what was made smaller than asked for.
   public var report: @Sendable (String) -> Void = { _ in }
+  /// What of the target's residual streams is kept on disk, for training heads.
+  public var recording: StreamRecording?
   /// Threads to compute on.
   public var threads = WorkerPool.defaultThreadCount
   /// Which kernels to use; the best that the machine has when `nil`.

@@ -23,7 +23,7 @@ extension EngineConfiguration {
   ///
   /// - Throws: `EngineConfigurationError` when the models cannot take what is asked for.
   func sizes(
-    target: ModelConfiguration, draft: ModelConfiguration?, on backend: some Backend
+    target: ModelConfiguration, draft: Speculator?, on backend: some Backend
   ) throws(EngineConfigurationError) -> EngineSizes {
     let decodingRows = sequences * (1 + (speculation?.window ?? 0))
     let positions = try positions(modelLimit: target.maximumPosition)
@@ -39,7 +39,8 @@ extension EngineConfiguration {
     // The draft's blocks are parallel to the target's.
     let draftLimits = draft.map {
       RunnerLimits(
-        rows: limits.rows, logitRows: sequences, sequences: sequences, positions: min(positions, $0.maximumPosition),
+        rows: limits.rows, logitRows: sequences, sequences: sequences,
+        positions: min(positions, $0.configuration.maximumPosition),
         blocks: blocks ?? limits.blockCount(ofSize: KVStorage.blockSize))
     }
     return EngineSizes(target: limits, draft: draftLimits, blocks: blocks, decodingRows: decodingRows)
@@ -49,7 +50,7 @@ extension EngineConfiguration {
   ///
   /// - Throws: `EngineConfigurationError` when there is no room for one sequence, or for the cache that was asked for.
   func fit(
-    _ sizes: inout EngineSizes, target: ModelSource, drafts: [ModelSource], on backend: some Backend,
+    _ sizes: inout EngineSizes, target: ModelSource, drafts: [Speculator], on backend: some Backend,
     limits: [MemoryLimit]
   ) throws(EngineConfigurationError) {
     func blockBytes(_ model: ModelConfiguration) -> Int { model.layerCount * backend.blockByteCount(of: model) }
@@ -66,6 +67,10 @@ extension EngineConfiguration {
       need.weights += draft.weightBytes(quantization)
       need.files += draft.fileBytes
       need.draftCache += MemoryNeed.bytes(limits.blockCount(ofSize: size), of: blockBytes(draft.configuration))
+      if case .head(let head) = draft {
+        need.draftCache += MemoryNeed.bytes(
+          limits.blockCount(ofSize: size) * size, of: CPUHeadRunner.streamByteCount(of: head.configuration))
+      }
     }
     let (fitting, limit) = try need.fittingBlocks(limits)
     guard let limit, fitting < need.blocks else { return }

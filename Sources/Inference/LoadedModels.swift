@@ -1,26 +1,28 @@
 package import Decoding
-internal import Speculation
+package import Speculation
 internal import Tensor
 package import Transformer
 
 /// A target with any number of drafts beside it, loaded as a configuration says.
 package struct LoadedModels {
   /// A model on what computes it.
-  package struct Loaded {
-    package let source: ModelSource
+  package struct Loaded<Source> {
+    package let source: Source
     package let runner: any ModelRunner
     /// Of the passes that decoding makes, measured where somebody weighs them: speculation the target's, `auto` the drafts'.
     package let costs: PassCosts
   }
 
-  package let target: Loaded
-  package let drafts: [Loaded]
+  package let target: Loaded<ModelSource>
+  package let drafts: [Loaded<Speculator>]
+  /// By place among the drafts: those that are heads.
+  private let heads: [Int: any HeadRunner]
   /// KV blocks that the target may use; `nil` for as many as there are.
   package let blocks: Int?
   /// Format of the weights, and what computes them, as results name them.
   package let quantization, kernels: String
   /// The target and the first draft as one, where what computes them can run both in one go.
-  let join: (DraftModelProposer) throws -> FusedDraftModel?
+  let join: (any DraftSource) throws -> FusedDraftModel?
 
   /// Loads the configuration's model and its draft, or `drafts` in place of that.
   ///
@@ -35,11 +37,11 @@ package struct LoadedModels {
   }
 
   private init<Device: Backend>(
-    _ configuration: EngineConfiguration, _ sources: (target: ModelSource, drafts: [ModelSource]), on backend: Device,
+    _ configuration: EngineConfiguration, _ sources: (target: ModelSource, drafts: [Speculator]), on backend: Device,
     progress: @Sendable (String, Double) -> Void
   ) throws {
-    func sizes(_ draft: ModelSource?) throws -> EngineSizes {
-      try configuration.sizes(target: sources.target.configuration, draft: draft?.configuration, on: backend)
+    func sizes(_ draft: Speculator?) throws -> EngineSizes {
+      try configuration.sizes(target: sources.target.configuration, draft: draft, on: backend)
     }
     var fitting = try sizes(sources.drafts.first)
     if backend.usesOwnMemory {
@@ -49,7 +51,7 @@ package struct LoadedModels {
     let speculation = configuration.speculation
     let window = speculation?.window ?? 0
     try backend.check(window: window, sequences: fitting.target.sequences)
-    func costs(_ runner: Device.Runner, rows: Int, areWeighed: Bool) throws -> PassCosts {
+    func costs(_ runner: any ModelRunner, rows: Int, areWeighed: Bool) throws -> PassCosts {
       areWeighed ? try configuration.costs(of: runner, rows: rows) : PassCosts()
     }
     let runner = try backend.load(sources.target, limits: fitting.target) { progress("target", $0) }
@@ -57,34 +59,71 @@ package struct LoadedModels {
       source: sources.target, runner: runner,
       costs: try costs(runner, rows: fitting.decodingRows, areWeighed: speculation != nil))
     var draftRunners: [Device.Runner] = []
-    drafts = try sources.drafts.map { draft in
+    var heads: [Int: any HeadRunner] = [:]
+    drafts = try sources.drafts.enumerated().map { index, draft in
       var limits = try sizes(draft).draft ?? fitting.target
       // Parallel to the target's blocks, as far as memory allowed those.
       limits.blocks = fitting.draft?.blocks
-      let runner = try backend.load(draft, limits: limits) { progress("draft", $0) }
-      draftRunners.append(runner)
+      if limits.positions < fitting.target.positions {
+        configuration.report(
+          "'\(draft.path)' was made for \(limits.positions) positions: sequences that grow longer go on without it")
+      }
+      let runner: any ModelRunner
+      switch draft {
+      case .draftModel(let model):
+        let loaded = try backend.load(model, limits: limits) { progress("draft", $0) }
+        draftRunners.append(loaded)
+        runner = loaded
+      case .head(let head):
+        let loaded = try backend.load(head, on: sources.target, limits: limits) { progress("head", $0) }
+        heads[index] = loaded
+        runner = loaded
+      }
       let rows = max(configuration.sequences, DraftModelProposer.readingRows)
       return Loaded(
         source: draft, runner: runner,
         costs: try costs(runner, rows: rows, areWeighed: speculation?.method == .automatic))
     }
+    self.heads = heads
     join = { [draftRunners] proposer in
-      try draftRunners.first.flatMap { draft in
-        try backend.joined(target: runner, draft: draft, proposer: proposer, window: window)
-      }
+      guard let draft = draftRunners.first, let proposer = proposer as? DraftModelProposer else { return nil }
+      return try backend.joined(target: runner, draft: draft, proposer: proposer, window: window)
     }
     blocks = fitting.blocks
     (quantization, kernels) = (backend.formatName, backend.kernelsName)
+  }
+
+  /// A proposer over a draft.
+  ///
+  /// - Parameters:
+  ///   - index: the draft's place.
+  ///   - costs: what its passes cost, where that is weighed.
+  ///   - wrap: puts something around its runner.
+  package func proposer(
+    over index: Int, sampling: DraftModelProposer.Sampling = .coupled, costs: PassCosts,
+    wrapping wrap: (any ModelRunner) -> any ModelRunner
+  ) -> any DraftSource {
+    let runner = wrap(drafts[index].runner)
+    if let head = heads[index] { return HeadProposer(head, runner: runner, sampling: sampling, costs: costs) }
+    return DraftModelProposer(
+      runner: runner, vocabularySize: target.runner.vocabularySize, sampling: sampling, costs: costs)
   }
 }
 
 extension EngineConfiguration {
   /// Opens the model and its draft, or `drafts` in place of that, when the sizes are right and the vocabularies agree.
-  func openSources(drafts: [String]? = nil) throws -> (target: ModelSource, drafts: [ModelSource]) {
+  func openSources(drafts: [String]? = nil) throws -> (target: ModelSource, drafts: [Speculator]) {
     try validate()
     let target = try ModelSource(model)
-    let drafts = try (drafts ?? [speculation?.draftModel].compactMap(\.self)).map { try ModelSource($0) }
-    for draft in drafts { try VocabularyAgreement.check(target: target.tokenizer, draft: draft.tokenizer) }
+    let drafts = try (drafts ?? [speculation?.draftModel].compactMap(\.self)).map {
+      try Speculator($0, for: target)
+    }
+    if speculation?.method == .eagle3, let other = drafts.first(where: { $0.method != .eagle3 }) {
+      throw EngineConfigurationError(
+        description:
+          "'\(other.path)' is a model of its own and no EAGLE-3 head; the method draft_model proposes with it")
+    }
+    if case .pjrt = backend, case .head(let head)? = drafts.first { throw PJRTBackend.refusal(of: head) }
     return (target, drafts)
   }
 

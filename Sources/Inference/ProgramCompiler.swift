@@ -17,13 +17,19 @@ package struct ProgramCompiler {
   package init(_ configuration: EngineConfiguration) throws {
     self.configuration = configuration
     let sources = try configuration.openSources()
-    (target, draft) = (sources.target, sources.drafts.first)
+    target = sources.target
+    draft =
+      switch sources.drafts.first {
+      case nil: nil
+      case .draftModel(let model): model
+      case .head(let head): throw PJRTBackend.refusal(of: head)
+      }
     guard let session = try configuration.session() else {
       throw EngineConfigurationError(description: "--backend cpu has no programs to compile; expected pjrt")
     }
     self.session = session
     sizes = try configuration.sizes(
-      target: target.configuration, draft: draft?.configuration, on: PJRTBackend(session: session))
+      target: target.configuration, draft: sources.drafts.first, on: PJRTBackend(session: session))
     if session.options.fusesSpeculation, let window = configuration.speculation?.window {
       try session.checkSpeculation(window: window, sequences: sizes.target.sequences)
     }

@@ -16,7 +16,7 @@ public struct SpeculativeConfiguration: Sendable, Equatable {
 
   /// Where proposals come from.
   public let method: SpeculationMethod
-  /// The draft, where there is one: a directory, a GGUF file, or the name of a model in the Hugging Face cache.
+  /// The draft model or the head, where there is one: a directory, a GGUF file, or a name in the Hugging Face cache.
   public let draftModel: String?
   /// Most proposals per verification (`num_speculative_tokens`).
   public let window: Int
@@ -26,9 +26,6 @@ public struct SpeculativeConfiguration: Sendable, Equatable {
   public let lookupLengths: ClosedRange<Int>
   /// Bounds of the suffix index.
   public let suffix: SuffixProposer.Settings
-
-  /// The methods that a request to this engine may name.
-  public var methods: [SpeculationMethod] { method.choices(hasModel: draftModel != nil) }
 
   /// Windows that make sense; vLLM's largest published one is 15.
   public static let windows = 1...32
@@ -49,8 +46,11 @@ public struct SpeculativeConfiguration: Sendable, Equatable {
       throw SpeculativeConfigurationError("the method '\(method.rawValue)' needs the key 'model'")
     case .nothing where model != nil:
       throw SpeculativeConfigurationError("the method '\(method.rawValue)' takes no 'model'")
-    case .head: throw .unsupported(method: method.rawValue)
-    case .nothing, .optionalModel, .model: break
+    case .head where !SpeculationMethod.own.contains(method): throw .unsupported(method: method.rawValue)
+    case .head where model == nil:
+      throw SpeculativeConfigurationError(
+        "the method '\(method.rawValue)' needs the key 'model', which names a head that was trained on the target")
+    case .nothing, .optionalModel, .model, .head: break
     }
     let window = window ?? method.defaultWindow
     guard Self.windows.contains(window) else {
@@ -74,7 +74,7 @@ public struct SpeculativeConfiguration: Sendable, Equatable {
 
   /// Reads the JSON object.
   ///
-  /// Keys: `method` (`auto`, `draft_model`, `ngram` or `suffix`; `auto` when absent), `model`,
+  /// Keys: `method` (`auto`, `draft_model`, `eagle3`, `ngram` or `suffix`; `auto` when absent), `model`,
   /// `num_speculative_tokens`, `prompt_lookup_min`, `prompt_lookup_max`, `suffix_decoding_max_tree_depth`,
   /// `suffix_decoding_max_cached_requests`, `suffix_decoding_max_spec_factor`, `suffix_decoding_min_token_prob`,
   /// `rejection_sample_method` (`coupled`, `standard` or `synthetic`), `synthetic_acceptance_rate`.

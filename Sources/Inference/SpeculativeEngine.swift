@@ -8,8 +8,10 @@ public import Transformer
 public final class SpeculativeEngine: Sendable {
   /// The target, opened.
   public let target: ModelSource
-  /// The draft, opened, when there is one.
-  public let draft: ModelSource?
+  /// The draft model or the head, opened, when there is one.
+  public let draft: Speculator?
+  /// The methods that requests may name; none without speculation.
+  public let methods: [SpeculationMethod]
   /// Memory of the target and the draft.
   public let memory: [RunnerMemory]
   /// Proposals per verification; 0 for plain decoding.
@@ -37,6 +39,7 @@ public final class SpeculativeEngine: Sendable {
   ) throws {
     let parts = try EngineAssembly(configuration, wrapping: wrap, progress: progress)
     (target, draft, memory, window) = (parts.target, parts.draft, parts.memory, parts.window)
+    methods = configuration.speculation?.method.choices(loaded: draft?.method) ?? []
     engine = Engine(parts.makeLoop(), auditShare: configuration.auditShare, mismatch: mismatch)
   }
 }
@@ -44,7 +47,7 @@ public final class SpeculativeEngine: Sendable {
 /// What a decoding loop is made of: models from files, loaded, and who proposes and verifies.
 package struct EngineAssembly {
   package let target: ModelSource
-  package let draft: ModelSource?
+  package let draft: Speculator?
   package let memory: [RunnerMemory]
   package let window: Int
   private let configuration: EngineConfiguration
@@ -64,29 +67,35 @@ package struct EngineAssembly {
     progress: @Sendable (String, Double) -> Void = { _, _ in }
   ) throws {
     let models = try LoadedModels(configuration, progress: progress)
-    let vocabularySize = models.target.runner.vocabularySize
     self.configuration = configuration
     (target, draft) = (models.target.source, models.drafts.first?.source)
-    memory = ([models.target] + models.drafts).map(\.runner.memory)
+    memory = [models.target.runner.memory] + models.drafts.map(\.runner.memory)
     (costs, blocks) = (models.target.costs, models.blocks)
     let speculation = configuration.speculation
     window = speculation?.window ?? 0
     var factory = ProposerFactory()
     if let speculation { (factory.lookupLengths, factory.suffix) = (speculation.lookupLengths, speculation.suffix) }
     factory.draft = models.drafts.first.map { draft in
-      DraftModelProposer(
-        runner: wrap(draft.runner, false), vocabularySize: vocabularySize,
-        sampling: speculation?.verification == .standard ? .independent : .coupled, costs: draft.costs)
+      models.proposer(
+        over: 0, sampling: speculation?.verification == .standard ? .independent : .coupled, costs: draft.costs,
+        wrapping: { wrap($0, false) })
     }
     let fused = try factory.draft.flatMap(models.join)
     runner = wrap(fused ?? models.target.runner, true)
-    proposer = try fused ?? factory.proposer(of: speculation?.method)
+    let proposer = try fused ?? factory.proposer(of: Self.method(speculation, draft))
+    let source = target
+    self.proposer = try configuration.recording.map { try RecordingProposer(proposer, $0, of: source) } ?? proposer
     verifier =
       switch speculation?.verification {
       case nil, .coupled: CoupledVerifier()
       case .standard: RejectionVerifier()
       case .synthetic(let acceptanceRate): SyntheticVerifier(acceptanceRate: acceptanceRate)
       }
+  }
+
+  /// The configuration's method, where a head in a draft model's place proposes as heads do.
+  private static func method(_ speculation: SpeculativeConfiguration?, _ draft: Speculator?) -> SpeculationMethod? {
+    speculation?.method == .draftModel ? draft?.method : speculation?.method
   }
 
   /// The loop around them. It has the runner to itself, so this is called once.

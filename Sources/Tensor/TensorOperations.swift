@@ -86,7 +86,7 @@ package final class TensorOperations {
       for row in rows {
         unsafe ft_rms_norm(
           set, input.pointer.assumingMemoryBound(to: Float.self) + row * stride, columns, weight, epsilon,
-          result.pointer.assumingMemoryBound(to: Float.self) + row * outputStride)
+          result.pointer.assumingMemoryBound(to: Float.self) + row * outputStride + firstColumn)
       }
     }
   }

@@ -126,7 +126,8 @@ package final class CPUHeadRunner: HeadRunner {
   private func streamRow(of position: Int, in blocks: [Int32]) throws(RunnerError) -> Int {
     let (index, offset) = position.quotientAndRemainder(dividingBy: capacity.blockSize)
     guard blocks.indices.contains(index), blocks[index] >= 0, blocks[index] < capacity.blockCount else {
-      throw RunnerError(description: "position \(position) lies in no block of the \(capacity.blockCount) that the head has")
+      throw RunnerError(
+        description: "position \(position) lies in none of the \(capacity.blockCount) blocks that the head has")
     }
     return Int(blocks[index]) * capacity.blockSize + offset
   }

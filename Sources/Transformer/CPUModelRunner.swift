@@ -84,7 +84,8 @@ package final class CPUModelRunner: ModelRunner {
   /// Memory by owner, in bytes.
   package var memory: RunnerMemory {
     RunnerMemory(
-      packedWeights: weights.packedByteCount, packedHead: weights.output.matrix.byteCount, keyValueCache: steps.storage.byteCount)
+      packedWeights: weights.packedByteCount, packedHead: weights.output.matrix.byteCount,
+      keyValueCache: steps.storage.byteCount)
   }
 
   /// Whether products are of integers.

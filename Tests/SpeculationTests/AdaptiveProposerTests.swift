@@ -69,7 +69,7 @@ import Tokenization
   static func run(
     _ draft: SimulatedDraft, target: PassCosts, count: Int, window fixed: Int? = nil, noise: Double = 0
   ) throws -> Run {
-    let proposer = AdaptiveProposer(free: [], source: draft)
+    let proposer = AdaptiveProposer(free: [], draft: draft)
     var (run, clock, tokens) = (Run(), 0.0, [token(0)])
     var costs = target
     while run.times.count < count {
@@ -184,7 +184,7 @@ import Tokenization
   @Test("several sequences are seldom asked where asking costs more than it finds, and again when it does not")
   func rests() throws {
     let lookup = Lookup()
-    let proposer = AdaptiveProposer(free: [lookup], source: nil, now: { lookup.seconds }, beginStep: { { false } })
+    let proposer = AdaptiveProposer(free: [lookup], draft: nil, now: { lookup.seconds }, beginStep: { { false } })
     var sequences = (0..<4).map { _ in [Self.token(0)] }
     func steps(_ count: Int) throws -> Int {
       let before = lookup.asked
@@ -228,7 +228,7 @@ import Tokenization
     func proposes(remaining: Int, expectedSequences: Int) throws -> Bool {
       let draft = SimulatedDraft(secondsPerToken: 0.1, seed: 1, isInformative: true) { _ in 0.9 }
       draft.unread = 400
-      let proposer = AdaptiveProposer(free: [], source: draft)
+      let proposer = AdaptiveProposer(free: [], draft: draft)
       let pass = PassOutline(rows: 1, costs: costs, expectedSequences: expectedSequences)
       return try !proposer.propose(for: [Self.context(1, position: 40, remaining: remaining)], in: pass)[0].tokens
         .isEmpty
@@ -241,7 +241,7 @@ import Tokenization
   @Test("answers that ended tell how long one is to be expected to go on")
   func lengths() throws {
     let draft = SimulatedDraft(secondsPerToken: 0.1, seed: 1, isInformative: true) { _ in 0.9 }
-    let proposer = AdaptiveProposer(free: [], source: draft)
+    let proposer = AdaptiveProposer(free: [], draft: draft)
     let pass = PassOutline(rows: 1, costs: Self.costs(slope: 0.02))
     func proposes(_ request: Int) throws -> Bool {
       draft.unread = 30_000
@@ -258,7 +258,7 @@ import Tokenization
   @Test("where not even perfect proposals would pay, nobody is asked")
   func futility() throws {
     let lookup = Lookup()
-    let proposer = AdaptiveProposer(free: [lookup], source: nil, now: { lookup.seconds }, beginStep: { { false } })
+    let proposer = AdaptiveProposer(free: [lookup], draft: nil, now: { lookup.seconds }, beginStep: { { false } })
     for _ in 0..<20 {
       let contexts = (0..<4).map { Self.context($0, position: 5) }
       let proposals = try proposer.propose(for: contexts, in: PassOutline(rows: 4, costs: Self.costs(slope: 1)))
@@ -272,7 +272,7 @@ import Tokenization
     arguments: [1, 4, 16])
   func probes(count: Int) throws {
     let draft = SimulatedDraft(secondsPerToken: 0.05, seed: 3, isInformative: false) { _ in 0.01 }
-    let proposer = AdaptiveProposer(free: [], source: draft)
+    let proposer = AdaptiveProposer(free: [], draft: draft)
     let costs = Self.costs(slope: 0.001)
     let steps = 2000
     var (sequences, before) = (Array(repeating: 0, count: count), 0.0)

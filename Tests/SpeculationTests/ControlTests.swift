@@ -162,7 +162,7 @@ import Testing
   @Test("requests that name a method are served by it, and the others planned around them")
   func routing() throws {
     let (deciding, lookup, suffix) = (Fixed(0), Fixed(1), Fixed(2))
-    let router = MethodRouter(deciding: deciding, named: [.ngram: lookup, .suffix: suffix])
+    let router = MethodRouter(deciding: deciding, shared: [.suffix: suffix], others: [.ngram: lookup])
     let contexts = [
       context(1, .suffix), context(2, nil, window: 1), context(3, .ngram, window: 3), context(4, .draftModel),
       context(5, .suffix),
@@ -172,14 +172,17 @@ import Testing
     #expect(proposals.map(\.tokens) == [[2, 2], [0], [1, 1, 1], [0, 0], [2, 2]])
     #expect(suffix.rows == [5] && lookup.rows == [5] && deciding.rows == [5 + 2 + 3 + 2])
     router.forget(RequestID(3))
-    #expect(deciding.forgotten == [RequestID(3)] && lookup.forgotten == [RequestID(3)])
+    // What `deciding` chooses from it tells itself.
+    #expect(deciding.forgotten == [RequestID(3)] && lookup.forgotten == [RequestID(3)] && suffix.forgotten.isEmpty)
   }
 
   @Test("every method of this engine has a proposer, and the others are refused by name")
   func factory() throws {
     let factory = ProposerFactory()
     #expect(try factory.proposer(of: nil) is NoProposer)
-    for method in SpeculationMethod.own where method.need != .model { _ = try factory.proposer(of: method) }
+    for method in SpeculationMethod.own where method.need != .model && method.need != .head {
+      _ = try factory.proposer(of: method)
+    }
     for method in SpeculationMethod.allCases where method.need == .head || method.need == .model {
       let error = #expect(throws: MissingProposer.self) { try factory.proposer(of: method) }
       #expect(error?.description.contains("'\(method.rawValue)'") == true)
@@ -188,8 +191,10 @@ import Testing
 
   @Test("requests may name what 'auto' chooses from, and nothing that is not loaded")
   func choices() {
-    #expect(SpeculationMethod.automatic.choices(hasModel: false) == [.automatic, .ngram, .suffix])
-    #expect(SpeculationMethod.automatic.choices(hasModel: true) == [.automatic, .ngram, .suffix, .draftModel])
-    #expect(SpeculationMethod.suffix.choices(hasModel: false) == [.suffix])
+    #expect(SpeculationMethod.automatic.choices(loaded: nil) == [.automatic, .ngram, .suffix])
+    #expect(SpeculationMethod.automatic.choices(loaded: .eagle3) == [.automatic, .ngram, .suffix, .eagle3])
+    #expect(SpeculationMethod.suffix.choices(loaded: nil) == [.suffix])
+    // A head in a draft model's place.
+    #expect(SpeculationMethod.draftModel.choices(loaded: .eagle3) == [.eagle3])
   }
 }

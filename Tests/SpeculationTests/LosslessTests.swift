@@ -10,101 +10,6 @@ import Transformer
 
 /// The promise: a request's tokens depend on weights, prompt, parameters and seed, and on nothing else.
 @Suite struct LosslessTests {
-  /// A target and a draft that can be put together in any way.
-  struct Pair {
-    let target, draft: (checkpoint: Checkpoint, configuration: ModelConfiguration)
-    let tokenizer: Tokenizer
-    /// Keeps the files of random models alive.
-    var directories: [TemporaryDirectory] = []
-
-    static func reference() throws -> Pair {
-      Pair(
-        target: (try Checkpoint(directory: Places.target), try ModelConfiguration(directory: Places.target)),
-        draft: (try Checkpoint(directory: Places.draft), try ModelConfiguration(directory: Places.draft)),
-        tokenizer: try Tokenizer(directory: Places.target))
-    }
-
-    static func random() throws -> Pair {
-      let directories = [try TemporaryDirectory(), try TemporaryDirectory()]
-      try RandomModel(seed: 1).write(to: directories[0])
-      var draft = RandomModel(seed: 2)
-      // A padded vocabulary: its highest ids are none of the target's.
-      draft.vocabularySize = 208
-      draft.layerCount = 1
-      try draft.write(to: directories[1])
-      let models = try directories.map {
-        (try Checkpoint(directory: $0.path), try ModelConfiguration(directory: $0.path))
-      }
-      return Pair(
-        target: models[0], draft: models[1], tokenizer: try Tokenizer(directory: Places.target),
-        directories: directories)
-    }
-
-    func loop(
-      _ quantization: Quantization, proposer kind: ProposerKind, threads: Int = 2, rows: Int = 64, sequences: Int = 1,
-      blocksFor: Int? = nil, instructionSet: InstructionSet? = nil, sharesPrefixes: Bool = false,
-      cacheFormat: KVCacheFormat = .float16
-    ) throws -> DecodingLoop {
-      let pool = WorkerPool(threadCount: threads)
-      let logitRows = sequences * (kind.window + 1)
-      let limits = RunnerLimits(
-        rows: max(rows, logitRows), logitRows: logitRows, sequences: blocksFor ?? sequences, positions: 320)
-      func runner(_ model: (checkpoint: Checkpoint, configuration: ModelConfiguration)) throws -> CPUModelRunner {
-        try CPUModelRunner(
-          checkpoint: model.checkpoint, configuration: model.configuration, quantization: quantization, limits: limits,
-          pool: pool,
-          instructionSet: instructionSet, cacheFormat: cacheFormat)
-      }
-      let target = try runner(self.target)
-      let proposer: any Proposer =
-        switch kind {
-        case .none: NoProposer()
-        case .ngram: NGramProposer(lengths: 1...3)
-        case .suffix: SuffixProposer()
-        case .draft: DraftModelProposer(runner: try runner(draft), vocabularySize: target.vocabularySize)
-        case .automatic: try automatic(runner(draft), vocabularySize: target.vocabularySize)
-        }
-      return DecodingLoop(
-        runner: target, tokenizer: tokenizer, proposer: proposer, verifier: CoupledVerifier(), window: kind.window,
-        costs: Self.targetCosts, sequences: sequences, rows: rows, sharesPrefixes: sharesPrefixes)
-    }
-
-    /// Costs of a target that a draft is worth having for; true costs, which drift from there, make windows vary.
-    private static var targetCosts: PassCosts {
-      PassCosts(samples: [(rows: 1, seconds: 1e-3), (rows: 64, seconds: 1.5e-3)])
-    }
-
-    private func automatic(_ runner: CPUModelRunner, vocabularySize: Int) throws -> any Proposer {
-      let draft = DraftModelProposer(
-        runner: runner, vocabularySize: vocabularySize, costs: PassCosts(samples: [(rows: 8, seconds: 1e-5)]))
-      return try ProposerFactory(draft: draft).proposer(of: .automatic)
-    }
-  }
-
-  enum ProposerKind: Sendable, CustomStringConvertible {
-    case none
-    case ngram(window: Int)
-    case suffix(window: Int)
-    case draft(window: Int)
-    case automatic(window: Int)
-
-    var window: Int {
-      switch self {
-      case .none: 0
-      case .ngram(let window), .suffix(let window), .draft(let window), .automatic(let window): window
-      }
-    }
-    var description: String {
-      switch self {
-      case .none: "plain"
-      case .ngram(let window): "n-gram \(window)"
-      case .suffix(let window): "suffix \(window)"
-      case .draft(let window): "draft \(window)"
-      case .automatic(let window): "automatic \(window)"
-      }
-    }
-  }
-
   /// Greedy, sampled, penalised and biased requests over prompts of different lengths.
   static func requests(vocabularySize: Int, tokens: Int) -> [GenerationRequest] {
     var generator = SeededGenerator(seed: 9)
@@ -147,7 +52,7 @@ import Transformer
 
   static let proposers: [ProposerKind] =
     [.ngram(window: 1), .ngram(window: 4), .ngram(window: 8), .suffix(window: 6), .automatic(window: 8)]
-    + (1...8).map { .draft(window: $0) }
+    + (1...8).map { .draft(window: $0) } + [1, 3, 5, 8].map { .head(window: $0) } + [.automaticHead(window: 8)]
 
   @Test(
     "the reference pair writes the same tokens with any proposer and window",
@@ -159,7 +64,10 @@ import Transformer
     for kind in Self.proposers {
       let (outcomes, counts) = try pair.loop(quantization, proposer: kind).outcomes(of: requests)
       #expect(outcomes == plain, "\(kind)")
-      if case .draft = kind { #expect(counts.acceptedTokens > 0, "a draft that is never right tests nothing") }
+      switch kind {
+      case .draft, .head: #expect(counts.acceptedTokens > 0, "a draft that is never right tests nothing")
+      default: break
+      }
     }
   }
 
@@ -194,7 +102,11 @@ import Transformer
     let pair = try Pair.reference()
     let questions = ["Count from 1 to 21.", "List the planets.", "Write a few lines about old houses."]
     var figures: [String: (queries: Int, hits: Int)] = [:]
-    for kind in [ProposerKind.none, .ngram(window: 4), .suffix(window: 6), .draft(window: 5), .automatic(window: 8)] {
+    let kinds: [ProposerKind] = [
+      .none, .ngram(window: 4), .suffix(window: 6), .draft(window: 5), .automatic(window: 8), .head(window: 5),
+      .automaticHead(window: 8),
+    ]
+    for kind in kinds {
       let loop = try pair.loop(.none, proposer: kind, sequences: 2, sharesPrefixes: true)
       for seed in 0..<2 {
         var text: [TokenID] = []
@@ -235,7 +147,10 @@ import Transformer
     let pair = try Pair.random()
     let requests = Self.requests(vocabularySize: 193, tokens: 32)
     let plain = try requests.map { try pair.loop(quantization, proposer: .none, threads: 1).outcome(of: $0) }
-    for kind in [ProposerKind.none, .ngram(window: 3), .draft(window: 4), .automatic(window: 6)] {
+    let kinds: [ProposerKind] = [
+      .none, .ngram(window: 3), .draft(window: 4), .automatic(window: 6), .head(window: 4), .automaticHead(window: 6),
+    ]
+    for kind in kinds {
       for (threads, rows, sequences, stagger) in [(1, 7, 1, 0), (2, 64, 3, 0), (3, 13, 6, 2), (2, 30, 6, 5)] {
         let loop = try pair.loop(quantization, proposer: kind, threads: threads, rows: rows, sequences: sequences)
         let outcomes = try loop.outcomes(of: requests, stagger: stagger).outcomes
@@ -253,7 +168,7 @@ import Transformer
     let pair = try Pair.random()
     let requests = Self.requests(vocabularySize: 193, tokens: 200)
     let plain = try requests.map { try pair.loop(.none, proposer: .none).outcome(of: $0) }
-    for kind in [ProposerKind.none, .draft(window: 3), .automatic(window: 6)] {
+    for kind in [ProposerKind.none, .draft(window: 3), .automatic(window: 6), .head(window: 3)] {
       // Six sequences of up to 290 positions in memory for two of 320.
       let loop = try pair.loop(.none, proposer: kind, rows: 40, sequences: 6, blocksFor: 2)
       #expect(try loop.outcomes(of: requests).outcomes == plain, "\(kind)")
@@ -275,12 +190,14 @@ import Transformer
       try pair.loop(.none, proposer: .none, cacheFormat: cacheFormat).outcome(of: $0)
     }
     for index in requests.indices {
-      requests[index].method = [nil, .draftModel, .ngram, .suffix].randomElement(using: &generator) ?? nil
+      let methods = [nil, seed % 3 == 0 ? .eagle3 : .draftModel, .ngram, SpeculationMethod.suffix]
+      requests[index].method = methods.randomElement(using: &generator) ?? nil
       requests[index].window = [nil, 0, 1, 5].randomElement(using: &generator) ?? nil
       requests[index].priority = Int.random(in: 0...1, using: &generator)
     }
     let loop = try pair.loop(
-      .none, proposer: .automatic(window: 6), rows: 30, sequences: 4, blocksFor: 2, sharesPrefixes: seed % 4 < 2,
+      .none, proposer: seed % 3 == 0 ? .automaticHead(window: 6) : .automatic(window: 6), rows: 30, sequences: 4,
+      blocksFor: 2, sharesPrefixes: seed % 4 < 2,
       cacheFormat: cacheFormat)
     var waiting = Array(requests.indices).shuffled(using: &generator)
     var tokens: [RequestID: [Int32]] = [:]

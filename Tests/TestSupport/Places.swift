@@ -9,6 +9,8 @@ public enum Places {
   public static let target = root.appendingPathComponent("Models/foretoken-reference-target").path
   /// The shipped draft.
   public static let draft = root.appendingPathComponent("Models/foretoken-reference-draft").path
+  /// The shipped EAGLE-3 head on the target.
+  public static let head = root.appendingPathComponent("Models/foretoken-reference-eagle3").path
   /// Reference values from `transformers` and `tokenizers`.
   public static let golden = root.appendingPathComponent("Tests/Golden")
 }

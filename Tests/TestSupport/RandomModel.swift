@@ -28,13 +28,7 @@ public struct RandomModel: Sendable {
 
   /// Writes `config.json` and `model.safetensors`.
   public func write(to directory: TemporaryDirectory) throws {
-    let config: [String: Any] = [
-      "architectures": [architecture], "hidden_size": hiddenSize, "num_hidden_layers": layerCount,
-      "num_attention_heads": headCount, "num_key_value_heads": kvHeadCount, "head_dim": headSize,
-      "intermediate_size": intermediateSize, "vocab_size": vocabularySize, "max_position_embeddings": 512,
-      "rms_norm_eps": 1e-6, "rope_theta": 10000.0, "hidden_act": "silu", "tie_word_embeddings": false,
-    ]
-    try directory.write(JSONSerialization.data(withJSONObject: config), to: "config.json")
+    try directory.write(JSONSerialization.data(withJSONObject: configuration), to: "config.json")
     var generator = SeededGenerator(seed: seed)
     var tensors: [(name: String, shape: [Int], values: [Float])] = []
     func add(_ name: String, _ shape: [Int], spread: Float, mean: Float = 0) {
@@ -44,21 +38,57 @@ public struct RandomModel: Sendable {
     add("model.embed_tokens.weight", [vocabularySize, hiddenSize], spread: 1)
     for layer in 0..<layerCount {
       let prefix = "model.layers.\(layer)."
-      add(prefix + "input_layernorm.weight", [hiddenSize], spread: 0.1, mean: 1)
-      add(prefix + "self_attn.q_proj.weight", [headCount * headSize, hiddenSize], spread: 0.2)
-      add(prefix + "self_attn.k_proj.weight", [kvHeadCount * headSize, hiddenSize], spread: 0.2)
-      add(prefix + "self_attn.v_proj.weight", [kvHeadCount * headSize, hiddenSize], spread: 0.2)
-      add(prefix + "self_attn.o_proj.weight", [hiddenSize, headCount * headSize], spread: 0.2)
+      addLayer(prefix, inputs: hiddenSize, add)
       add(prefix + "self_attn.q_norm.weight", [headSize], spread: 0.1, mean: 1)
       add(prefix + "self_attn.k_norm.weight", [headSize], spread: 0.1, mean: 1)
-      add(prefix + "post_attention_layernorm.weight", [hiddenSize], spread: 0.1, mean: 1)
-      add(prefix + "mlp.gate_proj.weight", [intermediateSize, hiddenSize], spread: 0.2)
-      add(prefix + "mlp.up_proj.weight", [intermediateSize, hiddenSize], spread: 0.2)
-      add(prefix + "mlp.down_proj.weight", [hiddenSize, intermediateSize], spread: 0.2)
     }
     add("model.norm.weight", [hiddenSize], spread: 0.1, mean: 1)
     add("lm_head.weight", [vocabularySize, hiddenSize], spread: 0.4)
     try directory.write(Self.safetensors(tensors), to: "model.safetensors")
+  }
+
+  /// Writes an EAGLE-3 head on the model, in SpecForge's format, that reads the streams entering `taps`.
+  public func writeHead(to directory: TemporaryDirectory, taps: [Int] = [0, 1, 2]) throws {
+    var config = configuration
+    config["architectures"] = ["LlamaForCausalLMEagle3"]
+    config["num_hidden_layers"] = 1
+    config["eagle_aux_hidden_state_layer_ids"] = taps
+    try directory.write(JSONSerialization.data(withJSONObject: config), to: "config.json")
+    var generator = SeededGenerator(seed: seed + 1000)
+    var tensors: [(name: String, shape: [Int], values: [Float])] = []
+    func add(_ name: String, _ shape: [Int], spread: Float, mean: Float) {
+      let count = shape.reduce(1, *)
+      tensors.append((name, shape, (0..<count).map { _ in mean + spread * generator.normal() }))
+    }
+    addLayer("midlayer.", inputs: 2 * hiddenSize, add)
+    add("midlayer.hidden_norm.weight", [hiddenSize], spread: 0.1, mean: 1)
+    add("fc.weight", [hiddenSize, taps.count * hiddenSize], spread: 0.2, mean: 0)
+    add("norm.weight", [hiddenSize], spread: 0.1, mean: 1)
+    add("lm_head.weight", [vocabularySize, hiddenSize], spread: 0.4, mean: 0)
+    try directory.write(Self.safetensors(tensors), to: "model.safetensors")
+  }
+
+  private var configuration: [String: Any] {
+    [
+      "architectures": [architecture], "hidden_size": hiddenSize, "num_hidden_layers": layerCount,
+      "num_attention_heads": headCount, "num_key_value_heads": kvHeadCount, "head_dim": headSize,
+      "intermediate_size": intermediateSize, "vocab_size": vocabularySize, "max_position_embeddings": 512,
+      "rms_norm_eps": 1e-6, "rope_theta": 10000.0, "hidden_act": "silu", "tie_word_embeddings": false,
+    ]
+  }
+
+  private func addLayer(
+    _ prefix: String, inputs: Int, _ add: (_ name: String, _ shape: [Int], _ spread: Float, _ mean: Float) -> Void
+  ) {
+    add(prefix + "input_layernorm.weight", [hiddenSize], 0.1, 1)
+    add(prefix + "self_attn.q_proj.weight", [headCount * headSize, inputs], 0.2, 0)
+    add(prefix + "self_attn.k_proj.weight", [kvHeadCount * headSize, inputs], 0.2, 0)
+    add(prefix + "self_attn.v_proj.weight", [kvHeadCount * headSize, inputs], 0.2, 0)
+    add(prefix + "self_attn.o_proj.weight", [hiddenSize, headCount * headSize], 0.2, 0)
+    add(prefix + "post_attention_layernorm.weight", [hiddenSize], 0.1, 1)
+    add(prefix + "mlp.gate_proj.weight", [intermediateSize, hiddenSize], 0.2, 0)
+    add(prefix + "mlp.up_proj.weight", [intermediateSize, hiddenSize], 0.2, 0)
+    add(prefix + "mlp.down_proj.weight", [hiddenSize, intermediateSize], 0.2, 0)
   }
 
   /// The tensors as a safetensors file in bf16 (truncated, which is as good for random numbers).

@@ -262,7 +262,7 @@ package final class DecodingLoop {
       costs.observe(
         rows: batch.rowCount, seconds: step.clock.timer.seconds, wasHeldUp: step.clock.timer.wasHeldUp)
     }
-    try proposer.process(step.targetPass(of: { requests[$0]?.tokens ?? [] }))
+    try proposer.process(step.targetPass(of: { requests[$0] }))
     proposer.observe(step.verdicts)
   }
 

@@ -42,17 +42,18 @@ struct DecodingStep {
 
   /// The pass as proposers see it.
   ///
-  /// - Parameter tokens: what a request knew before the pass.
-  func targetPass(of tokens: (RequestID) -> [TokenID]) -> TargetPass {
+  /// - Parameter request: a request as it was before the pass.
+  func targetPass(of request: (RequestID) -> ActiveRequest?) -> TargetPass {
     let rows = zip(zip(shares, pass.batch.slices), verified).map { pair, verified in
       let (share, slice) = pair
       let rows = slice.firstRow..<slice.firstRow + slice.rowCount
-      let (known, end) = (tokens(share.request), share.positions.upperBound)
+      let (active, end) = (request(share.request), share.positions.upperBound)
+      let known = active?.tokens ?? []
       let next = share.reachesEnd ? verified.last : end < known.count ? known[end] : nil
       let kept = share.positions.count + (share.reachesEnd ? verified.count - 1 : 0)
       return TargetPass.Share(
-        request: share.request, tokens: Array(pass.batch.tokens[rows]), firstPosition: slice.firstPosition, kept: kept,
-        next: next, blocks: slice.blocks, rows: rows)
+        request: share.request, tokens: Array(pass.batch.tokens[rows]), firstPosition: slice.firstPosition,
+        promptCount: active?.request.prompt.count ?? 0, kept: kept, next: next, blocks: slice.blocks, rows: rows)
     }
     return TargetPass(shares: rows, layers: pass.taps.layers, streams: result.taps)
   }

@@ -11,6 +11,8 @@ public struct TargetPass {
     public let tokens: [TokenID]
     /// Position of the first of them.
     public let firstPosition: Int
+    /// How many of the sequence's tokens are the prompt's.
+    public let promptCount: Int
     /// How many of the first rows are those of tokens that stand; the others are rejected proposals.
     public let kept: Int
     /// The token after the last row that stands, where it is known.

@@ -39,6 +39,9 @@ public enum TokenOrigin: String, Sendable, Equatable {
   /// Foreseen by the structure that the answer has to keep to, and chosen by the target.
   case grammar
 
+  /// The method by which such tokens are proposed; `nil` for those that no method proposes.
+  public var method: SpeculationMethod? { SpeculationMethod(rawValue: rawValue) }
+
   /// Whether somebody guessed the token before the target computed it.
   public var isProposed: Bool { self != .target }
 }

@@ -24,6 +24,10 @@ protocol Backend {
   ///
   /// - Parameter progress: called with the share of the weights that is loaded, 0 to 1.
   func load(_ model: ModelSource, limits: RunnerLimits, progress: (Double) -> Void) throws -> Runner
+  /// Loads a head on `target`.
+  func load(
+    _ head: Head, on target: ModelSource, limits: RunnerLimits, progress: (Double) -> Void
+  ) throws -> any HeadRunner
   /// The target and a draft as one, where it can run both in one go; it is the target's runner and the proposer then.
   func joined(
     target: Runner, draft: Runner, proposer: DraftModelProposer, window: Int
@@ -68,6 +72,15 @@ struct CPUBackend: Backend {
       limits: limits, pool: pool, instructionSet: configuration.instructionSet,
       cacheFormat: configuration.cacheFormat, cache: configuration.weightCache, progress: progress)
   }
+
+  func load(
+    _ head: Head, on target: ModelSource, limits: RunnerLimits, progress: (Double) -> Void
+  ) throws -> any HeadRunner {
+    try CPUHeadRunner(
+      head, target: (target.configuration, target.checkpoint), quantization: configuration.quantization,
+      limits: limits, pool: pool, instructionSet: configuration.instructionSet,
+      cacheFormat: configuration.cacheFormat, cache: configuration.weightCache, progress: progress)
+  }
 }
 
 /// The devices of a PJRT plugin.
@@ -91,6 +104,17 @@ struct PJRTBackend: Backend {
     try PJRTModelRunner(
       session: session, checkpoint: model.checkpoint, configuration: model.configuration, limits: limits,
       progress: progress)
+  }
+
+  func load(
+    _ head: Head, on target: ModelSource, limits: RunnerLimits, progress: (Double) -> Void
+  ) throws -> any HeadRunner {
+    throw Self.refusal(of: head)
+  }
+
+  static func refusal(of head: Head) -> EngineConfigurationError {
+    EngineConfigurationError(
+      description: "'\(head.path)' is an EAGLE-3 head; heads run with --backend cpu, and not on a PJRT plugin yet")
   }
 
   func joined(

@@ -189,7 +189,8 @@ extension ModelExpansion {
   private func matrix(
     _ tensor: DecoderTensor, like original: TensorView?, fill: @escaping (Int, inout [Float]) -> Void
   ) -> ExpandedTensor {
-    let type: ElementType = original.map { $0.elementType == .bfloat16 } ?? true ? .bfloat16 : .float32
+    let type: SafetensorsWriter.Entry.Element =
+      original.map { $0.elementType == .bfloat16 } ?? true ? .bfloat16 : .float32
     return ExpandedTensor(entry: SafetensorsWriter.Entry(tensor, as: type)) { row, values in
       for index in values.indices { values[index] = 0 }
       fill(row, &values)

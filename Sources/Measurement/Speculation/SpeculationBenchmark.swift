@@ -61,9 +61,10 @@ package struct SpeculationBenchmark {
     let log = StepLog()
     self.log = log
     engine = try load { runner, isTarget in TimedRunner(runner, isTarget: isTarget, log: log) }
+    let drafted = engine.draft?.method ?? .draftModel
     ways =
       [.plain, .automatic, Way(method: .ngram, window: 5), Way(method: .suffix, window: 10)]
-      + windows.map { Way(method: .draftModel, window: $0) }
+      + windows.map { Way(method: drafted, window: $0) }
     self.maximumTokens = maximumTokens
     self.repetitions = repetitions
   }

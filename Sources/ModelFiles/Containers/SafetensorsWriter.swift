@@ -1,23 +1,35 @@
 internal import Foundation
-package import Tensor
+internal import Tensor
 
 /// Writes a safetensors file row by row, so that a file larger than memory can be made.
 package struct SafetensorsWriter {
-  /// One tensor of the file, in single precision or bfloat16.
+  /// One tensor of the file.
   package struct Entry: Sendable {
+    /// What its elements are.
+    package enum Element: String, Sendable {
+      case float32 = "F32"
+      case bfloat16 = "BF16"
+      case int32 = "I32"
+
+      var byteCount: Int { self == .bfloat16 ? 2 : 4 }
+    }
+
     let name: String
-    let elementType: ElementType
+    let element: Element
     let shape: [Int]
 
-    package init(_ tensor: DecoderTensor, as elementType: ElementType) {
-      precondition(elementType == .float32 || elementType == .bfloat16)
-      (name, shape, self.elementType) = (tensor.name.huggingFace, tensor.shape, elementType)
+    package init(_ tensor: DecoderTensor, as element: Element) {
+      self.init(tensor.name.huggingFace, tensor.shape, as: element)
+    }
+
+    package init(_ name: String, _ shape: [Int], as element: Element) {
+      (self.name, self.shape, self.element) = (name, shape, element)
     }
 
     /// Elements of a row: the last dimension.
     var rowLength: Int { shape[shape.count - 1] }
     var rowCount: Int { shape.dropLast().reduce(1, *) }
-    package var byteCount: Int { shape.reduce(elementType.blockByteCount, *) }
+    package var byteCount: Int { shape.reduce(element.byteCount, *) }
   }
 
   private let path: String
@@ -37,7 +49,7 @@ package struct SafetensorsWriter {
     var header: [String: HeaderEntry] = [:]
     for entry in entries {
       header[entry.name] = HeaderEntry(
-        dtype: entry.elementType.rawValue, shape: entry.shape, data_offsets: [offset, offset + entry.byteCount])
+        dtype: entry.element.rawValue, shape: entry.shape, data_offsets: [offset, offset + entry.byteCount])
       offset += entry.byteCount
     }
     var json: Data
@@ -60,14 +72,25 @@ package struct SafetensorsWriter {
     for index in 0..<entry.rowCount {
       row(index, &values)
       precondition(values.count == entry.rowLength)
-      if entry.elementType == .float32 {
-        unsafe values.withUnsafeBytes { unsafe pending.append(contentsOf: $0) }
-      } else {
+      switch entry.element {
+      case .float32: unsafe values.withUnsafeBytes { unsafe pending.append(contentsOf: $0) }
+      case .bfloat16:
         let halves = values.map { $0.bfloat16Bits.littleEndian }
         unsafe halves.withUnsafeBytes { unsafe pending.append(contentsOf: $0) }
+      case .int32: preconditionFailure("whole numbers are written by themselves")
       }
       if pending.count >= Self.bufferBytes { try flush() }
     }
+  }
+
+  /// Writes the whole numbers of `entry`.
+  ///
+  /// - Throws: `ModelFileError` when the disk refuses.
+  package mutating func write(_ entry: Entry, _ numbers: [Int32]) throws(ModelFileError) {
+    precondition(entry.element == .int32 && numbers.count == entry.shape.reduce(1, *))
+    let stored = numbers.map(\.littleEndian)
+    unsafe stored.withUnsafeBytes { unsafe pending.append(contentsOf: $0) }
+    if pending.count >= Self.bufferBytes { try flush() }
   }
 
   /// Writes what is left, and waits for the disk.

@@ -1,4 +1,4 @@
-internal import Tensor
+package import Tensor
 
 /// A head's files, opened: everything but the weights' values.
 public struct Head: Sendable {
@@ -69,6 +69,21 @@ public struct Head: Sendable {
   /// Whether the head has an output matrix of its own.
   package var hasOutput: Bool { has(HeadTensors(configuration).output) }
   private func has(_ tensor: DecoderTensor) -> Bool { checkpoint.shape(of: tensor.name.huggingFace) != nil }
+
+  /// Memory of the packed matrices, in bytes; an output matrix that is the target's is packed once more.
+  package func packedByteCount(_ quantization: Quantization) -> Int {
+    let tensors = HeadTensors(configuration)
+    func byteCount(_ matrix: DecoderTensor, isHead: Bool = false) -> Int {
+      let type = checkpoint.elementType(of: matrix) ?? .bfloat16
+      return quantization.format(of: type, isHead: isHead).packedByteCount(
+        rows: matrix.shape[0], columns: matrix.shape[1])
+    }
+    let ends = byteCount(tensors.fusion, isHead: true) + byteCount(tensors.output, isHead: true)
+    return tensors.layers.flatMap(\.all).filter(\.isMatrix).reduce(ends) { $0 + byteCount($1) }
+  }
+
+  /// Bytes of the file of the weights.
+  package var fileBytes: Int { checkpoint.bytesByType.values.reduce(0, +) }
 
   /// Checks that it can go on from `target`.
   ///

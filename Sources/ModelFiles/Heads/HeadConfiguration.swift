@@ -62,7 +62,7 @@ public struct HeadConfiguration: Sendable, Equatable {
     layers = try ModelConfiguration(shape.configuration, as: architecture, path: path)
     let (nested, bounds) = (file.eagle_config, SizeBounds(path: path))
     if nested?.use_aux_hidden_state == false {
-      throw ModelFileError(path, "unsupported: use_aux_hidden_state false, a head of one stream without a matrix to join")
+      throw ModelFileError(path, "unsupported: use_aux_hidden_state false, a head of one stream that nothing joins")
     }
     targetHiddenSize = try bounds.check(
       "target_hidden_size", file.target_hidden_size ?? layers.hiddenSize, in: 1...65_536)
@@ -74,12 +74,15 @@ public struct HeadConfiguration: Sendable, Equatable {
     if let ids {
       guard !ids.isEmpty, ids.count <= 64, zip(ids, ids.dropFirst()).allSatisfy(<), ids[0] >= 0 else {
         throw ModelFileError(
-          path, "eagle_aux_hidden_state_layer_ids is \(ids); expected 1 to 64 numbers of layers, each above the one before")
+          path,
+          "eagle_aux_hidden_state_layer_ids is \(ids); expected 1 to 64 numbers of layers, each above the one before")
       }
     }
     tappedLayers = ids
     let (joined, each) = (nested?.norm_before_fc ?? file.norm_before_fc ?? false, file.fc_norm ?? false)
-    guard !(joined && each) else { throw ModelFileError(path, "norm_before_fc and fc_norm are true; expected one at most") }
+    guard !(joined && each) else {
+      throw ModelFileError(path, "norm_before_fc and fc_norm are both true; expected one at most")
+    }
     streamNorm = joined ? .joined : each ? .each : .none
     // Files of `speculators` that do not say are old ones, which vLLM takes for true.
     normalisesResidual = file.norm_before_residual ?? isNested

@@ -86,7 +86,7 @@ public struct Checkpoint: Sendable {
     tensors.values.reduce(into: [:]) { $0[$1.elementType, default: 0] += 1 }
   }
 
-  private func elementType(of tensor: DecoderTensor) -> ElementType? { tensors[tensor.name.huggingFace]?.knownType }
+  func elementType(of tensor: DecoderTensor) -> ElementType? { tensors[tensor.name.huggingFace]?.knownType }
 
   /// Memory of the packed matrices of a model, in bytes.
   package func packedByteCount(configuration: ModelConfiguration, quantization: Quantization) -> Int {

@@ -57,13 +57,13 @@ public final class AdaptiveProposer: Proposer {
   ///   - now: seconds of a clock that never goes back.
   ///   - beginStep: begins a step, and gives what says whether others had the processor meanwhile.
   package init(
-    free: [any Proposer], source: (any DraftSource)?, now: @escaping () -> Double = AdaptiveProposer.uptime,
+    free: [any Proposer], draft: (any DraftSource)?, now: @escaping () -> Double = AdaptiveProposer.uptime,
     beginStep: @escaping () -> (() -> Bool) = AdaptiveProposer.timer
   ) {
     self.free = free
     self.beginStep = beginStep
     self.now = now
-    draft = source
+    self.draft = draft
   }
 
   /// Watches over this thread's processor.
@@ -321,6 +321,8 @@ public final class AdaptiveProposer: Proposer {
 
 /// A draft that can be told when to stop writing.
 package protocol DraftSource: Proposer {
+  /// Forgets all: another has used its model.
+  func reset()
   /// As whose its proposals count.
   var origin: TokenOrigin { get }
   /// d(n): what passes of the draft cost.
@@ -337,6 +339,9 @@ package protocol DraftSource: Proposer {
 extension DraftSource {
   /// A model of its own, unless it says otherwise.
   package var origin: TokenOrigin { .draftModel }
+
+  /// Does nothing: a draft need not keep anything.
+  package func reset() {}
 
   /// A draft for each context, as long as its window.
   package func propose(for contexts: [ProposalContext], in pass: PassOutline) throws -> [Proposal] {

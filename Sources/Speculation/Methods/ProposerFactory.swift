@@ -6,20 +6,17 @@ public struct ProposerFactory {
   public var lookupLengths: ClosedRange<Int>
   /// Bounds of the suffix index.
   public var suffix: SuffixProposer.Settings
-  /// The draft model, loaded.
-  public var draft: DraftModelProposer?
-  /// The head, loaded.
-  public var head: HeadProposer?
+  /// The draft model or the head, loaded.
+  package var draft: (any DraftSource)?
 
   /// Tokens that prompt lookup matches where a request asks for it and nobody said how many.
   private static let chosenLengths = 2...5
 
   /// A factory with the settings of all methods.
   public init(
-    lookupLengths: ClosedRange<Int> = 5...5, suffix: SuffixProposer.Settings = SuffixProposer.Settings(),
-    draft: DraftModelProposer? = nil
+    lookupLengths: ClosedRange<Int> = 5...5, suffix: SuffixProposer.Settings = SuffixProposer.Settings()
   ) {
-    (self.lookupLengths, self.suffix, self.draft) = (lookupLengths, suffix, draft)
+    (self.lookupLengths, self.suffix) = (lookupLengths, suffix)
   }
 
   /// The proposer of `method`; one that proposes nothing for `nil`.
@@ -30,20 +27,18 @@ public struct ProposerFactory {
     case nil: return NoProposer()
     case .ngram: return NGramProposer(lengths: lookupLengths)
     case .suffix: return SuffixProposer(settings: suffix)
-    case .draftModel:
-      guard let draft else { throw MissingProposer(method: .draftModel) }
+    case .draftModel, .eagle3:
+      guard let draft, let method, draft.origin.method == method else {
+        throw MissingProposer(method: method ?? .draftModel)
+      }
       return draft
     case .automatic:
       let index = SuffixProposer(settings: suffix)
       var shared: [SpeculationMethod: any Proposer] = [.suffix: index]
-      shared[.draftModel] = draft
-      shared[.eagle3] = head
+      if let draft, let method = draft.origin.method { shared[method] = draft }
       return MethodRouter(
-        deciding: AdaptiveProposer(free: [index], source: head ?? draft), shared: shared,
+        deciding: AdaptiveProposer(free: [index], draft: draft), shared: shared,
         others: [.ngram: NGramProposer(lengths: Self.chosenLengths)])
-    case .eagle3:
-      guard let head else { throw MissingProposer(method: .eagle3) }
-      return head
     case .dflash: throw MissingProposer(method: .dflash)
     }
   }

@@ -45,6 +45,8 @@ public final class HeadProposer: DraftSource {
     takingSeconds += (ContinuousClock.now - started) / .seconds(1)
   }
 
+  package func reset() { drafting.reset() }
+
   package func lag(of context: ProposalContext) -> Int { drafting.lag(of: context) }
 
   /// What the head would write; nothing where the target has yet to compute what it would go on from.

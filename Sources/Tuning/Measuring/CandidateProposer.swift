@@ -85,7 +85,7 @@ final class RunSwitch: Sendable {
 /// Every proposer that tuning compares, over one engine.
 final class CandidateProposer: Proposer {
   /// Over each draft a proposer of full windows, and one whose costs are known.
-  private let drafts, measured: [DraftModelProposer]
+  private let drafts, measured: [any DraftSource]
   /// The adaptive proposers with each draft, and the one without.
   private let adaptive: [AdaptiveProposer]
   private let lookup = TuningEngine.lookup
@@ -96,12 +96,17 @@ final class CandidateProposer: Proposer {
   private var active: Set<RequestID> = []
   private var proposed: [RequestID: (tokens: [TokenID], position: Int)] = [:]
 
-  init(drafts: [DraftModelProposer], measured: [DraftModelProposer], selection: RunSwitch, log: StepLog) {
+  init(drafts: [any DraftSource], measured: [any DraftSource], selection: RunSwitch, log: StepLog) {
     (self.drafts, self.measured, self.selection, self.log) = (drafts, measured, selection, log)
     adaptive =
       measured.map { AdaptiveProposer(free: [TuningEngine.suffix], draft: $0) }
       + [AdaptiveProposer(free: [TuningEngine.suffix], draft: nil)]
   }
+
+  var taps: [Int] { Set(drafts.flatMap(\.taps)).sorted() }
+
+  /// Those with costs are over the same models.
+  func process(_ pass: TargetPass) throws { for draft in drafts { try draft.process(pass) } }
 
   func propose(for contexts: [ProposalContext], in pass: PassOutline) throws -> [Proposal] {
     for context in contexts { active.insert(context.request) }
@@ -109,11 +114,11 @@ final class CandidateProposer: Proposer {
     if current.drawsWindows { return try calibrate(current.draft, contexts, pass) }
     switch current.method {
     case nil: return contexts.map { _ in Proposal(origin: .target) }
-    case .draftModel: return try drafts[current.draft ?? 0].propose(for: contexts, in: pass)
+    case .draftModel, .eagle3: return try drafts[current.draft ?? 0].propose(for: contexts, in: pass)
     case .ngram: return lookup.propose(for: contexts, in: pass)
     case .suffix: return suffix.propose(for: contexts, in: pass)
     case .automatic: return try adaptive[current.draft ?? drafts.count].propose(for: contexts, in: pass)
-    case .eagle3, .dflash: return try ProposerFactory().proposer(of: current.method).propose(for: contexts, in: pass)
+    case .dflash: return try ProposerFactory().proposer(of: current.method).propose(for: contexts, in: pass)
     }
   }
 

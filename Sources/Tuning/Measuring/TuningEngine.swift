@@ -71,26 +71,30 @@ package final class TuningEngine: Sendable {
     target = loaded.target.source
     (quantization, kernels) = (loaded.quantization, loaded.kernels)
     ceilings = configuration.backend == .cpu ? try Self.ceilings(configuration) : nil
-    models = ([loaded.target] + loaded.drafts).map {
+    func model(_ configuration: ModelConfiguration, _ runner: any ModelRunner) -> Model {
       Model(
-        configuration: $0.source.configuration, memory: $0.runner.memory,
-        isQuantised: ($0.runner as? CPUModelRunner)?.isQuantised ?? false)
+        configuration: configuration, memory: runner.memory,
+        isQuantised: (runner as? CPUModelRunner)?.isQuantised ?? false)
     }
+    models =
+      [model(target.configuration, loaded.target.runner)]
+      + loaded.drafts.map { model($0.source.configuration, $0.runner) }
     let capacity = loaded.target.runner.capacity
     limits = ServingSimulation.Limits(
       rows: min(configuration.rows, capacity.rows), logitRows: capacity.logitRows, concurrency: concurrency,
       blocks: min(capacity.blockCount, loaded.blocks ?? .max))
-    let (log, vocabularySize) = (log, loaded.target.runner.vocabularySize)
+    let log = log
     // Two proposers over each draft, which never serve in one run: one that always proposes a full window, and one that
     // `auto` weighs by its costs.
-    func proposers(_ costs: (LoadedModels.Loaded) -> PassCosts) -> [DraftModelProposer] {
-      loaded.drafts.map {
-        DraftModelProposer(
-          runner: TimedRunner($0.runner, isTarget: false, log: log), vocabularySize: vocabularySize, costs: costs($0))
+    func proposers(areWeighed: Bool) -> [any DraftSource] {
+      loaded.drafts.enumerated().map { index, draft in
+        loaded.proposer(over: index, costs: areWeighed ? draft.costs : PassCosts()) {
+          TimedRunner($0, isTarget: false, log: log)
+        }
       }
     }
     let proposer = CandidateProposer(
-      drafts: proposers { _ in PassCosts() }, measured: proposers(\.costs), selection: selection, log: log)
+      drafts: proposers(areWeighed: false), measured: proposers(areWeighed: true), selection: selection, log: log)
     engine = Engine(
       DecodingLoop(
         runner: TimedRunner(loaded.target.runner, isTarget: true, log: log), tokenizer: target.tokenizer,

@@ -27,6 +27,14 @@ struct Batch: AsyncParsableCommand {
   @Option(help: "Most requests in one pass.")
   var maxNumSeqs = 16
 
+  @Option(help: "Folder for the target's residual streams of prompts and answers, to train a head on (see Training).")
+  var taps: String?
+
+  @Option(
+    parsing: .upToNextOption,
+    help: "With --taps: the layers whose streams are kept, as they enter the layer; the number of layers is the last.")
+  var tapLayers: [Int] = []
+
   @OptionGroup var template: TemplateOptions
   @OptionGroup var engine: EngineOptions
   @OptionGroup(title: "Sampling") var sampling: SamplingOptions
@@ -75,11 +83,21 @@ struct Batch: AsyncParsableCommand {
     var usage = Usage(prompt_tokens: 0, completion_tokens: 0)
   }
 
+  func validate() throws {
+    if taps == nil, !tapLayers.isEmpty { throw ValidationError("--tap-layers needs --taps.") }
+    if taps != nil, tapLayers.isEmpty { throw ValidationError("--taps needs --tap-layers, such as 2 16 29 32.") }
+  }
+
   func run() async throws {
     let lines = try readLines()
     var configuration = engine.resources.configuration(for: engine.model)
     configuration.speculation = try engine.speculation.configuration()
     configuration.sequences = min(maxNumSeqs, max(lines.count, 1))
+    if let taps {
+      configuration.recording = StreamRecording(layers: tapLayers, folder: taps)
+      // What is found in the cache is computed in no pass.
+      configuration.sharesPrefixes = false
+    }
     let model = try engine.resources.load(configuration)
     let requests = try lines.enumerated().map { try request($1, line: $0 + 1, model: model) }
     let file = try output.map { try OutputFile.open($0) }

@@ -14,6 +14,9 @@ struct Inspect: ParsableCommand {
   @Argument(help: "A model directory, a GGUF file, or ORG/NAME in the Hugging Face cache.")
   var model: String
 
+  @Option(help: "Of a head: the model that it is to go on from; says whether it fits.")
+  var target: String?
+
   @Flag(help: "Print JSON.")
   var json = false
 
@@ -44,6 +47,8 @@ struct Inspect: ParsableCommand {
     var tokenizer: Tokenizer?
     /// A GGUF file's keys with their values, lists by their sizes.
     var metadata: [String: String]?
+    /// Whether a head fits the target that was named.
+    var fits: Bool?
     /// Why the model, or a part of it, cannot be run.
     var unsupported: [String] = []
   }
@@ -59,7 +64,12 @@ struct Inspect: ParsableCommand {
     }
     var lines: [(String, String)] = [(URL(fileURLWithPath: path).hasDirectoryPath ? "directory" : "file", path)]
     attempt { container = try openContainer(at: path) }
+    var head: Head?
+    attempt { head = try container?.head() }
+    if let head { try describe(head, &report, &lines) }
     attempt {
+      guard head == nil else { return }
+      if target != nil { throw ValidationError("--target is for heads, and '\(path)' is none.") }
       guard let found = try container?.configuration() else { return }
       configuration = found
       report.architecture = found.facts
@@ -102,6 +112,7 @@ struct Inspect: ParsableCommand {
       lines.append(("KV cache", "\(readable(bytes: summary.keyValueBytesPerToken)) per token"))
     }
     attempt {
+      guard head == nil else { return }
       let directory = try ModelSource(path)
       let hasTemplate = directory.tokenizer.chatTemplate != nil
       report.tokenizer = Report.Tokenizer(
@@ -131,6 +142,31 @@ struct Inspect: ParsableCommand {
     if !report.unsupported.isEmpty { throw ExitCode.failure }
   }
 
+  /// What a head is, and whether it fits the target.
+  private func describe(_ head: Head, _ report: inout Report, _ lines: inout [(String, String)]) throws {
+    report.architecture = head.facts
+    lines += head.facts.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    for quantization in Quantization.allCases {
+      let bytes = head.packedByteCount(quantization)
+      report.memory_bytes[Self.flag(quantization)] = bytes
+      lines.append(
+        (
+          "memory as \(Self.flag(quantization))",
+          readable(bytes: bytes) + (quantization == .file ? " (default)" : "")
+        ))
+    }
+    report.default_quantization = Quantization.file.rawValue
+    guard let target else { return }
+    do {
+      try head.check(fits: try HubCache().open(target).configuration())
+      report.fits = true
+      lines.append(("fits", target))
+    } catch {
+      report.fits = false
+      report.unsupported.append("\(error)")
+    }
+  }
+
   /// What becomes of each element type's matrices, and how far off they are then.
   private static func conversions(of checkpoint: Checkpoint) -> [Report.Conversion] {
     ElementType.allCases.flatMap { type -> [Report.Conversion] in
@@ -158,6 +194,33 @@ struct Inspect: ParsableCommand {
   }
 
   private static func millions(_ count: Int) -> String { String(format: "%.2f M", Double(count) / 1e6) }
+}
+
+extension Head {
+  /// What it is in words, by the keys of `config.json`.
+  fileprivate var facts: [String: String] {
+    let (head, layers) = (configuration, configuration.layers)
+    var facts = layers.facts
+    for key in ["architecture", "tie_word_embeddings"] { facts[key] = nil }
+    facts["head"] = "EAGLE-3, layers as \(layers.architecture.rawValue) has them"
+    facts["made for"] = head.targetName
+    facts["draft_vocab_size"] = "\(head.vocabularySize)"
+    facts["target_hidden_size"] = "\(head.targetHiddenSize)"
+    facts["streams"] =
+      "entering layers "
+      + (head.tappedLayers.map { $0.map { "\($0)" }.joined(separator: ", ") } ?? "2, n/2 and n - 3 of n")
+    facts["norms"] =
+      switch head.streamNorm {
+      case .none: "none before the streams are joined"
+      case .joined: "one over the joined streams (norm_before_fc)"
+      case .each: "one for each stream (fc_norm)"
+      }
+    facts["residual"] = head.normalisesResidual ? "the normalised stream (norm_before_residual)" : "the stream"
+    facts["goes on from"] = head.recyclesNormalised ? "its normalised output (norm_output)" : "its output"
+    facts["embedding"] = hasEmbedding ? "its own" : "the target's"
+    facts["output"] = hasOutput ? "its own" : "the target's"
+    return facts
+  }
 }
 
 extension ModelConfiguration {

@@ -70,7 +70,6 @@ struct Serve: AsyncParsableCommand {
     configuration.concurrentRequests = maxNumSeqs
     if sagemaker { SageMaker.apply(to: &configuration) }
     try fitConnections(&configuration, logger)
-    configuration.speculationMethods = engine.speculation?.methods ?? []
     let share = ProcessorShare.current
     logger.info(
       "processor",
@@ -79,6 +78,7 @@ struct Serve: AsyncParsableCommand {
         "kernels": "\((engine.instructionSet ?? .best).rawValue)",
       ])
     let model = try resources.load(engine) { logger.error("\($0)") }
+    configuration.speculationMethods = model.methods
     configuration.servedFacts = facts(of: model, engine)
     configuration.cacheFacts = [
       ("block_size", "\(KVStorage.blockSize)"), ("cache_dtype", resources.kvCacheDtype.rawValue),
@@ -112,9 +112,11 @@ struct Serve: AsyncParsableCommand {
     facts.append(("weights", formats.joined(separator: ", ")))
     facts.append(("context", "\(model.engine.maximumLength) tokens"))
     facts.append(("speculation", engine.speculation?.method.rawValue ?? "none"))
-    if let draft = engine.speculation?.draftModel { facts.append(("draft", HubCache.modelName(of: draft))) }
+    if let draft = engine.speculation?.draftModel {
+      facts.append((model.draft?.method == .eagle3 ? "head" : "draft", HubCache.modelName(of: draft)))
+    }
     if model.window > 0 { facts.append(("window", "up to \(model.window)")) }
-    let remembered = engine.speculation.map { $0.methods.contains(.suffix) ? $0.suffix.cachedRequests : 0 } ?? 0
+    let remembered = engine.speculation.map { model.methods.contains(.suffix) ? $0.suffix.cachedRequests : 0 } ?? 0
     if remembered > 0 { facts.append(("past answers indexed", "up to \(remembered)")) }
     return facts
   }

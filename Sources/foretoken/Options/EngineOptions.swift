@@ -28,15 +28,20 @@ struct EngineOptions: ParsableArguments {
 struct SpeculationOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "How to speculate, as JSON. Methods: auto, draft_model, ngram, suffix.",
+      "How to speculate, as JSON. Methods: auto, draft_model, eagle3, ngram, suffix.",
       discussion: """
         {"method": "auto", "model": "DIR"} proposes what pays; {"method": "draft_model", "model": "DIR", \
-        "num_speculative_tokens": 5} always proposes 5 tokens; {"method": "ngram", "prompt_lookup_min": 2, \
+        "num_speculative_tokens": 5} always proposes 5 tokens; {"method": "eagle3", "model": "DIR"} takes a head that \
+        was trained on the target; {"method": "ngram", "prompt_lookup_min": 2, \
         "prompt_lookup_max": 5} and {"method": "suffix"} need no draft.
         """, valueName: "json"))
   var speculativeConfig: String?
 
-  @Option(help: "Draft: short for --speculative-config with the method auto, or draft_model when a number is given.")
+  @Option(
+    help: """
+      Draft model, or EAGLE-3 head on the target: short for --speculative-config with the method auto, or always when a number \
+      is given.
+      """)
   var draftModel: String?
 
   @Option(help: "Tokens to propose per verification, 1 to 32 (default: as many as pay, step by step).")

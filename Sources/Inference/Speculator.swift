@@ -1,0 +1,67 @@
+public import Decoding
+public import ModelFiles
+internal import Tensor
+internal import Transformer
+
+/// What proposes beside a target, opened: a model of its own, or a head on the target.
+public enum Speculator: Sendable {
+  /// A draft model.
+  case draftModel(ModelSource)
+  /// A head.
+  case head(Head)
+
+  /// Opens what `name` is, and checks that it fits the target.
+  ///
+  /// - Throws: `ModelFileError` or `TokenizerError`, naming the file and the fact; `VocabularyMismatch` for a draft model
+  ///   whose tokens are others than the target's.
+  init(_ name: String, for target: ModelSource) throws {
+    if let head = try HubCache().open(name).head() {
+      try head.check(fits: target.configuration)
+      self = .head(head)
+      return
+    }
+    let draft = try ModelSource(name)
+    try VocabularyAgreement.check(target: target.tokenizer, draft: draft.tokenizer)
+    self = .draftModel(draft)
+  }
+
+  /// Where it is.
+  public var path: String {
+    switch self {
+    case .draftModel(let model): model.path
+    case .head(let head): head.path
+    }
+  }
+
+  /// How it proposes where its proposals are always asked for.
+  public var method: SpeculationMethod {
+    switch self {
+    case .draftModel: .draftModel
+    case .head: .eagle3
+    }
+  }
+
+  /// The shape of its layers.
+  package var configuration: ModelConfiguration {
+    switch self {
+    case .draftModel(let model): model.configuration
+    case .head(let head): head.configuration.layers
+    }
+  }
+
+  /// Bytes of the packed weights.
+  func weightBytes(_ quantization: Quantization) -> Int {
+    switch self {
+    case .draftModel(let model): model.weightBytes(quantization)
+    case .head(let head): head.packedByteCount(quantization)
+    }
+  }
+
+  /// Bytes of the files of the weights.
+  var fileBytes: Int {
+    switch self {
+    case .draftModel(let model): model.fileBytes
+    case .head(let head): head.fileBytes
+    }
+  }
+}
