@@ -30,6 +30,7 @@ from mutators import NUMBERS, mutated_bytes, mutated_json, mutated_value
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = os.environ.get("FORETOKEN", str(ROOT / ".build/release/foretoken"))
 DRAFT = ROOT / "Models/foretoken-reference-draft"
+HEADS = ROOT / "Tests/Golden/heads"
 
 
 def limit_memory():
@@ -161,6 +162,32 @@ class Fuzzer:
             self.run("inspect", str(path))
         finally:
             path.unlink()
+
+    def heads(self, seed, rng):
+        source = rng.choice([place for place in HEADS.iterdir() if (place / "expected.json").exists()])
+        target = json.loads((source / "expected.json").read_text())["target"]
+        folder = pathlib.Path(tempfile.mkdtemp(prefix=f"head-{seed}-", dir=self.folder))
+        try:
+            for name in ["config.json", "model.safetensors", "head.gguf"]:
+                if (source / name).exists():
+                    shutil.copy(source / name, folder / name)
+            place, name = folder, rng.choice(["config.json", "model.safetensors"])
+            if (folder / "head.gguf").exists() and rng.random() < 0.5:
+                name = "head.gguf"
+                place = folder / name
+            data = (folder / name).read_bytes()
+            if name == "config.json":
+                data = mutated_json(data.decode(), rng)
+            elif name == "model.safetensors" and rng.random() < 0.7:
+                length = struct.unpack("<Q", data[:8])[0]
+                header = mutated_json(data[8:8 + length].decode(), rng)
+                data = struct.pack("<Q", len(header)) + header + data[8 + length:]
+            else:
+                data = mutated_bytes(data, rng)
+            (folder / name).write_bytes(data)
+            self.run("inspect", str(place), "--target", str(HEADS / target))
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def tokenizer(self, seed, rng):
         data = mutated_json((DRAFT / "tokenizer.json").read_text(), rng)
@@ -354,7 +381,7 @@ class Fuzzer:
 
 
 KINDS = [
-    "safetensors", "gguf", "tokenizer", "configs", "template", "digests", "notes", "speculative_config", "flags", "results", "expositions",
+    "safetensors", "gguf", "heads", "tokenizer", "configs", "template", "digests", "notes", "speculative_config", "flags", "results", "expositions",
     "streams", "datasets", "requests", "schemas", "raw_http"]
 
 

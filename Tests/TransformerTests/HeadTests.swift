@@ -123,6 +123,17 @@ final class HeadPair {
     }
   }
 
+  @Test("the GGUF spelling of a head drafts as the head does")
+  func gguf() throws {
+    let example = try #require(HeadCase.all.first { $0.name == "specforge-plain" })
+    for chain in example.chains {
+      let pair = try HeadPair(example, directory: example.directory + "/head.gguf")
+      #expect(pair.head.tappedLayers == example.taps)
+      try pair.read(chain.tokens.dropLast(), at: 0, blocks: Self.blocks)
+      check(try pair.draft(chain.tokens[...], at: 0, blocks: Self.blocks), chain, example)
+    }
+  }
+
   @Test("after a rejection at every place drafts are as if nothing had been rejected", arguments: HeadCase.all)
   func rejections(example: HeadCase) throws {
     #expect(example.rejections.count == 5)

@@ -34,6 +34,14 @@ package enum TensorRole: Sendable, CaseIterable {
     }
   }
 
+  /// Whether only heads have such tensors.
+  var isHeads: Bool {
+    switch self {
+    case .fusion, .fusionNorm, .streamNorm, .hiddenNorm: true
+    default: false
+    }
+  }
+
   fileprivate var isInLayers: Bool {
     switch self {
     case .embedding, .finalNorm, .output, .fusion, .fusionNorm, .streamNorm: false
@@ -68,14 +76,13 @@ package struct TensorName: Sendable, Hashable {
   init?(gguf name: String) {
     let parts = name.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
     guard let kind = parts.last, kind == "weight" || kind == "bias" else { return nil }
-    if parts.count == 4 {
-      guard parts[0] == "blk", let number = Int(parts[1]), "\(number)" == parts[1] else { return nil }
-      layer = number
-    } else {
-      guard parts.count == 2 else { return nil }
-      layer = nil
+    var own = parts.dropLast()
+    layer = own.count == 3 && own[0] == "blk" ? Int(own[1]) : nil
+    if let layer {
+      guard "\(layer)" == own[1] else { return nil }
+      own = own.dropFirst(2)
     }
-    guard let role = Self.roles[parts[parts.count - 2]], role.isInLayers == (layer != nil) else { return nil }
+    guard let role = Self.roles[own.joined(separator: ".")], role.isInLayers == (layer != nil) else { return nil }
     (self.role, isBias) = (role, kind == "bias")
   }
 

@@ -12,13 +12,30 @@ extension GGUFFile: ModelContainer {
   package func generation() throws(ModelFileError) -> GenerationConfiguration { try GenerationConfiguration(self) }
 
   /// Its tensors under the names that Hugging Face's checkpoints have.
-  package func checkpoint() throws(ModelFileError) -> Checkpoint {
-    let configuration = try configuration()
+  package func checkpoint() throws(ModelFileError) -> Checkpoint { checkpoint(of: try configuration()) }
+
+  /// What `general.architecture` says.
+  var family: String {
+    get throws(ModelFileError) { try metadata.string("general.architecture") ?? "none named" }
+  }
+
+  package func head() throws(ModelFileError) -> Head? {
+    guard try family == HeadConfiguration.ggufName else { return nil }
+    let configuration = try HeadConfiguration(self)
+    return try Head(
+      path: path, configuration: configuration, checkpoint: checkpoint(of: configuration.layers), absoluteMap: true)
+  }
+
+  private func checkpoint(of configuration: ModelConfiguration) -> Checkpoint {
     let hasPairedHalves = configuration.architecture.variations.hasPairedHalvesInGGUF
     var places: [String: StoredTensor] = [:]
     for var tensor in tensors {
-      // Names that are none were refused with the configuration, which holds what the rotary factors say.
-      guard let name = TensorName(gguf: tensor.name) else { continue }
+      // Names that are none were refused with the configuration, which holds what the rotary factors say; of heads they
+      // are those of its other tensors.
+      guard let name = TensorName(gguf: tensor.name) else {
+        if tensor.name != Self.rotaryFactors { places[tensor.name] = tensor }
+        continue
+      }
       if hasPairedHalves, name.role == .query || name.role == .key {
         tensor.rowOrder = .pairedHalves(headSize: configuration.headSize)
       }

@@ -9,22 +9,36 @@ extension ModelConfiguration {
   ///
   /// - Throws: `ModelFileError` that names what is missing, out of range or unsupported.
   init(_ file: GGUFFile) throws(ModelFileError) {
-    let (metadata, path) = (file.metadata, file.path)
-    let family = try metadata.string("general.architecture") ?? "none named"
+    let path = file.path
+    let family = try file.family
     guard let architecture = Architecture(ggufName: family) else {
       throw ModelFileError(
         path,
         "unsupported: general.architecture '\(family)'; supported are \(Architecture.allCases.map(\.variations.ggufName).sorted().joined(separator: ", "))"
       )
     }
+    if let odd = file.tensors.first(where: {
+      $0.name != GGUFFile.rotaryFactors && TensorName(gguf: $0.name)?.role.isHeads ?? true
+    }) {
+      throw ModelFileError(path, "unsupported: the tensor '\(odd.name)', which models of \(family) do not have")
+    }
+    let name = TensorName(.embedding).gguf
+    let shape = file[name]?.shape
+    guard let shape, shape.count == 2, (1...16_777_216).contains(shape[0]) else {
+      throw ModelFileError(
+        path, "\(name) is \(shape.map { "\($0)" } ?? "missing"); expected [vocabulary, embedding length]")
+    }
+    try self.init(file, family: family, as: architecture, vocabularySize: shape[0])
+  }
+
+  /// - Parameter family: what stands before the names of keys.
+  init(
+    _ file: GGUFFile, family: String, as architecture: Architecture, vocabularySize: Int
+  ) throws(ModelFileError) {
+    let (metadata, path) = (file.metadata, file.path)
     for key in Self.unsupportedKeys {
       guard let value = metadata["\(family).\(key)"], value.number != 0 else { continue }
       throw ModelFileError(path, "unsupported: \(family).\(key), which is \(value)")
-    }
-    if let odd = file.tensors.first(where: {
-      $0.name != GGUFFile.rotaryFactors && TensorName(gguf: $0.name) == nil
-    }) {
-      throw ModelFileError(path, "unsupported: the tensor '\(odd.name)', which models of \(family) do not have")
     }
     self.architecture = architecture
     hiddenSize = try metadata.required("\(family).embedding_length", in: 1...65_536)
@@ -49,13 +63,7 @@ extension ModelConfiguration {
       throw ModelFileError(path, "unsupported: \(family).\(key) is \(size); only \(headSize), as the keys' channels")
     }
     rmsNormEpsilon = Float(try metadata.number("\(family).attention.layer_norm_rms_epsilon", in: 0...1) ?? 1e-6)
-    let name = TensorName(.embedding).gguf
-    let shape = file[name]?.shape
-    guard let shape, shape.count == 2, (1...16_777_216).contains(shape[0]) else {
-      throw ModelFileError(
-        path, "\(name) is \(shape.map { "\($0)" } ?? "missing"); expected [vocabulary, \(hiddenSize)]")
-    }
-    vocabularySize = shape[0]
+    self.vocabularySize = vocabularySize
     tiesWordEmbeddings = file[TensorName(.output).gguf] == nil
     // Files do not say in words which biases there are.
     func hasBias(_ role: TensorRole) -> Bool { file[TensorName(role, layer: 0, isBias: true).gguf] != nil }
