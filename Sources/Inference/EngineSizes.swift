@@ -1,5 +1,4 @@
 internal import ModelFiles
-package import PJRTTransformer
 internal import Tensor
 internal import Transformer
 
@@ -84,12 +83,5 @@ extension EngineConfiguration {
     sizes.blocks = fitting
     sizes.draft?.blocks = fitting
     sizes.target.sequences = min(sizes.target.sequences, (fitting + wanted.each - 1) / wanted.each)
-  }
-
-  /// The devices, with the cache of programs that packed weights have theirs beside; `nil` on the processor.
-  package func session() throws -> PJRTSession? {
-    guard case .pjrt(let options) = backend else { return nil }
-    let cache = weightCache.map { ProgramCache(folder: $0.folder, report: $0.report) }
-    return try PJRTSession(options, cache: cache)
   }
 }

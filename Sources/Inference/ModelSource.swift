@@ -1,10 +1,7 @@
 package import ChatTemplates
 package import JSON
 public import ModelFiles
-package import PJRTTransformer
-package import Tensor
 public import Tokenization
-package import Transformer
 
 /// A Hugging Face model directory or a GGUF file, opened: everything but the weights' values.
 public struct ModelSource: Sendable {
@@ -86,25 +83,5 @@ public struct ModelSource: Sendable {
     if let token = tokenizer.beginOfTextToken { context["bos_token"] = .string(token) }
     if let token = tokenizer.endOfTextToken { context["eos_token"] = .string(token) }
     return context
-  }
-
-  /// Puts the model onto the devices of `session`, or without one onto the processor.
-  package func loadRunner(
-    _ options: EngineConfiguration, limits: RunnerLimits, pool: WorkerPool, session: PJRTSession?,
-    progress: (Double) -> Void
-  ) throws -> any ModelRunner {
-    guard let session else { return try load(options, limits: limits, pool: pool, progress: progress) }
-    return try PJRTModelRunner(
-      session: session, checkpoint: checkpoint, configuration: configuration, limits: limits, progress: progress)
-  }
-
-  func load(
-    _ options: EngineConfiguration, limits: RunnerLimits, pool: WorkerPool, progress: (Double) -> Void
-  ) throws -> CPUModelRunner {
-    try CPUModelRunner(
-      checkpoint: checkpoint, configuration: configuration, quantization: options.quantization, limits: limits,
-      pool: pool, instructionSet: options.instructionSet, cacheFormat: options.cacheFormat,
-      cache: options.weightCache, progress: progress
-    )
   }
 }

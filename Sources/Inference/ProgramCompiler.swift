@@ -24,15 +24,12 @@ package struct ProgramCompiler {
       case .draftModel(let model): model
       case .head(let head): throw PJRTBackend.refusal(of: head)
       }
-    guard let session = try configuration.session() else {
+    guard let devices = try PJRTBackend(configuration) else {
       throw EngineConfigurationError(description: "--backend cpu has no programs to compile; expected pjrt")
     }
-    self.session = session
-    sizes = try configuration.sizes(
-      target: target.configuration, draft: sources.drafts.first, on: PJRTBackend(session: session))
-    if session.options.fusesSpeculation, let window = configuration.speculation?.window {
-      try session.checkSpeculation(window: window, sequences: sizes.target.sequences)
-    }
+    session = devices.session
+    sizes = try configuration.sizes(target: target.configuration, draft: sources.drafts.first, on: devices)
+    try devices.check(window: configuration.speculation?.window ?? 0, sequences: sizes.target.sequences)
   }
 
   /// Compiles what the cache lacks.

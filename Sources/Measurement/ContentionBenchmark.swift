@@ -1,4 +1,5 @@
-package import Tensor
+package import Inference
+internal import Tensor
 internal import Transformer
 
 /// What decoding reaches while other threads want the same processors.
@@ -6,21 +7,21 @@ internal import Transformer
 /// Passes over one row are repeated beside 0, 1, 2, … threads that compute without pause, with all working threads and
 /// with one. Rounds interleave everything.
 package struct ContentionBenchmark: Sendable {
-  private let source: ForwardBenchmark.Source
-  private let quantization: Quantization
-  private let threads: Int
+  private let configuration: EngineConfiguration
+  private let shape: ModelShape?
   private let competitors: [Int]
   private let seconds: Double
   private let rounds: Int
 
+  /// A benchmark of the model that `configuration` names, or of random weights in `shape`.
+  ///
   /// - Parameters:
   ///   - competitors: numbers of busy threads; 0 is always measured.
   ///   - seconds: length of one measurement.
   package init(
-    _ source: ForwardBenchmark.Source, quantization: Quantization, threads: Int, competitors: [Int], seconds: Double,
-    rounds: Int
+    _ configuration: EngineConfiguration, shape: ModelShape?, competitors: [Int], seconds: Double, rounds: Int
   ) {
-    (self.source, self.quantization, self.threads) = (source, quantization, threads)
+    (self.configuration, self.shape) = (configuration, shape)
     self.competitors = [0] + competitors.filter { $0 > 0 }
     (self.seconds, self.rounds) = (seconds, rounds)
   }
@@ -30,14 +31,13 @@ package struct ContentionBenchmark: Sendable {
   /// - Parameter progress: called with what is being done and the share of it that is done.
   package func run(progress: (String, Double) -> Void) throws -> ContentionReport {
     let limits = RunnerLimits(rows: 8, logitRows: 8, positions: 64)
-    let counts = threads > 1 ? [threads, 1] : [1]
+    let counts = configuration.threads > 1 ? [configuration.threads, 1] : [1]
     var runners: [CPUModelRunner] = []
     var name = ""
     for (place, count) in counts.enumerated() {
-      let loaded = try ForwardBenchmark(
-        source, quantization: quantization,
-        plan: ForwardBenchmark.Plan(rows: [1], prefills: [], contexts: [0], repetitions: 1, chunk: 8), threads: count
-      ).load(limits: limits, pool: WorkerPool(threadCount: count)) {
+      var configuration = configuration
+      configuration.threads = count
+      let loaded = try CPUBackend(configuration).load(shape, limits: limits) {
         progress("Loading", ($0 + Double(place)) / Double(counts.count))
       }
       runners.append(loaded.runner)
@@ -57,7 +57,7 @@ package struct ContentionBenchmark: Sendable {
       }
     }
     return ContentionReport(
-      model: name, quantization: quantization.rawValue, processor: Processor.name,
+      model: name, quantization: configuration.quantization.rawValue, processor: Processor.name,
       processors: ProcessorShare.current.cores, quota: ProcessorShare.current.quota, rounds: rounds,
       rows: counts.indices.flatMap { index in
         let quiet = Spread(rates[index][0]).median

@@ -2,7 +2,6 @@ package import Inference
 internal import ModelFiles
 internal import PJRT
 internal import PJRTTransformer
-internal import Tensor
 internal import Transformer
 
 /// Measures forward passes of a model on the devices of a PJRT plugin, rounds interleaved as `ForwardBenchmark`'s are.
@@ -23,13 +22,14 @@ package struct DeviceForwardBenchmark: Sendable {
   /// - Throws: what loading throws, and `RunnerError` for a plan that the model cannot run.
   package func run(progress: (String, Double) -> Void) throws -> DeviceForwardReport {
     let model = try ModelSource(configuration.model)
-    guard let session = try configuration.session() else {
+    guard let devices = try PJRTBackend(configuration) else {
       throw RunnerError(description: "--backend cpu has no devices to measure; expected pjrt")
     }
+    let session = devices.session
     let began = ContinuousClock.now
-    let runner = try model.loadRunner(
-      configuration, limits: plan.limits, pool: WorkerPool(threadCount: 1), session: session
-    ) { progress("Loading", $0) }
+    let runner = try devices.load(model.checkpoint, model.configuration, limits: plan.limits) {
+      progress("Loading", $0)
+    }
     let loadSeconds = (ContinuousClock.now - began).inSeconds
     var passes = plan.passes
     // Once each without counting: programs of longer reaches are compiled.

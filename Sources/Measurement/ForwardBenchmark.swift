@@ -1,5 +1,7 @@
-package import ModelFiles
-package import Tensor
+internal import Foundation
+package import Inference
+internal import ModelFiles
+internal import Tensor
 internal import Transformer
 
 /// Measures forward passes of a model, and the ceilings of the machine beside them.
@@ -40,28 +42,13 @@ package struct ForwardBenchmark: Sendable {
     }
   }
 
-  /// Where the weights come from.
-  package enum Source: Sendable {
-    /// A model's files.
-    case checkpoint(Checkpoint, ModelConfiguration, name: String)
-    /// Random weights in a shape.
-    case shape(ModelShape)
-  }
-
-  private let source: Source
-  private let quantization: Quantization
+  private let configuration: EngineConfiguration
+  private let shape: ModelShape?
   private let plan: Plan
-  private let threads: Int
-  private let instructionSet: InstructionSet
-  private let cacheFormat: KVCacheFormat
 
-  /// A benchmark of `source` with its weights as `quantization` says.
-  package init(
-    _ source: Source, quantization: Quantization, plan: Plan, threads: Int = WorkerPool.defaultThreadCount,
-    instructionSet: InstructionSet? = nil, cacheFormat: KVCacheFormat = .float16
-  ) {
-    (self.source, self.quantization, self.plan) = (source, quantization, plan)
-    (self.threads, self.instructionSet, self.cacheFormat) = (threads, instructionSet ?? .best, cacheFormat)
+  /// A benchmark of the model that `configuration` names, or of random weights in `shape`.
+  package init(_ configuration: EngineConfiguration, shape: ModelShape? = nil, plan: Plan) {
+    (self.configuration, self.shape, self.plan) = (configuration, shape, plan)
   }
 
   /// Loads the weights and measures.
@@ -69,10 +56,10 @@ package struct ForwardBenchmark: Sendable {
   /// - Parameter progress: called with what is being done and the share of it that is done.
   /// - Throws: what loading throws, and `RunnerError` for a plan that the model cannot run.
   package func run(progress: (String, Double) -> Void) throws -> ForwardReport {
-    let pool = WorkerPool(threadCount: threads)
-    let ceilings = try MachineCeilings(pool: pool, instructionSet: instructionSet)
+    let backend = CPUBackend(configuration)
+    let ceilings = try MachineCeilings(pool: backend.pool, instructionSet: configuration.instructionSet)
     let began = ContinuousClock.now
-    let (runner, name) = try load(limits: plan.limits, pool: pool) { progress("Loading", $0) }
+    let (runner, name) = try backend.load(shape, limits: plan.limits) { progress("Loading", $0) }
     let loadSeconds = (ContinuousClock.now - began).inSeconds
     runner.fillKeyValueCacheRandomly()
 
@@ -96,31 +83,15 @@ package struct ForwardBenchmark: Sendable {
       readBandwidth: Spread(samples.map(\.readBandwidth)), byteOperations: Spread(samples.map(\.byteOperations)),
       floatOperations: Spread(samples.map(\.floatOperations)))
     return ForwardReport(
-      model: name, quantization: quantization.rawValue, threads: threads,
-      kernels: instructionSet.rawValue, processor: Processor.name, repetitions: plan.repetitions, chunk: plan.chunk,
+      model: name, quantization: configuration.quantization.rawValue, threads: configuration.threads,
+      kernels: (configuration.instructionSet ?? .best).rawValue, processor: Processor.name,
+      repetitions: plan.repetitions, chunk: plan.chunk,
       packedWeightBytes: runner.memory.packedWeights, loadSeconds: loadSeconds, ceilings: limitsFound,
       passes: passes.map { pass in
         report(
           pass, of: runner, ceilings: limitsFound,
           single: passes.first { $0.kind == .decode && $0.context == pass.context && $0.rows == 1 })
       })
-  }
-
-  func load(
-    limits: RunnerLimits, pool: WorkerPool, progress: (Double) -> Void
-  ) throws -> (runner: CPUModelRunner, name: String) {
-    switch source {
-    case .checkpoint(let checkpoint, let configuration, let name):
-      let runner = try CPUModelRunner(
-        checkpoint: checkpoint, configuration: configuration, quantization: quantization, limits: limits, pool: pool,
-        instructionSet: instructionSet, cacheFormat: cacheFormat, progress: progress)
-      return (runner, name)
-    case .shape(let shape):
-      let runner = try CPUModelRunner(
-        randomWeightsFor: shape.configuration(), quantization: quantization, limits: limits, pool: pool,
-        instructionSet: instructionSet, cacheFormat: cacheFormat, progress: progress)
-      return (runner, shape.rawValue)
-    }
   }
 
   private func report(
@@ -132,8 +103,8 @@ package struct ForwardBenchmark: Sendable {
       floatOperations: ceilings.floatOperations.median)
     let costs = pass.chunks(of: plan.chunk).map { chunk in
       PassCost(
-        runner.configuration, memory: runner.memory, cacheFormat: cacheFormat, rows: chunk.rows, context: chunk.context,
-        logitRows: chunk.logitRows)
+        runner.configuration, memory: runner.memory, cacheFormat: configuration.cacheFormat, rows: chunk.rows,
+        context: chunk.context, logitRows: chunk.logitRows)
     }
     let floor = costs.reduce(0) { $0 + $1.floor(limits, isQuantised: runner.isQuantised) }
     let arithmetic = costs.reduce(0) { $0 + $1.arithmeticSeconds(limits, isQuantised: runner.isQuantised) }
@@ -147,5 +118,22 @@ package struct ForwardBenchmark: Sendable {
         uniqueKeysWithValues: PassStopwatch.Operation.allCases.map { operation in
           (operation.rawValue, Spread(pass.laps.map { $0[operation]?.inSeconds ?? 0 }).median)
         }))
+  }
+}
+
+extension CPUBackend {
+  /// Loads the configuration's model, or random weights in `shape`, and says what results call it.
+  func load(
+    _ shape: ModelShape?, limits: RunnerLimits, progress: (Double) -> Void
+  ) throws -> (runner: CPUModelRunner, name: String) {
+    if let shape {
+      return (
+        try load(randomWeightsFor: shape.configuration(), limits: limits, progress: progress), shape.rawValue
+      )
+    }
+    // Not as a `ModelSource`: passes need no tokenizer, and files made to be measured have none.
+    let files = try HubCache().open(configuration.model)
+    let runner = try load(files.checkpoint(), files.configuration(), limits: limits, progress: progress)
+    return (runner, URL(fileURLWithPath: files.path).lastPathComponent)
   }
 }

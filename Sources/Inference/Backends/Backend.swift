@@ -1,10 +1,10 @@
 internal import Decoding
-internal import ModelFiles
+package import ModelFiles
 internal import PJRT
-internal import PJRTTransformer
+package import PJRTTransformer
 internal import Speculation
-internal import Tensor
-internal import Transformer
+package import Tensor
+package import Transformer
 
 /// What models run on: the processor, or the devices of a plugin. A new one is a type in this folder.
 protocol Backend {
@@ -20,10 +20,12 @@ protocol Backend {
   func blockByteCount(of model: ModelConfiguration) -> Int
   /// Refuses what it cannot do before minutes go into loading weights.
   func check(window: Int, sequences: Int) throws
-  /// Loads a model.
+  /// Loads the model of a shape from its tensors.
   ///
   /// - Parameter progress: called with the share of the weights that is loaded, 0 to 1.
-  func load(_ model: ModelSource, limits: RunnerLimits, progress: (Double) -> Void) throws -> Runner
+  func load(
+    _ checkpoint: Checkpoint, _ model: ModelConfiguration, limits: RunnerLimits, progress: (Double) -> Void
+  ) throws -> Runner
   /// Loads a head on `target`.
   func load(
     _ head: Head, on target: ModelSource, limits: RunnerLimits, progress: (Double) -> Void
@@ -35,6 +37,9 @@ protocol Backend {
 }
 
 extension Backend {
+  func load(_ model: ModelSource, limits: RunnerLimits, progress: (Double) -> Void) throws -> Runner {
+    try load(model.checkpoint, model.configuration, limits: limits, progress: progress)
+  }
   func check(window: Int, sequences: Int) {}
   func joined(target: Runner, draft: Runner, proposer: DraftModelProposer, window: Int) -> FusedDraftModel? { nil }
 }
@@ -42,17 +47,18 @@ extension Backend {
 extension EngineConfiguration {
   /// What the configuration's models run on, opened.
   func openBackend() throws -> any Backend {
-    if let session = try session() { return PJRTBackend(session: session) }
+    if let devices = try PJRTBackend(self) { return devices }
     return CPUBackend(self)
   }
 }
 
 /// This machine's processor.
-struct CPUBackend: Backend {
-  private let configuration: EngineConfiguration
-  private let pool: WorkerPool
+package struct CPUBackend: Backend {
+  package let configuration: EngineConfiguration
+  /// The threads to compute on.
+  package let pool: WorkerPool
 
-  init(_ configuration: EngineConfiguration) {
+  package init(_ configuration: EngineConfiguration) {
     self.configuration = configuration
     pool = WorkerPool(threadCount: configuration.threads)
   }
@@ -66,14 +72,25 @@ struct CPUBackend: Backend {
       kvHeadCount: model.kvHeadCount, headSize: model.headSize, format: configuration.cacheFormat)
   }
 
-  func load(_ model: ModelSource, limits: RunnerLimits, progress: (Double) -> Void) throws -> CPUModelRunner {
+  package func load(
+    _ checkpoint: Checkpoint, _ model: ModelConfiguration, limits: RunnerLimits, progress: (Double) -> Void
+  ) throws -> CPUModelRunner {
     try CPUModelRunner(
-      checkpoint: model.checkpoint, configuration: model.configuration, quantization: configuration.quantization,
-      limits: limits, pool: pool, instructionSet: configuration.instructionSet,
-      cacheFormat: configuration.cacheFormat, cache: configuration.weightCache, progress: progress)
+      checkpoint: checkpoint, configuration: model, quantization: configuration.quantization, limits: limits,
+      pool: pool, instructionSet: configuration.instructionSet, cacheFormat: configuration.cacheFormat,
+      cache: configuration.weightCache, progress: progress)
   }
 
-  func load(
+  /// Random weights in the shape of a model, to measure what it costs.
+  package func load(
+    randomWeightsFor model: ModelConfiguration, limits: RunnerLimits, progress: (Double) -> Void
+  ) throws -> CPUModelRunner {
+    try CPUModelRunner(
+      randomWeightsFor: model, quantization: configuration.quantization, limits: limits, pool: pool,
+      instructionSet: configuration.instructionSet, cacheFormat: configuration.cacheFormat, progress: progress)
+  }
+
+  package func load(
     _ head: Head, on target: ModelSource, limits: RunnerLimits, progress: (Double) -> Void
   ) throws -> any HeadRunner {
     try CPUHeadRunner(
@@ -84,8 +101,16 @@ struct CPUBackend: Backend {
 }
 
 /// The devices of a PJRT plugin.
-struct PJRTBackend: Backend {
-  let session: PJRTSession
+package struct PJRTBackend: Backend {
+  package let session: PJRTSession
+
+  /// The devices that `configuration` names, with the cache of programs that packed weights have theirs beside; `nil` where
+  /// it names the processor.
+  package init?(_ configuration: EngineConfiguration) throws {
+    guard case .pjrt(let options) = configuration.backend else { return nil }
+    session = try PJRTSession(
+      options, cache: configuration.weightCache.map { ProgramCache(folder: $0.folder, report: $0.report) })
+  }
 
   var usesOwnMemory: Bool { false }
   var formatName: String { session.element.rawValue }
@@ -100,13 +125,14 @@ struct PJRTBackend: Backend {
     try session.checkSpeculation(window: window, sequences: sequences)
   }
 
-  func load(_ model: ModelSource, limits: RunnerLimits, progress: (Double) -> Void) throws -> PJRTModelRunner {
+  package func load(
+    _ checkpoint: Checkpoint, _ model: ModelConfiguration, limits: RunnerLimits, progress: (Double) -> Void
+  ) throws -> PJRTModelRunner {
     try PJRTModelRunner(
-      session: session, checkpoint: model.checkpoint, configuration: model.configuration, limits: limits,
-      progress: progress)
+      session: session, checkpoint: checkpoint, configuration: model, limits: limits, progress: progress)
   }
 
-  func load(
+  package func load(
     _ head: Head, on target: ModelSource, limits: RunnerLimits, progress: (Double) -> Void
   ) throws -> any HeadRunner {
     throw Self.refusal(of: head)

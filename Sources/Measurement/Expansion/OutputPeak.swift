@@ -1,5 +1,6 @@
-package import ModelFiles
-package import Tensor
+package import Inference
+internal import ModelFiles
+internal import Tensor
 internal import Transformer
 
 extension ModelExpansion {
@@ -7,10 +8,13 @@ extension ModelExpansion {
   ///
   /// - Throws: `ModelFileError` when the model does not load; `RunnerError` for ids outside its vocabulary.
   package static func peakOutput(
-    of checkpoint: Checkpoint, configuration: ModelConfiguration, tokens: [Int32], pool: WorkerPool
+    of model: ModelSource, tokens: [Int32], threads: Int
   ) throws -> Float {
+    let (checkpoint, configuration) = (model.checkpoint, model.configuration)
+    var engine = EngineConfiguration(model: model.path)
+    (engine.quantization, engine.threads) = (.none, threads)
     let limits = RunnerLimits(rows: tokens.count, logitRows: tokens.count, positions: tokens.count)
-    let runner = try CPUModelRunner(checkpoint: checkpoint, configuration: configuration, limits: limits, pool: pool)
+    let runner = try CPUBackend(engine).load(checkpoint, configuration, limits: limits) { _ in }
     var batch = Batch()
     batch.append(tokens, at: 0, blocks: (0..<Int32(runner.capacity.blockCount)).map { $0 }, logitCount: tokens.count)
     let pass = Pass(batch, taps: Taps(layers: [configuration.layerCount], rows: Array(tokens.indices)))

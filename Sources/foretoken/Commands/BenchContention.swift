@@ -1,10 +1,8 @@
 internal import ArgumentParser
 internal import Foundation
-internal import Inference
 internal import Measurement
 internal import Report
 internal import Synchronization
-internal import Tensor
 
 /// `foretoken bench contention`: what is left of the speed when others want the processors too.
 struct BenchContention: ParsableCommand {
@@ -18,16 +16,7 @@ struct BenchContention: ParsableCommand {
       nothing else runs, or under the limits of a container to see what they leave.
       """)
 
-  @Option(name: [.short, .long], help: "A model directory, a GGUF file, or ORG/NAME in the Hugging Face cache.")
-  var model: String?
-
-  @Option(
-    help: "Instead of a model, random weights in a shape: qwen3-0.6b, qwen3-1.7b, qwen3-4b or qwen3-8b.",
-    transform: BenchForward.shape(named:))
-  var shape: ModelShape?
-
-  @Option(help: "Weights in memory: file (as the file has them), none (bf16), int8 or int4.")
-  var quantization = Quantization.file
+  @OptionGroup var measured: MeasuredModelOptions
 
   @Option(parsing: .upToNextOption, help: "Numbers of competing threads.")
   var competitors = [1, 2, 4]
@@ -38,14 +27,10 @@ struct BenchContention: ParsableCommand {
   @Option(help: "Rounds.")
   var repetitions = 5
 
-  @Option(help: "Threads to compute on (default: one per physical core, as far as the quota goes).")
-  var threads: Int?
-
   @Flag(help: "Print JSON.")
   var json = false
 
   func validate() throws {
-    guard (model == nil) != (shape == nil) else { throw ValidationError("Name one of --model and --shape.") }
     guard competitors.allSatisfy({ (0...1024).contains($0) }) else {
       throw ValidationError("--competitors takes numbers from 0 to 1024.")
     }
@@ -55,16 +40,11 @@ struct BenchContention: ParsableCommand {
     guard (1...1000).contains(repetitions) else {
       throw ValidationError("--repetitions is \(repetitions); expected 1 to 1000.")
     }
-    if let threads, !(1...WorkerPool.mostThreads).contains(threads) {
-      throw ValidationError("--threads is \(threads); expected 1 to \(WorkerPool.mostThreads).")
-    }
   }
 
   func run() throws {
     let benchmark = ContentionBenchmark(
-      try BenchForward.source(model: model, shape: shape), quantization: quantization,
-      threads: threads ?? WorkerPool.defaultThreadCount, competitors: competitors, seconds: seconds,
-      rounds: repetitions)
+      measured.configuration, shape: measured.shape, competitors: competitors, seconds: seconds, rounds: repetitions)
     let bar = Mutex(ProgressBar())
     let report: ContentionReport
     do {

@@ -1,8 +1,6 @@
 internal import ArgumentParser
-internal import Foundation
 internal import Inference
 internal import Measurement
-internal import ModelFiles
 internal import Synchronization
 internal import Tensor
 
@@ -18,17 +16,7 @@ struct BenchForward: ParsableCommand {
       the rounds, and the spread is half the distance between the quartiles.
       """)
 
-  @Option(name: [.short, .long], help: "A model directory, a GGUF file, or ORG/NAME in the Hugging Face cache.")
-  var model: String?
-
-  @Option(
-    help: "Instead of a model, random weights in a shape: qwen3-0.6b, qwen3-1.7b, qwen3-4b or qwen3-8b.",
-    transform: Self.shape(named:))
-  var shape: ModelShape?
-
-  @Option(
-    help: "Weights in memory: file (as the file has them), none (bf16), int8 or int4.")
-  var quantization = Quantization.file
+  @OptionGroup var measured: MeasuredModelOptions
 
   @Option(parsing: .upToNextOption, help: "Rows of passes that want logits for every row.")
   var rows = [1, 2, 3, 4, 5, 6, 8, 12, 16, 32]
@@ -45,9 +33,6 @@ struct BenchForward: ParsableCommand {
   @Option(help: "Most token rows in one pass: longer prompts are read in chunks.")
   var maxNumBatchedTokens = 256
 
-  @Option(help: "Threads to compute on (default: one per physical core).")
-  var threads: Int?
-
   @Option(help: "Keys and values in memory: auto (half precision), float16 or int8.")
   var kvCacheDtype = KVCacheType.auto
 
@@ -59,17 +44,10 @@ struct BenchForward: ParsableCommand {
   @Flag(help: "Print JSON.")
   var json = false
 
-  @Sendable static func shape(named name: String) throws -> ModelShape {
-    guard let shape = ModelShape(rawValue: name) else {
-      throw ValidationError(
-        "There is no shape '\(name)'; there are \(ModelShape.allCases.map(\.rawValue).joined(separator: ", ")).")
-    }
-    return shape
-  }
-
   func validate() throws {
-    guard (model == nil) != (shape == nil) else { throw ValidationError("Name one of --model and --shape.") }
-    guard accelerator.backend == .cpu || (model != nil && quantization == .file && kernels == nil && threads == nil)
+    guard
+      accelerator.backend == .cpu
+        || (measured.model != nil && measured.quantization == .file && kernels == nil && measured.threads == nil)
     else {
       throw ValidationError(
         "--backend pjrt measures a --model; --shape, --quantization, --threads and --kernels are the cpu's.")
@@ -86,9 +64,6 @@ struct BenchForward: ParsableCommand {
     guard (1...4096).contains(maxNumBatchedTokens) else {
       throw ValidationError("--max-num-batched-tokens is \(maxNumBatchedTokens); expected 1 to 4096.")
     }
-    if let threads, !(1...WorkerPool.mostThreads).contains(threads) {
-      throw ValidationError("--threads is \(threads); expected 1 to \(WorkerPool.mostThreads).")
-    }
     if let kernels, !InstructionSet.available.contains(kernels) {
       throw ValidationError("This machine cannot run \(kernels.rawValue) kernels.")
     }
@@ -101,42 +76,21 @@ struct BenchForward: ParsableCommand {
   }
 
   func run() throws {
-    if accelerator.backend == .pjrt { return try runOnDevices() }
-    let source = try Self.source(model: model, shape: shape)
-    let benchmark = ForwardBenchmark(
-      source, quantization: quantization, plan: plan, threads: threads ?? WorkerPool.defaultThreadCount,
-      instructionSet: kernels,
-      cacheFormat: kvCacheDtype.format)
-    let bar = Mutex(ProgressBar())
-    let report: ForwardReport
-    do {
-      defer { bar.withLock { $0.clear() } }
-      report = try benchmark.run { part, fraction in bar.withLock { $0.update(part, fraction: fraction) } }
-    }
-    if json { try emitJSON(report) } else { emit(BenchForwardText(report).rendered) }
-  }
-
-  private func runOnDevices() throws {
-    var configuration = EngineConfiguration(model: model ?? "")
+    var configuration = measured.configuration
+    (configuration.instructionSet, configuration.cacheFormat) = (kernels, kvCacheDtype.format)
     configuration.backend = accelerator.backendChoice
     configuration.weightCache = accelerator.programCache
     let bar = Mutex(ProgressBar())
-    let report: DeviceForwardReport
-    do {
-      defer { bar.withLock { $0.clear() } }
-      report = try DeviceForwardBenchmark(configuration, plan: plan).run { part, fraction in
-        bar.withLock { $0.update(part, fraction: fraction) }
-      }
+    func show(_ part: String, _ fraction: Double) { bar.withLock { $0.update(part, fraction: fraction) } }
+    defer { bar.withLock { $0.clear() } }
+    if accelerator.backend == .pjrt {
+      let report = try DeviceForwardBenchmark(configuration, plan: plan).run(progress: show)
+      bar.withLock { $0.clear() }
+      if json { try emitJSON(report) } else { emit(BenchForwardText.rendered(report)) }
+    } else {
+      let report = try ForwardBenchmark(configuration, shape: measured.shape, plan: plan).run(progress: show)
+      bar.withLock { $0.clear() }
+      if json { try emitJSON(report) } else { emit(BenchForwardText(report).rendered) }
     }
-    if json { try emitJSON(report) } else { emit(BenchForwardText.rendered(report)) }
-  }
-
-  /// What `--model` or `--shape` names.
-  static func source(model: String?, shape: ModelShape?) throws -> ForwardBenchmark.Source {
-    if let shape { return .shape(shape) }
-    let path = try HubCache().locate(model ?? "")
-    let checkpoint = try Checkpoint(directory: path)
-    let name = URL(fileURLWithPath: path).lastPathComponent
-    return .checkpoint(checkpoint, try ModelConfiguration(directory: path), name: name)
   }
 }

@@ -23,7 +23,7 @@ struct Expand: ParsableCommand {
   @Argument(help: "A Qwen3 model directory, or ORG/NAME in the Hugging Face cache.")
   var model: String
 
-  @Option(help: "The shape: qwen3-0.6b, qwen3-1.7b, qwen3-4b or qwen3-8b.", transform: BenchForward.shape)
+  @Option(help: "The shape.")
   var shape: ModelShape
 
   @Option(name: [.short, .long], help: "The directory to make.")
@@ -46,10 +46,9 @@ struct Expand: ParsableCommand {
 
   func run() throws {
     let directory = try ModelSource(model)
-    let pool = WorkerPool(threadCount: threads ?? WorkerPool.defaultThreadCount)
     let peak = try ModelExpansion.peakOutput(
-      of: directory.checkpoint, configuration: directory.configuration,
-      tokens: directory.tokenizer.encode(Self.sample), pool: pool)
+      of: directory, tokens: directory.tokenizer.encode(Self.sample),
+      threads: threads ?? WorkerPool.defaultThreadCount)
     let expansion = try ModelExpansion(
       of: directory.checkpoint, configuration: directory.configuration, to: shape.configuration(), peakOutput: peak)
     var bar = ProgressBar()

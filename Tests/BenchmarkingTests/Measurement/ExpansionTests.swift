@@ -1,4 +1,5 @@
 import Foundation
+import Inference
 import Measurement
 import ModelFiles
 import Tensor
@@ -32,11 +33,10 @@ import Transformer
   }
 
   func expand(_ model: String, to shape: ModelConfiguration, in folder: String) throws -> String {
-    let (checkpoint, configuration) = (try Checkpoint(directory: model), try ModelConfiguration(directory: model))
-    let peak = try ModelExpansion.peakOutput(
-      of: checkpoint, configuration: configuration, tokens: Self.tokens, pool: WorkerPool(threadCount: 2))
+    let source = try ModelSource(model)
+    let peak = try ModelExpansion.peakOutput(of: source, tokens: Self.tokens, threads: 2)
     let output = folder + "/expanded"
-    try ModelExpansion(of: checkpoint, configuration: configuration, to: shape, peakOutput: peak)
+    try ModelExpansion(of: source.checkpoint, configuration: source.configuration, to: shape, peakOutput: peak)
       .write(to: output) { _ in }
     return output
   }

@@ -1,3 +1,4 @@
+import Inference
 import Measurement
 import ModelFiles
 import Tensor
@@ -33,12 +34,10 @@ import Testing
     "a report has every pass of the plan, with floors that grow with the work",
     arguments: [Quantization.none, .int8, .int4])
   func report(quantization: Quantization) throws {
-    let checkpoint = try Checkpoint(directory: Places.draft)
-    let configuration = try ModelConfiguration(directory: Places.draft)
+    var configuration = EngineConfiguration(model: Places.draft)
+    (configuration.quantization, configuration.threads) = (quantization, 2)
     let plan = ForwardBenchmark.Plan(rows: [1, 4], prefills: [40], contexts: [0, 64], repetitions: 2, chunk: 16)
-    let report = try ForwardBenchmark(
-      .checkpoint(checkpoint, configuration, name: "draft"), quantization: quantization, plan: plan, threads: 2
-    ).run { _, _ in }
+    let report = try ForwardBenchmark(configuration, plan: plan).run { _, _ in }
     #expect(report.passes.map(\.rows) == [1, 4, 40, 1, 4, 40])
     #expect(report.passes.map(\.context) == [0, 0, 0, 64, 64, 64])
     for pass in report.passes {
