@@ -61,7 +61,7 @@ struct CommandLineTests {
       #expect((values["--speculative-config"] != nil) == speculates)
       if speculates, let text = values["--speculative-config"] {
         let value = try JSONValue.json(Data(text.utf8), name: flagName)
-        #expect(value["num_speculative_tokens"]?.int == plan.speculation?.window)
+        #expect(value["num_speculative_tokens"]?.wholeNumber == plan.speculation?.window)
         let method = plan.stack.dialect == .neuronInference ? "eagle" : plan.speculation?.method.rawValue
         #expect(value["method"]?.string == method)
         let draft = try #require(combination.request.draft ?? (plan.speculation?.draft?.name ?? ""))

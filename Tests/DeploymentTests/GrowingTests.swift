@@ -50,9 +50,9 @@ struct GrowingTests {
           request {
             $0.replicas = 2; $0.maximumReplicas = 6
           })))
-    #expect(scaled["spec", "maxReplicaCount"]?.int == 6 && scaled["spec", "cooldownPeriod"] == nil)
+    #expect(scaled["spec", "maxReplicaCount"]?.wholeNumber == 6 && scaled["spec", "cooldownPeriod"] == nil)
     let down = scaled["spec", "advanced", "horizontalPodAutoscalerConfig", "behavior"]?["scaleDown"]
-    #expect(down?["stabilizationWindowSeconds"]?.int == 1800)
+    #expect(down?["stabilizationWindowSeconds"]?.wholeNumber == 1800)
   }
 
   @Test func `Karpenter may start the machines of all replicas`() throws {
@@ -154,7 +154,7 @@ struct GrowingTests {
       let route = try #require(ManifestReader.documents(text: text, shown: part).first).value
       #expect(route["metadata", "name"]?.string == "qwen3-8b-baseline")
       let backends = route["spec", "rules"]?.elements.first?["backendRefs"]?.elements ?? []
-      #expect(backends.compactMap { $0["weight"]?.int } == weights)
+      #expect(backends.compactMap { $0["weight"]?.wholeNumber } == weights)
       #expect(backends.compactMap { $0["name"]?.string } == ["qwen3-8b-baseline", "second-baseline"])
       #expect(files.contains { $0.path == "overlays/\(part)/kustomization.yaml" })
     }
@@ -203,7 +203,7 @@ struct GrowingTests {
     #expect(
       object("Deployment", all.filter { $0["metadata", "name"]?.string == "llama-3-3-70b-instruct-baseline" }) == nil)
     let template = group["spec", "leaderWorkerTemplate"]
-    #expect(template?["size"]?.int == 3)
+    #expect(template?["size"]?.wholeNumber == 3)
     let leader = template?["leaderTemplate", "spec", "containers"]?.elements.first
     let words = (leader?["command"]?.elements ?? []) + (leader?["args"]?.elements ?? [])
     let texts = words.compactMap(\.string)

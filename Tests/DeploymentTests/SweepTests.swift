@@ -40,8 +40,8 @@ struct SweepTests {
     engine: ServingEngine, allocation: DeviceAllocation
   ) throws {
     let job = try job(documents(request(engine) { $0.allocation = allocation }))
-    #expect(job["spec", "completionMode"]?.string == "Indexed" && job["spec", "completions"]?.int == 8)
-    #expect(job["spec", "parallelism"]?.int == 1 && job["spec", "backoffLimitPerIndex"]?.int == 1)
+    #expect(job["spec", "completionMode"]?.string == "Indexed" && job["spec", "completions"]?.wholeNumber == 8)
+    #expect(job["spec", "parallelism"]?.wholeNumber == 1 && job["spec", "backoffLimitPerIndex"]?.wholeNumber == 1)
     let steps = job["spec", "template", "spec", "initContainers"]?.elements ?? []
     let names = steps.compactMap { $0["name"]?.string }
     // A sidecar serves; the comparison comes after it answers.

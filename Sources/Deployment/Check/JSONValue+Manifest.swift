@@ -1,45 +1,7 @@
 package import Foundation
 package import JSON
-internal import Yams
 
 extension JSONValue {
-  /// Reads a node of YAML; plain scalars mean what YAML 1.1 says, as Kubernetes' own reader takes them.
-  ///
-  /// - Throws: `DeploymentError` for keys that are not texts, keys given twice, and nesting deeper than 100.
-  init(_ node: Node, depth: Int = 0) throws(DeploymentError) {
-    guard depth <= 100 else { throw DeploymentError("is nested deeper than 100 levels") }
-    switch node {
-    case .scalar(let scalar): self = Self.scalar(scalar, node)
-    case .sequence(let sequence):
-      var values: [JSONValue] = []
-      for element in sequence { values.append(try JSONValue(element, depth: depth + 1)) }
-      self = .array(values)
-    case .mapping(let mapping):
-      var object = JSONObject()
-      for (key, value) in mapping {
-        guard let name = key.scalar?.string else { throw DeploymentError("has a key that is not a string") }
-        guard object[name] == nil else { throw DeploymentError("has the key '\(name)' twice") }
-        object[name] = try JSONValue(value, depth: depth + 1)
-      }
-      self = .object(object)
-    case .alias: throw DeploymentError("has an alias; expected plain values")
-    }
-  }
-
-  private static func scalar(_ scalar: Node.Scalar, _ node: Node) -> JSONValue {
-    switch scalar.style {
-    case .any, .plain: break
-    default: return .string(scalar.string)
-    }
-    switch Resolver.default.resolveTag(of: node) {
-    case .null: return .null
-    case .bool: return node.bool.map(JSONValue.bool) ?? .string(scalar.string)
-    case .int: return node.int.map(JSONValue.integer) ?? .string(scalar.string)
-    case .float: return node.float.map(JSONValue.number) ?? .string(scalar.string)
-    default: return .string(scalar.string)
-    }
-  }
-
   /// Reads JSON.
   package static func json(_ data: Data, name: String) throws(DeploymentError) -> JSONValue {
     do { return try JSONValue(parsing: [UInt8](data)) } catch { throw DeploymentError("'\(name)' is not JSON") }
@@ -52,7 +14,6 @@ extension JSONValue {
 
   /// The elements of an array; none of anything else.
   package var elements: [JSONValue] { array ?? [] }
-  package var int: Int? { if case .integer(let number) = self { number } else { nil } }
 
   /// As found, for messages; long texts are cut.
   package var shown: String {

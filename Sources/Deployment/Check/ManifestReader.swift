@@ -1,6 +1,5 @@
 internal import Foundation
 package import JSON
-internal import Yams
 
 /// Reads what is to be checked: a folder with YAML files, or one file.
 package enum ManifestReader {
@@ -43,16 +42,8 @@ package enum ManifestReader {
   }
 
   package static func documents(text: String, shown: String) throws(DeploymentError) -> [Document] {
-    let nodes: [Node]
-    do { nodes = Array(try Yams.compose_all(yaml: text)) } catch {
-      throw DeploymentError("'\(shown)' is not YAML: \(error)")
-    }
-    var documents: [Document] = []
-    for node in nodes {
-      let value: JSONValue
-      do { value = try JSONValue(node) } catch { throw DeploymentError("'\(shown)' \(error.description)") }
-      if value != .null { documents.append(Document(file: shown, value: value)) }
-    }
-    return documents
+    do {
+      return try JSONValue.documents(yaml: text).filter { $0 != .null }.map { Document(file: shown, value: $0) }
+    } catch { throw DeploymentError("'\(shown)' \(error)") }
   }
 }

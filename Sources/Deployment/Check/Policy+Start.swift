@@ -159,7 +159,8 @@ extension Policy {
   private static func amount(_ resource: String, _ pod: JSONValue) -> Double {
     func amounts(_ list: String) -> [Double] {
       (pod[list]?.elements ?? []).map {
-        $0["resources", "requests", resource].flatMap { $0.string ?? $0.int.map(String.init) }.flatMap(Grammar.quantity)
+        $0["resources", "requests", resource].flatMap { $0.string ?? $0.wholeNumber.map(String.init) }.flatMap(
+          Grammar.quantity)
           ?? 0
       }
     }
@@ -278,7 +279,7 @@ extension Policy {
         guard let type = group["instanceType"]?.string,
           !(group["overrideBootstrapCommand"]?.string ?? "").contains("strategy: RAID0")
         else { continue }
-        let size = group["volumeSize"]?.int.map { Double($0) * MemoryBudget.gibibyte }
+        let size = group["volumeSize"]?.wholeNumber.map { Double($0) * MemoryBudget.gibibyte }
         findings.append(
           check(
             cluster, "managedNodeGroups[\(index)].volumeSize", size,

@@ -36,7 +36,7 @@ struct Policy {
       }
     }
     if kind == "Job" { checkJob() }
-    let replicas = document.value["spec", "replicas"]?.int ?? 1
+    let replicas = document.value["spec", "replicas"]?.wholeNumber ?? 1
     if kind == "Deployment", replicas > 1, pod["topologySpreadConstraints"]?.elements.isEmpty ?? true {
       find("\(path).topologySpreadConstraints", "none for \(replicas) replicas", "replicas spread over machines")
     }
@@ -55,7 +55,9 @@ struct Policy {
     if context?["runAsNonRoot"]?.bool != true {
       find("\(path).securityContext.runAsNonRoot", context?["runAsNonRoot"]?.shown ?? "nothing", "true")
     }
-    if context?["runAsUser"]?.int == 0 { find("\(path).securityContext.runAsUser", "0, which is root", "another user") }
+    if context?["runAsUser"]?.wholeNumber == 0 {
+      find("\(path).securityContext.runAsUser", "0, which is root", "another user")
+    }
     if context?["seccompProfile", "type"]?.string == nil {
       find("\(path).securityContext.seccompProfile", "nothing", "RuntimeDefault")
     }
@@ -78,7 +80,9 @@ struct Policy {
       find("\(path).securityContext.\(field)", context?[field]?.shown ?? "nothing", "\(expected)")
     }
     if context?["privileged"]?.bool == true { find("\(path).securityContext.privileged", "true", "false") }
-    if context?["runAsUser"]?.int == 0 { find("\(path).securityContext.runAsUser", "0, which is root", "another user") }
+    if context?["runAsUser"]?.wholeNumber == 0 {
+      find("\(path).securityContext.runAsUser", "0, which is root", "another user")
+    }
     if !(context?["capabilities", "drop"]?.elements.contains(.string("ALL")) ?? false) {
       find("\(path).securityContext.capabilities.drop", "not ALL", "ALL")
     }

@@ -1,6 +1,5 @@
 internal import Foundation
 internal import JSON
-internal import Yams
 
 /// Schemas by kind: Kubernetes' own from a folder, custom resources from their definitions or from those that come with
 /// the program.

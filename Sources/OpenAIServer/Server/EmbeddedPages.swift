@@ -1,6 +1,5 @@
 internal import JSON
 internal import Tokenization
-internal import Yams
 
 /// The files that are part of the program.
 struct EmbeddedPages: Sendable {
@@ -12,11 +11,11 @@ struct EmbeddedPages: Sendable {
   /// - Parameters:
   ///   - modelNames: the names that requests may ask for.
   ///   - vocabularySize: number of token ids.
-  /// - Throws: an error of the YAML parser when the description is damaged.
+  /// - Throws: `YAMLError` when the description is damaged.
   init(modelNames: [String], vocabularySize: Int) throws {
     playground = String(decoding: PackageResources.playground_html, as: UTF8.self)
     let yaml = String(decoding: PackageResources.openapi_yaml, as: UTF8.self)
-    var description = try Yams.compose(yaml: yaml).map(Self.json) ?? .null
+    var description = try JSONValue.documents(yaml: yaml).first ?? .null
     let names = JSONValue.array(modelNames.map(JSONValue.string) + [.null])
     // What depends on the model that is served.
     description = Self.setting(names, at: ["components", "schemas", "ModelName", "enum"], in: description)
@@ -29,22 +28,5 @@ struct EmbeddedPages: Sendable {
     guard let key = path.first, case .object(var object) = value else { return member }
     object[key] = setting(member, at: path.dropFirst(), in: object[key] ?? .object(JSONObject()))
     return .object(object)
-  }
-
-  private static func json(_ node: Node) -> JSONValue {
-    switch node {
-    case .mapping(let mapping):
-      return .object(JSONObject(mapping.map { ($0.key.string ?? "", json($0.value)) }))
-    case .sequence(let sequence): return .array(sequence.map(json))
-    case .alias: return .null
-    case .scalar(let scalar):
-      // Quoted text is text, whatever it looks like.
-      guard scalar.style == .plain || scalar.style == .any else { return .string(scalar.string) }
-      if let value = node.int { return .integer(value) }
-      if let value = node.float { return .number(value) }
-      if let value = node.bool { return .bool(value) }
-      if node.null != nil { return .null }
-      return .string(scalar.string)
-    }
   }
 }
