@@ -4,7 +4,6 @@ internal import CPJRT
 ///
 /// Used from one thread at a time.
 @safe package final class PJRTClient {
-  /// The plugin.
   package let plugin: PJRTPlugin
   /// Kind of devices in the plugin's words: "cpu", "cuda", "neuron".
   package let platform: String

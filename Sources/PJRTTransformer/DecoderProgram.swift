@@ -35,7 +35,6 @@ struct DecoderProgram {
   /// The dimension of `cacheType` that devices share.
   static let cacheSplit = 2
 
-  /// The type of a parameter in programs.
   func type(of parameter: DecoderParameters.Parameter) -> TensorType {
     TensorType(parameter.shape, parameter.isMatrix ? element : .float32)
   }

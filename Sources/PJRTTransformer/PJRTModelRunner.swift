@@ -9,7 +9,6 @@ package import Transformer
 /// Weights and K/V memory stay on the devices. A batch is cut into passes of fixed sizes (`PassPlanner`), whose programs
 /// are compiled when they are first needed.
 package final class PJRTModelRunner: ModelRunner {
-  /// What the model is.
   package let configuration: ModelConfiguration
   /// Number of logits per row.
   package let vocabularySize: Int

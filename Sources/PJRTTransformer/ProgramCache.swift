@@ -13,7 +13,6 @@ internal import Tensor
 /// Format: eight bytes of magic, the SHA-256 of key and content in hexadecimal digits, then the content, which is the
 /// plugin's own.
 package struct ProgramCache: Sendable {
-  /// The folder of the files.
   package let folder: String
   /// Hears, in a sentence, of files that cannot be used or written.
   package let report: @Sendable (String) -> Void
@@ -21,7 +20,6 @@ package struct ProgramCache: Sendable {
   private static let magic = Data("FTPROG01".utf8)
   private static let digestBytes = 64
 
-  /// A cache in `folder`.
   package init(folder: String, report: @escaping @Sendable (String) -> Void = { _ in }) {
     (self.folder, self.report) = (folder, report)
   }

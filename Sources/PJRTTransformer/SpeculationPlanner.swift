@@ -2,7 +2,6 @@
 package struct SpeculationLane: Sendable, Equatable {
   /// The last known token, whose keys and values neither model has.
   package var token: Int32
-  /// Its position.
   package var position: Int
   /// Most tokens to draft; blocks reach that far.
   package var window: Int
@@ -17,7 +16,6 @@ package struct SpeculationLane: Sendable, Equatable {
   /// Output position of the first token to be chosen.
   package var outputPosition: Int
 
-  /// A lane.
   package init(
     token: Int32, position: Int, window: Int, targetBlocks: [Int32], draftBlocks: [Int32]?, temperature: Double,
     seed: UInt64, outputPosition: Int

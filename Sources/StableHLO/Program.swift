@@ -1,6 +1,5 @@
 /// A program in StableHLO's text, ready to be compiled.
 package struct Program: Sendable, Equatable {
-  /// An argument of the program.
   package struct Argument: Sendable, Equatable {
     /// Its name in the text.
     package let name: String
@@ -12,7 +11,6 @@ package struct Program: Sendable, Equatable {
     package let split: Int?
   }
 
-  /// Name of the module.
   package let name: String
   /// What it takes, in order.
   package let arguments: [Argument]

@@ -4,7 +4,6 @@ package enum ScalarType: String, Sendable, CaseIterable {
   case float32 = "f32"
   /// IEEE double precision.
   case float64 = "f64"
-  /// bfloat16.
   case bfloat16 = "bf16"
   /// Signed, 32 bits.
   case int32 = "i32"
@@ -23,10 +22,8 @@ package enum ScalarType: String, Sendable, CaseIterable {
 package struct TensorType: Sendable, Hashable, CustomStringConvertible {
   /// Extents, outermost first; empty for a scalar.
   package let shape: [Int]
-  /// Format of the elements.
   package let element: ScalarType
 
-  /// A shape with a format.
   package init(_ shape: [Int], _ element: ScalarType) {
     precondition(shape.allSatisfy { $0 > 0 }, "an extent of \(shape) is not above 0")
     (self.shape, self.element) = (shape, element)

@@ -81,16 +81,13 @@ public enum KVCacheFormat: String, Sendable, CaseIterable {
 
 /// One sequence's rows in an attention step.
 package struct AttentionSlice: Sendable {
-  /// Index of its first row.
   package var firstRow: Int
-  /// Number of its rows.
   package var rowCount: Int
   /// Position of the first row in the sequence.
   package var firstPosition: Int
   /// Position `p` lives in `blocks[p / KVStorage.blockSize]`.
   package var blocks: [Int32]
 
-  /// A slice of a pass.
   package init(firstRow: Int, rowCount: Int, firstPosition: Int, blocks: [Int32]) {
     self.firstRow = firstRow
     self.rowCount = rowCount

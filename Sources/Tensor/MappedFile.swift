@@ -225,7 +225,6 @@ internal import Synchronization
 
 /// A file could not be mapped.
 package struct MappedFileError: Error, Sendable, CustomStringConvertible {
-  /// The file concerned.
   package let path: String
   /// What was attempted.
   package let operation: String

@@ -8,7 +8,6 @@ internal import Synchronization
   package let rows: Int
   /// Input columns.
   package let columns: Int
-  /// Format of the weights.
   package let format: WeightFormat
   /// Whether panels alternate between a gate's and an up projection's.
   let isGatePair: Bool
@@ -21,7 +20,6 @@ internal import Synchronization
   private let owner: any Sendable & AnyObject
   @unsafe private let start: SharedAddress
 
-  /// The first panel.
   @unsafe var panels: UnsafeMutablePointer<UInt8> { unsafe start.pointer.assumingMemoryBound(to: UInt8.self) }
 
   /// What a product divides among threads: panels, or pairs of gate and up.
@@ -36,7 +34,6 @@ internal import Synchronization
       unit: claimUnit)
   }
 
-  /// The packed bytes.
   @unsafe var bytes: UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(start: start.pointer, count: byteCount) }
 
   /// A matrix that lies packed in `file`, from `offset` on; `nil` when it would not lie within the file.

@@ -6,7 +6,6 @@ internal import Foundation
 /// Format, little-endian: eight bytes of magic, length and checksum of the header (8 bytes each), the header as JSON,
 /// then the matrices, each at a multiple of 64 bytes.
 package struct PackedWeightsFile: Sendable {
-  /// The matrices.
   package let matrices: [PackedMatrix]
 
   private static let magic = Array("FTPACKED".utf8)

@@ -4,7 +4,6 @@ internal import CForetokenKernels
 @safe package struct TensorView: Sendable {
   /// The tensor's name, for messages.
   package let name: String
-  /// Format of the elements.
   package let elementType: ElementType
   /// Extent of each dimension, outermost first.
   package let shape: [Int]

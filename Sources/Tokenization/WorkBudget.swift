@@ -10,7 +10,6 @@ package final class WorkBudget: Sendable {
   private let left: Atomic<Int>
   private let cancelled = Atomic<Bool>(false)
 
-  /// A budget of `steps`.
   package init(steps: Int) {
     self.steps = steps
     left = Atomic(steps)

@@ -7,7 +7,6 @@ package struct TuningChoice: Sendable, Equatable {
   /// `nil` when speculation does not pay.
   package let method: SpeculationMethod?
   package let draft: String?
-  /// The largest window.
   package let window: Int?
   /// `[first batch size, last batch size, window]`; `nil` when one window serves all.
   package let windowsByBatchSize: [[Int]]?

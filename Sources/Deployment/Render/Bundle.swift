@@ -4,7 +4,6 @@ internal import Foundation
 package enum BundleFormat: String, Sendable, CaseIterable {
   /// A tree for `kubectl apply -k`: folders with objects, overlays that combine them.
   case kustomize
-  /// A chart.
   case helm
   /// One stream of documents.
   case yaml

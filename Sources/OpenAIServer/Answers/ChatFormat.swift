@@ -131,7 +131,6 @@ private struct MessageParts {
     }
   }
 
-  /// A whole message.
   var message: JSONValue {
     var message = JSONObject([
       ("role", "assistant"), ("content", content.isEmpty && !calls.isEmpty ? .null : .string(content)),

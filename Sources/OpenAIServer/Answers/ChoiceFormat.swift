@@ -37,7 +37,6 @@ protocol AnswerFormat: Sendable {
   var count: Int { get }
   /// Whether the one token that the engine must generate is kept from the client.
   var discardsOutput: Bool { get }
-  /// The format of answer `index`.
   func choice(_ index: Int) -> Choice
 }
 

@@ -22,7 +22,6 @@ struct Usage: Sendable {
     verifications += summary.verifications
   }
 
-  /// `usage`.
   var json: JSONValue {
     guard case .object(var usage) = Self.json(promptTokens: promptTokens, outputTokens: outputTokens) else {
       return .null

@@ -81,7 +81,6 @@ struct ErrorResponses: RouterMiddleware {
 }
 
 extension HTTPField.Name {
-  /// `X-Request-Id`.
   static var requestID: Self { .init(parsed: "x-request-id") ?? .from }
   /// The version of HTTP that the client speaks, as `HTTPVersions` found it.
   static var httpVersion: Self { .init(parsed: HTTPVersions.header) ?? .from }

@@ -10,7 +10,6 @@ final class RequestWork: Sendable {
   private let connections: ConnectionTable
   private let running: RunningRequests
 
-  /// Work on `threadCount` threads.
   init(threadCount: Int, connections: ConnectionTable, running: RunningRequests) {
     threads = NIOThreadPool(numberOfThreads: threadCount)
     threads.start()

@@ -12,7 +12,6 @@ struct GrammarBuilder {
 
   init(budget: WorkBudget) { self.budget = budget }
 
-  /// Bounds on a grammar.
   enum Limit {
     static let nodes = 200_000
     /// Of all automata together.

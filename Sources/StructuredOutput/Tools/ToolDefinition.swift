@@ -10,7 +10,6 @@ package struct ToolDefinition: Sendable, Equatable {
   /// JSON pointer to the schema in the request.
   let path: String
 
-  /// A tool by its parts.
   package init(name: String, parameters: JSONValue? = nil, isStrict: Bool = false, path: String = "") {
     self.name = name
     self.isStrict = isStrict

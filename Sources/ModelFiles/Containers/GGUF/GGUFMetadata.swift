@@ -3,7 +3,6 @@ internal import Tensor
 /// The keys and values of a GGUF file. A value is `nil` when there is no such key; errors name the file, the key, what it
 /// holds and what was expected.
 package struct GGUFMetadata: Sendable {
-  /// The file.
   package let path: String
   /// In the file's order.
   package let keys: [String]
