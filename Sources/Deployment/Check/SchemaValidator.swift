@@ -5,6 +5,10 @@ package import JSON
 /// It knows the keywords that occur there: `type`, `properties`, `required`, `additionalProperties`, `items`, `enum`,
 /// `pattern`, bounds on numbers, lengths and counts, `oneOf`, `anyOf`, `allOf`, `$ref`, and Kubernetes' own
 /// `x-kubernetes-int-or-string` and `x-kubernetes-preserve-unknown-fields`. CEL rules are not evaluated.
+///
+/// `StructuredOutput` has a validator for another purpose: it answers yes or no about constants of a schema that a client
+/// sent, within a budget of steps, and refuses keywords that it cannot keep to. This one says where and why a manifest
+/// differs from a schema that is trusted, and passes over what it does not know.
 package struct SchemaValidator {
   /// A place that does not fit.
   package struct Mismatch: Sendable, Equatable {
