@@ -63,7 +63,7 @@ package enum JSONValue: Sendable, Hashable {
     }
   }
 
-  /// The number when it is whole and fits 64 bits, however it is written: 3 and 3.0 are the same. Never a truth value's.
+  /// The number when it is whole and fits 64 bits, however it is written: 3 and 3.0 are the same. Never a boolean's.
   package var wholeNumber: Int? {
     switch self {
     case .integer(let value): value
@@ -72,7 +72,7 @@ package enum JSONValue: Sendable, Hashable {
     }
   }
 
-  /// The truth value when this is one.
+  /// The boolean when this is one.
   package var bool: Bool? {
     if case .bool(let value) = self { value } else { nil }
   }
@@ -91,7 +91,7 @@ package enum JSONValue: Sendable, Hashable {
   package var typeName: String {
     switch self {
     case .null: "null"
-    case .bool: "a truth value"
+    case .bool: "a boolean"
     case .integer, .bigInteger, .number: "a number"
     case .string: "a string"
     case .array: "an array"

@@ -43,7 +43,7 @@ import Testing
     for _ in 0..<4_000 {
       switch Int.random(in: 0..<4, using: &generator) {
       case 0 where sequences.count < 6:
-        // Few different tokens, so that texts begin alike.
+        // Few different tokens, so that prompts begin alike.
         let tokens = (0..<Int.random(in: 1...24, using: &generator)).map { index in
           Int32.random(in: 0..<(index < 12 ? 1 : 2), using: &generator)
         }
@@ -76,7 +76,7 @@ import Testing
       let held = Set(sequences.flatMap(\.table.blocks))
       #expect(held.count + pool.freeCount == 24)
     }
-    #expect(adopted > 500, "texts that begin alike have to meet")
+    #expect(adopted > 500, "prompts that begin alike have to meet")
   }
 }
 

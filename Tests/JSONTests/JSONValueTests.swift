@@ -69,7 +69,7 @@ import Testing
     #expect(value == .bigInteger(digits) && value.serialized() == digits && value.wholeNumber == nil)
   }
 
-  @Test func `tell numbers from truth values`() throws {
+  @Test func `tell numbers from booleans`() throws {
     #expect(JSONValue.bool(true).wholeNumber == nil && JSONValue.bool(false).double == nil)
     #expect(JSONValue.integer(1).wholeNumber == 1 && JSONValue.number(1).wholeNumber == 1)
     #expect(JSONValue.number(1.5).wholeNumber == nil && JSONValue.string("1").double == nil)

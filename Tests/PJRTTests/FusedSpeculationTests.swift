@@ -69,7 +69,7 @@ import Transformer
     }
   }
 
-  /// Requests around the 256th position, where programs of a longer reach take over.
+  /// Requests around the 256th position, where programs for longer contexts take over.
   static func requests(vocabularySize: Int32, tokens: Int) -> [GenerationRequest] {
     var random = SeededGenerator(seed: 4)
     return [(240, 0.0), (7, 0.7), (250, 1.3), (31, 0), (254, 0), (90, 2)].enumerated().map { index, kind in

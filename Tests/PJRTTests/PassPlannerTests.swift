@@ -21,7 +21,7 @@ import Transformer
     #expect(lanes(6, 3) == [3, 2] && lanes(7, 4) == [1, 7] && lanes(1, 4) == [1, 1])
   }
 
-  @Test("reaches double up to the longest sequence, whole blocks each")
+  @Test("context lengths double up to the longest sequence, whole blocks each")
   func contexts() {
     #expect(planner([8], positions: 40).contexts == [48])
     #expect(planner([8], positions: 256).contexts == [256])
@@ -66,12 +66,12 @@ import Transformer
   struct Row: Hashable {
     let token, slot: Int32
     let blocks: [Int32]
-    let reach: Int
+    let context: Int
     let logit: Int?
   }
 
   @Test(
-    "every row of a batch is computed once, at its reach, after all that it looks back to",
+    "every row of a batch is computed once, at its context length, after all that it looks back to",
     arguments: 1...20 as ClosedRange<UInt64>)
   func coverage(seed: UInt64) throws {
     var random = SeededGenerator(seed: seed)
@@ -88,11 +88,12 @@ import Transformer
       firsts[blocks[0]] = first
       for (index, token) in tokens.enumerated() {
         let (position, fromEnd) = (first + index, count - index)
-        let reach = try #require(planner.contexts.first { position < $0 })
-        let table = Array(blocks.prefix(reach / 16)) + Array(repeating: 500, count: max(0, reach / 16 - blocks.count))
+        let context = try #require(planner.contexts.first { position < $0 })
+        let table =
+          Array(blocks.prefix(context / 16)) + Array(repeating: 500, count: max(0, context / 16 - blocks.count))
         expected.insert(
           Row(
-            token: token, slot: blocks[position / 16] * 16 + Int32(position % 16), blocks: table, reach: reach,
+            token: token, slot: blocks[position / 16] * 16 + Int32(position % 16), blocks: table, context: context,
             logit: fromEnd <= logits.count ? logits.upperBound - fromEnd : nil))
       }
     }
@@ -109,7 +110,7 @@ import Transformer
         firsts[blocks[0]] = Int(pass.positions[row]) + 1
         found.append(
           Row(
-            token: pass.tokens[row], slot: pass.slots[row], blocks: blocks, reach: pass.size.context,
+            token: pass.tokens[row], slot: pass.slots[row], blocks: blocks, context: pass.size.context,
             logit: logits[row]))
       }
     }

@@ -38,8 +38,8 @@ import Testing
     #expect(pass.lowSeeds == [5, 5] && pass.highSeeds == [3, 3])
   }
 
-  @Test("lanes of one reach share a pass, as many as there are; a window ends where its first row's reach does")
-  func reaches() throws {
+  @Test("lanes of one context length share a pass, as many as there are; a window ends where its first row's does")
+  func contexts() throws {
     let lanes = [lane(254), lane(255), lane(3, temperature: 0.5), lane(256), lane(600, draft: false)]
     let passes = try #require(planner(draftPositions: 300)).passes(for: lanes)
     #expect(passes.map { $0.lanes.map(\.index) } == [[0, 1], [2], [3], [4]])

@@ -123,7 +123,7 @@ import Tokenization
     }
   }
 
-  @Test("it settles within 32 tokens when a text becomes easy or hard", arguments: [1, 2, 3, 4, 5] as [UInt64])
+  @Test("it settles within 32 tokens when a sequence becomes easy or hard", arguments: [1, 2, 3, 4, 5] as [UInt64])
   func jumps(seed: UInt64) throws {
     let target = Self.costs(slope: 0.02)
     let change = 400
@@ -221,7 +221,7 @@ import Tokenization
       sampler: Sampler(SamplingParameters()), counts: TokenCounts(prompt: []), remaining: remaining)
   }
 
-  @Test("the draft reads a text only if the answer goes on for long enough, and in the batch to come")
+  @Test("the draft reads a prompt only if the answer goes on for long enough, and in the batch to come")
   func reading() throws {
     // A second row is almost free, sixteen are not.
     let costs = PassCosts(samples: [(rows: 1, seconds: 1), (rows: 8, seconds: 1.1), (rows: 64, seconds: 12)])

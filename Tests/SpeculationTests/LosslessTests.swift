@@ -77,7 +77,7 @@ import Transformer
     var requests = Self.chatRequests(pair.tokenizer, tokens: 48)
     let free = try pair.loop(.none, proposer: .none).outcomes(of: requests).outcomes
     for (index, outcome) in free.enumerated() {
-      // What the answer has anyway ends it: a token, and a text of two tokens.
+      // What the answer has anyway ends it: a token, and a stop string of two tokens.
       requests[index].stopping.tokens = Set(outcome.tokens.dropFirst(3).prefix(4))
       requests[index].stopping.strings = [pair.tokenizer.decode(Array(outcome.tokens[6...7]))]
       requests[index].stopping.minimumTokens = 17 + index

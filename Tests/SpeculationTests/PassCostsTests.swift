@@ -55,7 +55,7 @@ import Transformer
     #expect(costs.seconds(rows: 48) >= costs.seconds(rows: 4))
   }
 
-  @Test("passes of more rows than can have logits are timed too, as they are what reading a text takes")
+  @Test("passes of more rows than can have logits are timed too, as they are what prefill takes")
   func reading() throws {
     let runner = try CPUModelRunner(
       checkpoint: Checkpoint(directory: Places.draft), configuration: ModelConfiguration(directory: Places.draft),

@@ -27,7 +27,7 @@ import Testing
   }
 
   @Test(
-    "a truth value, a text or a fraction is no number",
+    "a boolean, a string or a fraction is no number",
     arguments: ["true", "false", "\"1\"", "1.5", "[1]", "99999999999999999999"])
   func noNumbers(value: String) {
     let error = #expect(throws: SpeculativeConfigurationError.self) {

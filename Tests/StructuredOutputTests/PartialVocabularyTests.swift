@@ -65,7 +65,7 @@ import Tokenization
     #expect(isAllowed && constraint.isComplete)
     let error = #expect(throws: ConstraintError.self) { try compiler.choice(["日", "本"]) }
     #expect(error?.message.contains("tokens") == true)
-    // Without a quote there are no strings; truth values there are.
+    // Without a quote there are no strings; booleans there are.
     let (quoteless, _, _) = try self.compiler(Self.ascii.replacing("\"", with: ""))
     #expect(throws: ConstraintError.self) { try quoteless.jsonSchema(#"{"type": "string"}"#) }
     var truth = try quoteless.jsonSchema(#"{"type": ["boolean", "string"]}"#)

@@ -51,7 +51,7 @@ struct TokenCount {
     return known.count == counts.count && known.contains { $0 > 0 } ? known : nil
   }
 
-  /// The case of as many events as tokens, with or without those that show no text; the token that ends a text may have
+  /// The case of as many events as tokens, with or without those that show no text; the token that ends an answer may have
   /// no event of its own.
   private static func onePerEvent(_ pieces: [Piece], _ usage: Int?) -> TokenCount? {
     let candidates = [

@@ -56,11 +56,11 @@ struct JSONLines {
       DatasetError(file: file, line: line, found: found, expected: expected)
     }
 
-    /// The text under `key`.
+    /// The string under `key`.
     func string(_ key: String) throws(DatasetError) -> String? {
       guard let value = object[key], value != .null else { return nil }
       guard let text = value.string else {
-        throw failure("'\(key)' that is \(value.kind)", expected: "text")
+        throw failure("'\(key)' that is \(value.typeName)", expected: "a string")
       }
       return text
     }
@@ -84,7 +84,7 @@ struct JSONLines {
           expected: "a JSON object")
       }
       guard case .object = value else {
-        throw DatasetError(file: file, line: number, found: value.kind, expected: "a JSON object")
+        throw DatasetError(file: file, line: number, found: value.typeName, expected: "a JSON object")
       }
       requests.append(try body(Entry(object: value, file: file, line: number)))
     }
@@ -97,11 +97,11 @@ enum SpecBenchReader {
   static func request(_ entry: JSONLines.Entry) throws(DatasetError) -> WorkloadRequest {
     guard let turns = entry.object["turns"]?.array else {
       throw entry.failure(
-        entry.object["turns"].map { "'turns' that is \($0.kind)" } ?? "no 'turns'", expected: "an array of texts")
+        entry.object["turns"].map { "'turns' that is \($0.typeName)" } ?? "no 'turns'", expected: "an array of strings")
     }
     guard let first = turns.first?.string, !first.isEmpty else {
       throw entry.failure(
-        "'turns' whose first is \(turns.first?.kind ?? "missing")", expected: "a text that is not empty")
+        "'turns' whose first is \(turns.first?.typeName ?? "missing")", expected: "a string that is not empty")
     }
     return WorkloadRequest(category: try entry.string("category") ?? "spec_bench", prompt: .text(first))
   }
@@ -123,7 +123,7 @@ enum CustomReader {
 
   private static func prompt(_ entry: JSONLines.Entry) throws(DatasetError) -> WorkloadRequest.Prompt {
     if let text = try entry.string("prompt") {
-      guard !text.isEmpty else { throw entry.failure("an empty 'prompt'", expected: "text") }
+      guard !text.isEmpty else { throw entry.failure("an empty 'prompt'", expected: "a string that is not empty") }
       return .text(text)
     }
     guard let list = entry.object["messages"]?.array, !list.isEmpty else {
@@ -134,7 +134,7 @@ enum CustomReader {
       guard let role = value["role"]?.string, let content = value["content"]?.string else {
         throw entry.failure(
           "a message \(AnswerEvent.excerpt(Array(value.serialized().utf8)))",
-          expected: "an object with role and content as texts")
+          expected: "an object with role and content as strings")
       }
       messages.append(.init(role: role, content: content))
     }
@@ -155,7 +155,7 @@ struct ShareGPTReader {
       throw DatasetError(file: file, line: error.line, found: error.message, expected: "a JSON array of conversations")
     }
     guard let entries = value.array else {
-      throw DatasetError(file: file, line: nil, found: value.kind, expected: "a JSON array of conversations")
+      throw DatasetError(file: file, line: nil, found: value.typeName, expected: "a JSON array of conversations")
     }
     var requests: [WorkloadRequest] = []
     for (index, entry) in entries.enumerated() {
@@ -176,12 +176,5 @@ struct ShareGPTReader {
 
   private func failure(_ index: Int, _ found: String, _ expected: String) -> DatasetError {
     DatasetError(file: file, line: nil, found: "\(found) in conversation \(index)", expected: expected)
-  }
-}
-
-extension JSONValue {
-  /// What kind of value it is, for messages.
-  var kind: String {
-    if case .string = self { "text" } else { typeName }
   }
 }

@@ -22,9 +22,9 @@ package struct StepSample: Sendable, Equatable {
   package var target: PassSample
   /// The draft's passes before it.
   package var drafts: [PassSample] = []
-  /// Texts whose next token was decided.
+  /// Sequences whose next token was decided.
   package var texts = 0
-  /// Tokens that the texts grew by.
+  /// Tokens that the sequences grew by.
   package var emitted = 0
   /// Time between the passes of this step and of the next one: sampling, text, scheduling, streams; `nil` where the
   /// engine had nothing to do next.
@@ -63,7 +63,7 @@ package final class StepLog: Sendable {
 
   /// The target's pass that began at `start`.
   ///
-  /// - Parameter texts: texts whose next token it decides.
+  /// - Parameter texts: sequences whose next token it decides.
   package func addTarget(_ pass: PassSample, texts: Int, start: ContinuousClock.Instant, end: ContinuousClock.Instant) {
     state.withLock { state in
       if let lastEnd = state.lastEnd, let last = state.steps.indices.last {
@@ -76,7 +76,7 @@ package final class StepLog: Sendable {
     }
   }
 
-  /// How texts with proposals went on in the last step.
+  /// How sequences with proposals went on in the last step.
   package func addVerdicts(texts: Int, tokens: Int) {
     state.withLock { state in
       guard let last = state.steps.indices.last else { return }

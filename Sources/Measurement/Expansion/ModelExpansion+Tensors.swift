@@ -185,7 +185,7 @@ extension ModelExpansion {
     }
   }
 
-  /// A matrix in the format of its original: brain floats, unless that has more digits.
+  /// A matrix in the format of its original: bfloat16, unless that has more digits.
   private func matrix(
     _ tensor: DecoderTensor, like original: TensorView?, fill: @escaping (Int, inout [Float]) -> Void
   ) -> ExpandedTensor {

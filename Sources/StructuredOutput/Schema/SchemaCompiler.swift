@@ -141,7 +141,7 @@ struct SchemaCompiler {
       try spend(1, at: part)
       guard let required = document.parts[part].value["required"] else { continue }
       guard let list = required.array, list.allSatisfy({ $0.string != nil }) else {
-        // Draft 3 had a truth value here.
+        // Draft 3 had a boolean here.
         throw ConstraintError(
           path: document.parts[part].pointer + "/required", message: "is \(required.kind); expected a list of names")
       }

@@ -9,7 +9,7 @@ struct Traces: Sendable {
   let candidates: [TuningResult.Candidate]
   /// By candidate, then by prompt.
   let traces: [[AcceptanceTrace]]
-  /// Seconds that a proposer without a model takes for a text; 0 for drafts.
+  /// Seconds that a proposer without a model takes for one sequence in a step; 0 for drafts.
   let proposing: [Double]
   private let lengths: [Int]
 

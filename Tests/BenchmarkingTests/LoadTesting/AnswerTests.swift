@@ -59,7 +59,7 @@ import Tokenization
     #expect(try #require(found.timeToFirstToken) > 0 && found.latency > 0)
   }
 
-  @Test("the token that ends a text counts, with an event of its own or without")
+  @Test("the token that ends an answer counts, with an event of its own or without")
   func endOfText() async throws {
     let own = try await record(.stream([chat("a"), chat("b"), chat("", finish: "stop"), usage(3)]))
     #expect(own.tokenCounts == .onePerEvent && own.events.map(\.tokens) == [1, 1, 1])

@@ -176,7 +176,7 @@ import Tokenization
     }
   }
 
-  @Test("a text that is too long for the context for certain is refused in the same words, unless its end is enough")
+  @Test("a prompt that is too long for the context for certain is refused in the same words, unless its end is enough")
   func longText() async throws {
     try await withRouter { server in
       let text = String(repeating: "one ", count: 50_000)
