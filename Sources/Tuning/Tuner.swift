@@ -73,7 +73,7 @@ package struct Tuner: Sendable {
     progress("Plain decoding", 0)
     let outputs = try await referenceOutputs()
     let first = try await calibrate(outputs, part: "Calibrating", seed: 1)
-    let traces = try Traces(plan, outputs, first.outcomes)
+    let traces = try Traces(plan, methods: engine.draftMethods, outputs, first.outcomes)
     let rough = predict(traces, first.costs)
     let runs = try await verify(shortlist(rough), outputs)
     var costs: [Int: CostsByProposer] = [:]

@@ -41,6 +41,8 @@ package final class TuningEngine: Sendable {
   package let target: ModelSource
   /// The target, then the drafts.
   let models: [Model]
+  /// How each draft proposes.
+  let draftMethods: [SpeculationMethod]
   /// `nil` on devices, whose limits this machine's are not.
   let ceilings: MachineCeilings.Sample?
   /// Format of the weights, and what computes them, as results name them.
@@ -76,6 +78,7 @@ package final class TuningEngine: Sendable {
         configuration: configuration, memory: runner.memory,
         isQuantised: (runner as? CPUModelRunner)?.isQuantised ?? false)
     }
+    draftMethods = loaded.drafts.map(\.source.method)
     models =
       [model(target.configuration, loaded.target.runner)]
       + loaded.drafts.map { model($0.source.configuration, $0.runner) }

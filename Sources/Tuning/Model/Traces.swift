@@ -14,11 +14,15 @@ struct Traces: Sendable {
   private let lengths: [Int]
 
   /// Drafts' traces from what calibration found, free proposers' by asking them.
-  init(_ plan: Tuner.Plan, _ outputs: [[TokenID]], _ outcomes: [[DraftOutcomes]]) throws {
+  ///
+  /// - Parameter methods: how each draft proposes.
+  init(
+    _ plan: Tuner.Plan, methods: [SpeculationMethod], _ outputs: [[TokenID]], _ outcomes: [[DraftOutcomes]]
+  ) throws {
     let window = plan.largestWindow
     var (candidates, traces, proposing): ([TuningResult.Candidate], [[AcceptanceTrace]], [Double]) = ([], [], [])
-    for (name, outcomes) in zip(plan.drafts, outcomes) {
-      candidates.append(TuningResult.Candidate(method: .draftModel, draft: name, window: window))
+    for ((name, method), outcomes) in zip(zip(plan.drafts, methods), outcomes) {
+      candidates.append(TuningResult.Candidate(method: method, draft: name, window: window))
       traces.append(
         outputs.indices.map {
           AcceptanceTrace(outcomes[$0], length: outputs[$0].count, window: window, seed: UInt64($0))

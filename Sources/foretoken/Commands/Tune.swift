@@ -34,7 +34,7 @@ struct Tune: AsyncParsableCommand {
     help: "Target: a model directory, or a name in the Hugging Face cache; with --endpoint the served model's name.")
   var model: String?
 
-  @Option(parsing: .singleValue, help: "A candidate draft; repeatable.")
+  @Option(parsing: .singleValue, help: "A candidate draft model, or head on the target; repeatable.")
   var draftModel: [String] = []
 
   @Flag(help: "Prompt lookup is a candidate.")
