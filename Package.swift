@@ -199,13 +199,15 @@ let package = Package(
     .testTarget(
       name: "OpenAIServerTests",
       dependencies: [
-        "TestSupport", "OpenAIServer", "Decoding", "Speculation", "Inference", "JSON", "Tokenization",
+        "TestSupport", "OpenAIServer", "StructuredOutput", "Decoding", "Speculation", "Inference", "JSON",
+        "Tokenization",
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HummingbirdTesting", package: "hummingbird"), .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"), .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "FlyingSocks", package: "FlyingFox"),
       ],
       swiftSettings: strict),
+    .testTarget(name: "CommandLineTests", dependencies: ["TestSupport", "foretoken"], swiftSettings: strict),
     .testTarget(
       name: "DeploymentTests",
       dependencies: [

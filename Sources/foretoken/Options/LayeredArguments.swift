@@ -7,25 +7,25 @@ internal import Yams
 /// something about a flag holds.
 ///
 /// The environment's name of `--max-num-seqs` is `FORETOKEN_MAX_NUM_SEQS`, the file's `max-num-seqs` or `max_num_seqs`.
-struct LayeredArguments {
+package struct LayeredArguments {
   /// Where a setting came from.
-  enum Source: String {
+  package enum Source: String {
     case commandLine = "command line"
     case environment
     case file
   }
 
   /// One setting that is not a default.
-  struct Setting: Equatable {
-    let flag: String
-    let value: String
-    let source: Source
+  package struct Setting: Equatable {
+    package let flag: String
+    package let value: String
+    package let source: Source
   }
 
   /// Arguments as the parser takes them.
-  private(set) var arguments: [String]
+  package private(set) var arguments: [String]
   /// Where each came from.
-  private(set) var settings: [Setting] = []
+  package private(set) var settings: [Setting] = []
 
   /// Flags whose values are not shown.
   static let secrets: Set = ["api-key"]
@@ -34,9 +34,10 @@ struct LayeredArguments {
   /// - Parameters:
   ///   - commandLine: the subcommand's arguments.
   ///   - flags: names of the subcommand's options, without dashes; nothing else is looked for.
-  ///   - switches: those of them that take no value.
-  /// - Throws: `LayeredArgumentsError` for a file that cannot be read or holds an unknown key.
-  init(
+  ///   - switches: those of them that take no value, and the `no-…` that switch them off.
+  /// - Throws: `LayeredArgumentsError` for a file that cannot be read or holds an unknown key, and for a switch that is
+  ///   neither on nor off.
+  package init(
     commandLine: [String], environment: [String: String], flags: Set<String>, switches: Set<String> = []
   ) throws {
     arguments = commandLine
@@ -47,16 +48,16 @@ struct LayeredArguments {
       let name = Self.prefix + flag.uppercased().replacing("-", with: "_")
       guard let value = environment[name], !value.isEmpty else { continue }
       given.insert(flag)
-      add([value], of: flag, from: .environment, switches)
+      try add([value], of: flag, from: .environment, switches)
     }
     guard let path else { return }
     for (flag, values) in try Self.read(path, flags: flags) where !given.contains(flag) {
-      add(values, of: flag, from: .file, switches)
+      try add(values, of: flag, from: .file, switches)
     }
   }
 
   /// Lines that show the settings, secrets hidden.
-  var summary: [String] {
+  package var summary: [String] {
     settings.map { setting in
       "\(setting.flag) = \(Self.secrets.contains(setting.flag) ? "(hidden)" : setting.value) (\(setting.source.rawValue))"
     }
@@ -73,20 +74,25 @@ struct LayeredArguments {
       }
       let parts = argument.drop { $0 == "-" }.split(separator: "=", maxSplits: 1).map(String.init)
       guard let name = parts.first else { continue }
-      let flag = name == "m" ? "model" : name
-      let value = parts.count > 1 ? parts[1] : switches.contains(flag) ? "true" : rest.popFirst() ?? ""
+      var flag = name == "m" ? "model" : name
+      var value = parts.count > 1 ? parts[1] : switches.contains(flag) ? "true" : rest.popFirst() ?? ""
+      if flag.hasPrefix("no-"), switches.contains(flag) { (flag, value) = (String(flag.dropFirst(3)), "false") }
       settings.append(Setting(flag: flag, value: value, source: .commandLine))
     }
     return settings
   }
 
-  private mutating func add(_ values: [String], of flag: String, from source: Source, _ switches: Set<String>) {
+  private mutating func add(
+    _ values: [String], of flag: String, from source: Source, _ switches: Set<String>
+  ) throws(LayeredArgumentsError) {
     for value in values {
       settings.append(Setting(flag: flag, value: value, source: source))
-      if switches.contains(flag) {
-        if ["true", "1", "yes"].contains(value.lowercased()) { arguments.append("--\(flag)") }
-      } else {
-        arguments.append("--\(flag)=\(value)")
+      switch value.lowercased() {
+      case _ where !switches.contains(flag): arguments.append("--\(flag)=\(value)")
+      case "true", "1", "yes", "on": arguments.append("--\(flag)")
+      case "false", "0", "no", "off": if switches.contains("no-\(flag)") { arguments.append("--no-\(flag)") }
+      default:
+        throw LayeredArgumentsError("'\(flag)' is '\(value)' in the \(source.rawValue); expected true or false")
       }
     }
   }
@@ -146,8 +152,8 @@ extension LayeredArguments {
 }
 
 /// A configuration that cannot be read.
-struct LayeredArgumentsError: Error, CustomStringConvertible {
-  let description: String
+package struct LayeredArgumentsError: Error, CustomStringConvertible {
+  package let description: String
 
   init(_ description: String) { self.description = description }
 }
