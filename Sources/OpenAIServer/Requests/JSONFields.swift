@@ -1,36 +1,36 @@
-internal import JSON
-internal import Tokenization
+package import JSON
+package import Tokenization
 
 /// Reads the fields of a request's JSON object, naming the field in every error. `null` counts as absent.
-struct JSONFields {
+package struct JSONFields {
   let object: JSONObject
   /// What stands before a field's name in messages: `stream_options.`.
   private let path: String
 
-  init(_ object: JSONObject, path: String = "") {
+  package init(_ object: JSONObject, path: String = "") {
     self.object = object
     self.path = path
   }
 
   /// The value unless it is absent or `null`.
-  func value(_ key: String) -> JSONValue? {
+  package func value(_ key: String) -> JSONValue? {
     guard let value = object[key], value != .null else { return nil }
     return value
   }
 
-  func string(_ key: String) throws(APIError) -> String? {
+  package func string(_ key: String) throws(APIError) -> String? {
     guard let value = value(key) else { return nil }
     guard case .string(let string) = value else { throw wrong(key, value, "a string") }
     return string
   }
 
-  func bool(_ key: String) throws(APIError) -> Bool? {
+  package func bool(_ key: String) throws(APIError) -> Bool? {
     guard let value = value(key) else { return nil }
     guard case .bool(let bool) = value else { throw wrong(key, value, "true or false") }
     return bool
   }
 
-  func integer(_ key: String, in range: ClosedRange<Int> = .min ... .max) throws(APIError) -> Int? {
+  package func integer(_ key: String, in range: ClosedRange<Int> = .min ... .max) throws(APIError) -> Int? {
     guard let value = value(key) else { return nil }
     let expected =
       switch range {
@@ -42,26 +42,26 @@ struct JSONFields {
     return number
   }
 
-  func number(_ key: String) throws(APIError) -> Double? {
+  package func number(_ key: String) throws(APIError) -> Double? {
     guard let value = value(key) else { return nil }
     guard let number = value.double else { throw wrong(key, value, "a number") }
     return number
   }
 
-  func array(_ key: String) throws(APIError) -> [JSONValue]? {
+  package func array(_ key: String) throws(APIError) -> [JSONValue]? {
     guard let value = value(key) else { return nil }
     guard case .array(let array) = value else { throw wrong(key, value, "an array") }
     return array
   }
 
-  func fields(_ key: String) throws(APIError) -> JSONFields? {
+  package func fields(_ key: String) throws(APIError) -> JSONFields? {
     guard let value = value(key) else { return nil }
     guard case .object(let object) = value else { throw wrong(key, value, "an object") }
     return JSONFields(object, path: name(key) + ".")
   }
 
   /// One string or an array of strings.
-  func strings(_ key: String) throws(APIError) -> [String]? {
+  package func strings(_ key: String) throws(APIError) -> [String]? {
     guard let value = value(key) else { return nil }
     switch value {
     case .string(let string): return [string]
@@ -77,7 +77,7 @@ struct JSONFields {
   }
 
   /// An array of token ids.
-  func tokens(_ key: String) throws(APIError) -> [TokenID]? {
+  package func tokens(_ key: String) throws(APIError) -> [TokenID]? {
     guard let value = value(key) else { return nil }
     guard case .array(let values) = value, let tokens = Self.tokens(values) else {
       throw wrong(key, value, "an array of token ids")

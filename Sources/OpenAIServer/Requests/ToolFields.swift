@@ -1,19 +1,19 @@
-internal import JSON
-internal import StructuredOutput
+package import JSON
+package import StructuredOutput
 internal import Tokenization
 
 /// What a chat says about tools.
-struct ToolFields {
+package struct ToolFields {
   /// The descriptions as the client sent them, for the chat template; `nil` when the model is to know of none.
-  let descriptions: [JSONValue]?
+  package let descriptions: [JSONValue]?
   /// The functions that may be called.
-  let definitions: [ToolDefinition]
+  package let definitions: [ToolDefinition]
   /// Whether and which of them must be.
-  let choice: ToolChoice
+  package let choice: ToolChoice
   /// Whether one answer may call more than once.
-  let allowsSeveralCalls: Bool
+  package let allowsSeveralCalls: Bool
 
-  init(_ fields: JSONFields) throws(APIError) {
+  package init(_ fields: JSONFields) throws(APIError) {
     let given = try fields.array("tools") ?? []
     do {
       let known = try ToolDefinition.list(.array(given))

@@ -6,7 +6,7 @@ internal import Tokenization
 ///
 /// Values that say "as without it" pass. What changes no answer (`user`, `metadata`, `store`, `service_tier`,
 /// `prompt_cache_key`, `prediction`, `cache_salt`, …) is not looked at.
-enum UnsupportedFields {
+package enum UnsupportedFields {
   /// A parameter, and the values with which it does nothing.
   private struct Field {
     let name: String
@@ -53,7 +53,7 @@ enum UnsupportedFields {
   ]
 
   /// - Throws: 400 naming the first parameter that asks for what there is not.
-  static func refuse(_ request: JSONFields, inChat: Bool) throws(APIError) {
+  package static func refuse(_ request: JSONFields, inChat: Bool) throws(APIError) {
     for field in inChat ? fields + chatFields : fields {
       guard let value = request.value(field.name), !field.neutral.contains(where: { same($0, value) }) else {
         continue
