@@ -26,6 +26,10 @@ public struct ModelSource: Sendable {
   public init(_ model: String) throws {
     let container = try HubCache().open(model)
     path = container.path
+    if let head = try? container.head() {
+      throw EngineConfigurationError(
+        description: "'\(head.path)' is an EAGLE-3 head, which goes on from a target: name it with --draft-model")
+    }
     configuration = try container.configuration()
     generation = try container.generation()
     tokenizer = try Tokenizer(container.tokenizer)

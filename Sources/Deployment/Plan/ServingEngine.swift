@@ -49,7 +49,7 @@ package struct EngineStack: Sendable, Equatable {
   /// Its image is built from this repository's Dockerfile, by whoever deploys it.
   package static let foretoken = EngineStack(
     engine: .foretoken, version: Engine.version, image: nil, dialect: .foretoken,
-    methods: [.automatic, .draftModel, .ngram, .suffix], description: "Foretoken \(Engine.version) on CPUs")
+    methods: SpeculationMethod.own, description: "Foretoken \(Engine.version) on CPUs")
 
   /// Foretoken for a machine's accelerators: the Dockerfile's stages of those names; `nil` where it has no plugin for them.
   package static func foretoken(on accelerator: InstanceType.Accelerator) -> EngineStack? {
@@ -62,7 +62,7 @@ package struct EngineStack: Sendable, Equatable {
     }
     return EngineStack(
       engine: .foretoken, version: foretoken.version, image: nil, dialect: .foretoken,
-      methods: foretoken.methods, description: "Foretoken \(foretoken.version) on \(devices), through PJRT",
+      methods: foretoken.methods.filter { $0.need != .head }, description: "Foretoken \(foretoken.version) on \(devices), through PJRT",
       plugin: plugin)
   }
 

@@ -167,18 +167,34 @@ public final class DraftModelProposer: DraftSource {
     else { return nil }
     let common = min(
       context.blocks.prefix { shared.contains($0) }.count * runner.capacity.blockSize, known - 1)
-    while known - computed > max(rows, 1) || computed < common {
-      let count = min(runner.capacity.rows, (known - computed > max(rows, 1) ? known - 1 : common) - computed)
-      let next = context.tokens[computed..<computed + count]
-      var batch = Batch()
-      batch.append(next, at: computed, blocks: context.blocks, logitCount: 0)
-      let started = ContinuousClock.now
-      _ = try runner.run(Pass(batch))
-      passSeconds += (ContinuousClock.now - started) / .seconds(1)
-      blocks.note(next, at: computed, in: context.blocks)
+    // What follows a token that is only foreseen goes on from the draft's own output, one token after the other.
+    let last = keepsDrafted || context.foreseenCount == 0 ? known - 1 : known - context.foreseenCount - 1
+    let left = last < known - 1 ? 1 : max(rows, 1)
+    while known - computed > left || computed < common {
+      let end = computed >= last ? computed + 1 : min(known - computed > left ? known - 1 : common, last)
+      let count = min(runner.capacity.rows, end - computed)
+      try read(count, of: context, at: computed, recycling: computed >= last && last < known - 1)
       computed += count
     }
     return computed
+  }
+
+  /// Computes keys and values of known tokens.
+  ///
+  /// - Parameter recycles: whether the output is what the token after them goes on from.
+  private func read(_ count: Int, of context: ProposalContext, at first: Int, recycling recycles: Bool) throws {
+    let next = context.tokens[first..<first + count]
+    var batch = Batch()
+    batch.append(next, at: first, blocks: context.blocks, logitCount: recycles ? 1 : 0)
+    let started = ContinuousClock.now
+    _ = try runner.run(Pass(batch))
+    passSeconds += (ContinuousClock.now - started) / .seconds(1)
+    if stands(first, in: context) { blocks.note(next, at: first, in: context.blocks) }
+  }
+
+  /// Whether what is computed at a position stays right when the token there turns out to be what it seems to be.
+  private func stands(_ position: Int, in context: ProposalContext) -> Bool {
+    keepsDrafted || position < context.tokens.count - context.foreseenCount
   }
 
   /// One pass that adds a token to each draft, and on the way reads what it has not read yet.
@@ -198,7 +214,7 @@ public final class DraftModelProposer: DraftSource {
     let logits = try runner.logits(of: batch)
     passSeconds += timer.seconds
     // Only now: a pass that fails computes nothing.
-    for (draft, slice) in zip(drafts, batch.slices) where keepsDrafted || draft.proposal.tokens.isEmpty {
+    for (draft, slice) in zip(drafts, batch.slices) where stands(slice.firstPosition, in: draft.context) {
       blocks.note(
         batch.tokens[slice.firstRow..<slice.firstRow + slice.rowCount], at: slice.firstPosition,
         in: draft.context.blocks)

@@ -59,7 +59,9 @@ public final class HeadProposer: DraftSource {
     continuing continues: (_ index: Int, _ proposal: Proposal) -> Bool
   ) throws -> [Proposal] {
     var proposals = contexts.map { _ in Proposal(origin: origin) }
-    let able = contexts.indices.filter { contexts[$0].computedCount >= contexts[$0].tokens.count - 1 }
+    let able = contexts.indices.filter {
+      contexts[$0].computedCount >= contexts[$0].tokens.count - contexts[$0].foreseenCount - 1
+    }
     let written = try drafting.propose(for: able.map { contexts[$0] }, in: pass) { continues(able[$0], $1) }
     for (index, proposal) in zip(able, written) { proposals[index] = proposal }
     return proposals

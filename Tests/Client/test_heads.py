@@ -1,0 +1,112 @@
+"""EAGLE-3 heads from the command line and through the server: the answers are plain decoding's, whatever else happens."""
+
+import json
+import pathlib
+import shutil
+import subprocess
+
+import pytest
+from conftest import DRAFT, NAME, PROGRAM, TARGET
+
+HEAD = str(pathlib.Path(TARGET).parent / "foretoken-reference-eagle3")
+PROMPT = "Write a JSON record for a person: Clara Weber, 34 years old, designer from Vienna."
+
+
+def run(*arguments, **more):
+    return subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, timeout=120, **more)
+
+
+def test_inspect_says_what_a_head_is_and_whether_it_fits():
+    fits = run("inspect", HEAD, "--target", TARGET, "--json")
+    report = json.loads(fits.stdout)
+    assert fits.returncode == 0 and report["fits"] is True and report["architecture"]["head"].startswith("EAGLE-3")
+    other = run("inspect", HEAD, "--target", DRAFT)
+    assert other.returncode != 0 and "streams of 256 channels, and the target's have 128" in other.stdout
+    assert run("inspect", TARGET, "--target", TARGET).returncode != 0
+
+
+@pytest.mark.parametrize("flags", [
+    ["--draft-model", HEAD], ["--draft-model", HEAD, "--num-speculative-tokens", "3"],
+    ["--speculative-config", json.dumps({"method": "eagle3", "model": HEAD, "num_speculative_tokens": 5})],
+    ["--speculative-config", json.dumps({"method": "eagle3", "model": HEAD, "rejection_sample_method": "standard"})],
+])
+def test_a_head_writes_what_plain_decoding_writes(flags):
+    plain = run("generate", "-m", TARGET, "--max-tokens", "60", PROMPT)
+    drafted = run("generate", "-m", TARGET, "--max-tokens", "60", *flags, PROMPT)
+    assert drafted.returncode == 0, drafted.stderr
+    assert drafted.stdout == plain.stdout and len(plain.stdout) > 50
+
+
+@pytest.mark.parametrize("flags,message", [
+    (["-m", DRAFT, "--draft-model", HEAD], "does not fit this target"),
+    (["-m", TARGET, "--speculative-config", json.dumps({"method": "eagle3"})], "needs the key 'model'"),
+    (["-m", TARGET, "--speculative-config", json.dumps({"method": "eagle3", "model": DRAFT})], "no EAGLE-3 head"),
+    (["-m", HEAD], "which goes on from a target"),
+])
+def test_what_does_not_go_together_is_said(flags, message):
+    result = run("generate", *flags, "--max-tokens", "3", "Hi")
+    assert result.returncode not in (0, 139) and message in result.stderr, result.stderr
+
+
+def test_a_truncated_head_is_refused(tmp_path):
+    place = tmp_path / "head"
+    shutil.copytree(HEAD, place)
+    weights = place / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:100_000])
+    result = run("generate", "-m", TARGET, "--draft-model", str(place), "--max-tokens", "3", "Hi")
+    assert result.returncode not in (0, 139) and str(weights) in result.stderr
+
+
+def test_requests_name_the_head_and_tokens_say_so(start):
+    server = start("--max-num-seqs", "4", "--threads", "2", "--draft-model", HEAD, speculation=False)
+    client = server.openai()
+
+    def ids(more={}, **speculative):
+        answer = client.chat.completions.create(
+            model=NAME, messages=[{"role": "user", "content": PROMPT}], max_tokens=60, seed=3, temperature=0.7,
+            extra_body={"return_token_ids": True, "return_token_origins": True, "ignore_eos": not more, "speculative": speculative, **more})
+        choice = answer.choices[0].model_extra
+        return choice["token_ids"], choice["token_origins"], answer.model_extra["metrics"]["speculative_decoding"]
+
+    plain, origins, _ = ids(enabled=False)
+    assert set(origins) == {"target"}
+    tokens, origins, figures = ids(method="eagle3", num_speculative_tokens=4)
+    assert tokens == plain and "eagle3" in origins and set(origins) <= {"eagle3", "target"}
+    assert figures["num_accepted_draft_tokens"] > figures["num_draft_tokens"] / 3
+    assert ids(method="auto")[0] == plain
+    schema = {"type": "object", "additionalProperties": False, "required": ["name", "age", "city"], "properties": {
+        "name": {"type": "string", "maxLength": 20}, "age": {"type": "integer", "maximum": 99}, "city": {"enum": ["Vienna", "Lyon"]}}}
+    formats = {"response_format": {"type": "json_schema", "json_schema": {"name": "person", "strict": True, "schema": schema}}}
+    plain, _, _ = ids(more=formats, enabled=False)
+    tokens, origins, _ = ids(more=formats, method="eagle3", num_speculative_tokens=6)
+    assert tokens == plain and {"eagle3", "grammar"} <= set(origins)
+    with server.http() as http:
+        refused = http.post("/v1/chat/completions", json={
+            "model": NAME, "messages": [{"role": "user", "content": "Hi"}], "speculative": {"method": "draft_model"}})
+        assert refused.status_code == 400 and "eagle3" in refused.json()["error"]["message"]
+
+
+def test_streams_are_kept_for_training(tmp_path):
+    prompts = tmp_path / "prompts.jsonl"
+    prompts.write_text("\n".join(json.dumps({"prompt": text, "max_tokens": 12}) for text in [PROMPT, "Count from 1 to 9."]))
+    answers = tmp_path / "answers.jsonl"
+    result = run("batch", "-m", TARGET, str(prompts), "-o", str(answers), "--taps", str(tmp_path / "taps"), "--tap-layers", "1", "6",
+                 "--draft-model", HEAD)
+    assert result.returncode == 0, result.stderr
+    written = [json.loads(line) for line in answers.read_text().splitlines()]
+    data = (tmp_path / "taps" / "taps-00000.safetensors").read_bytes()
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:8 + size])
+    rows = sum(answer["usage"]["prompt_tokens"] + answer["usage"]["completion_tokens"] - 1 for answer in written)
+    assert header["tokens"]["shape"] == [rows] and header["taps.6"] == {
+        "dtype": "BF16", "shape": [rows, 256], "data_offsets": header["taps.6"]["data_offsets"]}
+
+    def numbers(name):
+        first, last = header[name]["data_offsets"]
+        return [int.from_bytes(data[8 + size + at:8 + size + at + 4], "little", signed=True) for at in range(first, last, 4)]
+
+    assert sum(numbers("is_answer")) == 24
+    following = [token for token, answers in zip(numbers("next"), numbers("is_answer")) if answers]
+    assert sorted(following) == sorted(token for answer in written for token in answer["token_ids"])
+    wrong = run("batch", "-m", TARGET, str(prompts), "--taps", str(tmp_path / "more"), "--tap-layers", "7")
+    assert wrong.returncode != 0 and "expected numbers from 0 to 6" in wrong.stderr
