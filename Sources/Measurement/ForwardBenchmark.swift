@@ -79,28 +79,23 @@ package struct ForwardBenchmark: Sendable {
         progress("Measuring", Double(round * passes.count + index + 1) / Double(plan.repetitions * passes.count))
       }
     }
-    let limitsFound = ForwardReport.Ceilings(
-      readBandwidth: Spread(samples.map(\.readBandwidth)), byteOperations: Spread(samples.map(\.byteOperations)),
-      floatOperations: Spread(samples.map(\.floatOperations)))
+    let found = ForwardReport.Ceilings(samples)
     return ForwardReport(
       model: name, quantization: configuration.quantization.rawValue, threads: configuration.threads,
       kernels: (configuration.instructionSet ?? .best).rawValue, processor: Processor.name,
       repetitions: plan.repetitions, chunk: plan.chunk,
-      packedWeightBytes: runner.memory.packedWeights, loadSeconds: loadSeconds, ceilings: limitsFound,
+      packedWeightBytes: runner.memory.packedWeights, loadSeconds: loadSeconds, ceilings: found,
       passes: passes.map { pass in
         report(
-          pass, of: runner, ceilings: limitsFound,
+          pass, of: runner, limits: found.medians,
           single: passes.first { $0.kind == .decode && $0.context == pass.context && $0.rows == 1 })
       })
   }
 
   private func report(
-    _ pass: PassMeasurement, of runner: CPUModelRunner, ceilings: ForwardReport.Ceilings,
+    _ pass: PassMeasurement, of runner: CPUModelRunner, limits: MachineCeilings.Sample,
     single: PassMeasurement?
   ) -> ForwardReport.Pass {
-    let limits = MachineCeilings.Sample(
-      readBandwidth: ceilings.readBandwidth.median, byteOperations: ceilings.byteOperations.median,
-      floatOperations: ceilings.floatOperations.median)
     let costs = pass.chunks(of: plan.chunk).map { chunk in
       PassCost(
         runner.configuration, memory: runner.memory, cacheFormat: configuration.cacheFormat, rows: chunk.rows,

@@ -1,3 +1,5 @@
+package import Tensor
+
 /// What `foretoken bench forward` found. Times are in seconds, rates per second.
 package struct ForwardReport: Sendable, Codable {
   /// What the machine can do at most, measured between the passes on the same threads.
@@ -8,6 +10,18 @@ package struct ForwardReport: Sendable, Codable {
     package let byteOperations: Spread
     /// Operations on floats (bf16 weights, attention).
     package let floatOperations: Spread
+
+    package init(_ samples: [MachineCeilings.Sample]) {
+      readBandwidth = Spread(samples.map(\.readBandwidth))
+      byteOperations = Spread(samples.map(\.byteOperations))
+      floatOperations = Spread(samples.map(\.floatOperations))
+    }
+
+    package var medians: MachineCeilings.Sample {
+      MachineCeilings.Sample(
+        readBandwidth: readBandwidth.median, byteOperations: byteOperations.median,
+        floatOperations: floatOperations.median)
+    }
   }
 
   package struct Pass: Sendable, Codable {

@@ -1,9 +1,9 @@
 internal import Foundation
 
 /// Figures as they read in a report.
-enum FigureText {
+package enum FigureText {
   /// "1.62×".
-  static func ratio(_ value: Double) -> String { String(format: "%.2f×", value) }
+  package static func ratio(_ value: Double) -> String { String(format: "%.2f×", value) }
 
   /// "1.62× (1.55 to 1.70)".
   static func ratio(_ value: Double, _ lower: Double?, _ upper: Double?) -> String {
@@ -19,8 +19,13 @@ enum FigureText {
     return String(format: "%.\(size == 0 ? 0 : digits)f", value)
   }
 
+  /// So many decimals.
+  package static func decimal(_ value: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", value) }
+
   /// "93 %".
-  static func percent(_ share: Double) -> String { String(format: "%.0f %%", share * 100) }
+  package static func percent(_ share: Double) -> String { percent(share, digits: 0) }
+  /// "93.4 %".
+  package static func percent(_ share: Double, digits: Int) -> String { "\(decimal(share * 100, digits)) %" }
 
   /// "+3.2 %".
   static func signedPercent(_ share: Double) -> String {
@@ -34,7 +39,7 @@ enum FigureText {
   }
 
   /// "12.3 MB".
-  static func bytes(_ count: Int) -> String {
+  package static func bytes(_ count: Int) -> String {
     var value = Double(count)
     for unit in ["B", "kB", "MB", "GB"] {
       if value < 1000 { return unit == "B" ? "\(count) B" : String(format: "%.1f %@", value, unit) }

@@ -84,7 +84,7 @@ struct ReportBuilder {
     var sections = sweep.sections + serving.sections + tunings.flatMap(\.sections)
     if let cost = cost(serving, tunings) { sections.append(cost) }
     sections += tunings.compactMap(\.passTimes)
-    sections += input.forwards.compactMap(Self.forward)
+    sections += input.forwards.map { ReportPage.Section($0) }
     sections += serving.facts + tunings.map(\.facts)
     return ReportPage(
       title: title ?? defaultTitle, subtitle: createdAt.formatted(.iso8601.year().month().day()),
@@ -124,28 +124,5 @@ struct ReportBuilder {
     }
     blocks += tunings.flatMap(\.memory).map { .paragraph($0) }
     return blocks.isEmpty ? nil : ReportPage.Section(heading: "Cost and memory", blocks: blocks)
-  }
-
-  /// Passes of a model beside the machine's limits, from `foretoken bench forward --json`.
-  private static func forward(_ report: ForwardReport) -> ReportPage.Section? {
-    let decoding = report.passes.filter { $0.kind == "decode" }
-    var contexts: [Int] = []
-    for pass in decoding where !contexts.contains(pass.context) { contexts.append(pass.context) }
-    let charts = contexts.prefix(4).compactMap { context -> Chart? in
-      let passes = decoding.filter { $0.context == context }
-      guard passes.count > 1 else { return nil }
-      return PassChart.chart(
-        "\(report.model) after \(FigureText.count(context)) positions", "T(n)",
-        passes.map { ($0.rows, $0.seconds.median, $0.floorSeconds) })
-    }
-    guard !charts.isEmpty else { return nil }
-    let ceilings = report.ceilings
-    return ReportPage.Section(
-      heading: "Passes of \(report.model)",
-      blocks: [
-        .paragraph(
-          "T(n) of \(report.model) (quantization \(report.quantization)) on \(report.processor), \(report.threads) threads, \(report.kernels) kernels; medians of \(report.repetitions) rounds. The roofline follows from \(FigureText.significant(ceilings.readBandwidth.median / 1e9)) GB/s of reads and \(FigureText.significant(ceilings.byteOperations.median / 1e9)) (bytes) or \(FigureText.significant(ceilings.floatOperations.median / 1e9)) (floats) billion operations per second, measured between the passes."
-        ), .charts(charts),
-      ])
   }
 }

@@ -1,7 +1,7 @@
 /// A report before it is written as HTML, as Markdown or for a terminal: what it says, not how it looks.
 ///
 /// All texts are plain; whoever writes them out escapes them.
-struct ReportPage: Sendable {
+package struct ReportPage: Sendable {
   /// A figure worth reading first.
   struct Tile: Sendable {
     let label, value, detail: String
@@ -19,18 +19,19 @@ struct ReportPage: Sendable {
   }
 
   /// Figures by row and column: first columns of words, then of numbers.
-  struct Table: Sendable {
+  package struct Table: Sendable {
+    /// Empty for a table that says it all.
     let caption: String
     let head: [Cell]
     private(set) var rows: [Row] = []
 
-    init(_ caption: String, _ words: [String], numbers: [String]) {
+    package init(_ caption: String, _ words: [String] = [], numbers: [String]) {
       self.caption = caption
       head = words.map { Cell(text: $0, isNumber: false) } + numbers.map { Cell(text: $0, isNumber: true) }
     }
 
     /// Adds a row; what is not known is a dash.
-    mutating func add(_ cells: [String?], isChosen: Bool = false) {
+    package mutating func add(_ cells: [String?], isChosen: Bool = false) {
       rows.append(
         Row(
           cells: zip(cells, head).map { Cell(text: $0 ?? "–", isNumber: $1.isNumber) }, isChosen: isChosen))
@@ -48,7 +49,7 @@ struct ReportPage: Sendable {
   }
 
   /// One thing within a section; exactly one of the properties is set.
-  struct Block: Sendable {
+  package struct Block: Sendable {
     var paragraph: String?
     var charts: [Chart] = []
     var table: Table?
@@ -58,21 +59,23 @@ struct ReportPage: Sendable {
     private(set) var hasCharts = false
     private(set) var hasFacts = false
 
-    static func paragraph(_ text: String) -> Block { Block(paragraph: text) }
+    package static func paragraph(_ text: String) -> Block { Block(paragraph: text) }
     static func charts(_ charts: [Chart]) -> Block { Block(charts: charts, hasCharts: !charts.isEmpty) }
-    static func table(_ table: Table) -> Block { Block(table: table) }
+    package static func table(_ table: Table) -> Block { Block(table: table) }
     static func listing(_ caption: String, _ lines: [String]) -> Block {
       Block(listing: Listing(caption: caption, lines: lines))
     }
-    static func facts(_ facts: [(name: String, value: String)]) -> Block {
+    package static func facts(_ facts: [(name: String, value: String)]) -> Block {
       Block(facts: facts.map { Fact(name: $0.name, value: $0.value) }, hasFacts: !facts.isEmpty)
     }
   }
 
   /// A part with a heading.
-  struct Section: Sendable {
+  package struct Section: Sendable {
     let heading: String
     var blocks: [Block]
+
+    package init(heading: String, blocks: [Block]) { (self.heading, self.blocks) = (heading, blocks) }
   }
 
   /// Over everything.

@@ -151,10 +151,6 @@ package final class TuningEngine: Sendable {
   private static func ceilings(_ configuration: EngineConfiguration) throws -> MachineCeilings.Sample {
     let ceilings = try MachineCeilings(
       pool: WorkerPool(threadCount: configuration.threads), instructionSet: configuration.instructionSet)
-    let samples = (0..<3).map { _ in ceilings.measure() }
-    return MachineCeilings.Sample(
-      readBandwidth: Spread(samples.map(\.readBandwidth)).median,
-      byteOperations: Spread(samples.map(\.byteOperations)).median,
-      floatOperations: Spread(samples.map(\.floatOperations)).median)
+    return ForwardReport.Ceilings((0..<3).map { _ in ceilings.measure() }).medians
   }
 }

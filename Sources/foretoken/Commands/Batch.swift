@@ -104,7 +104,7 @@ struct Batch: AsyncParsableCommand {
 
     var answers: [Int: Answer] = [:]
     var (written, tokens) = (0, 0)
-    var bar = ProgressBar()
+    let bar = ProgressBar()
     let started = ContinuousClock.now
     try await model.engine.generate(requests, atATime: configuration.sequences) { index, stream in
       try await Self.collect(stream, Answer(index: index, id: lines[index].id))
@@ -124,14 +124,7 @@ struct Batch: AsyncParsableCommand {
   }
 
   private func readLines() throws -> [Line] {
-    let data: Data
-    if input == "-" {
-      data = FileHandle.standardInput.readDataToEndOfFile()
-    } else {
-      do { data = try Data(contentsOf: URL(fileURLWithPath: input)) } catch {
-        throw ValidationError("Cannot read '\(input)': \(error.localizedDescription)")
-      }
-    }
+    let data = input == "-" ? FileHandle.standardInput.readDataToEndOfFile() : try InputFile.read(input)
     return try data.split(separator: UInt8(ascii: "\n")).enumerated().map { index, line in
       guard let parsed = Line(line) else {
         throw ValidationError(

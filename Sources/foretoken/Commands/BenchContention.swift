@@ -1,8 +1,6 @@
 internal import ArgumentParser
-internal import Foundation
 internal import Measurement
 internal import Report
-internal import Synchronization
 
 /// `foretoken bench contention`: what is left of the speed when others want the processors too.
 struct BenchContention: ParsableCommand {
@@ -45,36 +43,10 @@ struct BenchContention: ParsableCommand {
   func run() throws {
     let benchmark = ContentionBenchmark(
       measured.configuration, shape: measured.shape, competitors: competitors, seconds: seconds, rounds: repetitions)
-    let bar = Mutex(ProgressBar())
-    let report: ContentionReport
-    do {
-      defer { bar.withLock { $0.clear() } }
-      report = try benchmark.run { part, fraction in bar.withLock { $0.update(part, fraction: fraction) } }
-    }
-    if json { try emitJSON(report) } else { emit(Self.rendered(report)) }
-  }
-
-  private static func rendered(_ report: ContentionReport) -> String {
-    let style = TextStyle(for: .standardOutput)
-    var table = Table([
-      ("threads", .right), ("competitors", .right), ("passes/s", .right), ("of quiet", .right), ("spread", .right),
-      ("fair share", .right),
-    ])
-    func percent(_ value: Double) -> String { String(format: "%.0f %%", value * 100) }
-    for row in report.rows {
-      table.append([
-        "\(row.threads)", "\(row.competitors)", String(format: "%.1f", row.passesPerSecond.median),
-        percent(row.share.median), "± " + percent((row.share.upperQuartile - row.share.lowerQuartile) / 2),
-        percent(row.fairShare),
-      ])
-    }
-    let quota = report.quota.map { String(format: ", of which %.2f are granted", $0) } ?? ""
-    return """
-      \(style.bold(report.model)), quantization \(report.quantization), passes over one row
-      \(report.processor), \(report.processors) cores\(quota); medians of \(report.rounds) rounds
-
-      \(table.rendered(style: style))
-
-      """
+    let bar = ProgressBar()
+    defer { bar.clear() }
+    let report = try benchmark.run { bar.update($0, fraction: $1) }
+    bar.clear()
+    if json { try emitJSON(report) } else { emit(ReportPage.Section(report)) }
   }
 }

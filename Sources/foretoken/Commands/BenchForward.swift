@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import Inference
 internal import Measurement
-internal import Synchronization
+internal import Report
 internal import Tensor
 
 /// `foretoken bench forward`: the time of forward passes beside the least that the machine allows.
@@ -80,17 +80,17 @@ struct BenchForward: ParsableCommand {
     (configuration.instructionSet, configuration.cacheFormat) = (kernels, kvCacheDtype.format)
     configuration.backend = accelerator.backendChoice
     configuration.weightCache = accelerator.programCache
-    let bar = Mutex(ProgressBar())
-    func show(_ part: String, _ fraction: Double) { bar.withLock { $0.update(part, fraction: fraction) } }
-    defer { bar.withLock { $0.clear() } }
+    let bar = ProgressBar()
+    defer { bar.clear() }
+    func show(_ part: String, _ fraction: Double) { bar.update(part, fraction: fraction) }
     if accelerator.backend == .pjrt {
       let report = try DeviceForwardBenchmark(configuration, plan: plan).run(progress: show)
-      bar.withLock { $0.clear() }
-      if json { try emitJSON(report) } else { emit(BenchForwardText.rendered(report)) }
+      bar.clear()
+      if json { try emitJSON(report) } else { emit(ReportPage.Section(report)) }
     } else {
       let report = try ForwardBenchmark(configuration, shape: measured.shape, plan: plan).run(progress: show)
-      bar.withLock { $0.clear() }
-      if json { try emitJSON(report) } else { emit(BenchForwardText(report).rendered) }
+      bar.clear()
+      if json { try emitJSON(report) } else { emit(ReportPage.Section(report)) }
     }
   }
 }

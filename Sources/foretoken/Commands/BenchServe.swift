@@ -1,7 +1,6 @@
 internal import ArgumentParser
 internal import Foundation
 internal import LoadTesting
-internal import Synchronization
 internal import Tokenization
 internal import Tuning
 
@@ -149,15 +148,15 @@ struct BenchServe: AsyncParsableCommand {
     plan.tokenizerID = workload.tokenizer
     plan.seed = workload.seed
     if let caution = await ServerInspection(client, target).caution() { note("Note: \(caution)") }
-    let bar = Mutex(ProgressBar())
-    defer { bar.withLock { $0.clear() } }
+    let bar = ProgressBar()
+    defer { bar.clear() }
     return try await ServingBenchmark(plan, client: client, generator: generator).run { stage in
       guard !disableProgress else { return }
-      bar.withLock { Self.draw(stage, on: &$0) }
+      Self.draw(stage, on: bar)
     }
   }
 
-  private static func draw(_ stage: ServingBenchmark.Stage, on bar: inout ProgressBar) {
+  private static func draw(_ stage: ServingBenchmark.Stage, on bar: ProgressBar) {
     switch stage {
     case .waiting(let failure): bar.update("waiting for the server", fraction: 0, detail: failure?.description ?? "")
     case .warmingUp: bar.update("warming up", fraction: 0)

@@ -20,7 +20,7 @@ struct BenchServeText {
     lines += totals + metrics.flatMap(latency) + speculation
     lines.append(String(repeating: "=", count: Self.width))
     var text = lines.joined(separator: "\n") + "\n"
-    if result.categories.count > 1 { text += "\n" + categories + "\n" }
+    if result.categories.count > 1 { text += "\n" + categories }
     return text + footnotes.map { style.dim($0) + "\n" }.joined()
   }
 
@@ -98,23 +98,27 @@ struct BenchServeText {
 
   private var categories: String {
     let mixed = result.categories.reduce(0) { $0 + $1.figures.duration } > result.total.duration * 1.01
-    var table = Table([
-      ("category", .left), ("requests", .right), ("failed", .right), ("tokens", .right),
-      (mixed ? "tok/s (share)" : "tok/s", .right), ("TTFT ms", .right), ("TPOT ms", .right), ("P99 ITL ms", .right),
-      ("E2EL ms", .right), ("acceptance", .right), ("length", .right),
-    ])
+    var table = ReportPage.Table(
+      "Medians, except P99.", ["category"],
+      numbers: [
+        "requests", "failed", "tokens", mixed ? "tok/s (share)" : "tok/s", "TTFT ms", "TPOT ms", "P99 ITL ms",
+        "E2EL ms",
+        "acceptance", "length",
+      ])
     for category in result.categories {
       let figures = category.figures
-      func median(_ metric: ServingMetric) -> String { (figures.latencies[metric]?.median).formatted(digits: 2) }
-      table.append([
+      func median(_ metric: ServingMetric) -> String? {
+        figures.latencies[metric].map { FigureText.decimal($0.median, 2) }
+      }
+      table.add([
         category.name, "\(figures.completed)", "\(figures.failed)", "\(figures.totalOutputTokens)",
-        String(format: "%.1f", figures.outputThroughput), median(.ttft), median(.tpot),
-        (figures.latencies[.itl]?.milliseconds(at: 99)).formatted(digits: 2), median(.e2el),
-        (figures.speculation?.acceptanceRate).map { $0 * 100 }.formatted(digits: 1, suffix: " %"),
-        (figures.speculation?.acceptanceLength).formatted(digits: 2),
+        FigureText.decimal(figures.outputThroughput, 1), median(.ttft), median(.tpot),
+        figures.latencies[.itl]?.milliseconds(at: 99).map { FigureText.decimal($0, 2) }, median(.e2el),
+        figures.speculation?.acceptanceRate.map { FigureText.percent($0, digits: 1) },
+        figures.speculation?.acceptanceLength.map { FigureText.decimal($0, 2) },
       ])
     }
-    return table.rendered(style: style) + "\n" + style.dim("Medians, except P99.")
+    return TerminalWriter(style: style).text([.table(table)])
   }
 
   private var footnotes: [String] {

@@ -91,7 +91,7 @@ struct BenchSpeculation: AsyncParsableCommand {
     ) { wrap in try resources.load(configuration, wrapping: wrap) }
     if !competitors.isEmpty { return try await contend(&benchmark) }
     var results: [SpeculationBenchmark.Result] = []
-    var bar = ProgressBar()
+    let bar = ProgressBar()
     let total = Double(Self.workloads.count * concurrency.count * benchmark.runsPerComparison)
     var done = 0.0
     for workload in Self.workloads {
@@ -104,16 +104,13 @@ struct BenchSpeculation: AsyncParsableCommand {
       }
     }
     bar.clear()
-    if json { try emitJSON(results) } else { print(results, threads: configuration.threads) }
-    guard benchmark.isLossless else {
-      note("foretoken: speculation changed an output, which must never happen")
-      throw ExitCode.failure
-    }
+    if json { try emitJSON(results) } else { show(results, threads: configuration.threads) }
+    try requireLossless(benchmark.isLossless)
   }
 
   /// Plain decoding and `auto` in turns, beside competitors.
   private func contend(_ benchmark: inout SpeculationBenchmark) async throws {
-    var bar = ProgressBar()
+    let bar = ProgressBar()
     let prompts = try Self.workloads.flatMap { try Self.tokens(of: $0, count: (self.prompts + 1) / 2, for: benchmark) }
     let results = try await benchmark.contend(
       prompts, competitors: competitors, seconds: phaseSeconds, rounds: repetitions
@@ -122,24 +119,9 @@ struct BenchSpeculation: AsyncParsableCommand {
     if json {
       try emitJSON(results)
     } else {
-      var table = Table([
-        ("competitors", .right), ("plain tok/s", .right), ("auto tok/s", .right), ("speedup", .right),
-        ("quartiles", .right), ("pairs", .right),
-      ])
-      for result in results {
-        table.append([
-          "\(result.competitors)", String(format: "%.0f", result.plain), String(format: "%.0f", result.automatic),
-          String(format: "%.2fx", result.speedup.median),
-          String(format: "%.2f to %.2f", result.speedup.lowerQuartile, result.speedup.upperQuartile),
-          "\(result.pairs)",
-        ])
-      }
-      emit(table.rendered(style: TextStyle(for: .standardOutput)) + "\n")
+      emit(.table(ReportPage.Table(results)))
     }
-    guard benchmark.isLossless else {
-      note("foretoken: speculation changed an output, which must never happen")
-      throw ExitCode.failure
-    }
+    try requireLossless(benchmark.isLossless)
   }
 
   private static func tokens(
@@ -158,45 +140,13 @@ struct BenchSpeculation: AsyncParsableCommand {
     }
   }
 
-  private func print(_ results: [SpeculationBenchmark.Result], threads: Int) {
-    let style = TextStyle(for: .standardOutput)
+  private func show(_ results: [SpeculationBenchmark.Result], threads: Int) {
     for workload in Self.workloads {
       for count in concurrency {
-        let rows = results.filter { $0.workload == workload.rawValue && $0.concurrency == count }
-        emit("\n" + style.bold("\(workload.rawValue), \(count) at a time") + "\n")
-        var table = Table([
-          ("method", .left), ("tokens/s", .right), ("speedup", .right), ("spread", .right), ("levelled", .right),
-          ("acceptance", .right), ("mean length", .right),
-        ])
-        for row in rows {
-          table.append([
-            row.method, String(format: "%.0f", row.tokensPerSecond), String(format: "%.2fx", row.speedup),
-            String(format: "%.2f", row.speedupSpread), String(format: "%.2fx", row.levelledSpeedup),
-            row.acceptanceRate.map { $0 * 100 }.formatted(digits: 0, suffix: " %"),
-            row.meanAcceptanceLength.formatted(digits: 2),
-          ])
-        }
-        emit(table.rendered(style: style) + "\n")
-        emit(Self.regret(rows) + "\n")
+        emit(ReportPage.Section(results.filter { $0.workload == workload.rawValue && $0.concurrency == count }))
+        emit("\n")
       }
     }
-    emit(
-      "\n"
-        + style.dim(
-          """
-          Greedy, \(threads) threads, medians of \(repetitions) rounds. Levelled: every pass at the median time of \
-          passes of its size over all runs.
-          """) + "\n")
-  }
-
-  /// How close `auto` came to the choice that a fixed setting would have had to be.
-  private static func regret(_ rows: [SpeculationBenchmark.Result]) -> String {
-    let automatic = SpeculationMethod.automatic.rawValue
-    func share(_ speedup: (SpeculationBenchmark.Result) -> Double) -> String? {
-      let fixed = rows.filter { $0.method != automatic }.max { speedup($0) < speedup($1) }
-      guard let fixed, let auto = rows.first(where: { $0.method == automatic }) else { return nil }
-      return String(format: "%.0f %% of the best fixed choice (%@)", 100 * speedup(auto) / speedup(fixed), fixed.method)
-    }
-    return "auto reaches \(share(\.speedup) ?? "–"), levelled \(share(\.levelledSpeedup) ?? "–")"
+    emit(.paragraph("Greedy, \(threads) threads, medians of \(repetitions) rounds."))
   }
 }

@@ -3,7 +3,6 @@ internal import Foundation
 internal import JSON
 internal import LoadTesting
 internal import Report
-internal import Synchronization
 internal import Tokenization
 
 /// `foretoken compare`: two servers, or one with and without speculation, on the same requests.
@@ -126,10 +125,10 @@ struct Compare: AsyncParsableCommand {
     if withoutSpeculation { plan.labels = ("Speculation", "plain decoding") }
     plan.labels = (label ?? plan.labels.a, labelB ?? plan.labels.b)
     plan.metadata = try metadata.notes().merging(try price.notes()) { $1 }
-    let bar = Mutex(ProgressBar())
-    defer { bar.withLock { $0.clear() } }
+    let bar = ProgressBar()
+    defer { bar.clear() }
     return try await ServingComparison(plan, client: client, generator: generator).run { category, fraction in
-      if !disableProgress { bar.withLock { $0.update(category, fraction: fraction) } }
+      if !disableProgress { bar.update(category, fraction: fraction) }
     }
   }
 

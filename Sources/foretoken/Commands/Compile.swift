@@ -1,5 +1,4 @@
 internal import ArgumentParser
-internal import Foundation
 internal import Inference
 internal import PJRTTransformer
 internal import Report
@@ -53,7 +52,7 @@ struct Compile: ParsableCommand {
     configuration.backend = .pjrt(plugin.options)
     let compiler = try ProgramCompiler(configuration)
     var rows: [Row] = []
-    var bar = ProgressBar()
+    let bar = ProgressBar()
     do {
       defer { bar.clear() }
       try compiler.run { model, program, fraction in
@@ -64,24 +63,21 @@ struct Compile: ParsableCommand {
         bar.update("Compiling for the \(model)", fraction: fraction)
       }
     }
-    if json { try emitJSON(rows) } else { emit(Self.text(rows)) }
+    if json { try emitJSON(rows) } else { emit(.table(Self.table(rows))) }
     guard rows.allSatisfy(\.is_kept) else {
       note("foretoken: not all programs are kept; later starts compile them anew")
       throw ExitCode.failure
     }
   }
 
-  private static func text(_ rows: [Row]) -> String {
-    var table = Table([
-      ("model", .left), ("program", .left), ("rows", .right), ("context", .right), ("seconds", .right), ("", .left),
-    ])
+  private static func table(_ rows: [Row]) -> ReportPage.Table {
+    var table = ReportPage.Table("", ["model", "program", "cache"], numbers: ["rows", "context", "seconds"])
     for row in rows {
-      table.append([
-        row.model, row.program, row.rows.map { "\($0)" } ?? "–", row.context.map { "\($0)" } ?? "–",
-        String(format: "%.2f", row.seconds),
-        row.was_kept ? "was there" : row.is_kept ? "compiled" : "compiled, not kept",
+      table.add([
+        row.model, row.program, row.was_kept ? "was there" : row.is_kept ? "compiled" : "compiled, not kept",
+        row.rows.map { "\($0)" }, row.context.map { "\($0)" }, FigureText.decimal(row.seconds, 2),
       ])
     }
-    return table.rendered(style: TextStyle(for: .standardOutput)) + "\n"
+    return table
   }
 }

@@ -108,11 +108,13 @@ struct Demo: AsyncParsableCommand {
     if json {
       try emitJSON(rows)
     } else {
-      emit("\n" + Self.table(rows).rendered(style: style) + "\n\n")
+      emit("\n")
       emit(
-        style.dim(
-          "Medians of \(repetitions) or more runs of each kind in turns, and the error of the speedup; greedy, \(configuration.threads) threads, weights \(resources.quantization.name).\n"
-        ))
+        .table(
+          Self.table(
+            rows,
+            "Medians of \(repetitions) or more runs of each kind in turns, and the error of the speedup; greedy, \(configuration.threads) threads, weights \(resources.quantization.name)."
+          )))
       if rows.contains(where: { $0.speedup_spread > Self.busySpread }) {
         emit(
           """
@@ -121,10 +123,7 @@ struct Demo: AsyncParsableCommand {
           """)
       }
     }
-    guard rows.allSatisfy(\.identical) else {
-      note("foretoken: speculation changed an output, which must never happen")
-      throw ExitCode.failure
-    }
+    try requireLossless(rows.allSatisfy(\.identical))
   }
 
   private func measure(
@@ -195,19 +194,19 @@ struct Demo: AsyncParsableCommand {
     return 1.253 * deviation / Double(values.count).squareRoot() / spread.median
   }
 
-  private static func table(_ rows: [Row]) -> Table {
-    var table = Table([
-      ("prompt", .left), ("tokens", .right), ("plain tok/s", .right), ("speculative tok/s", .right),
-      ("speedup", .right), ("error", .right),
-      ("acceptance", .right), ("mean length", .right), ("identical output", .left),
-    ])
+  private static func table(_ rows: [Row], _ caption: String) -> ReportPage.Table {
+    var table = ReportPage.Table(
+      caption, ["prompt"],
+      numbers: [
+        "tokens", "plain tok/s", "speculative tok/s", "speedup", "error", "acceptance", "mean length",
+        "identical output",
+      ])
     for row in rows {
-      table.append([
-        row.kind, "\(row.tokens)", String(format: "%.0f", row.plain_tokens_per_second),
-        String(format: "%.0f", row.speculative_tokens_per_second), String(format: "%.2fx", row.speedup),
-        row.speedup_error.map { String(format: "± %.0f %%", $0 * 100) } ?? "–",
-        row.acceptance_rate.map { $0 * 100 }.formatted(digits: 0, suffix: " %"),
-        row.mean_acceptance_length.formatted(digits: 2), row.identical ? "yes" : "NO",
+      table.add([
+        row.kind, "\(row.tokens)", FigureText.decimal(row.plain_tokens_per_second, 0),
+        FigureText.decimal(row.speculative_tokens_per_second, 0), FigureText.ratio(row.speedup),
+        row.speedup_error.map { "± " + FigureText.percent($0) }, row.acceptance_rate.map(FigureText.percent),
+        row.mean_acceptance_length.map { FigureText.decimal($0, 2) }, row.identical ? "yes" : "NO",
       ])
     }
     return table

@@ -6,7 +6,6 @@ internal import Report
 enum DeployText {
   /// Why a deployment was refused, after the sums.
   static func show(_ refusal: DeploymentRefusal, json: Bool) {
-    let style = TextStyle(for: .standardError)
     if json {
       struct Document: Encodable {
         let problems: [String]
@@ -14,14 +13,14 @@ enum DeployText {
       }
       try? emitJSON(Document(problems: refusal.problems, arithmetic: refusal.arithmetic))
     }
-    note(rows(refusal.arithmetic, style))
-    for problem in refusal.problems { note(style.red("refused") + "  " + problem) }
+    note(.sums(refusal.arithmetic))
+    note(.facts(refusal.problems.map { ("refused", $0) }))
   }
 
   /// What was written, and what to do with it.
   static func show(_ summary: DeploymentSummary, files: Int, in directory: String) {
     let style = TextStyle(for: .standardOutput)
-    emit(rows(summary.arithmetic, style) + "\n")
+    emit(.sums(summary.arithmetic))
     for text in summary.notes { emit(style.bold("note") + "  " + text + "\n") }
     emit(
       "\n\(summary.objects) objects in \(files) files under \(directory): \(summary.engine) \(summary.engine_version)\n"
@@ -41,11 +40,9 @@ enum DeployText {
     emit("\(report.objects) objects in \(report.files) files against \(against): ")
     emit(report.isClean ? "all fit\n" : "\(report.findings.count) findings\n")
   }
+}
 
-  private static func rows(_ lines: [ArithmeticLine], _ style: TextStyle) -> String {
-    let width = lines.map(\.topic.count).max() ?? 0
-    return lines.map { line in
-      style.bold(line.topic) + String(repeating: " ", count: width - line.topic.count + 2) + line.text
-    }.joined(separator: "\n")
-  }
+extension ReportPage.Block {
+  /// Sums by their topics.
+  fileprivate static func sums(_ lines: [ArithmeticLine]) -> Self { facts(lines.map { ($0.topic, $0.text) }) }
 }

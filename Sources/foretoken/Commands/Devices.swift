@@ -1,5 +1,4 @@
 internal import ArgumentParser
-internal import Foundation
 internal import PJRT
 internal import Report
 
@@ -39,28 +38,22 @@ struct Devices: ParsableCommand {
       devices: try client.devices().map {
         Report.Device(id: $0.id, kind: $0.kind, text: $0.text, memory_bytes: $0.memoryBytes, used_bytes: $0.usedBytes)
       })
-    if json { try emitJSON(report) } else { emit(text(of: report)) }
+    if json { try emitJSON(report) } else { show(report) }
   }
 
-  private func text(of report: Report) -> String {
-    let style = TextStyle(for: .standardOutput)
-    var lines = [
-      ("plugin", report.path), ("PJRT", report.version), ("platform", "\(report.platform) \(report.platform_version)"),
+  private func show(_ report: Report) {
+    var facts = [
+      (name: "plugin", value: report.path), ("PJRT", report.version),
+      ("platform", "\(report.platform) \(report.platform_version)"),
     ]
-    lines += report.attributes.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
-    let width = lines.map(\.0.count).max() ?? 0
-    var table = Table([("device", .right), ("kind", .left), ("memory", .right), ("in use", .right), ("", .left)])
+    facts += report.attributes.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    var table = ReportPage.Table("", ["device", "kind", "name"], numbers: ["memory", "in use"])
     for device in report.devices {
-      table.append([
-        "\(device.id)", device.kind, device.memory_bytes.map { readable(bytes: $0) } ?? "–",
-        device.used_bytes.map { readable(bytes: $0) } ?? "–", device.text,
+      table.add([
+        "\(device.id)", device.kind, device.text, device.memory_bytes.map(FigureText.bytes),
+        device.used_bytes.map(FigureText.bytes),
       ])
     }
-    return lines.map { style.bold($0.0.padded(to: width)) + "  " + $0.1 + "\n" }.joined() + "\n"
-      + table.rendered(style: style) + "\n"
+    emit(.facts(facts), .table(table))
   }
-}
-
-extension String {
-  fileprivate func padded(to width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }
 }

@@ -51,7 +51,7 @@ struct Expand: ParsableCommand {
       threads: threads ?? WorkerPool.defaultThreadCount)
     let expansion = try ModelExpansion(
       of: directory.checkpoint, configuration: directory.configuration, to: shape.configuration(), peakOutput: peak)
-    var bar = ProgressBar()
+    let bar = ProgressBar()
     defer { bar.clear() }
     try expansion.write(to: output) { bar.update("writing \(output)", fraction: $0) }
     bar.clear()

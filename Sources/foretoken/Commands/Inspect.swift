@@ -62,7 +62,9 @@ struct Inspect: ParsableCommand {
     func attempt(_ body: () throws -> Void) {
       do { try body() } catch { report.unsupported.append("\(error)") }
     }
-    var lines: [(String, String)] = [(URL(fileURLWithPath: path).hasDirectoryPath ? "directory" : "file", path)]
+    var lines: [(name: String, value: String)] = [
+      (URL(fileURLWithPath: path).hasDirectoryPath ? "directory" : "file", path)
+    ]
     attempt { container = try openContainer(at: path) }
     var head: Head?
     attempt { head = try container?.head() }
@@ -92,24 +94,26 @@ struct Inspect: ParsableCommand {
         (
           "on disk",
           summary.bytesOnDisk.sorted { $0.key < $1.key }.map { type, bytes in
-            "\(type) \(readable(bytes: bytes)) in \(report.tensors[type, default: 0]) tensors"
+            "\(type) \(FigureText.bytes(bytes)) in \(report.tensors[type, default: 0]) tensors"
           }.joined(separator: ", ")
         ))
       for quantization in Quantization.allCases {
         lines.append(
           (
             "memory as \(Self.flag(quantization))",
-            (summary.memoryByQuantization[quantization].map { readable(bytes: $0) } ?? "–")
+            (summary.memoryByQuantization[quantization].map(FigureText.bytes) ?? "–")
               + (quantization == .file ? " (default)" : "")
           ))
       }
       report.conversions = Self.conversions(of: checkpoint)
       for conversion in report.conversions {
-        let error = conversion.relative_error.map { $0 < 1e-5 ? "exact" : String(format: "off by %.2f %%", $0 * 100) }
+        let error = conversion.relative_error.map {
+          $0 < 1e-5 ? "exact" : "off by \(FigureText.percent($0, digits: 2))"
+        }
         lines.append(
           ("\(conversion.from) as \(conversion.quantization)", "\(conversion.to), \(error ?? "cannot be packed")"))
       }
-      lines.append(("KV cache", "\(readable(bytes: summary.keyValueBytesPerToken)) per token"))
+      lines.append(("KV cache", "\(FigureText.bytes(summary.keyValueBytesPerToken)) per token"))
     }
     attempt {
       guard head == nil else { return }
@@ -131,13 +135,7 @@ struct Inspect: ParsableCommand {
     if json {
       try emitJSON(report)
     } else {
-      let style = TextStyle(for: .standardOutput)
-      let width = lines.map(\.0.count).max() ?? 0
-      for (name, value) in lines {
-        let padding = String(repeating: " ", count: width - name.count + 2)
-        emit(style.bold(name.escapingControls) + padding + value.escapingControls + "\n")
-      }
-      for reason in report.unsupported { emit(style.red("problem") + "  " + reason.escapingControls + "\n") }
+      emit(.facts(lines + report.unsupported.map { ("problem", $0) }))
     }
     if !report.unsupported.isEmpty { throw ExitCode.failure }
   }

@@ -89,16 +89,13 @@ struct Perplexity: ParsableCommand {
   }
 
   func run() throws {
-    let text: Data
-    do { text = try Data(contentsOf: URL(fileURLWithPath: file)) } catch {
-      throw ValidationError("Cannot read '\(file)': \(error.localizedDescription)")
-    }
+    let text = try InputFile.read(file)
     let directory = try ModelSource(model)
     var tokens = directory.tokenizer.encode(String(decoding: text, as: UTF8.self))
     if windows > 0, windows <= tokens.count / window { tokens = Array(tokens.prefix(windows * window)) }
     guard tokens.count >= 2 else { throw ValidationError("'\(file)' has \(tokens.count) tokens; expected 2 or more.") }
     var rows: [Row] = []
-    var bar = ProgressBar()
+    let bar = ProgressBar()
     func meter(_ quantization: Quantization?, _ cacheFormat: KVCacheFormat) throws -> PerplexityMeter {
       var configuration = EngineConfiguration(model: model)
       configuration.backend = accelerator.backendChoice
@@ -129,25 +126,26 @@ struct Perplexity: ParsableCommand {
     }
     bar.clear()
     if json { return try emitJSON(rows) }
-    let divergences: [(String, Table.Alignment)] =
-      against == nil ? [] : [("KL mean", .right), ("KL 99 %", .right), ("KL max", .right), ("same top", .right)]
-    var table = Table(
-      [("weights", .left), ("KV cache", .left), ("perplexity", .right), ("loss", .right)] + divergences
-        + [("tokens", .right), ("memory", .right)])
+    emit(.table(table(rows)))
+  }
+
+  private func table(_ rows: [Row]) -> ReportPage.Table {
+    let hasDivergences = against != nil
+    var table = ReportPage.Table(
+      "", ["weights", "KV cache"],
+      numbers: ["perplexity", "loss"] + (hasDivergences ? ["KL mean", "KL 99 %", "KL max", "same top"] : [])
+        + ["tokens", "memory"])
     for row in rows {
-      let figures =
-        against == nil
-        ? []
-        : [
-          row.kl_mean.formatted(digits: 6), row.kl_p99.formatted(digits: 5), row.kl_max.formatted(digits: 4),
-          row.top1_agreement.map { $0 * 100 }.formatted(digits: 2, suffix: " %"),
-        ]
-      table.append(
+      let divergences = [
+        row.kl_mean.map { FigureText.decimal($0, 6) }, row.kl_p99.map { FigureText.decimal($0, 5) },
+        row.kl_max.map { FigureText.decimal($0, 4) }, row.top1_agreement.map { FigureText.percent($0, digits: 2) },
+      ]
+      table.add(
         [
-          row.quantization, row.kv_cache_dtype, String(format: "%.4f", row.perplexity),
-          row.loss_percent.formatted(digits: 2, suffix: " %"),
-        ] + figures + ["\(row.tokens)", readable(bytes: row.packed_weights_bytes)])
+          row.quantization, row.kv_cache_dtype, FigureText.decimal(row.perplexity, 4),
+          row.loss_percent.map { "\(FigureText.decimal($0, 2)) %" },
+        ] + (hasDivergences ? divergences : []) + ["\(row.tokens)", FigureText.bytes(row.packed_weights_bytes)])
     }
-    emit(table.rendered(style: TextStyle(for: .standardOutput)) + "\n")
+    return table
   }
 }

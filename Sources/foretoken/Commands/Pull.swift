@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import Foundation
 internal import ModelFiles
-internal import Synchronization
+internal import Report
 
 /// `foretoken pull`: a model from the Hugging Face hub into the local cache.
 struct Pull: AsyncParsableCommand {
@@ -27,7 +27,7 @@ struct Pull: AsyncParsableCommand {
   var exclude: [String] = []
 
   func run() async throws {
-    let bar = Mutex(ProgressBar())
+    let bar = ProgressBar()
     let reference = ModelReference(model)
     var client = HubClient()
     let hub = client.endpoint
@@ -39,14 +39,12 @@ struct Pull: AsyncParsableCommand {
       reference.model, revision: revision,
       selection: FileSelection(included: include, excluded: exclude, quantization: reference.quantization)
     ) { progress in
-      bar.withLock {
-        $0.update(
-          progress.file,
-          fraction: progress.totalBytes > 0 ? Double(progress.receivedBytes) / Double(progress.totalBytes) : 1,
-          detail: "\(readable(bytes: progress.receivedBytes)) of \(readable(bytes: progress.totalBytes))")
-      }
+      bar.update(
+        progress.file,
+        fraction: progress.totalBytes > 0 ? Double(progress.receivedBytes) / Double(progress.totalBytes) : 1,
+        detail: "\(FigureText.bytes(progress.receivedBytes)) of \(FigureText.bytes(progress.totalBytes))")
     }
-    bar.withLock { $0.clear() }
+    bar.clear()
     emit(directory + "\n")
   }
 }

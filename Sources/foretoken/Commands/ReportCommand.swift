@@ -40,11 +40,7 @@ struct ReportCommand: ParsableCommand {
   func run() throws {
     var input = ReportInput()
     for name in results {
-      let data: Data
-      do { data = try Data(contentsOf: URL(fileURLWithPath: name)) } catch {
-        throw ValidationError("Cannot read '\(name)': \(error.localizedDescription)")
-      }
-      try input.add(data, name: name)
+      try input.add(InputFile.read(name), name: name)
     }
     input.price = try price.price()
     let report = Report(input, title: title)

@@ -7,7 +7,6 @@ internal import JSON
 internal import LoadTesting
 internal import ModelFiles
 internal import Report
-internal import Synchronization
 internal import Tokenization
 internal import Tuning
 
@@ -114,14 +113,14 @@ struct Tune: AsyncParsableCommand {
 
   func run() async throws {
     if let output { try OutputFile.check(output) }
-    let bar = Mutex(ProgressBar())
+    let bar = ProgressBar()
     let result: TuningResult
     do {
-      defer { bar.withLock { $0.clear() } }
+      defer { bar.clear() }
       if let endpoint {
-        result = try await tune(endpoint) { part, share in bar.withLock { $0.update(part, fraction: share) } }
+        result = try await tune(endpoint) { part, share in bar.update(part, fraction: share) }
       } else {
-        result = try await tuneLocally { part, share in bar.withLock { $0.update(part, fraction: share) } }
+        result = try await tuneLocally { part, share in bar.update(part, fraction: share) }
       }
     } catch let failure as RequestFailure {
       note("foretoken: \(endpoint ?? ""): \(failure)")
@@ -145,9 +144,7 @@ struct Tune: AsyncParsableCommand {
   }
 
   private var command: String {
-    (["foretoken"] + CommandLine.arguments.dropFirst()).map { word in
-      word.contains(where: { " '\"\\$".contains($0) }) ? "'\(word.replacing("'", with: #"'\''"#))'" : word
-    }.joined(separator: " ")
+    (["foretoken"] + CommandLine.arguments.dropFirst()).map(ShellWord.quoted).joined(separator: " ")
   }
 
   // MARK: - Models of this machine

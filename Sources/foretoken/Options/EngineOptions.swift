@@ -3,7 +3,6 @@ internal import Decoding
 internal import Foundation
 internal import Inference
 internal import ModelFiles
-internal import Synchronization
 internal import Tensor
 internal import Transformer
 
@@ -148,10 +147,10 @@ struct ResourceOptions: ParsableArguments {
     _ configuration: EngineConfiguration, mismatch: @escaping @Sendable (AuditMismatch) -> Void = { _ in },
     wrapping wrap: EngineAssembly.RunnerWrapper = { runner, _ in runner }
   ) throws -> SpeculativeEngine {
-    let bar = Mutex(ProgressBar())
-    defer { bar.withLock { $0.clear() } }
+    let bar = ProgressBar()
+    defer { bar.clear() }
     return try SpeculativeEngine(configuration, mismatch: mismatch, wrapping: wrap) { part, fraction in
-      bar.withLock { $0.update("Loading \(part)", fraction: fraction) }
+      bar.update("Loading \(part)", fraction: fraction)
     }
   }
 }

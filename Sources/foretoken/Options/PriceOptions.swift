@@ -56,10 +56,6 @@ struct PriceOptions: ParsableArguments {
 
   private func table() throws -> InstanceTable {
     guard let instances else { return try InstanceTable.builtIn() }
-    let text: String
-    do { text = try String(contentsOf: URL(fileURLWithPath: instances), encoding: .utf8) } catch {
-      throw ValidationError("Cannot read '\(instances)': \(error.localizedDescription)")
-    }
-    return try InstanceTable(yaml: text, name: instances)
+    return try InstanceTable(yaml: String(decoding: InputFile.read(instances), as: UTF8.self), name: instances)
   }
 }

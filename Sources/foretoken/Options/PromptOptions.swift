@@ -34,11 +34,7 @@ struct PromptOptions: ParsableArguments {
 
   private func text() throws -> String {
     if let prompt { return prompt }
-    if let file {
-      do { return String(decoding: try Data(contentsOf: URL(fileURLWithPath: file)), as: UTF8.self) } catch {
-        throw ValidationError("Cannot read '\(file)': \(error.localizedDescription)")
-      }
-    }
+    if let file { return String(decoding: try InputFile.read(file), as: UTF8.self) }
     if isatty(FileHandle.standardInput.fileDescriptor) == 1 { note("Prompt (end with Ctrl-D):") }
     return String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self)
   }

@@ -1,5 +1,7 @@
+internal import ArgumentParser
 internal import Foundation
 internal import JSON
+internal import Report
 internal import Tensor
 
 /// Writes text to standard output at once, without a newline of its own.
@@ -23,24 +25,28 @@ func note(_ text: String) {
   try? FileHandle.standardError.write(contentsOf: Data((text.escapingControls + "\n").utf8))
 }
 
+/// Fails where outputs differed from plain decoding's.
+func requireLossless(_ holds: Bool) throws {
+  guard !holds else { return }
+  note("foretoken: speculation changed an output, which must never happen")
+  throw ExitCode.failure
+}
+
 /// Prints a value as JSON, keys sorted.
 func emitJSON(_ value: some Encodable) throws {
   emit(try JSONEncoder.sorted(indented: true).encode(value) + Data("\n".utf8))
 }
 
-/// A byte count for people: "12.3 MB".
-func readable(bytes: Int) -> String {
-  var value = Double(bytes)
-  for unit in ["B", "kB", "MB", "GB"] {
-    if value < 1000 { return String(format: unit == "B" ? "%.0f %@" : "%.1f %@", value, unit) }
-    value /= 1000
-  }
-  return String(format: "%.2f TB", value)
+/// Writes parts of a report to standard output.
+func emit(_ blocks: ReportPage.Block...) { emit(TerminalWriter(style: TextStyle(for: .standardOutput)).text(blocks)) }
+
+/// The same with a heading.
+func emit(_ section: ReportPage.Section) {
+  emit(TerminalWriter(style: TextStyle(for: .standardOutput)).text(section))
 }
 
-extension Optional where Wrapped == Double {
-  /// The number with `digits` decimals, or a dash.
-  func formatted(digits: Int, suffix: String = "") -> String {
-    map { String(format: "%.\(digits)f", $0) + suffix } ?? "–"
-  }
+/// Writes parts of a report to standard error.
+func note(_ blocks: ReportPage.Block...) {
+  let text = TerminalWriter(style: TextStyle(for: .standardError)).text(blocks)
+  try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
 }

@@ -1,6 +1,7 @@
 internal import Decoding
 internal import Foundation
 internal import Inference
+internal import Report
 internal import Transformer
 
 /// An answer and how it came about, for `--json`, `--stats` and the demonstration.
@@ -84,37 +85,46 @@ struct RunReport: Encodable {
       peak_resident_bytes: ProcessMemory.peakResidentBytes)
   }
 
-  /// Lines for `--stats`.
-  func statistics(secondsToLoad: Double) -> String {
-    var lines = [
-      "prompt      \(usage.prompt_tokens) tokens, first token after \(Self.milliseconds(timing.time_to_first_token_seconds))",
-      "answer      \(usage.completion_tokens) tokens, \(timing.output_tokens_per_second.formatted(digits: 1)) tokens/s after the first, finished by \(finish_reason)",
-    ]
+  /// For `--stats`.
+  func statistics(secondsToLoad: Double) -> ReportPage.Block {
+    var facts: [(name: String, value: String)] = []
+    func add(_ name: String, _ value: String) { facts.append((name, value)) }
+    func decimal(_ value: Double?, _ digits: Int) -> String { value.map { FigureText.decimal($0, digits) } ?? "–" }
+    add(
+      "prompt",
+      "\(usage.prompt_tokens) tokens, first token after \(Self.milliseconds(timing.time_to_first_token_seconds))")
+    add(
+      "answer",
+      "\(usage.completion_tokens) tokens, \(decimal(timing.output_tokens_per_second, 1)) tokens/s after the first, finished by \(finish_reason)"
+    )
     if let speculation = speculative_decoding {
-      let rate = speculation.draft_acceptance_rate.map { $0 * 100 }.formatted(digits: 1, suffix: " %")
-      let length = speculation.mean_acceptance_length.formatted(digits: 2)
-      lines.append(
-        "speculation window \(speculation.num_spec_tokens): \(speculation.num_accepted_draft_tokens) of \(speculation.num_draft_tokens) proposals accepted (\(rate)), mean acceptance length \(length)"
+      let rate = speculation.draft_acceptance_rate.map { FigureText.percent($0, digits: 1) } ?? "–"
+      add(
+        "speculation",
+        "window \(speculation.num_spec_tokens): \(speculation.num_accepted_draft_tokens) of \(speculation.num_draft_tokens) proposals accepted (\(rate)), mean acceptance length \(decimal(speculation.mean_acceptance_length, 2))"
       )
     }
-    lines.append(
-      "time        drafting \(Self.milliseconds(timing.proposing_seconds)), target passes \(Self.milliseconds(timing.verifying_seconds)), elsewhere \(Self.milliseconds(timing.other_seconds)); \(timing.target_passes) passes"
+    add(
+      "time",
+      "drafting \(Self.milliseconds(timing.proposing_seconds)), target passes \(Self.milliseconds(timing.verifying_seconds)), elsewhere \(Self.milliseconds(timing.other_seconds)); \(timing.target_passes) passes"
     )
     if let plain = timing.plain_decoding_seconds, speculative_decoding != nil {
       let spent = timing.proposing_seconds + timing.verifying_seconds
-      lines.append(
-        "gain        \(String(format: "%.2f", plain / spent))x by the measured cost of passes: plain decoding would have taken \(Self.milliseconds(plain))"
+      add(
+        "gain",
+        "\(FigureText.ratio(plain / spent)) by the measured cost of passes: plain decoding would have taken \(Self.milliseconds(plain))"
       )
     }
     if let memory {
       let rest = memory.peak_resident_bytes - memory.packed_weights_bytes - memory.kv_cache_bytes
-      lines.append(
-        "memory      peak resident \(readable(bytes: memory.peak_resident_bytes)): packed weights \(readable(bytes: memory.packed_weights_bytes)), KV cache up to \(readable(bytes: memory.kv_cache_bytes)), beyond them \(readable(bytes: max(rest, 0)))"
+      add(
+        "memory",
+        "peak resident \(FigureText.bytes(memory.peak_resident_bytes)): packed weights \(FigureText.bytes(memory.packed_weights_bytes)), KV cache up to \(FigureText.bytes(memory.kv_cache_bytes)), beyond them \(FigureText.bytes(max(rest, 0)))"
       )
     }
-    lines.append("loading     \(Self.milliseconds(secondsToLoad))")
-    return lines.joined(separator: "\n")
+    add("loading", Self.milliseconds(secondsToLoad))
+    return .facts(facts)
   }
 
-  private static func milliseconds(_ seconds: Double) -> String { String(format: "%.0f ms", seconds * 1000) }
+  private static func milliseconds(_ seconds: Double) -> String { "\(FigureText.decimal(seconds * 1000, 0)) ms" }
 }

@@ -1,0 +1,143 @@
+package import Measurement
+
+extension ReportPage.Section {
+  /// Passes of a model beside the machine's limits.
+  package init(_ report: ForwardReport) {
+    var ceilings = ReportPage.Table(
+      "Measured between the passes, on the same threads.", ["Ceiling"], numbers: ["Median", "Spread"])
+    for (name, unit, spread) in [
+      ("reads", "GB/s", report.ceilings.readBandwidth), ("products of bytes", "Gop/s", report.ceilings.byteOperations),
+      ("products of floats", "Gop/s", report.ceilings.floatOperations),
+    ] { ceilings.add([name, "\(FigureText.decimal(spread.median / 1e9, 1)) \(unit)", spread.relative]) }
+    var passes = ReportPage.Table(
+      "The floor is the least time that the ceilings allow; of peak: the products alone, at the ceilings.",
+      numbers: PassTiming.head + ["Floor ms", "Of floor", "Of peak", "Tokens/s"])
+    // Milliseconds by kind of operation.
+    let operations = [
+      ("embedding", "Embedding"), ("norms", "Norms"), ("qkv", "QKV"), ("rope and store", "RoPE"),
+      ("attention", "Attention"), ("attention output", "Output"), ("gate and up", "Gate, up"), ("down", "Down"),
+      ("head", "Head"),
+    ]
+    var breakdown = ReportPage.Table(
+      "Milliseconds by kind of operation, medians.", numbers: PassTiming.head.prefix(2) + operations.map(\.1))
+    for pass in report.passes {
+      let timing = PassTiming(
+        isPrefill: pass.kind == "prefill", context: pass.context, rows: pass.rows, seconds: pass.seconds,
+        ratio: pass.ratioToSingle)
+      passes.add(
+        timing.cells + [
+          FigureText.decimal(pass.floorSeconds * 1000, 2), FigureText.percent(pass.shareOfFloor),
+          FigureText.percent(pass.shareOfPeak), timing.tokensPerSecond,
+        ])
+      breakdown.add(
+        timing.cells.prefix(2) + operations.map { FigureText.decimal((pass.breakdown[$0.0] ?? 0) * 1000, 2) })
+    }
+    self.init(
+      heading: "Passes of \(report.model)",
+      blocks: [
+        .facts([
+          (
+            "Weights",
+            "quantization \(report.quantization), \(FigureText.bytes(report.packedWeightBytes)), ready in \(FigureText.decimal(report.loadSeconds, 1)) s"
+          ), ("Machine", "\(report.processor), \(report.threads) threads, \(report.kernels) kernels"),
+          ("Figures", PassTiming.figures(report.repetitions)),
+        ]),
+        .paragraph("T(n): the time of a pass over n rows. The roofline is the least that the ceilings allow."),
+        .charts(Self.charts(report)), .table(ceilings), .table(passes), .table(breakdown),
+      ])
+  }
+
+  /// A chart for each of the first contexts.
+  private static func charts(_ report: ForwardReport) -> [Chart] {
+    let decoding = report.passes.filter { $0.kind == "decode" }
+    var contexts: [Int] = []
+    for pass in decoding where !contexts.contains(pass.context) { contexts.append(pass.context) }
+    return contexts.prefix(4).compactMap { context in
+      let passes = decoding.filter { $0.context == context }
+      guard passes.count > 1 else { return nil }
+      return PassChart.chart(
+        "\(report.model) after \(FigureText.count(context)) positions", "T(n)",
+        passes.map { ($0.rows, $0.seconds.median, $0.floorSeconds) })
+    }
+  }
+
+  /// Passes on devices, whose limits nobody measures.
+  package init(_ report: DeviceForwardReport) {
+    var table = ReportPage.Table("", numbers: PassTiming.head + ["Weights GB/s", "Tokens/s"])
+    for pass in report.passes {
+      let timing = PassTiming(
+        isPrefill: pass.kind == "prefill", context: pass.context, rows: pass.rows, seconds: pass.seconds,
+        ratio: pass.ratioToSingle)
+      table.add(
+        timing.cells + [
+          timing.isPrefill ? nil : FigureText.decimal(Double(report.weightBytes) / pass.seconds.median / 1e9, 1),
+          timing.tokensPerSecond,
+        ])
+    }
+    self.init(
+      heading: "Passes of \(report.model)",
+      blocks: [
+        .facts([
+          (
+            "Weights",
+            "\(report.dtype), \(FigureText.bytes(report.weightBytes)), ready in \(FigureText.decimal(report.loadSeconds, 1)) s"
+          ), ("Devices", "\(report.platform): \(report.devices.joined(separator: ", "))"),
+          ("Programs", "of \(report.programRows.map(String.init).joined(separator: ", ")) rows"),
+          ("Figures", PassTiming.figures(report.repetitions)),
+        ]), .table(table),
+      ])
+  }
+
+  /// What is left of the speed beside competitors.
+  package init(_ report: ContentionReport) {
+    var table = ReportPage.Table(
+      "Passes over one row. The fair share is what is left when every thread gets the same time.",
+      numbers: ["Threads", "Competitors", "Passes/s", "Of quiet", "Spread", "Fair share"])
+    for row in report.rows {
+      table.add([
+        "\(row.threads)", "\(row.competitors)", FigureText.decimal(row.passesPerSecond.median, 1),
+        FigureText.percent(row.share.median),
+        "± " + FigureText.percent((row.share.upperQuartile - row.share.lowerQuartile) / 2),
+        FigureText.percent(row.fairShare),
+      ])
+    }
+    let quota = report.quota.map { ", of which \(FigureText.decimal($0, 2)) are granted" } ?? ""
+    self.init(
+      heading: "\(report.model) beside competitors",
+      blocks: [
+        .facts([
+          ("Weights", "quantization \(report.quantization)"),
+          ("Machine", "\(report.processor), \(report.processors) cores\(quota)"),
+          ("Figures", PassTiming.figures(report.rounds)),
+        ]), .table(table),
+      ])
+  }
+}
+
+/// What tables say of every pass.
+private struct PassTiming {
+  let isPrefill: Bool
+  let context, rows: Int
+  let seconds: Spread
+  let ratio: Spread?
+
+  static let head = ["Context", "Rows", "ms", "Spread", "T(n)/T(1)"]
+
+  var cells: [String?] {
+    [
+      "\(context)", (isPrefill ? "prefill " : "") + "\(rows)", FigureText.decimal(seconds.median * 1000, 2),
+      seconds.relative, isPrefill ? nil : ratio.map { FigureText.decimal($0.median, 2) },
+    ]
+  }
+
+  var tokensPerSecond: String { FigureText.decimal(Double(rows) / seconds.median, 1) }
+
+  static func figures(_ rounds: Int) -> String {
+    "medians of \(rounds) rounds, ± half the distance between the quartiles"
+  }
+}
+
+extension Spread {
+  /// "± 3 %": half the distance between the quartiles, of the median.
+  fileprivate var relative: String { "± " + FigureText.percent((upperQuartile - lowerQuartile) / 2 / median) }
+}
