@@ -134,8 +134,12 @@ let package = Package(
       swiftSettings: strict),
 
     .target(
-      name: "TestSupport", dependencies: ["Decoding", "ModelFiles", "Tensor"], path: "Tests/TestSupport",
-      swiftSettings: [.swiftLanguageMode(.v6)]),
+      name: "TestSupport",
+      dependencies: [
+        "Decoding", "Inference", "ModelFiles", "OpenAIServer", "Tensor",
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      path: "Tests/TestSupport", swiftSettings: [.swiftLanguageMode(.v6)]),
     .target(name: "FaultPlugin", path: "Tests/FaultPlugin"),
     .executableTarget(
       name: "serving-stub",
@@ -151,9 +155,8 @@ let package = Package(
       name: "BenchmarkingTests",
       dependencies: [
         "TestSupport", "Measurement", "LoadTesting", "Tuning", "Report", "JSON", "ModelFiles", "Tensor",
-        "Tokenization", "Transformer", "Decoding", "Inference", "OpenAIServer",
-        .product(name: "Logging", package: "swift-log"), .product(name: "NIOCore", package: "swift-nio"),
-        .product(name: "NIOPosix", package: "swift-nio"),
+        "Tokenization", "Transformer", "Decoding", "Inference",
+        .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
       ],
       swiftSettings: strict),
     .testTarget(

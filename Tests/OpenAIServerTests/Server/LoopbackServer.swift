@@ -1,44 +1,13 @@
 import FlyingSocks
-import Decoding
 import Foundation
-import Inference
-import JSON
-import Logging
 import OpenAIServer
 import TestSupport
-
-/// A server of the shipped pair that does not listen yet.
-func pairServer(_ change: (inout ServerConfiguration) -> Void) throws -> InferenceServer {
-  var engine = EngineConfiguration(model: Places.target)
-  engine.speculation = try SpeculativeConfiguration(method: .draftModel, model: Places.draft, window: 4)
-  engine.sequences = 4
-  engine.maximumLength = 512
-  engine.threads = 2
-  var configuration = ServerConfiguration(servedModelName: "pair")
-  configuration.port = 0
-  configuration.concurrentRequests = 4
-  configuration.speculationMethods = [.draftModel]
-  change(&configuration)
-  var logger = Logger(label: "test")
-  logger.logLevel = .critical
-  return try InferenceServer(model: try SpeculativeEngine(engine), configuration: configuration, logger: logger)
-}
 
 /// The shipped pair, served on a free port of this machine while `body` runs: for what sockets make of a request.
 func withServer(
   _ change: (inout ServerConfiguration) -> Void = { _ in }, _ body: @Sendable (LoopbackServer) async throws -> Void
 ) async throws {
-  let server = try pairServer(change)
-  let (ports, announcement) = AsyncStream.makeStream(of: Int.self)
-  try await withThrowingTaskGroup(of: Void.self) { group in
-    group.addTask {
-      defer { announcement.finish() }
-      try await server.run(handlesSignals: false) { announcement.yield($0) }
-    }
-    for await port in ports.prefix(1) { try await body(LoopbackServer(port: UInt16(port))) }
-    group.cancelAll()
-    try await group.waitForAll()
-  }
+  try await withPairServer(change) { port in try await body(LoopbackServer(port: UInt16(port))) }
 }
 
 /// A client of a server on this machine.

@@ -1,0 +1,37 @@
+import Inference
+import Logging
+import OpenAIServer
+
+/// A server of the shipped pair, named `pair`, that does not listen yet.
+package func pairServer(_ change: (inout ServerConfiguration) -> Void = { _ in }) throws -> InferenceServer {
+  var engine = EngineConfiguration(model: Places.target)
+  engine.speculation = try SpeculativeConfiguration(method: .draftModel, model: Places.draft, window: 4)
+  engine.sequences = 4
+  engine.maximumLength = 512
+  engine.threads = 2
+  var configuration = ServerConfiguration(servedModelName: "pair")
+  configuration.port = 0
+  configuration.concurrentRequests = 4
+  configuration.speculationMethods = [.draftModel]
+  change(&configuration)
+  var logger = Logger(label: "test")
+  logger.logLevel = .critical
+  return try InferenceServer(model: try SpeculativeEngine(engine), configuration: configuration, logger: logger)
+}
+
+/// Serves on a free port of this machine while `body`, which is told the port, runs.
+package func withPairServer(
+  _ change: (inout ServerConfiguration) -> Void = { _ in }, _ body: @Sendable (Int) async throws -> Void
+) async throws {
+  let server = try pairServer(change)
+  let (ports, announcement) = AsyncStream.makeStream(of: Int.self)
+  try await withThrowingTaskGroup(of: Void.self) { group in
+    group.addTask {
+      defer { announcement.finish() }
+      try await server.run(handlesSignals: false) { announcement.yield($0) }
+    }
+    for await port in ports.prefix(1) { try await body(port) }
+    group.cancelAll()
+    try await group.waitForAll()
+  }
+}
