@@ -1,6 +1,8 @@
 """Draws the validation curves of a run as an SVG and prints them as a table.
 
     python curves.py runs/2026-11-21.jsonl --svg runs/2026-11-21.svg
+
+The pair's runs have a loss for each kind of text, the head's an agreement for each step of its chains.
 """
 
 from __future__ import annotations
@@ -9,7 +11,8 @@ import argparse
 import json
 from pathlib import Path
 
-KINDS = {"structured": "#1f77b4", "open-ended": "#ff7f0e", "code": "#2ca02c", "prose": "#9467bd"}
+KINDS = ["structured", "open-ended", "code", "prose"]
+COLOURS = ["#1f77b4", "#ff7f0e", "#2ca02c", "#9467bd", "#8c564b"]
 WIDTH, HEIGHT, MARGIN = 640, 360, 50
 Point = tuple[float, float]
 
@@ -19,16 +22,29 @@ def read(path: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
 
 
+def is_head(log: list[dict]) -> bool:
+    return any("length" in entry.get("validation", {}) for entry in log)
+
+
 def table(log: list[dict]) -> str:
     """Every validation as a Markdown table: loss of target / loss of draft, agreement."""
-    lines = ["| Tokens | " + " | ".join(KINDS) + " |", "| ---: |" + " --- |" * len(KINDS)]
-    for entry in log:
-        if "validation" in entry:
-            cells = [
-                f"{result['target']:.2f} / {result['draft']:.2f}, {result['agreement']:.0%}"
-                for result in (entry["validation"][kind] for kind in KINDS)
-            ]
+    validations = [entry for entry in log if "validation" in entry]
+    if is_head(log):
+        steps = range(len(validations[-1]["validation"]["agreement"]))
+        lines = ["| Tokens | loss | " + " | ".join(f"step {step + 1}" for step in steps) + " | length |",
+                 "| ---: | --- |" + " --- |" * len(steps) + " --- |"]
+        for entry in validations:
+            result = entry["validation"]
+            cells = [f"{result['loss']:.3f}", *(f"{value:.1%}" for value in result["agreement"]), f"{result['length']:.2f}"]
             lines.append(f"| {entry['tokens'] / 1e6:.2f} M | " + " | ".join(cells) + " |")
+        return "\n".join(lines)
+    lines = ["| Tokens | " + " | ".join(KINDS) + " |", "| ---: |" + " --- |" * len(KINDS)]
+    for entry in validations:
+        cells = [
+            f"{result['target']:.2f} / {result['draft']:.2f}, {result['agreement']:.0%}"
+            for result in (entry["validation"][kind] for kind in KINDS)
+        ]
+        lines.append(f"| {entry['tokens'] / 1e6:.2f} M | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
@@ -41,11 +57,20 @@ def smoothed(points: list[Point], weight: float = 0.8) -> list[Point]:
 
 
 def svg(log: list[dict]) -> str:
-    """Target losses over tokens: a line per kind, and the smoothed training loss in grey."""
-    curves: dict[str, list[Point]] = {
-        kind: [(entry["tokens"], entry["validation"][kind]["target"]) for entry in log if "validation" in entry] for kind in KINDS
-    }
-    training = smoothed([(entry["tokens"], entry["train"]["target"]) for entry in log if "train" in entry])
+    """Curves over tokens, the smoothed training in grey: losses of the target, or agreements of a head's steps."""
+    validations = [entry for entry in log if "validation" in entry]
+    curves: dict[str, list[Point]]
+    if is_head(log):
+        label, tick_size = "agreement with the target, per step of a chain", 0.2
+        curves = {
+            f"step {step + 1}": [(entry["tokens"], entry["validation"]["agreement"][step]) for entry in validations]
+            for step in range(len(validations[-1]["validation"]["agreement"]))}
+        values = [(entry["tokens"], entry["train"]["agreement"][0]) for entry in log if "train" in entry]
+    else:
+        label, tick_size = "loss of the target in nats per token", 1.0
+        curves = {kind: [(entry["tokens"], entry["validation"][kind]["target"]) for entry in validations] for kind in KINDS}
+        values = [(entry["tokens"], entry["train"]["target"]) for entry in log if "train" in entry]
+    training = smoothed(values)
     every = [point for curve in [*curves.values(), training] for point in curve]
     right, top = max(x for x, _ in every), max(y for _, y in every)
 
@@ -56,14 +81,16 @@ def svg(log: list[dict]) -> str:
 
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" font-family="sans-serif" font-size="12">',
              f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>']
-    for tick in range(int(top) + 1):
+    for tick in (tick_size * index for index in range(int(top / tick_size) + 1)):
         x, y = place((0, tick)).split(",")
-        parts.append(f'<path d="M{x},{y} H{WIDTH - MARGIN}" stroke="#ddd"/><text x="{float(x) - 20}" y="{float(y) + 4}">{tick}</text>')
-    named = {"training (smoothed)": (training, "#999")} | {kind: (curves[kind], colour) for kind, colour in KINDS.items()}
+        parts.append(f'<path d="M{x},{y} H{WIDTH - MARGIN}" stroke="#ddd"/><text x="{float(x) - 25}" y="{float(y) + 4}">{tick:g}</text>')
+    named = {"training (smoothed)": (training, "#999")} | {
+        name: (curve, colour) for (name, curve), colour in zip(curves.items(), COLOURS)}
     for index, (name, (curve, colour)) in enumerate(named.items()):
         parts.append(f'<polyline fill="none" stroke="{colour}" stroke-width="2" points="{" ".join(map(place, curve))}"/>')
-        parts.append(f'<text x="{WIDTH - MARGIN - 110}" y="{MARGIN + 16 * index}" fill="{colour}">{name}</text>')
-    parts.append(f'<text x="{MARGIN}" y="{HEIGHT - 15}">tokens, 0 to {right / 1e6:.2f} M; loss of the target in nats per token</text></svg>')
+        below = HEIGHT - MARGIN - 100 if is_head(log) else MARGIN
+        parts.append(f'<text x="{WIDTH - MARGIN - 110}" y="{below + 16 * index}" fill="{colour}">{name}</text>')
+    parts.append(f'<text x="{MARGIN}" y="{HEIGHT - 15}">tokens, 0 to {right / 1e6:.2f} M; {label}</text></svg>')
     return "\n".join(parts) + "\n"
 
 
