@@ -409,8 +409,8 @@ language: en
 ---
 # foretoken-reference-eagle3
 
-An EAGLE-3 head for `{target.name}`: one layer that reads the target's residual streams and proposes tokens for it. It
-exists so that Foretoken's demonstration and tests run a trained head offline.
+An EAGLE-3 head for `{target.name}`: one layer that reads the target's residual streams and
+proposes tokens for it. It exists so that Foretoken's demonstration and tests run a trained head offline.
 
 | | |
 | --- | --- |
@@ -421,8 +421,8 @@ exists so that Foretoken's demonstration and tests run a trained head offline.
 | Parameters | {parameters / 1e6:.1f} M, bf16 |
 | Training | {log[-1]["step"] if log else 0} steps, {(log[-1]["tokens"] if log else 0) / 1e6:.1f} M tokens of the target's own answers, one CPU core; recipe in `Training/eagle3.py` |
 
-How often a step of a chain guesses the target's next token, when the steps before it were right to begin with or made so
-(mean accepted length from every token: {last["validation"]["length"] if last else 0:.2f}):
+How often each step of a chain guesses the target's next token when the steps before it were fed the target's tokens (mean
+accepted length of chains from every token: {last["validation"]["length"] if last else 0:.2f}):
 
 | Step | Agreement |
 | ---: | ---: |
@@ -459,8 +459,8 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=2048, help="positions per batch, padding included")
     parser.add_argument("--minutes", type=float, default=40, help="time to train, all resumed runs together")
     parser.add_argument("--save-minutes", type=float, default=5, help="time between checkpoints, each with a validation")
-    parser.add_argument("--matrix-rate", type=float, default=0.02, help="Muon's learning rate")
-    parser.add_argument("--rate", type=float, default=2e-3, help="AdamW's learning rate, for the head and the norms")
+    parser.add_argument("--matrix-rate", type=float, default=0.03, help="Muon's learning rate")
+    parser.add_argument("--rate", type=float, default=3e-3, help="AdamW's learning rate, for the head and the norms")
     parser.add_argument("--bfloat16", action="store_true", help="multiply in bf16, on processors that have units for it")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     parser.add_argument("--threads", type=int)

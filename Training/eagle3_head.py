@@ -171,11 +171,13 @@ def save_head(head: Eagle3Head, place: Path, dtype: torch.dtype) -> None:
     the top level, SGLang and SpecForge the layers' whose outputs they are, nested.
     """
     layer = head.shape.layer
+    outputs = [tap - 1 for tap in head.shape.taps]
+    if min(outputs) < 0:
+        raise ValueError("stream 0 is the embedding: no layer's output, and so not to be named in this format")
     config = {
         "architectures": ["LlamaForCausalLMEagle3"], "attention_bias": False, "draft_vocab_size": head.shape.draft_vocab_size,
         "eagle_aux_hidden_state_layer_ids": list(head.shape.taps),
-        "eagle_config": {
-            "eagle_aux_hidden_state_layer_ids": [tap - 1 for tap in head.shape.taps], "use_aux_hidden_state": True},
+        "eagle_config": {"eagle_aux_hidden_state_layer_ids": outputs, "use_aux_hidden_state": True},
         "head_dim": layer.head_dim, "hidden_act": "silu", "hidden_size": layer.hidden_size,
         "intermediate_size": layer.intermediate_size, "max_position_embeddings": layer.max_position_embeddings,
         "model_type": "llama", "norm_before_residual": False, "num_attention_heads": layer.num_attention_heads,
