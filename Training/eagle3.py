@@ -4,7 +4,7 @@
     python eagle3.py --taps build/taps --minutes 40            # --resume goes on after a stop
     python eagle3.py --export ../Models/foretoken-reference-eagle3
 
-A folder of `taps-NNNNN.safetensors` (`foretoken taps`) holds, a row per position: `tokens`, `next` (the token after it, -1:
+A folder of `taps-NNNNN.safetensors` (`foretoken batch --taps`) holds, a row per position: `tokens`, `next` (the token after it, -1:
 unknown), `positions` (0 begins a sequence), `is_answer` (1: `next` belongs to the answer) and `taps.L`, the residual stream
 that enters layer L. With `taps.N` for N layers, the one that the last norm reads, the head learns the target's whole
 distribution, otherwise `next` alone. The answers should be the target's own: a head guesses what the target says.

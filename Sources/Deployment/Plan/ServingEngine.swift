@@ -62,8 +62,8 @@ package struct EngineStack: Sendable, Equatable {
     }
     return EngineStack(
       engine: .foretoken, version: foretoken.version, image: nil, dialect: .foretoken,
-      methods: foretoken.methods.filter { $0.need != .head }, description: "Foretoken \(foretoken.version) on \(devices), through PJRT",
-      plugin: plugin)
+      methods: foretoken.methods.filter { $0.need != .head },
+      description: "Foretoken \(foretoken.version) on \(devices), through PJRT", plugin: plugin)
   }
 
   /// All, the one to prefer first.
