@@ -141,7 +141,7 @@ struct Inspect: ParsableCommand {
   }
 
   /// What a head is, and whether it fits the target.
-  private func describe(_ head: Head, _ report: inout Report, _ lines: inout [(String, String)]) throws {
+  private func describe(_ head: Head, _ report: inout Report, _ lines: inout [(name: String, value: String)]) throws {
     report.architecture = head.facts
     lines += head.facts.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     for quantization in Quantization.allCases {
@@ -150,7 +150,7 @@ struct Inspect: ParsableCommand {
       lines.append(
         (
           "memory as \(Self.flag(quantization))",
-          readable(bytes: bytes) + (quantization == .file ? " (default)" : "")
+          FigureText.bytes(bytes) + (quantization == .file ? " (default)" : "")
         ))
     }
     report.default_quantization = Quantization.file.rawValue
