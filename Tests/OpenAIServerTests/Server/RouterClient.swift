@@ -3,6 +3,7 @@ import Hummingbird
 import HummingbirdTesting
 import NIOCore
 import OpenAIServer
+import TestSupport
 
 /// The shipped pair behind the server's router, without a socket, while `body` runs: for what endpoints answer.
 func withRouter(
