@@ -83,6 +83,7 @@ class Shards:
     def __init__(self, folder: Path, taps: tuple[int, ...], last: int) -> None:
         self.taps, self.files, self.sequences, self.held_out = taps, [], [], []
         self.answers: list[np.ndarray] = []
+        self.divisors = torch.ones(())
         for path in sorted(folder.glob("taps-*.safetensors")):
             file = safe_open(path, framework="pt")
             positions, following = file.get_tensor("positions"), file.get_tensor("next")
@@ -101,6 +102,17 @@ class Shards:
         if missing:
             raise SystemExit(f"the shards have no {', '.join(missing)}, but {', '.join(sorted(names))}")
         self.last = f"taps.{last}" if f"taps.{last}" in names else None
+
+    def scales(self, most: int = 8192) -> Tensor:
+        """The root mean square of every channel of the taps, over positions whose token is an answer's.
+
+        Streams have a few channels that are tens of times larger than the others. Training divides by this, and the
+        exported `fc` has it within.
+        """
+        file = self.files[0]
+        rows = file.get_tensor("is_answer")[:most] > 0
+        streams = torch.cat([file.get_slice(f"taps.{tap}")[:most][rows].float() for tap in self.taps], dim=-1)
+        return streams.square().mean(0).sqrt().clamp(min=1e-3)
 
     def draft_ids(self, size: int, vocabulary: int) -> Tensor:
         """The tokens that answers hold most often; in ascending order, as d2t is written."""
@@ -123,7 +135,8 @@ class Shards:
         random.shuffle(groups)
         return groups
 
-    def read(self, group: list[tuple[int, int, int]]) -> Batch:
+    def read(self, group: list[tuple[int, int, int]], first: int | None = None) -> Batch:
+        """With `first`, tokens of prompts count as an answer's do, from that position on."""
         length = max(end - start for _, start, end in group)
 
         def padded(name: str, fill: float) -> Tensor:
@@ -135,9 +148,12 @@ class Shards:
             return result
 
         following = padded("next", -1)
+        learnt = padded("is_answer", 0) > 0
+        if first is not None:
+            learnt |= padded("positions", -1) >= first
         return Batch(
-            following, (padded("is_answer", 0) > 0) & (following >= 0),
-            torch.cat([padded(f"taps.{tap}", 0.0) for tap in self.taps], dim=-1),
+            following, learnt & (following >= 0),
+            torch.cat([padded(f"taps.{tap}", 0.0) for tap in self.taps], dim=-1) / self.divisors,
             padded(self.last, 0.0) if self.last else None)
 
 
@@ -150,7 +166,8 @@ class CrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, hidden: Tensor, head: Tensor, wanted: Tensor, dtype: torch.dtype, slice_rows: int = 256):
-        grad_hidden, grad_head = torch.empty_like(hidden), torch.zeros_like(head)
+        learns = ctx.needs_input_grad[1]
+        grad_hidden, grad_head = torch.empty_like(hidden), torch.zeros_like(head) if learns else None
         total, best = 0.0, torch.empty(len(hidden), dtype=torch.long)
         hidden, head = hidden.to(dtype), head.to(dtype)
         for start in range(0, len(hidden), slice_rows):
@@ -160,7 +177,8 @@ class CrossEntropy(torch.autograd.Function):
             total -= float(torch.dot(wanted[rows].flatten(), log_guess.flatten()))
             difference = log_guess.exp_().sub_(wanted[rows]).to(dtype)
             grad_hidden[rows] = (difference @ head).float()
-            grad_head += difference.T @ hidden[rows]
+            if learns:
+                grad_head += difference.T @ hidden[rows]
         ctx.save_for_backward(grad_hidden, grad_head)
         ctx.mark_non_differentiable(best)
         return torch.tensor(total), best
@@ -168,7 +186,7 @@ class CrossEntropy(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad: Tensor, _):
         grad_hidden, grad_head = ctx.saved_tensors
-        return grad_hidden * grad, grad_head * grad, None, None, None
+        return grad_hidden * grad, None if grad_head is None else grad_head * grad, None, None, None
 
 
 @dataclass
@@ -188,6 +206,11 @@ def unroll(head: Eagle3Head, target: Target, batch: Batch, steps: int, decay: fl
     length, ids = batch.following.shape[1], head.draft_ids
     draft = torch.full((head.shape.layer.vocab_size,), -1).index_copy_(0, ids, torch.arange(len(ids)))
     loss, size = torch.zeros(()), 0.0
+    if batch.last is not None:
+        # One row of many steps: the distribution after a position is computed once.
+        with torch.no_grad():
+            distributions = target.distribution(batch.last[batch.answer], ids)
+        numbers = (batch.answer.flatten().cumsum(0) - 1).view_as(batch.answer)
     guesses, right, accepted = (np.zeros(steps) for _ in range(3))
     whole = real
     with mixed:
@@ -203,8 +226,7 @@ def unroll(head: Eagle3Head, target: Target, batch: Batch, steps: int, decay: fl
         label = draft[batch.following.gather(1, place).clamp(min=0)]
         if batch.last is not None:
             learnt = counted
-            with torch.no_grad():
-                wanted = target.distribution(chosen(batch.last, place)[learnt], ids)
+            wanted = distributions[numbers.gather(1, place)[learnt]]
         else:
             learnt = counted & (label >= 0)
             wanted = nn.functional.one_hot(label[learnt], len(ids)).float()
@@ -238,21 +260,21 @@ def validate(head: Eagle3Head, target: Target, shards: Shards, rows: int, steps:
     return summary(losses, totals)
 
 
-def optimizers(head: Eagle3Head, matrix_rate: float, other_rate: float) -> list[torch.optim.Optimizer]:
+def optimizers(head: Eagle3Head, matrix_rate: float, other_rate: float, dtype: torch.dtype = torch.float32) -> list[torch.optim.Optimizer]:
     """Muon for the layer's matrices, AdamW for norms and the head."""
     matrices = [p for name, p in head.named_parameters() if p.ndim == 2 and "lm_head" not in name]
     others = [p for name, p in head.named_parameters() if p.ndim != 2 or "lm_head" in name]
     return [
-        Muon(matrices, lr=matrix_rate), torch.optim.AdamW(others, lr=other_rate, betas=(0.9, 0.95), weight_decay=0.0)]
+        Muon(matrices, lr=matrix_rate, dtype=dtype), torch.optim.AdamW(others, lr=other_rate, betas=(0.9, 0.95), weight_decay=0.0)]
 
 
 def new_head(target: Target, taps: tuple[int, ...], ids: Tensor) -> Eagle3Head:
-    """Random, but for the last norm and head, which begin as the target's."""
+    """Random, but for the last norm and head, which begin as the target's, the norm smaller: it knows nothing yet."""
     shape = replace(target.shape, num_hidden_layers=1)
     head = Eagle3Head(HeadShape(shape, taps, shape.hidden_size, len(ids)))
     head.set_draft_ids(ids)
     with torch.no_grad():
-        head.norm.weight.copy_(target.norm)
+        head.norm.weight.copy_(0.3 * target.norm)
         head.lm_head.weight.copy_(target.head[ids])
     return head
 
@@ -273,10 +295,13 @@ def train(arguments: argparse.Namespace) -> None:
         head = new_head(target, taps, state["head"]["d2t"] + torch.arange(len(state["head"]["d2t"])))
         head.load_state_dict(state["head"])
         step, spent, epoch, place, seen = (state[name] for name in ("step", "spent", "epoch", "place", "seen"))
+        shards.divisors = state.get("divisors", shards.divisors)
         print(f"resumed at step {step}")
     else:
         head = new_head(target, taps, shards.draft_ids(arguments.draft_vocabulary, target.shape.vocab_size))
-    groups = optimizers(head, arguments.matrix_rate, arguments.rate)
+        shards.divisors = shards.scales()
+    head.lm_head.weight.requires_grad_(not arguments.keep_head)
+    groups = optimizers(head, arguments.matrix_rate, arguments.rate, dtype)
     base_rates = [group["lr"] for optimizer in groups for group in optimizer.param_groups]
     for optimizer, saved in zip(groups, state["optimizers"] if state else []):
         optimizer.load_state_dict(saved)
@@ -293,7 +318,7 @@ def train(arguments: argparse.Namespace) -> None:
             factor = max(min(1.0, done / 0.02, (1 - done) / 0.6), 1e-3)
             for group, base in zip([g for optimizer in groups for g in optimizer.param_groups], base_rates):
                 group["lr"] = base * factor
-            result = unroll(head, target, shards.read(batches[place]), arguments.steps, arguments.decay, dtype)
+            result = unroll(head, target, shards.read(batches[place], arguments.prompts_from), arguments.steps, arguments.decay, dtype)
             result.loss.backward()
             nn.utils.clip_grad_norm_(head.parameters(), 1.0)
             for optimizer in groups:
@@ -325,7 +350,7 @@ def train(arguments: argparse.Namespace) -> None:
         if saving:
             last_saved = now
             save(checkpoint, head=head.state_dict(), optimizers=[optimizer.state_dict() for optimizer in groups],
-                 step=step, spent=spent, epoch=epoch, place=place, seen=seen, taps=list(taps))
+                 step=step, spent=spent, epoch=epoch, place=place, seen=seen, taps=list(taps), divisors=shards.divisors)
         if finished:
             break
 
@@ -436,6 +461,8 @@ def export(arguments: argparse.Namespace) -> None:
     state = torch.load(arguments.work_dir / "eagle3.pt", weights_only=True)
     head = new_head(target, tuple(state["taps"]), state["head"]["d2t"] + torch.arange(len(state["head"]["d2t"])))
     head.load_state_dict(state["head"])
+    with torch.no_grad():
+        head.fc.weight /= state.get("divisors", 1.0)
     log = [json.loads(line) for line in (arguments.work_dir / "eagle3.jsonl").read_text().splitlines()]
     arguments.export.mkdir(parents=True, exist_ok=True)
     save_head(head, arguments.export, torch.bfloat16)
@@ -456,6 +483,9 @@ def main() -> None:
     parser.add_argument("--draft-vocabulary", type=int, default=4096)
     parser.add_argument("--steps", type=int, default=5, help="length of the unrolled chains")
     parser.add_argument("--decay", type=float, default=0.9, help="weight of a step's loss against that of the step before")
+    parser.add_argument("--prompts-from", type=int, metavar="POSITION", help="learn what the target expects in prompts too, "
+                        "from this position on: more to learn where answers are few")
+    parser.add_argument("--keep-head", action="store_true", help="leave the output matrix as it is, the target's to begin with")
     parser.add_argument("--rows", type=int, default=2048, help="positions per batch, padding included")
     parser.add_argument("--minutes", type=float, default=40, help="time to train, all resumed runs together")
     parser.add_argument("--save-minutes", type=float, default=5, help="time between checkpoints, each with a validation")

@@ -1,6 +1,5 @@
 """Writes what a head shares with a target that is a GGUF file, in single precision, as a folder that `eagle3.py` reads.
 
-    pip install gguf
     python target_tensors.py MODEL.gguf --out build/target
     python target_tensors.py MODEL.gguf --out build/target --taps build/taps     # and compares with what Foretoken wrote
 
@@ -41,7 +40,7 @@ def export(model: Path, out: Path) -> None:
         "hidden_size": hidden, "num_hidden_layers": key("block_count"), "num_attention_heads": heads,
         "num_key_value_heads": key("attention.head_count_kv", heads), "head_dim": key("attention.key_length", hidden // heads),
         "intermediate_size": key("feed_forward_length"), "vocab_size": len(tensors["model.embed_tokens.weight"]),
-        "rope_theta": key("rope.freq_base", 10_000.0), "rms_norm_eps": key("attention.layer_norm_rms_epsilon"),
+        "rope_theta": key("rope.freq_base", 10_000.0), "rms_norm_eps": float(f"{key('attention.layer_norm_rms_epsilon'):.6g}"),
         "max_position_embeddings": key("context_length"), "tie_word_embeddings": "lm_head.weight" not in tensors}
     out.mkdir(parents=True, exist_ok=True)
     (out / "config.json").write_text(json.dumps(config, indent=2) + "\n")
