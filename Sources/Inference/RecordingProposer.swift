@@ -2,6 +2,7 @@ internal import Decoding
 internal import Foundation
 internal import ModelFiles
 internal import Tensor
+internal import Synchronization
 internal import Tokenization
 
 /// Which residual streams of a target are kept, and where: what heads are trained on.
@@ -10,16 +11,25 @@ internal import Tokenization
 /// the other: `tokens`, `next` (the token after each, -1 where it is not known), `positions` (0 where a sequence begins)
 /// and `is_answer` (1 where `next` is the answer's), all `I32 [rows]`, and for each layer `taps.L`, the stream that enters
 /// it, `BF16 [rows, hidden]`. The last token of an answer has no row: nothing was computed of it.
-public struct StreamRecording: Sendable, Equatable {
+public final class StreamRecording: Sendable {
   /// Layers, ascending: the stream as it enters each; the number of layers for what the last norm reads.
-  public var layers: [Int]
+  public let layers: [Int]
   /// Where the files go.
-  public var folder: String
+  public let folder: String
   /// Rows of a file, more or less: sequences are not split.
-  public var rowsPerFile = 16_384
+  static let rowsPerFile = 16_384
+
+  private let failure = Mutex<(any Error)?>(nil)
 
   /// Streams that enter `layers`, into `folder`.
   public init(layers: [Int], folder: String) { (self.layers, self.folder) = (layers, folder) }
+
+  /// Makes sure that the streams of all requests that have ended are on disk.
+  ///
+  /// - Throws: what went wrong there.
+  public func check() throws { if let failure = failure.withLock(\.self) { throw failure } }
+
+  fileprivate func fail(_ error: any Error) { failure.withLock { $0 = $0 ?? error } }
 }
 
 /// Passes everything on to another proposer, and keeps what the target computes.
@@ -38,8 +48,6 @@ final class RecordingProposer: Proposer {
   private var active: [RequestID: Rows] = [:]
   private var ended: [Rows] = []
   private var fileCount = 0
-  /// What went wrong on disk while a request ended, until a pass can say so.
-  private var failure: (any Error)?
 
   init(_ inner: any Proposer, _ recording: StreamRecording, of target: ModelSource) throws {
     let most = target.configuration.layerCount
@@ -51,12 +59,18 @@ final class RecordingProposer: Proposer {
     (self.inner, self.recording) = (inner, recording)
     hidden = target.configuration.hiddenSize
     try FileManager.default.createDirectory(atPath: recording.folder, withIntermediateDirectories: true)
+    let present = try FileManager.default.contentsOfDirectory(atPath: recording.folder)
+    if let old = present.filter({ $0.hasPrefix("taps-") }).min() {
+      throw EngineConfigurationError(
+        description:
+          "'\(recording.folder)' has '\(old)' already; streams of two runs in one folder would be taken for one's")
+    }
   }
 
   var taps: [Int] { Set(inner.taps + recording.layers).sorted() }
 
   func process(_ pass: TargetPass) throws {
-    if let failure { throw failure }
+    try recording.check()
     try inner.process(pass)
     let streams = pass.taps(recording.layers)
     for share in pass.shares {
@@ -87,7 +101,7 @@ final class RecordingProposer: Proposer {
     inner.forget(request)
     guard let rows = active.removeValue(forKey: request), !rows.tokens.isEmpty else { return }
     ended.append(rows)
-    if active.isEmpty || ended.reduce(0, { $0 + $1.tokens.count }) >= recording.rowsPerFile { write() }
+    if active.isEmpty || ended.reduce(0, { $0 + $1.tokens.count }) >= StreamRecording.rowsPerFile { write() }
   }
 
   var passSeconds: Double { inner.passSeconds }
@@ -96,7 +110,7 @@ final class RecordingProposer: Proposer {
 
   private func write() {
     let name = String(format: "taps-%05d.safetensors", fileCount)
-    do { try write(to: recording.folder + "/" + name) } catch { failure = error }
+    do { try write(to: recording.folder + "/" + name) } catch { recording.fail(error) }
     fileCount += 1
     ended = []
   }

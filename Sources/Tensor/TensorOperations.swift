@@ -66,10 +66,13 @@ package final class TensorOperations {
 
   /// Copies column `i` of the first rows of `input` into column `columns[i]`; the others stay as they are.
   package func scatterColumns(_ input: Activations, rowCount: Int, into output: Activations, columns: [Int32]) {
-    precondition(input.columns == columns.count && columns.allSatisfy { $0 >= 0 && Int($0) < output.columns })
+    precondition(input.columns == columns.count)
     for row in 0..<rowCount {
       let (from, to) = (unsafe input.pointer(row: row), unsafe output.pointer(row: row))
-      for (index, column) in columns.enumerated() { unsafe to[Int(column)] = unsafe from[index] }
+      for (index, column) in columns.enumerated() {
+        precondition(column >= 0 && Int(column) < output.columns)
+        unsafe to[Int(column)] = unsafe from[index]
+      }
     }
   }
 

@@ -108,5 +108,7 @@ def test_streams_are_kept_for_training(tmp_path):
     assert sum(numbers("is_answer")) == 24
     following = [token for token, answers in zip(numbers("next"), numbers("is_answer")) if answers]
     assert sorted(following) == sorted(token for answer in written for token in answer["token_ids"])
+    again = run("batch", "-m", TARGET, str(prompts), "--taps", str(tmp_path / "taps"), "--tap-layers", "1", "6")
+    assert again.returncode != 0 and "taps-00000.safetensors" in again.stderr
     wrong = run("batch", "-m", TARGET, str(prompts), "--taps", str(tmp_path / "more"), "--tap-layers", "7")
     assert wrong.returncode != 0 and "expected numbers from 0 to 6" in wrong.stderr

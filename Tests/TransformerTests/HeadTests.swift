@@ -169,6 +169,13 @@ final class HeadPair {
     #expect(error?.description.contains("streams of 32 channels, and the target's have 256") == true)
   }
 
+  @Test("the order of the list of layers does not matter")
+  func order() throws {
+    let place = try damaged("eagle_aux_hidden_state_layer_ids", [6, 1, 4])
+    defer { try? FileManager.default.removeItem(atPath: place) }
+    #expect(try openContainer(at: place).head()?.configuration.tappedLayers == [1, 4, 6])
+  }
+
   /// A copy of a head with one key or one tensor changed.
   private func damaged(_ key: String, _ value: Any?) throws -> String {
     let place = FileManager.default.temporaryDirectory.appendingPathComponent("head-\(UUID().uuidString)").path
@@ -193,7 +200,8 @@ final class HeadPair {
       ("num_attention_heads", "3", "num_attention_heads 3 is not a multiple"),
       ("num_attention_heads", "8", "asks for [128, 64]"),
       ("fc_norm", "true", "the tensor 'fc_norm.0.weight' is missing"),
-      ("eagle_aux_hidden_state_layer_ids", "[3, 1, 2]", "each above the one before"),
+      ("eagle_aux_hidden_state_layer_ids", "[3, -1, 2]", "expected 1 to 64 numbers of layers"),
+      ("eagle_aux_hidden_state_layer_ids", "[1, 1, 2]", "asks for [32, 64]"),
       ("eagle_aux_hidden_state_layer_ids", "[1, 2, 99]", "the target has 7 layers"),
       ("eagle_aux_hidden_state_layer_ids", "[1, 2]", "asks for [32, 64]"),
       ("hidden_act", "\"gelu\"", "hidden_act gelu"),

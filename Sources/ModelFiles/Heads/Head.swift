@@ -124,8 +124,8 @@ public struct Head: Sendable {
 
 extension Checkpoint {
   /// A head's tensors under the names that models' have.
-  func namedAsInModels() -> Checkpoint {
-    renamed { name in
+  func namedAsInModels() throws(ModelFileError) -> Checkpoint {
+    try renamed { name in
       var name = name.hasPrefix("model.") ? String(name.dropFirst("model.".count)) : name
       if name.hasPrefix("midlayer.") { name = "layers.0." + name.dropFirst("midlayer.".count) }
       let isInModel = ["layers.", "norm.", "embed_tokens."].contains { name.hasPrefix($0) }

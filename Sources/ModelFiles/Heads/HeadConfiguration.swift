@@ -72,13 +72,12 @@ public struct HeadConfiguration: Sendable, Equatable {
     // level are those of layers whose inputs are read, as `speculators` trains and vLLM reads them.
     let ids = file.eagle_aux_hidden_state_layer_ids ?? nested?.eagle_aux_hidden_state_layer_ids?.map { $0 &+ 1 }
     if let ids {
-      guard !ids.isEmpty, ids.count <= 64, zip(ids, ids.dropFirst()).allSatisfy(<), ids[0] >= 0 else {
-        throw ModelFileError(
-          path,
-          "eagle_aux_hidden_state_layer_ids is \(ids); expected 1 to 64 numbers of layers, each above the one before")
+      guard (1...64).contains(ids.count), ids.allSatisfy({ $0 >= 0 }) else {
+        throw ModelFileError(path, "eagle_aux_hidden_state_layer_ids is \(ids); expected 1 to 64 numbers of layers")
       }
     }
-    tappedLayers = ids
+    // Streams are joined in the order of the layers, whatever the order of the list.
+    tappedLayers = ids.map { Set($0).sorted() }
     let (joined, each) = (nested?.norm_before_fc ?? file.norm_before_fc ?? false, file.fc_norm ?? false)
     guard !(joined && each) else {
       throw ModelFileError(path, "norm_before_fc and fc_norm are both true; expected one at most")

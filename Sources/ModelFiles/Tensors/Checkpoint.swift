@@ -64,8 +64,16 @@ public struct Checkpoint: Sendable {
   }
 
   /// The same tensors under other names.
-  func renamed(_ rename: (String) -> String) -> Checkpoint {
-    Checkpoint(directory: directory, tensors: Dictionary(tensors.map { (rename($0), $1) }) { first, _ in first })
+  ///
+  /// - Throws: `ModelFileError` when two would have one name.
+  func renamed(_ rename: (String) -> String) throws(ModelFileError) -> Checkpoint {
+    var renamed: [String: StoredTensor] = [:]
+    for (name, tensor) in tensors.sorted(by: { $0.key < $1.key }) {
+      guard renamed.updateValue(tensor, forKey: rename(name)) == nil else {
+        throw ModelFileError(directory, "has the tensor '\(name)' under another name too")
+      }
+    }
+    return Checkpoint(directory: directory, tensors: renamed)
   }
 
   // MARK: What there is

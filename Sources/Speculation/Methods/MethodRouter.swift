@@ -8,6 +8,8 @@ public final class MethodRouter: Proposer {
   private let named: [SpeculationMethod: any Proposer]
   /// Those that `deciding` does not tell of passes and verdicts.
   private let others: [any Proposer]
+  /// What any of them wants.
+  public let taps: [Int]
 
   /// A router to named proposers, and to `deciding` for requests that name none of them.
   ///
@@ -20,10 +22,8 @@ public final class MethodRouter: Proposer {
     self.deciding = deciding
     named = shared.merging(others) { first, _ in first }
     self.others = Array(others.values)
+    taps = Set(others.values.flatMap(\.taps) + deciding.taps).sorted()
   }
-
-  /// What any of them wants.
-  public var taps: [Int] { Set(others.flatMap(\.taps) + deciding.taps).sorted() }
 
   /// Everyone sees the pass.
   public func process(_ pass: TargetPass) throws {

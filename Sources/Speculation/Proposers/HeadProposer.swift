@@ -1,11 +1,11 @@
-public import Decoding
-public import Transformer
+package import Decoding
+package import Transformer
 
 /// Proposes what a head writes that goes on from the target's own residual streams.
 ///
 /// It drafts as a draft model does, and sees every pass of the target for the streams. What it computes of its own
 /// proposals is computed again from the target's streams where they are accepted.
-public final class HeadProposer: DraftSource {
+package final class HeadProposer: DraftSource {
   package let origin = TokenOrigin.eagle3
   private let head: any HeadRunner
   private let drafting: DraftModelProposer
@@ -16,7 +16,7 @@ public final class HeadProposer: DraftSource {
   ///   - head: with as many blocks as the target.
   ///   - runner: the head, or what sees its passes.
   ///   - costs: what its passes cost; where they are known, proposals carry their probabilities.
-  public init(
+  package init(
     _ head: any HeadRunner, runner: any ModelRunner, sampling: DraftModelProposer.Sampling = .coupled,
     costs: PassCosts = PassCosts()
   ) {
@@ -28,12 +28,12 @@ public final class HeadProposer: DraftSource {
 
   package var costs: PassCosts { drafting.costs }
   /// Seconds that passes of the head have taken so far.
-  public var passSeconds: Double { drafting.passSeconds + takingSeconds }
+  package var passSeconds: Double { drafting.passSeconds + takingSeconds }
   /// The streams that the head was trained on.
-  public var taps: [Int] { head.tappedLayers }
+  package var taps: [Int] { head.tappedLayers }
 
   /// Takes over the streams of all rows that stand.
-  public func process(_ pass: TargetPass) throws {
+  package func process(_ pass: TargetPass) throws {
     let started = ContinuousClock.now
     try head.take(
       pass.taps(head.tappedLayers),
@@ -50,10 +50,6 @@ public final class HeadProposer: DraftSource {
   package func lag(of context: ProposalContext) -> Int { drafting.lag(of: context) }
 
   /// What the head would write; nothing where the target has yet to compute what it would go on from.
-  public func propose(for contexts: [ProposalContext], in pass: PassOutline) throws -> [Proposal] {
-    try propose(for: contexts, in: pass) { _, _ in true }
-  }
-
   package func propose(
     for contexts: [ProposalContext], in pass: PassOutline,
     continuing continues: (_ index: Int, _ proposal: Proposal) -> Bool
@@ -68,5 +64,5 @@ public final class HeadProposer: DraftSource {
   }
 
   /// Forgets what was found of the request; its blocks are the target's to free.
-  public func forget(_ request: RequestID) { drafting.forget(request) }
+  package func forget(_ request: RequestID) { drafting.forget(request) }
 }

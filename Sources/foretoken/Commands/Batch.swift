@@ -121,6 +121,7 @@ struct Batch: AsyncParsableCommand {
         detail: String(format: "%d of %d, %.0f tokens/s", written, requests.count, speed))
     }
     bar.clear()
+    try configuration.recording?.check()
   }
 
   private func readLines() throws -> [Line] {

@@ -23,12 +23,11 @@ extension HeadConfiguration {
     self.vocabularySize = file[TensorName(.output).gguf]?.shape.first ?? vocabularySize
     let ids = try metadata.integers(key("target_layers"))
     if let ids {
-      guard !ids.isEmpty, ids.count <= 64, zip(ids, ids.dropFirst()).allSatisfy(<), ids[0] >= 0 else {
-        throw ModelFileError(
-          path, "\(key("target_layers")) is \(ids); expected numbers of layers, each above the one before")
+      guard (1...64).contains(ids.count), ids.allSatisfy({ $0 >= 0 }) else {
+        throw ModelFileError(path, "\(key("target_layers")) is \(ids); expected 1 to 64 numbers of layers")
       }
     }
-    tappedLayers = ids
+    tappedLayers = ids.map { Set($0).sorted() }
     streamNorm = try metadata.boolean(key("norm_before_fc")) ?? false ? .joined : .none
     normalisesResidual = try metadata.boolean(key("norm_before_residual")) ?? false
     (recyclesNormalised, targetName) = (false, nil)
