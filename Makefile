@@ -4,7 +4,7 @@ FLAGS := -c release
 FORETOKEN := .build/release/foretoken
 PYTHON ?= python3
 
-.PHONY: help setup build demo test kernels kernels-arm kernels-cost client-tests fuzz api-fuzz accuracy bench-serve bench tune lint golden perplexity \
+.PHONY: help setup build demo test threads kernels kernels-arm kernels-cost client-tests fuzz api-fuzz accuracy bench-serve bench tune lint golden perplexity \
 	deploy-schemas pjrt-plugin llama-cpp real-model quality image deploy-difference docs clean
 
 help: ## List the targets
@@ -24,6 +24,10 @@ test: build ## Build and run every test
 	$(SWIFT) build $(FLAGS) --product FaultPlugin
 	$(SWIFT) build $(FLAGS) --product foretokenPackageTests
 	$(SWIFT) test $(FLAGS) --skip-build --no-parallel
+
+threads: ## Stress the pool of threads under the thread sanitizer (a minute to build, half a minute to run)
+	$(SWIFT) build --sanitize=thread --scratch-path .build/sanitized --product pool-stress
+	TSAN_OPTIONS="suppressions=$(CURDIR)/Tests/PoolStress/suppressions" .build/sanitized/debug/pool-stress $(SECONDS)
 
 kernels: ## Hold the kernels of every instruction set here against plain C, bit for bit
 	@Scripts/kernels

@@ -150,6 +150,8 @@ let package = Package(
         .product(name: "NIOHTTP1", package: "swift-nio"),
       ],
       path: "Tests/ServingStub", swiftSettings: [.swiftLanguageMode(.v6)]),
+    .executableTarget(
+      name: "pool-stress", dependencies: ["Tensor"], path: "Tests/PoolStress", swiftSettings: [.swiftLanguageMode(.v6)]),
     .testTarget(name: "TensorTests", dependencies: ["TestSupport", "Tensor"], swiftSettings: strict),
     .testTarget(
       name: "BenchmarkingTests",

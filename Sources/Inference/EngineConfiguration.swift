@@ -34,6 +34,8 @@ public struct EngineConfiguration: Sendable {
   public var recording: StreamRecording?
   /// Threads to compute on.
   public var threads = WorkerPool.defaultThreadCount
+  /// Whether those threads stay on the memory nodes that their weights are on.
+  public var affinity = CPUAffinity.auto
   /// Which kernels to use; the best that the machine has when `nil`.
   public var instructionSet: InstructionSet?
 

@@ -21,6 +21,8 @@ package struct LoadedModels {
   package let blocks: Int?
   /// Format of the weights, and what computes them, as results name them.
   package let quantization, kernels: String
+  /// To be called on the thread that will run the models.
+  package let prepareThread: @Sendable () -> Void
   /// The target and the first draft as one, where what computes them can run both in one go.
   let join: (any DraftSource) throws -> FusedDraftModel?
 
@@ -54,6 +56,7 @@ package struct LoadedModels {
     func costs(_ runner: any ModelRunner, rows: Int, areWeighed: Bool) throws -> PassCosts {
       areWeighed ? try configuration.costs(of: runner, rows: rows) : PassCosts()
     }
+    prepareThread = backend.prepareThread
     let runner = try backend.load(sources.target, limits: fitting.target) { progress("target", $0) }
     target = Loaded(
       source: sources.target, runner: runner,

@@ -40,7 +40,9 @@ public final class SpeculativeEngine: Sendable {
     let parts = try EngineAssembly(configuration, wrapping: wrap, progress: progress)
     (target, draft, memory, window) = (parts.target, parts.draft, parts.memory, parts.window)
     methods = configuration.speculation?.method.choices(loaded: draft?.method) ?? []
-    engine = Engine(parts.makeLoop(), auditShare: configuration.auditShare, mismatch: mismatch)
+    let prepare = parts.prepareThread
+    engine = Engine(
+      parts.makeLoop(), auditShare: configuration.auditShare, mismatch: mismatch, preparing: prepare)
   }
 }
 
@@ -57,6 +59,8 @@ package struct EngineAssembly {
   private let costs: PassCosts
   /// KV blocks that the target may use.
   private let blocks: Int?
+  /// To be called on the thread that runs the loop.
+  package let prepareThread: @Sendable () -> Void
 
   /// Puts something around the target's runner, or a draft's, that sees its passes.
   package typealias RunnerWrapper = @Sendable (_ runner: any ModelRunner, _ isTarget: Bool) -> any ModelRunner
@@ -70,7 +74,7 @@ package struct EngineAssembly {
     self.configuration = configuration
     (target, draft) = (models.target.source, models.drafts.first?.source)
     memory = [models.target.runner.memory] + models.drafts.map(\.runner.memory)
-    (costs, blocks) = (models.target.costs, models.blocks)
+    (costs, blocks, prepareThread) = (models.target.costs, models.blocks, models.prepareThread)
     let speculation = configuration.speculation
     window = speculation?.window ?? 0
     var factory = ProposerFactory()

@@ -57,6 +57,7 @@ package struct ForwardBenchmark: Sendable {
   /// - Throws: what loading throws, and `RunnerError` for a plan that the model cannot run.
   package func run(progress: (String, Double) -> Void) throws -> ForwardReport {
     let backend = CPUBackend(configuration)
+    backend.prepareThread()
     let ceilings = try MachineCeilings(pool: backend.pool, instructionSet: configuration.instructionSet)
     let began = ContinuousClock.now
     let (runner, name) = try backend.load(shape, limits: plan.limits) { progress("Loading", $0) }

@@ -53,13 +53,18 @@ internal import Synchronization
 
   /// Reads the whole file at `path` into memory on the threads of `pool`, as fast as the page cache gives it.
   ///
+  /// - Parameter parts: what the pool's workers will read of the memory at these addresses.
   /// - Throws: `MappedFileError` when the file cannot be read, or there is no memory for it.
-  convenience init(path: String, copiedBy pool: WorkerPool) throws(MappedFileError) {
+  convenience init(
+    path: String, copiedBy pool: WorkerPool, parts: (Range<UInt>) -> [WorkerPool.Upcoming] = { _ in [] }
+  ) throws(MappedFileError) {
     let (descriptor, modified) = try Self.opened(path)
     defer { close(descriptor) }
     let memory = try Self.memory(modified.byteCount, path)
     let (target, failure) = unsafe (SharedAddress(memory.pointer), Failure())
     let (size, part) = (modified.byteCount, Self.partBytes)
+    let start = unsafe UInt(bitPattern: memory.pointer)
+    pool.settle(parts(start..<start + UInt(size)))
     pool.runEach((size + part - 1) / part) { _, index in
       let range = index * part..<min((index + 1) * part, size)
       failure.note(unsafe Self.read(descriptor, range, to: target.pointer + range.lowerBound))

@@ -23,9 +23,12 @@ internal import Synchronization
   @unsafe var panels: UnsafeMutablePointer<UInt8> { unsafe start.pointer.assumingMemoryBound(to: UInt8.self) }
 
   /// What a product divides among threads: panels, or pairs of gate and up.
-  var unitCount: Int { (rows + Int(FT_PANEL) - 1) / Int(FT_PANEL) }
+  var unitCount: Int { Self.unitCount(rows: rows) }
+  var claimUnit: Int { Self.claimUnit(isGatePair: isGatePair) }
+
+  static func unitCount(rows: Int) -> Int { (rows + Int(FT_PANEL) - 1) / Int(FT_PANEL) }
   /// Panels are computed in pairs; a unit of a gated product is a pair already.
-  var claimUnit: Int { isGatePair ? 1 : 2 }
+  static func claimUnit(isGatePair: Bool) -> Int { isGatePair ? 1 : 2 }
 
   /// The matrix as the next one that a product will read.
   var upcoming: WorkerPool.Upcoming {
@@ -132,6 +135,7 @@ internal import Synchronization
     owner = memory
     let output = unsafe SharedAddress(memory.pointer + offset)
     unsafe start = output
+    pool.settle([upcoming])
     pool.run(over: panelCount) { share in
       for index in share {
         let panel = unsafe output.pointer.assumingMemoryBound(to: UInt8.self) + index * panelBytes
@@ -177,6 +181,7 @@ internal import Synchronization
     owner = memory
     let output = unsafe SharedAddress(memory.pointer + offset)
     unsafe start = output
+    pool.settle([upcoming])
     // Pages of the source are given back as soon as they are read: memory never holds much of both copies.
     let batch = max(pool.threadCount, (8 << 20) / max(panelBytes, 1))
     let refused = Atomic<Int>(Int.max)

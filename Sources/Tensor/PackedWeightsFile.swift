@@ -21,6 +21,19 @@ package struct PackedWeightsFile: Sendable {
       let checksum: UInt64
       /// A byte for each column; absent for none.
       let column_exponents: Data?
+
+      /// Its memory, when the file is copied to those addresses; `nil` when it would not lie there.
+      func memory(in file: Range<UInt>) -> WorkerPool.Upcoming? {
+        guard let format = WeightFormat(rawValue: format),
+          let byteCount = PackedMatrix.byteCount(
+            rows: rows, columns: columns, format: format, isGatePair: is_gate_pair),
+          offset >= 0, offset <= file.count, byteCount <= file.count - offset
+        else { return nil }
+        let units = PackedMatrix.unitCount(rows: rows)
+        return WorkerPool.Upcoming(
+          address: file.lowerBound + UInt(offset), bytesPerUnit: byteCount / units, count: units,
+          unit: PackedMatrix.claimUnit(isGatePair: is_gate_pair))
+      }
     }
     let layout: Int
     let key: String
@@ -33,25 +46,12 @@ package struct PackedWeightsFile: Sendable {
   /// - Throws: `PackingError` that says what is wrong with the file; `MappedFileError` when it cannot be read.
   package init(path: String, key: String, pool: WorkerPool) throws {
     func damaged(_ reason: String) -> PackingError { PackingError(description: "'\(path)': \(reason)") }
-    let file = try MappedFile(path: path, copiedBy: pool)
-    guard let prefix = unsafe file.buffer(0..<Self.prefixBytes).map({ unsafe Array($0) }),
-      prefix.prefix(8).elementsEqual(Self.magic)
-    else { throw damaged("is not a file of packed weights") }
-    func number(at place: Int) -> UInt64 { (0..<8).reduce(0) { $0 | UInt64(prefix[place + $1]) << UInt64(8 * $1) } }
-    let length = number(at: 8)
-    guard length <= Self.headerLimit, Self.prefixBytes + Int(length) <= file.byteCount else {
-      throw damaged("claims a header of \(length) bytes; the file has \(file.byteCount)")
+    // Where each matrix will lie has to be known before memory is touched, where nodes have their own.
+    let places = pool.placement == nil ? [] : try Self.header(of: MappedFile(path: path), key: key).matrices
+    let file = try MappedFile(path: path, copiedBy: pool) { start in
+      places.compactMap { $0.memory(in: start) }
     }
-    let headerBytes =
-      unsafe file.buffer(Self.prefixBytes..<Self.prefixBytes + Int(length)).map { unsafe Array($0) } ?? []
-    guard Self.checksum(headerBytes) == number(at: 16) else { throw damaged("has a damaged header") }
-    let header: Header
-    do { header = try JSONDecoder().decode(Header.self, from: Data(headerBytes)) } catch {
-      throw damaged("has a header that cannot be read")
-    }
-    guard header.layout == Int(FT_LAYOUT), header.key == key else {
-      throw damaged("holds layout \(header.layout) of \(header.key); expected \(FT_LAYOUT) of \(key)")
-    }
+    let header = try Self.header(of: file, key: key)
     matrices = try header.matrices.map { entry in
       let exponents = entry.column_exponents.map { $0.map { Int8(bitPattern: $0) } }
       guard let format = WeightFormat(rawValue: entry.format), exponents.map({ $0.count == entry.columns }) ?? true,
@@ -65,6 +65,29 @@ package struct PackedWeightsFile: Sendable {
     for (index, entry) in header.matrices.enumerated() where entry.checksum != found[index] {
       throw damaged("matrix \(index) is damaged")
     }
+  }
+
+  /// What the file says that it holds.
+  private static func header(of file: MappedFile, key: String) throws -> Header {
+    func damaged(_ reason: String) -> PackingError { PackingError(description: "'\(file.path)': \(reason)") }
+    guard let prefix = unsafe file.buffer(0..<prefixBytes).map({ unsafe Array($0) }),
+      prefix.prefix(8).elementsEqual(magic)
+    else { throw damaged("is not a file of packed weights") }
+    func number(at place: Int) -> UInt64 { (0..<8).reduce(0) { $0 | UInt64(prefix[place + $1]) << UInt64(8 * $1) } }
+    let length = number(at: 8)
+    guard length <= headerLimit, prefixBytes + Int(length) <= file.byteCount else {
+      throw damaged("claims a header of \(length) bytes; the file has \(file.byteCount)")
+    }
+    let bytes = unsafe file.buffer(prefixBytes..<prefixBytes + Int(length)).map { unsafe Array($0) } ?? []
+    guard checksum(bytes) == number(at: 16) else { throw damaged("has a damaged header") }
+    let header: Header
+    do { header = try JSONDecoder().decode(Header.self, from: Data(bytes)) } catch {
+      throw damaged("has a header that cannot be read")
+    }
+    guard header.layout == Int(FT_LAYOUT), header.key == key else {
+      throw damaged("holds layout \(header.layout) of \(header.key); expected \(FT_LAYOUT) of \(key)")
+    }
+    return header
   }
 
   /// Writes `matrices` so that the file is there whole or not at all.

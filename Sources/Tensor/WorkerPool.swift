@@ -12,6 +12,8 @@ package final class WorkerPool: Sendable {
   /// Number of workers, the caller included.
   package let threadCount: Int
   private let state: WorkerState
+  /// Where the workers run; `nil` for wherever the system likes.
+  package let placement: WorkerPlacement?
 
   /// Most threads of one pool.
   package static let mostThreads = 512
@@ -20,13 +22,20 @@ package final class WorkerPool: Sendable {
   package static var defaultThreadCount: Int { ProcessorShare.current.threads }
 
   /// Starts `threadCount - 1` threads.
-  package init(threadCount: Int) {
+  ///
+  /// - Parameter share: the processors that they may use.
+  package init(threadCount: Int, affinity: CPUAffinity = .none, share: ProcessorShare = .current) {
     precondition(threadCount >= 1)
     self.threadCount = threadCount
+    let placement = affinity == .none ? nil : WorkerPlacement(threadCount: threadCount, on: share)
+    self.placement = placement
     let state = WorkerState(workers: threadCount)
     self.state = state
     for index in 1..<threadCount {
-      let thread = Thread { state.work(as: index) }
+      let thread = Thread {
+        placement?.bind(worker: index)
+        state.work(as: index)
+      }
       thread.name = "foretoken.worker.\(index)"
       thread.start()
     }
@@ -76,6 +85,11 @@ package final class WorkerPool: Sendable {
     let address: UInt
     let bytesPerUnit, count, unit: Int
 
+    /// `count` units of work, of which parts begin at multiples of `unit`, on memory from `address` on.
+    package init(address: UInt, bytesPerUnit: Int, count: Int, unit: Int) {
+      (self.address, self.bytesPerUnit, self.count, self.unit) = (address, bytesPerUnit, count, unit)
+    }
+
     /// Bytes from one worker's first part to the next one's.
     func stride(workers: Int) -> Int {
       WorkerJob(claiming: count, inMultiplesOf: unit, workers: workers).ownPartLength * bytesPerUnit
@@ -99,11 +113,15 @@ package final class WorkerPool: Sendable {
     withoutActuallyEscaping(body) { body in
       let round = state.open(job, body)
       state.takeParts(of: round, as: 0)
-      var patience = Patience()
+      var patience = state.callerPatience
       var fetch = state.fetch(by: 0)
       while !state.isDone(job) {
-        if !fetch.step() { patience.pause() }
+        if !fetch.step() {
+          patience.pause()
+          if patience.isSpent { state.sleepUntilDone(job) }
+        }
       }
+      state.callerPatience = patience
       state.dropBody()
     }
   }
@@ -167,15 +185,40 @@ struct WorkerJob: Sendable, Equatable {
 
 /// Waiting without sleep: at first for this thread's own use of the core, then for whoever else wants it, as the
 /// thread that is waited for may.
+///
+/// A thread that gives its core away and does not get it back at once has met another that wants it. Sleeping is better
+/// then than trying again and again, as who sleeps is let in at once when it is woken; and so it is in the waits that
+/// follow.
 struct Patience {
   private var pauses = 0
+  /// Waits that are taken for contended without trying.
+  private(set) var contendedWaits = 0
   private static let pausesAlone = 1_000
+  private static let pausesContended = 250
   private static let mostPauses = 20_000
+  private static let contendedWaitsAfterYield = 50
+  /// Longer than giving the core away takes when nobody wants it.
+  private static let longYield = Duration.microseconds(50)
 
-  var isSpent: Bool { pauses == Self.mostPauses }
+  init(contendedWaits: Int = 0) { self.contendedWaits = contendedWaits }
+
+  /// Whether the thread should sleep now.
+  var isSpent: Bool {
+    contendedWaits > 0 ? pauses >= Self.pausesContended : pauses >= Self.mostPauses
+  }
+
+  /// A new wait begins.
+  mutating func begin() {
+    // Nothing is known of waits that were over before.
+    if pauses >= Self.pausesContended, contendedWaits > 0 { contendedWaits -= 1 }
+    pauses = 0
+  }
 
   mutating func pause() {
     pauses += 1
-    if pauses > Self.pausesAlone, pauses % 32 == 0 { sched_yield() } else { ft_pause() }
+    guard pauses > Self.pausesAlone, pauses % 32 == 0 else { return ft_pause() }
+    let started = ContinuousClock.now
+    sched_yield()
+    if ContinuousClock.now - started > Self.longYield { contendedWaits = Self.contendedWaitsAfterYield }
   }
 }

@@ -29,6 +29,10 @@ final class WorkerState: Sendable {
   private let ownPartsTaken = Atomic<Int>(0)
   private let sleepers = Atomic<Int>(0)
   private let isClosed = Atomic<Bool>(false)
+  /// Whether the caller sleeps until the job is done, or is about to. Whoever takes the mark away owes it a signal.
+  private let callerIsAsleep = Atomic<Bool>(false)
+  private let callerWakeUp = DispatchSemaphore(value: 0)
+  private let callerContendedWaits = Atomic<Int>(0)
   private let body = Mutex<(@Sendable (Int, Range<Int>) -> Void)?>(nil)
 
   // The job, field by field: it is read while the next one may already be written, and then thrown away.
@@ -78,6 +82,28 @@ final class WorkerState: Sendable {
   /// Whether all of the job, the one that was opened last, is done.
   func isDone(_ job: WorkerJob) -> Bool { finished.load(ordering: .acquiring) == job.count }
 
+  /// How the caller waits, from what it has met in earlier waits.
+  var callerPatience: Patience {
+    get { Patience(contendedWaits: callerContendedWaits.load(ordering: .relaxed)) }
+    set {
+      var patience = newValue
+      patience.begin()
+      callerContendedWaits.store(patience.contendedWaits, ordering: .relaxed)
+    }
+  }
+
+  /// Sleeps until all of the job is done, or for a shorter time.
+  func sleepUntilDone(_ job: WorkerJob) {
+    callerIsAsleep.store(true, ordering: .sequentiallyConsistent)
+    // The last part may have been finished between the last look and the mark.
+    if finished.load(ordering: .sequentiallyConsistent) == job.count,
+      callerIsAsleep.exchange(false, ordering: .sequentiallyConsistent)
+    {
+      return
+    }
+    callerWakeUp.wait()
+  }
+
   /// Lets go of the job's body. All parts are finished, so that nobody else has it.
   func dropBody() { body.withLock { $0 = nil } }
 
@@ -106,13 +132,17 @@ final class WorkerState: Sendable {
   func work(as worker: Int) {
     var seen: UInt64 = 0
     var fetch = Fetch(next: 0, end: 0)
+    var patience = Patience()
     while true {
-      var patience = Patience()
+      patience.begin()
       var latest = round.load(ordering: .acquiring)
       while latest == seen {
         if !fetch.step() {
           patience.pause()
-          if patience.isSpent { sleep(as: worker, seen: seen) }
+          if patience.isSpent {
+            sleep(as: worker, seen: seen)
+            patience.begin()
+          }
         }
         latest = round.load(ordering: .acquiring)
       }
@@ -145,7 +175,13 @@ final class WorkerState: Sendable {
     guard let job = self.job(number) else { return }
     let items = doParts(of: job, number, as: worker)
     // The last thing to do: from here on the caller may go on without this worker.
-    if items > 0 { finished.add(items, ordering: .releasing) }
+    guard items > 0 else { return }
+    let sum = finished.add(items, ordering: .sequentiallyConsistent).newValue
+    if sum == job.count, callerIsAsleep.load(ordering: .sequentiallyConsistent),
+      callerIsAsleep.exchange(false, ordering: .sequentiallyConsistent)
+    {
+      callerWakeUp.signal()
+    }
   }
 
   /// A function of its own, so that the body is let go of before the caller hears that the parts are done.

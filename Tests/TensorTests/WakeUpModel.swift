@@ -16,6 +16,10 @@ struct WakeUpModel {
     case namelessClaim
     /// The caller goes on when all parts are claimed.
     case callerDoesNotWait
+    /// The caller does not look again before it sleeps.
+    case callerSleepsWithoutLooking
+    /// Who does the last part looks for a sleeping caller before it says that the part is done.
+    case looksForCallerTooSoon
   }
 
   enum Violation: Error, Equatable {
@@ -40,6 +44,8 @@ struct WakeUpModel {
     var isClosed = false
     var marks = SIMD4<UInt8>()
     var signals = SIMD4<UInt8>()
+    var callerMark = false
+    var callerSignals: UInt8 = 0
     // The caller.
     var callerStep = CallerStep.open
     var job: UInt8 = 0
@@ -53,10 +59,12 @@ struct WakeUpModel {
   }
 
   enum CallerStep: UInt8 {
-    case open, publish, countSleepers, lookAtMark, takeMark, subtract, signal, work, wait, close, done
+    case open, publish, countSleepers, lookAtMark, takeMark, subtract, signal, work, wait, mark, lookAgain, takeBack
+    case sleep, close, done
   }
   private enum WorkerStep: UInt8 {
-    case look, count, mark, lookAgain, takeBack, uncount, sleep, checkClosed, claim, finish, done
+    case look, count, mark, lookAgain, takeBack, uncount, sleep, checkClosed, claim, finish, lookAtCaller
+    case takeCallerMark, signalCaller, done
   }
 
   /// Walks through everything that can happen.
@@ -143,9 +151,23 @@ struct WakeUpModel {
         (state.callerHeld, state.callerStep) = (0, .wait)
       }
     case .wait:
-      guard old.finished == parts(old.job) || fault == .callerDoesNotWait else { return nil }
-      state.job += 1
-      state.callerStep = Int(state.job) < jobs.count ? .open : .close
+      if old.finished == parts(old.job) || fault == .callerDoesNotWait {
+        state.job += 1
+        state.callerStep = Int(state.job) < jobs.count ? .open : .close
+      } else {
+        state.callerStep = .mark
+      }
+    case .mark:
+      (state.callerMark, state.callerStep) = (true, .lookAgain)
+    case .lookAgain:
+      let isDone = old.finished == parts(old.job) && fault != .callerSleepsWithoutLooking
+      state.callerStep = isDone ? .takeBack : .sleep
+    case .takeBack:
+      (state.callerMark, state.callerStep) = (false, old.callerMark ? .wait : .sleep)
+    case .sleep:
+      guard old.callerSignals > 0 else { return nil }
+      state.callerSignals -= 1
+      state.callerStep = .wait
     case .close:
       (state.isClosed, state.wakesLeft, state.callerStep) = (true, UInt8(Self.workers), .publish)
     case .done: return nil
@@ -166,6 +188,8 @@ struct WakeUpModel {
     func go(_ step: WorkerStep) { state.steps[worker] = step.rawValue }
     guard let step = WorkerStep(rawValue: old.steps[worker]) else { return nil }
     let isMarkedFirst = fault == .markedBeforeCounted
+    let looksTooSoon = fault == .looksForCallerTooSoon
+    let afterCaller: WorkerStep = looksTooSoon ? .finish : .look
     switch step {
     case .look:
       if old.round != old.seen[worker] {
@@ -204,7 +228,7 @@ struct WakeUpModel {
         state.partsLeft -= 1
         state.held[worker] += 1
       } else {
-        go(.finish)
+        go(looksTooSoon && old.held[worker] > 0 ? .lookAtCaller : .finish)
       }
       // With a part in hand the job must be the one that the worker came for, and not be over.
       if state.held[worker] > 0, old.cursorJob != old.seen[worker] || old.job + 1 != old.seen[worker] {
@@ -212,8 +236,17 @@ struct WakeUpModel {
       }
     case .finish:
       state.finished += old.held[worker]
+      let isLast = old.held[worker] > 0 && state.finished == parts(old.seen[worker] - 1)
       state.held[worker] = 0
-      go(.look)
+      go(isLast && !looksTooSoon ? .lookAtCaller : .look)
+    case .lookAtCaller:
+      go(old.callerMark ? .takeCallerMark : afterCaller)
+    case .takeCallerMark:
+      state.callerMark = false
+      go(old.callerMark ? .signalCaller : afterCaller)
+    case .signalCaller:
+      state.callerSignals += 1
+      go(afterCaller)
     case .done: return nil
     }
     return state

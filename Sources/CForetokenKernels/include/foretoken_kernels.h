@@ -60,6 +60,10 @@ bool ft_is_available(ft_instruction_set set);
 void ft_pause(void);
 /// Asks for `count` lines of 64 bytes of memory that will be read soon.
 void ft_prefetch(const void *memory, size_t count);
+/// Keeps the calling thread on processors, a bit for each; false where the system does not do that.
+bool ft_bind_thread(const uint64_t *processors, size_t words);
+/// The processors that the calling thread may run on; `processors` is zeroed. False where the system does not say.
+bool ft_thread_processors(uint64_t *processors, size_t words);
 
 // --- Packing -----------------------------------------------------------------------------------------------------
 

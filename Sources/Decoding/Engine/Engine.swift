@@ -15,9 +15,11 @@ public final class Engine: Sendable {
   /// - Parameters:
   ///   - auditShare: share of the answers (0 to 1) to decode again without speculation, in idle moments.
   ///   - mismatch: called when such an answer differs.
+  ///   - preparing: called on the thread before anything else.
   package init(
     _ loop: sending DecodingLoop, auditShare: Double = 0,
-    mismatch: @escaping @Sendable (AuditMismatch) -> Void = { _ in }
+    mismatch: @escaping @Sendable (AuditMismatch) -> Void = { _ in },
+    preparing prepare: @escaping @Sendable () -> Void = {}
   ) {
     vocabularySize = loop.vocabularySize
     maximumLength = loop.maximumLength
@@ -26,6 +28,7 @@ public final class Engine: Sendable {
     let box = HandedLoop(loop)
     let thread = Thread {
       guard let loop = box.take() else { return }
+      prepare()
       Self.run(loop, mailbox, Auditor(share: auditShare, report: mismatch))
     }
     thread.name = "foretoken.engine"

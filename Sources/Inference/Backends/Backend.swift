@@ -16,6 +16,8 @@ protocol Backend {
   var formatName: String { get }
   /// What computes, in results.
   var kernelsName: String { get }
+  /// Called on the thread that will run the models, before it does.
+  var prepareThread: @Sendable () -> Void { get }
   /// Bytes of one layer's keys and values in one KV block.
   func blockByteCount(of model: ModelConfiguration) -> Int
   /// Refuses what it cannot do before minutes go into loading weights.
@@ -41,6 +43,7 @@ extension Backend {
     try load(model.checkpoint, model.configuration, limits: limits, progress: progress)
   }
   func check(window: Int, sequences: Int) {}
+  var prepareThread: @Sendable () -> Void { {} }
   func joined(target: Runner, draft: Runner, proposer: DraftModelProposer, window: Int) -> FusedDraftModel? { nil }
 }
 
@@ -60,8 +63,10 @@ package struct CPUBackend: Backend {
 
   package init(_ configuration: EngineConfiguration) {
     self.configuration = configuration
-    pool = WorkerPool(threadCount: configuration.threads)
+    pool = WorkerPool(threadCount: configuration.threads, affinity: configuration.affinity)
   }
+
+  package var prepareThread: @Sendable () -> Void { { [pool] in pool.bindCaller() } }
 
   var usesOwnMemory: Bool { true }
   var formatName: String { configuration.quantization.rawValue }

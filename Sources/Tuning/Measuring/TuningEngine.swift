@@ -102,7 +102,7 @@ package final class TuningEngine: Sendable {
       DecodingLoop(
         runner: TimedRunner(loaded.target.runner, isTarget: true, log: log), tokenizer: target.tokenizer,
         proposer: proposer, verifier: CoupledVerifier(), window: window, costs: loaded.target.costs,
-        sequences: concurrency, rows: configuration.rows, blocks: loaded.blocks))
+        sequences: concurrency, rows: configuration.rows, blocks: loaded.blocks), preparing: loaded.prepareThread)
   }
 
   /// vLLM's defaults but for past answers: a workload that is run again and again would find its own.

@@ -74,7 +74,8 @@ struct Serve: AsyncParsableCommand {
     logger.info(
       "processor",
       metadata: [
-        "cores": "\(share.cores)", "quota": "\(share.quota.map { "\($0)" } ?? "none")", "threads": "\(engine.threads)",
+        "cores": "\(share.cores)", "numa_nodes": "\(share.nodes.count)",
+        "quota": "\(share.quota.map { "\($0)" } ?? "none")", "threads": "\(engine.threads)",
         "kernels": "\((engine.instructionSet ?? .best).rawValue)",
       ])
     let model = try resources.load(engine) { logger.error("\($0)") }

@@ -96,6 +96,13 @@ struct ResourceOptions: ParsableArguments {
   @Option(help: "Threads to compute on (default: one per physical core, at most the CPU quota of the container).")
   var threads: Int?
 
+  @Option(
+    help: """
+      Whether threads stay on the processors of one memory node (NUMA), beside the weights that they read: auto (where \
+      there are several nodes) or none.
+      """)
+  var cpuAffinity = CPUAffinity.auto
+
   @Option(help: "Kernels to compute with; all give the same bits (default: the fastest that this machine has).")
   var kernels: InstructionSet?
 
@@ -115,6 +122,7 @@ struct ResourceOptions: ParsableArguments {
     if let kvCacheMemoryBytes { flags += ["--kv-cache-memory-bytes", "\(kvCacheMemoryBytes)"] }
     if kvCacheDtype != .auto { flags += ["--kv-cache-dtype", kvCacheDtype.rawValue] }
     if let threads { flags += ["--threads", "\(threads)"] }
+    if cpuAffinity != .auto { flags += ["--cpu-affinity", cpuAffinity.rawValue] }
     if let kernels { flags += ["--kernels", kernels.rawValue] }
     return flags + accelerator.servingFlags
   }
@@ -130,6 +138,7 @@ struct ResourceOptions: ParsableArguments {
     configuration.cacheFormat = kvCacheDtype.format
     configuration.sharesPrefixes = enablePrefixCaching
     if let threads { configuration.threads = threads }
+    configuration.affinity = cpuAffinity
     configuration.instructionSet = kernels
     configuration.backend = accelerator.backendChoice
     return configuration

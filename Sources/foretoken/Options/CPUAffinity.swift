@@ -1,0 +1,5 @@
+public import ArgumentParser
+public import Tensor
+
+/// `--cpu-affinity`.
+extension CPUAffinity: ExpressibleByArgument {}
