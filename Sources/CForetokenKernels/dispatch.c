@@ -1,4 +1,13 @@
+#if defined(__x86_64__) && defined(__linux__)
+#define _GNU_SOURCE
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 #include "kernels.h"
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 #if defined(__aarch64__) && defined(__linux__)
 #include <sys/auxv.h>
 #elif defined(__aarch64__) && defined(__APPLE__)
@@ -17,6 +26,17 @@ static bool has_avxvnni(void) { return has_avx2() && __builtin_cpu_supports("avx
 static bool has_avx512(void) {
   return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni");
+}
+/// Linux gives tile registers to processes that ask for them (arch/x86/include/uapi/asm/prctl.h).
+static bool has_amx(void) {
+#if defined(__linux__)
+  const long request_permission = 0x1023, tile_data = 18;
+  unsigned a, b, c, d;
+  return has_avx512() && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d >> 24 & 1) && (d >> 25 & 1) &&
+         syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+#else
+  return false;
+#endif
 }
 #elif defined(__aarch64__) && defined(__linux__)
 // Bits of the auxiliary vector (Linux, arch/arm64/include/uapi/asm/hwcap.h), which older headers lack.
@@ -45,6 +65,7 @@ static const struct {
     [FT_AVX2] = {&ft_kernels_avx2, has_avx2},
     [FT_AVX_VNNI] = {&ft_kernels_avxvnni, has_avxvnni},
     [FT_AVX512] = {&ft_kernels_avx512, has_avx512},
+    [FT_AMX] = {&ft_kernels_amx, has_amx},
 #elif defined(__aarch64__)
     [FT_NEON] = {&ft_kernels_neon, has_neon},
     [FT_NEON_I8MM] = {&ft_kernels_neon_i8mm, has_neon_i8mm},

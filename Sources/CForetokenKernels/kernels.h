@@ -129,6 +129,7 @@ extern const ft_kernels ft_kernels_portable;
 extern const ft_kernels ft_kernels_avx2;
 extern const ft_kernels ft_kernels_avxvnni;
 extern const ft_kernels ft_kernels_avx512;
+extern const ft_kernels ft_kernels_amx;
 #elif defined(__aarch64__)
 extern const ft_kernels ft_kernels_neon;
 extern const ft_kernels ft_kernels_neon_i8mm;

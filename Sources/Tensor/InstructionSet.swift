@@ -10,6 +10,8 @@ public enum InstructionSet: String, Sendable, CaseIterable {
   case avxVNNI = "avx_vnni"
   /// 512-bit vectors with byte dot products (VNNI).
   case avx512
+  /// The same with products of byte matrices (AMX).
+  case amx
   /// 128-bit vectors with byte dot products (AArch64).
   case neon
   /// The same with products of byte matrices (I8MM).
@@ -27,6 +29,7 @@ public enum InstructionSet: String, Sendable, CaseIterable {
     case .avx2: FT_AVX2
     case .avxVNNI: FT_AVX_VNNI
     case .avx512: FT_AVX512
+    case .amx: FT_AMX
     case .neon: FT_NEON
     case .neonI8MM: FT_NEON_I8MM
     }

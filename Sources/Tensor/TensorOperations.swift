@@ -197,8 +197,13 @@ package final class TensorOperations {
 
   /// Calls `work` with parts of the rows: on all threads when it is worth waking them.
   private func forRows(_ rowCount: Int, columns: Int, _ work: @Sendable (Range<Int>) -> Void) {
+    forShares(of: rowCount, work: rowCount * columns, work)
+  }
+
+  /// Calls `body` with shares of `0..<count`: on all threads when `work`, in numbers to go through, is worth waking them.
+  private func forShares(of count: Int, work: Int, _ body: @Sendable (Range<Int>) -> Void) {
     // A few microseconds of work are done before another thread has heard of it.
-    if rowCount * columns < 32_768 { work(0..<rowCount) } else { pool.run(over: rowCount, work) }
+    if work < 32_768 { body(0..<count) } else { pool.run(over: count, body) }
   }
 
   // MARK: Attention
@@ -230,19 +235,21 @@ package final class TensorOperations {
     let rows = unsafe qkv.shared(rows: rowCount)
     let (cosines, sines) = unsafe (cosines.shared(rows: rowCount), sines.shared(rows: rowCount))
     let cache = unsafe SharedAddress(storage.start(layer: layer))
-    forRows(rowCount, columns: (headCount + kvHeadCount) * headSize) { share in
-      for row in share {
-        let heads = unsafe rows.pointer.assumingMemoryBound(to: Float.self) + row * stride
+    // By heads and not by rows: keys of neighbouring positions lie in the same lines of memory.
+    let heads = headCount + kvHeadCount
+    forShares(of: heads, work: rowCount * heads * headSize) { share in
+      for row in 0..<rowCount {
+        let values = unsafe rows.pointer.assumingMemoryBound(to: Float.self) + row * stride
         let cosineRow = unsafe cosines.pointer.assumingMemoryBound(to: Float.self) + row * angleStride
         let sineRow = unsafe sines.pointer.assumingMemoryBound(to: Float.self) + row * angleStride
         unsafe queryNorm.withPointer { norm in
-          for head in 0..<headCount {
-            unsafe ft_norm_rotate(set, heads + head * headSize, headSize, norm, epsilon, cosineRow, sineRow)
+          for head in share.clamped(to: 0..<headCount) {
+            unsafe ft_norm_rotate(set, values + head * headSize, headSize, norm, epsilon, cosineRow, sineRow)
           }
         }
         unsafe keyNorm.withPointer { norm in
-          for head in 0..<kvHeadCount {
-            let key = unsafe heads + (headCount + head) * headSize
+          for index in share.clamped(to: headCount..<heads) {
+            let (key, head) = (unsafe values + index * headSize, index - headCount)
             unsafe ft_norm_rotate(set, key, headSize, norm, epsilon, cosineRow, sineRow)
             let keys = unsafe cache.pointer.assumingMemoryBound(to: UInt8.self) + places[row].start
             unsafe ft_store_key_value(

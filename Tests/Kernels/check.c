@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 static const instruction_set all_sets[] = {{FT_PORTABLE, "portable"}, {FT_AVX2, "avx2"}, {FT_AVX_VNNI, "avx_vnni"},
-                                           {FT_AVX512, "avx512"},     {FT_NEON, "neon"}, {FT_NEON_I8MM, "neon_i8mm"}};
+                                           {FT_AVX512, "avx512"}, {FT_AMX, "amx"}, {FT_NEON, "neon"}, {FT_NEON_I8MM, "neon_i8mm"}};
 enum { all_set_count = sizeof all_sets / sizeof all_sets[0] };
 const instruction_set *sets[all_set_count];
 int set_count;

@@ -19,6 +19,7 @@ typedef enum {
   FT_AVX2,
   FT_AVX_VNNI,
   FT_AVX512,
+  FT_AMX,      ///< the same with products of byte matrices
   FT_NEON,     ///< with byte dot products
   FT_NEON_I8MM ///< with products of byte matrices as well
 } ft_instruction_set;

@@ -6,11 +6,13 @@
 #include "../vectors.h"
 #include "x86.h"
 
+#ifndef FT_TILE
 #define FT_TILE 12
 #define FT_CASES(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12)
 #define FT_BYTE_TILE FT_TILE
 #define FT_FLOAT_TILE FT_TILE
 #define FT_FLOAT_CASES(X) FT_CASES(X)
+#endif
 #define FT_SPLIT 9
 
 #define FT_QUERIES 6

@@ -26,11 +26,14 @@ FT_INLINE u32x16 FT_NAME(high_nibbles)(u32x16 words) { return (words >> 4) & 0x0
 #define FT_FLOAT_WIDTH(rows) (2 * (rows) > FT_FLOAT_TILE ? 1 : 2)
 #endif
 
+#ifndef FT_INTERLEAVE
+/// Inputs of a row that lie side by side in an interleaved tile.
+#define FT_INTERLEAVE 4
+#endif
+
 #ifndef FT_ROW_UNIT
 /// Rows whose sums share vectors, and whose inputs lie side by side: tiles begin at multiples of it.
 #define FT_ROW_UNIT 1
-/// Inputs of a row that lie side by side in an interleaved tile.
-#define FT_INTERLEAVE 4
 
 /// Vectors of sums of a tile.
 FT_INLINE int FT_NAME(sum_vectors)(int rows) { return rows; }
@@ -58,7 +61,8 @@ FT_INLINE void FT_NAME(add_products)(int bits, const u32x16 weights[2], int k, c
   FT_UNROLL for (int i = 0; i < 2; i++)
     FT_UNROLL for (int r = 0; r < rows; r++) {
       i32x16 *sum = &sums[r][split ? i : 0];
-      const int8_t *four = x + 4 * ((2 * k + i) * rows + r);
+      const int vector = 2 * k + i, together = FT_INTERLEAVE / 4;
+      const int8_t *four = x + FT_INTERLEAVE * (vector / together * rows + r) + 4 * (vector % together);
       *sum = bits == 8 ? FT_NAME(dot_shifted)(*sum, weights[i], four) : FT_NAME(dot_small)(*sum, weights[i], four);
     }
 }
