@@ -38,7 +38,8 @@ extension EngineConfiguration {
     // The draft's blocks are parallel to the target's.
     let draftLimits = draft.map {
       RunnerLimits(
-        rows: limits.rows, logitRows: sequences, sequences: sequences,
+        rows: limits.rows, logitRows: sequences * $0.proposalsPerPass(window: speculation?.window ?? 0),
+        sequences: sequences,
         positions: min(positions, $0.configuration.maximumPosition),
         blocks: blocks ?? limits.blockCount(ofSize: KVStorage.blockSize))
     }

@@ -1,4 +1,5 @@
 package import Decoding
+internal import ModelFiles
 package import Speculation
 internal import Tensor
 package import Transformer
@@ -82,7 +83,12 @@ package struct LoadedModels {
         heads[index] = loaded
         runner = loaded
       }
-      let rows = max(configuration.sequences, DraftModelProposer.readingRows)
+      if case .head(let head) = draft, let most = head.configuration.block?.most, window > most,
+        speculation?.method != .automatic
+      {
+        configuration.report("'\(draft.path)' proposes at most \(most) tokens at a time, and not \(window)")
+      }
+      let rows = max(limits.logitRows, DraftModelProposer.readingRows)
       return Loaded(
         source: draft, runner: runner,
         costs: try costs(runner, rows: rows, areWeighed: speculation?.method == .automatic))
@@ -107,7 +113,10 @@ package struct LoadedModels {
     wrapping wrap: (any ModelRunner) -> any ModelRunner
   ) -> any DraftSource {
     let runner = wrap(drafts[index].runner)
-    if let head = heads[index] { return HeadProposer(head, runner: runner, sampling: sampling, costs: costs) }
+    if let head = heads[index] {
+      let origin = TokenOrigin(rawValue: drafts[index].source.method.rawValue) ?? .draftModel
+      return HeadProposer(head, runner: runner, origin: origin, sampling: sampling, costs: costs)
+    }
     return DraftModelProposer(
       runner: runner, vocabularySize: target.runner.vocabularySize, sampling: sampling, costs: costs)
   }
@@ -121,10 +130,16 @@ extension EngineConfiguration {
     let drafts = try (drafts ?? [speculation?.draftModel].compactMap(\.self)).map {
       try Speculator($0, for: target)
     }
-    if speculation?.method == .eagle3, let other = drafts.first(where: { $0.method != .eagle3 }) {
+    if let method = speculation?.method, method.need == .head,
+      let other = drafts.first(where: { $0.method != method })
+    {
+      let what =
+        switch other {
+        case .draftModel: "a model of its own and no head"
+        case .head(let head): head.configuration.kind.description
+        }
       throw EngineConfigurationError(
-        description:
-          "'\(other.path)' is a model of its own and no EAGLE-3 head; the method draft_model proposes with it")
+        description: "'\(other.path)' is \(what); the method \(other.method.rawValue) proposes with it")
     }
     if case .pjrt = backend, case .head(let head)? = drafts.first { throw PJRTBackend.refusal(of: head) }
     return (target, drafts)

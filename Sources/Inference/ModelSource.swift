@@ -28,7 +28,9 @@ public struct ModelSource: Sendable {
     path = container.path
     if let head = try? container.head() {
       throw EngineConfigurationError(
-        description: "'\(head.path)' is an EAGLE-3 head, which goes on from a target: name it with --draft-model")
+        description:
+          "'\(head.path)' is \(head.configuration.kind.description), which goes on from a target: name it with --draft-model"
+      )
     }
     configuration = try container.configuration()
     generation = try container.generation()

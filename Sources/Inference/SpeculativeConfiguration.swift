@@ -74,7 +74,7 @@ public struct SpeculativeConfiguration: Sendable, Equatable {
 
   /// Reads the JSON object.
   ///
-  /// Keys: `method` (`auto`, `draft_model`, `eagle3`, `ngram` or `suffix`; `auto` when absent), `model`,
+  /// Keys: `method` (`auto`, `draft_model`, `eagle3`, `dflash`, `ngram` or `suffix`; `auto` when absent), `model`,
   /// `num_speculative_tokens`, `prompt_lookup_min`, `prompt_lookup_max`, `suffix_decoding_max_tree_depth`,
   /// `suffix_decoding_max_cached_requests`, `suffix_decoding_max_spec_factor`, `suffix_decoding_min_token_prob`,
   /// `rejection_sample_method` (`coupled`, `standard` or `synthetic`), `synthetic_acceptance_rate`.

@@ -37,7 +37,7 @@ public enum Speculator: Sendable {
   public var method: SpeculationMethod {
     switch self {
     case .draftModel: .draftModel
-    case .head: .eagle3
+    case .head(let head): SpeculationMethod(head.configuration.kind)
     }
   }
 
@@ -47,6 +47,12 @@ public enum Speculator: Sendable {
     case .draftModel(let model): model.configuration
     case .head(let head): head.configuration.layers
     }
+  }
+
+  /// Tokens that a pass proposes for each sequence.
+  func proposalsPerPass(window: Int) -> Int {
+    guard case .head(let head) = self, let block = head.configuration.block else { return 1 }
+    return max(1, min(window, block.most))
   }
 
   /// Bytes of the packed weights.
@@ -64,4 +70,19 @@ public enum Speculator: Sendable {
     case .head(let head): head.fileBytes
     }
   }
+}
+
+extension SpeculationMethod {
+  /// By which a head proposes.
+  init(_ kind: HeadConfiguration.Kind) {
+    switch kind {
+    case .eagle3: self = .eagle3
+    case .dflash: self = .dflash
+    }
+  }
+}
+
+extension HeadConfiguration.Kind {
+  /// "an EAGLE-3 head"
+  var description: String { "\(self == .eagle3 ? "an" : "a") \(title) head" }
 }

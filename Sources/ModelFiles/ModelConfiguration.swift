@@ -121,12 +121,14 @@ struct SizeBounds {
 struct ConfigurationFile: Decodable {
   let architectures: [String]?
   var hidden_size, num_attention_heads, intermediate_size, max_position_embeddings: Int?
-  let num_hidden_layers, num_key_value_heads, head_dim, vocab_size: Int?
-  let max_window_layers: Int?
+  var head_dim: Int?
+  let num_hidden_layers, num_key_value_heads, vocab_size: Int?
+  let max_window_layers, sliding_window: Int?
   let rms_norm_eps, rope_theta, partial_rotary_factor: Double?
   let hidden_act: String?
-  let tie_word_embeddings, attention_bias, mlp_bias, use_sliding_window: Bool?
-  let layer_types: [String]?
+  let tie_word_embeddings, attention_bias, mlp_bias: Bool?
+  var use_sliding_window: Bool?
+  var layer_types: [String]?
   let rope_scaling: RotaryFile?
   /// Where newer writers put both the base and the scaling.
   let rope_parameters: RotaryFile?

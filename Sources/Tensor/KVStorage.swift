@@ -78,20 +78,3 @@ public enum KVCacheFormat: String, Sendable, CaseIterable {
     return unsafe memory.pointer + layer * blockCount * blockStride
   }
 }
-
-/// One sequence's rows in an attention step.
-package struct AttentionSlice: Sendable {
-  package var firstRow: Int
-  package var rowCount: Int
-  /// Position of the first row in the sequence.
-  package var firstPosition: Int
-  /// Position `p` lives in `blocks[p / KVStorage.blockSize]`.
-  package var blocks: [Int32]
-
-  package init(firstRow: Int, rowCount: Int, firstPosition: Int, blocks: [Int32]) {
-    self.firstRow = firstRow
-    self.rowCount = rowCount
-    self.firstPosition = firstPosition
-    self.blocks = blocks
-  }
-}

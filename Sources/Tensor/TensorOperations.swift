@@ -261,12 +261,10 @@ package final class TensorOperations {
     }
   }
 
-  /// Causal attention: row `r` of a slice sees positions `skipped...firstPosition + r`.
-  ///
-  /// - Parameter skipped: positions at the beginning that no later row sees; a row among them sees itself alone.
+  /// Attention of the rows of each slice to the positions that `sight` lets them see.
   package func attention(
     _ qkv: Activations, headCount: Int, kvHeadCount: Int, headSize: Int, scale: Float, slices: [AttentionSlice],
-    storage: KVStorage, layer: Int, skipping skipped: Int = 0, into output: Activations
+    storage: KVStorage, layer: Int, seeing sight: AttentionSight = .causal(), into output: Activations
   ) {
     precondition(output.columns == headCount * headSize && headSize <= Self.largestHeadSize)
     let rowCount = slices.reduce(0) { $0 + $1.rowCount }
@@ -298,11 +296,12 @@ package final class TensorOperations {
           let start = unsafe queries.pointer.assumingMemoryBound(to: Float.self) + (slice.firstRow + row) * queryStride
           let result =
             unsafe results.pointer.assumingMemoryBound(to: Float.self) + (slice.firstRow + row) * resultStride
+          let seen = sight.positions(of: row, in: slice)
           unsafe list.initializeElement(
             at: place,
             to: ft_attention_query(
-              query: start + head * headSize, output: result + head * headSize,
-              first: min(skipped, slice.firstPosition + row), length: slice.firstPosition + row + 1))
+              query: start + head * headSize, output: result + head * headSize, first: seen.lowerBound,
+              length: seen.upperBound))
         }
         unsafe slice.blocks.withUnsafeBufferPointer { blocks in
           var task = unsafe ft_attention_task(

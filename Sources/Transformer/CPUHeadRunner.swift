@@ -8,28 +8,23 @@ package import Tensor
 /// 0 has no stream before it: attention leaves it out.
 package final class CPUHeadRunner: HeadRunner {
   /// Number of the target's logits: those of tokens that the head does not have are minus infinity.
-  package let vocabularySize: Int
+  package var vocabularySize: Int { output.vocabularySize }
   package let capacity: RunnerCapacity
   package let tappedLayers: [Int]
+  /// None: it drafts token by token.
+  package var slots: ProposalSlots? { nil }
 
   private let configuration: HeadConfiguration
   private let weights: HeadWeights
-  private let targetTokens: [Int32]?
   private let steps: LayerSteps
+  private let fusion: StreamFusion
+  private let output: HeadOutput
   /// The stream of every position of every block, `[blocks · blockSize, hidden]`.
   private let streams: Activations
-  /// `[rows, streams · target hidden]`.
-  private let joined: Activations
-  /// `[rows, target hidden]`.
-  private let tapped: Activations
   /// `[rows, hidden]`.
-  private let embedded, fused: Activations
+  private let embedded: Activations
   /// Embedding and stream side by side, `[rows, 2 · hidden]`.
   private let paired: Activations
-  /// `[logitRows, hidden]`.
-  private let selected, normalised: Activations
-  /// `[logitRows, head's vocabulary]`, and the same by the target's tokens.
-  private let ownLogits, logits: Activations
 
   /// Packs the head's weights and reserves its memory.
   ///
@@ -44,36 +39,24 @@ package final class CPUHeadRunner: HeadRunner {
   ) throws {
     try head.check(fits: target.configuration)
     configuration = head.configuration
-    targetTokens = head.targetTokens
-    vocabularySize = target.configuration.vocabularySize
     tappedLayers = configuration.taps(layerCount: target.configuration.layerCount)
     weights = try HeadWeights(
-      head, target: target.checkpoint, quantization: quantization, pool: pool, cache: cache, progress: progress)
+      head, target: target, quantization: quantization, pool: pool, cache: cache, progress: progress)
     let (layers, hidden) = (configuration.layers, configuration.layers.hiddenSize)
     let blockCount = limits.blockCount(ofSize: KVStorage.blockSize)
     capacity = RunnerCapacity(
       rows: limits.rows, logitRows: limits.logitRows, blockCount: blockCount, blockSize: KVStorage.blockSize,
       positions: limits.positions)
-    let width = configuration.streamCount * configuration.targetHiddenSize
     steps = try LayerSteps(
       layers, limits: limits, pool: pool, instructionSet: instructionSet, cacheFormat: cacheFormat,
-      widestInput: max(width, 2 * hidden), skippedPositions: 1)
+      widestInput: max(StreamFusion.width(of: configuration), 2 * hidden),
+      sights: Array(repeating: .causal(skipping: 1), count: layers.layerCount))
     streams = try Activations(rowCapacity: blockCount * KVStorage.blockSize, columns: hidden)
-    joined = try Activations(rowCapacity: limits.rows, columns: width)
-    tapped = try Activations(rowCapacity: limits.rows, columns: configuration.targetHiddenSize)
+    fusion = try StreamFusion(configuration, weights.fusion, rows: limits.rows)
+    output = try HeadOutput(
+      head, weights.output, vocabularySize: target.configuration.vocabularySize, rows: limits.logitRows)
     embedded = try Activations(rowCapacity: limits.rows, columns: hidden)
-    fused = try Activations(rowCapacity: limits.rows, columns: hidden)
     paired = try Activations(rowCapacity: limits.rows, columns: 2 * hidden)
-    selected = try Activations(rowCapacity: limits.logitRows, columns: hidden)
-    normalised = try Activations(rowCapacity: limits.logitRows, columns: hidden)
-    logits = try Activations(rowCapacity: limits.logitRows, columns: vocabularySize)
-    if targetTokens == nil {
-      ownLogits = logits
-    } else {
-      ownLogits = try Activations(rowCapacity: limits.logitRows, columns: configuration.vocabularySize)
-      let none = [Float](repeating: -.infinity, count: vocabularySize)
-      for row in 0..<limits.logitRows { logits.setRow(row, to: none) }
-    }
   }
 
   package var memory: RunnerMemory {
@@ -88,7 +71,7 @@ package final class CPUHeadRunner: HeadRunner {
 
   /// Bytes of the stream of one position.
   package static func streamByteCount(of head: HeadConfiguration) -> Int {
-    Activations.byteCount(rows: 1, columns: head.layers.hiddenSize)
+    head.block == nil ? Activations.byteCount(rows: 1, columns: head.layers.hiddenSize) : 0
   }
 
   package func take(_ taken: [Activations], _ shares: [StreamShare]) throws(RunnerError) {
@@ -100,27 +83,9 @@ package final class CPUHeadRunner: HeadRunner {
     }
     for first in stride(from: 0, to: places.count, by: capacity.rows) {
       let part = places[first..<min(first + capacity.rows, places.count)]
-      for (index, stream) in taken.enumerated() { join(stream, part.map(\.row), as: index) }
-      if configuration.streamNorm == .joined {
-        steps.operations.rmsNorm(
-          joined, rowCount: part.count, weight: weights.streamNorms[0], epsilon: epsilon, into: joined)
-      }
-      steps.operations.linear(joined, rowCount: part.count, weight: weights.fusion, into: fused)
+      let fused = fusion.join(taken, part.map(\.row), with: steps.operations)
       steps.operations.scatterRows(fused, into: streams, rows: part.map(\.stream))
     }
-  }
-
-  /// Puts rows of a stream beside those of the others, normalised by itself where the head has such norms.
-  private func join(_ stream: Activations, _ rows: [Int], as index: Int) {
-    let column = index * configuration.targetHiddenSize
-    guard configuration.streamNorm == .each else {
-      steps.operations.copyRows(rows, of: stream, into: joined, firstColumn: column)
-      return
-    }
-    steps.operations.copyRows(rows, of: stream, into: tapped)
-    steps.operations.rmsNorm(
-      tapped, rowCount: rows.count, weight: weights.streamNorms[index], epsilon: epsilon, into: joined,
-      firstColumn: column)
   }
 
   private func streamRow(of position: Int, in blocks: [Int32]) throws(RunnerError) -> Int {
@@ -164,15 +129,10 @@ package final class CPUHeadRunner: HeadRunner {
       steps.feedForward(
         layer.feedForward, next: isLast ? weights.output.matrix : weights.layers[index + 1].attention.queryKeyValue[0])
     }
-    let wanted = batch.logitRows.count
-    operations.copyRows(batch.logitRows, of: steps.residual, into: selected)
-    operations.rmsNorm(selected, rowCount: wanted, weight: weights.output.norm, epsilon: epsilon, into: normalised)
-    operations.linear(normalised, rowCount: wanted, weight: weights.output.matrix, into: ownLogits)
-    if let targetTokens {
-      operations.scatterColumns(ownLogits, rowCount: wanted, into: logits, columns: targetTokens)
-    }
+    let logits = output.logits(of: batch.logitRows, in: steps.residual, with: operations)
+    let selected = output.selected
     if let norm = weights.recyclingNorm {
-      operations.rmsNorm(selected, rowCount: wanted, weight: norm, epsilon: epsilon, into: selected)
+      operations.rmsNorm(selected, rowCount: batch.logitRows.count, weight: norm, epsilon: epsilon, into: selected)
     }
     operations.scatterRows(selected, into: streams, rows: batch.logitRows.map { own[$0] })
     return PassResult(logits: logits)

@@ -12,7 +12,7 @@ final class LayerSteps {
 
   private let configuration: ModelConfiguration
   private let rotary: (inverseFrequencies: [Float], attentionScale: Float)
-  private let skippedPositions: Int
+  private let sights: [AttentionSight]
   /// `[rows, hidden]`.
   private let normalised: Activations
   /// `[rows, (heads + 2 · kvHeads) · headSize]`.
@@ -21,6 +21,8 @@ final class LayerSteps {
   private let mixed: Activations
   /// `[rows, intermediate]`.
   private let gated: Activations
+  /// Keys and values of what is not in the residual stream, `[rows, 2 · kvHeads · headSize]`; `nil` where there is none.
+  private let keyValue: Activations?
   /// `[rows, headSize / 2]`.
   private let cosines, sines: Activations
   /// The sequences' shares of the pass's rows.
@@ -29,13 +31,14 @@ final class LayerSteps {
 
   /// - Parameters:
   ///   - widestInput: most columns of any matrix besides those of layers.
-  ///   - skippedPositions: positions at the beginning of sequences that attention leaves out.
+  ///   - sights: by layer, the positions that rows see; those up to their own where there is none.
+  ///   - hasContext: whether keys and values are made of something besides the residual stream (`storeContext`).
   init(
     _ configuration: ModelConfiguration, limits: RunnerLimits, pool: WorkerPool, instructionSet: InstructionSet?,
-    cacheFormat: KVCacheFormat, widestInput: Int = 0, skippedPositions: Int = 0
+    cacheFormat: KVCacheFormat, widestInput: Int = 0, sights: [AttentionSight] = [], hasContext: Bool = false
   ) throws {
     self.configuration = configuration
-    self.skippedPositions = skippedPositions
+    self.sights = sights
     rotary = configuration.rotaryFrequencies()
     let (rows, hidden, headSize) = (limits.rows, configuration.hiddenSize, configuration.headSize)
     let queries = configuration.headCount * headSize
@@ -50,18 +53,28 @@ final class LayerSteps {
     queryKeyValue = try Activations(rowCapacity: rows, columns: queries + 2 * configuration.kvHeadCount * headSize)
     mixed = try Activations(rowCapacity: rows, columns: queries)
     gated = try Activations(rowCapacity: rows, columns: configuration.intermediateSize)
+    keyValue =
+      hasContext ? try Activations(rowCapacity: rows, columns: 2 * configuration.kvHeadCount * headSize) : nil
     cosines = try Activations(rowCapacity: rows, columns: headSize / 2)
     sines = try Activations(rowCapacity: rows, columns: headSize / 2)
   }
 
   /// Begins a pass over `batch`.
   func begin(_ batch: Batch) {
-    rows = batch.rowCount
-    slices = batch.slices.map {
-      AttentionSlice(firstRow: $0.firstRow, rowCount: $0.rowCount, firstPosition: $0.firstPosition, blocks: $0.blocks)
-    }
+    begin(
+      batch.slices.map {
+        AttentionSlice(
+          firstRow: $0.firstRow, rowCount: $0.rowCount, firstPosition: $0.firstPosition, blocks: $0.blocks)
+      })
+  }
+
+  /// Begins a pass over the rows of `slices`.
+  func begin(_ slices: [AttentionSlice]) {
+    self.slices = slices
+    rows = slices.reduce(0) { $0 + $1.rowCount }
     operations.rotaryAngles(
-      positions: batch.positions, inverseFrequencies: rotary.inverseFrequencies, scale: rotary.attentionScale,
+      positions: slices.flatMap { slice in (0..<slice.rowCount).map { Int32(slice.firstPosition + $0) } },
+      inverseFrequencies: rotary.inverseFrequencies, scale: rotary.attentionScale,
       into: cosines, sin: sines)
   }
 
@@ -87,11 +100,26 @@ final class LayerSteps {
     operations.attention(
       queryKeyValue, headCount: heads, kvHeadCount: kvHeads, headSize: headSize,
       scale: 1 / Float(headSize).squareRoot(), slices: slices, storage: storage, layer: index,
-      skipping: skippedPositions, into: mixed)
+      seeing: sights.indices.contains(index) ? sights[index] : .causal(), into: mixed)
     stopwatch?.lap(.attention)
     operations.linearAdding(
       mixed, rowCount: rows, weight: weights.output, bias: weights.outputBias, to: residual, next: next)
     stopwatch?.lap(.attentionOutput)
+  }
+
+  /// Writes the keys and values of `context`, one row for each of the pass's, into the sequences' blocks.
+  func storeContext(_ weights: AttentionWeights, _ index: Int, of context: Activations) {
+    guard let keyValue, let norm = weights.contextNorm else { return }
+    let (kvHeads, headSize) = (configuration.kvHeadCount, configuration.headSize)
+    operations.rmsNorm(
+      context, rowCount: rows, weight: norm, epsilon: configuration.rmsNormEpsilon, into: normalised)
+    operations.linear(
+      normalised, rowCount: rows, weights: weights.keyValue,
+      bias: weights.queryKeyValueBias.map { Array($0.suffix(keyValue.columns)) }, into: keyValue)
+    operations.normRotateStore(
+      keyValue, rowCount: rows, headCount: 0, kvHeadCount: kvHeads, headSize: headSize, queryNorm: nil,
+      keyNorm: weights.keyNorm, epsilon: configuration.rmsNormEpsilon, cos: cosines, sin: sines, slices: slices,
+      storage: storage, layer: index)
   }
 
   /// residual += down(silu(gate(norm(residual))) · up(norm(residual)))

@@ -26,38 +26,6 @@ public protocol ModelRunner: AnyObject {
   func run(_ pass: Pass) throws(RunnerError) -> PassResult
 }
 
-/// A model that was trained on one target, and goes on from the target's residual streams: a head.
-///
-/// It has as many blocks as the target, and keeps in them, beside its keys and values, the stream of every position: what
-/// the row of the token after it goes on from. A row whose logits are wanted leaves its own output as the stream of its
-/// position, for a guess after it to go on from, until the target has computed that position.
-public protocol HeadRunner: ModelRunner {
-  /// Layers of the target whose streams it reads (`Taps.layers`).
-  var tappedLayers: [Int] { get }
-  /// Takes over what the target computed.
-  ///
-  /// - Parameters:
-  ///   - streams: of the target's pass, by tapped layer.
-  ///   - shares: the rows to take, and where their positions lie.
-  /// - Throws: `RunnerError` for a block that does not exist.
-  func take(_ streams: [Activations], _ shares: [StreamShare]) throws(RunnerError)
-}
-
-/// Rows of tapped streams: consecutive positions of one sequence.
-public struct StreamShare: Sendable, Equatable {
-  /// Which rows.
-  public let rows: Range<Int>
-  /// Position of the first of them.
-  public let firstPosition: Int
-  /// The sequence's blocks: position `p` lives in `blocks[p / blockSize]`.
-  public let blocks: [Int32]
-
-  /// Rows by name.
-  public init(rows: Range<Int>, firstPosition: Int, blocks: [Int32]) {
-    (self.rows, self.firstPosition, self.blocks) = (rows, firstPosition, blocks)
-  }
-}
-
 extension ModelRunner {
   /// None: a runner need not choose.
   public var choosing: TokenChoosing { .none }

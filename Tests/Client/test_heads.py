@@ -1,7 +1,9 @@
-"""EAGLE-3 heads from the command line and through the server: the answers are plain decoding's, whatever else happens."""
+"""Heads from the command line and through the server: the answers are plain decoding's, whatever else happens."""
 
+import array
 import json
 import pathlib
+import random
 import shutil
 import subprocess
 
@@ -40,12 +42,87 @@ def test_a_head_writes_what_plain_decoding_writes(flags):
 @pytest.mark.parametrize("flags,message", [
     (["-m", DRAFT, "--draft-model", HEAD], "does not fit this target"),
     (["-m", TARGET, "--speculative-config", json.dumps({"method": "eagle3"})], "needs the key 'model'"),
-    (["-m", TARGET, "--speculative-config", json.dumps({"method": "eagle3", "model": DRAFT})], "no EAGLE-3 head"),
+    (["-m", TARGET, "--speculative-config", json.dumps({"method": "eagle3", "model": DRAFT})], "no head"),
     (["-m", HEAD], "which goes on from a target"),
 ])
 def test_what_does_not_go_together_is_said(flags, message):
     result = run("generate", *flags, "--max-tokens", "3", "Hi")
     assert result.returncode not in (0, 139) and message in result.stderr, result.stderr
+
+
+@pytest.fixture(scope="module")
+def block_head(tmp_path_factory):
+    """A DFlash head on the target that nobody trained."""
+    place = tmp_path_factory.mktemp("heads") / "block"
+    place.mkdir()
+    config = json.loads((pathlib.Path(TARGET) / "config.json").read_text())
+    hidden, vocabulary, draw = config["hidden_size"], config["vocab_size"], random.Random(7)
+    layer = {"hidden_size": hidden, "num_hidden_layers": 1, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 32,
+             "intermediate_size": 128, "rms_norm_eps": 1e-6, "rope_theta": 10000.0, "max_position_embeddings": 512}
+    (place / "config.json").write_text(json.dumps(layer | {
+        "architectures": ["DFlashDraftModel"], "model_type": "qwen3", "vocab_size": vocabulary, "block_size": 8,
+        "num_target_layers": config["num_hidden_layers"], "dflash_config": {"mask_token_id": 3, "target_layer_ids": [0, 2, 4]}}))
+    shapes = {"fc": [hidden, 3 * hidden], "hidden_norm": [hidden], "norm": [hidden]}
+    shapes |= {f"layers.0.{name}": shape for name, shape in {
+        "self_attn.q_proj": [128, hidden], "self_attn.k_proj": [64, hidden], "self_attn.v_proj": [64, hidden],
+        "self_attn.o_proj": [hidden, 128], "self_attn.q_norm": [32], "self_attn.k_norm": [32], "input_layernorm": [hidden],
+        "post_attention_layernorm": [hidden], "mlp.gate_proj": [128, hidden], "mlp.up_proj": [128, hidden],
+        "mlp.down_proj": [hidden, 128]}.items()}
+    header, data = {}, b""
+    for name, shape in shapes.items():
+        count = shape[0] * (shape[1] if len(shape) > 1 else 1)
+        values = array.array("f", (draw.gauss(0, 0.06) if len(shape) > 1 else 1.0 for _ in range(count))).tobytes()
+        header[f"{name}.weight"] = {"dtype": "F32", "shape": shape, "data_offsets": [len(data), len(data) + len(values)]}
+        data += values
+    text = json.dumps(header).encode()
+    (place / "model.safetensors").write_bytes(len(text).to_bytes(8, "little") + text + data)
+    return str(place)
+
+
+def test_a_head_of_blocks_is_known_for_what_it_is(block_head):
+    report = json.loads(run("inspect", block_head, "--target", TARGET, "--json").stdout)
+    assert report["fits"] is True and report["architecture"]["head"].startswith("DFlash")
+    assert "at most 7" in report["architecture"]["block"] and report["architecture"]["mask_token_id"] == "3"
+    other = run("inspect", block_head, "--target", DRAFT)
+    assert other.returncode != 0 and "streams of 256 channels" in other.stdout
+    wrong = run("generate", "-m", TARGET, "--speculative-config", json.dumps({"method": "eagle3", "model": block_head}), "Hi")
+    assert wrong.returncode not in (0, 139) and "a DFlash head; the method dflash proposes with it" in wrong.stderr
+    wrong = run("generate", "-m", TARGET, "--speculative-config", json.dumps({"method": "dflash", "model": HEAD}), "Hi")
+    assert wrong.returncode not in (0, 139) and "an EAGLE-3 head; the method eagle3 proposes with it" in wrong.stderr
+
+
+@pytest.mark.parametrize("more", [
+    {}, {"num_speculative_tokens": 3}, {"num_speculative_tokens": 12}, {"rejection_sample_method": "standard"}, {"method": "auto"}])
+def test_a_head_of_blocks_writes_what_plain_decoding_writes(block_head, more):
+    plain = run("generate", "-m", TARGET, "--max-tokens", "60", PROMPT)
+    config = json.dumps({"method": "dflash", "model": block_head} | more)
+    drafted = run("generate", "-m", TARGET, "--max-tokens", "60", "--speculative-config", config, PROMPT)
+    assert drafted.returncode == 0, drafted.stderr
+    assert drafted.stdout == plain.stdout and len(plain.stdout) > 50
+    assert ("at most 7 tokens at a time, and not 12" in drafted.stderr) == (more.get("num_speculative_tokens") == 12)
+
+
+def test_requests_name_a_head_of_blocks(start, block_head):
+    server = start("--max-num-seqs", "4", "--threads", "2", "--draft-model", block_head, speculation=False)
+    client = server.openai()
+
+    def ids(**speculative):
+        # Few tokens to choose from, so that even such a head is right at times.
+        answer = client.chat.completions.create(
+            model=NAME, messages=[{"role": "user", "content": PROMPT}], max_tokens=60, seed=3, temperature=0.9,
+            logit_bias={"1001": 80, "1002": 80},
+            extra_body={"return_token_ids": True, "return_token_origins": True, "ignore_eos": True, "speculative": speculative})
+        choice = answer.choices[0].model_extra
+        return choice["token_ids"], choice["token_origins"]
+
+    plain, _ = ids(enabled=False)
+    tokens, origins = ids(method="dflash", num_speculative_tokens=5)
+    assert tokens == plain and set(origins) == {"dflash", "target"}
+    assert ids(method="auto")[0] == plain
+    with server.http() as http:
+        refused = http.post("/v1/chat/completions", json={
+            "model": NAME, "messages": [{"role": "user", "content": "Hi"}], "speculative": {"method": "eagle3"}})
+        assert refused.status_code == 400 and "dflash" in refused.json()["error"]["message"]
 
 
 def test_a_truncated_head_is_refused(tmp_path):

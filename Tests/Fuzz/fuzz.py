@@ -31,6 +31,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = os.environ.get("FORETOKEN", str(ROOT / ".build/release/foretoken"))
 DRAFT = ROOT / "Models/foretoken-reference-draft"
 HEADS = ROOT / "Tests/Golden/heads"
+BLOCKS = ROOT / "Tests/Golden/blocks"
 
 
 def limit_memory():
@@ -164,7 +165,8 @@ class Fuzzer:
             path.unlink()
 
     def heads(self, seed, rng):
-        source = rng.choice([place for place in HEADS.iterdir() if (place / "expected.json").exists()])
+        source = rng.choice(
+            [place for folder in [HEADS, BLOCKS] for place in sorted(folder.iterdir()) if (place / "expected.json").exists()])
         target = json.loads((source / "expected.json").read_text())["target"]
         folder = pathlib.Path(tempfile.mkdtemp(prefix=f"head-{seed}-", dir=self.folder))
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import blocks
 import forward
 import gguf_files
 import heads
@@ -13,7 +14,7 @@ import tokenization
 
 def main() -> None:
     output = Path(__file__).resolve().parent
-    for part in (tokenization, templates, forward, gguf_files, heads):
+    for part in (tokenization, templates, forward, gguf_files, heads, blocks):
         print(f"{part.__name__} …", flush=True)
         part.generate(output)
 

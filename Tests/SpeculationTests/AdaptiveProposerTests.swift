@@ -15,6 +15,8 @@ import Tokenization
     /// Whether the draft's confidence tells right guesses from wrong ones, a little.
     let isInformative: Bool
     let seed: UInt64
+    /// What its passes give.
+    var passes = DraftPasses.eachToken
     private(set) var seconds = 0.0
     /// Tokens of every text that it has not read.
     var unread = 0
@@ -47,8 +49,9 @@ import Tokenization
           proposal.tokens.append(AdaptiveProposerTests.token(position) + (right ? 0 : 1))
           let hint = isInformative ? (right ? 0.2 : -0.2) * uniform(position, 2) : 0
           proposal.confidences.append(min(0.999, max(0.01, acceptance(position) + hint)))
-          seconds += costs.seconds(rows: 1)
-        } while proposal.tokens.count < context.window && continues(index, proposal)
+          if passes == .eachToken { seconds += costs.seconds(rows: 1) }
+        } while proposal.tokens.count < context.window && (passes != .eachToken || continues(index, proposal))
+        if passes != .eachToken { seconds += costs.seconds(rows: 1 + proposal.tokens.count) }
         return proposal
       }
     }
@@ -121,6 +124,50 @@ import Tokenization
       #expect(fixed[0] / automatic > 0.97, "slope \(slope), noise \(noise): slower than plain decoding")
       #expect(best / automatic > 0.93, "slope \(slope), noise \(noise): fixed windows take \(fixed)")
     }
+  }
+
+  @Test(
+    "a draft that writes blocks is asked for as many tokens as pay: never slower than plain, close to the best window",
+    arguments: [0.3, 0.6, 0.85, 0.97], [0.05, 0.3, 0.6])
+  func blocks(acceptance: Double, draftCost: Double) throws {
+    for (slope, isInformative) in [(0.01, true), (0.01, false), (0.08, true), (0.3, false)] {
+      func draft() -> SimulatedDraft {
+        let draft = SimulatedDraft(secondsPerToken: draftCost, seed: 5, isInformative: isInformative) { _ in acceptance
+        }
+        draft.passes = .eachBlock(most: 8)
+        return draft
+      }
+      let (target, count) = (Self.costs(slope: slope), 1500)
+      let automatic = try Self.run(draft(), target: target, count: count)
+      let fixed = try [0, 1, 2, 3, 4, 6, 8].map {
+        try Self.run(draft(), target: target, count: count, window: $0).times[count - 1]
+      }
+      let seconds = automatic.times[count - 1]
+      #expect(fixed[0] / seconds > 0.97, "slope \(slope): slower than plain decoding")
+      // What costs as much as this is seldom tried while it is not known to be good.
+      let least = draftCost < 0.5 ? 0.93 : 0.85
+      #expect((fixed.min() ?? 0) / seconds > least, "slope \(slope): \(seconds), fixed windows take \(fixed)")
+      #expect(automatic.windows.allSatisfy { $0 <= 8 })
+    }
+  }
+
+  @Test("a block is worth starting where its first token alone is not, and its pass is paid for once")
+  func wholeBlocks() {
+    let target = PassCosts(samples: [(rows: 1, seconds: 1), (rows: 16, seconds: 1.15)])
+    let draft = PassCosts(samples: [(rows: 1, seconds: 1), (rows: 16, seconds: 1.15)])
+    let options = WindowPlanner.Options(free: [], draft: 0.9, window: 10)
+    func window(_ passes: DraftPasses, sequences: Int = 1) -> [Int] {
+      WindowPlanner(target: target, draft: draft, passes: passes, rows: sequences, sequences: sequences)
+        .plan(Array(repeating: options, count: sequences)).choices
+        .map { if case .draft(let window) = $0 { window } else { 0 } }
+    }
+    // A token at a time each costs a pass of the target.
+    #expect(window(.eachToken) == [0])
+    #expect(window(.eachBlock(most: 15)) == [10])
+    #expect(window(.eachBlock(most: 4)) == [4])
+    // One token for one pass as dear as the target's is no gain.
+    #expect(window(.eachBlock(most: 1)) == [0])
+    #expect(window(.eachBlock(most: 4), sequences: 2) == [4, 4])
   }
 
   @Test("it settles within 32 tokens when a sequence becomes easy or hard", arguments: [1, 2, 3, 4, 5] as [UInt64])

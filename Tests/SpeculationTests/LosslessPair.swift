@@ -12,25 +12,33 @@ extension LosslessTests {
   /// A target and a draft that can be put together in any way.
   struct Pair {
     let target, draft: (checkpoint: Checkpoint, configuration: ModelConfiguration)
-    /// A head on the target.
-    let head: Head
+    /// Heads on the target, the second of which nobody trained.
+    let head, blockHead: Head
     let tokenizer: Tokenizer
     /// Keeps the files of random models alive.
     var directories: [TemporaryDirectory] = []
 
     static func reference() throws -> Pair {
-      Pair(
+      let configuration = try ModelConfiguration(directory: Places.target)
+      let directory = try TemporaryDirectory()
+      var model = RandomModel(seed: 3)
+      (model.hiddenSize, model.vocabularySize) = (configuration.hiddenSize, configuration.vocabularySize)
+      model.layerCount = configuration.layerCount
+      try model.writeBlockHead(to: directory, taps: [1, 3, 5])
+      return Pair(
         target: (try Checkpoint(directory: Places.target), try ModelConfiguration(directory: Places.target)),
         draft: (try Checkpoint(directory: Places.draft), try ModelConfiguration(directory: Places.draft)),
         head: try #require(try openContainer(at: Places.head).head()),
-        tokenizer: try Tokenizer(directory: Places.target))
+        blockHead: try #require(try openContainer(at: directory.path).head()),
+        tokenizer: try Tokenizer(directory: Places.target), directories: [directory])
     }
 
     static func random() throws -> Pair {
       let directories = [try TemporaryDirectory(), try TemporaryDirectory()]
-      let headDirectory = try TemporaryDirectory()
+      let (headDirectory, blockDirectory) = (try TemporaryDirectory(), try TemporaryDirectory())
       try RandomModel(seed: 1).write(to: directories[0])
       try RandomModel(seed: 1).writeHead(to: headDirectory)
+      try RandomModel(seed: 1).writeBlockHead(to: blockDirectory)
       var draft = RandomModel(seed: 2)
       // A padded vocabulary: its highest ids are none of the target's.
       draft.vocabularySize = 208
@@ -42,13 +50,15 @@ extension LosslessTests {
       return Pair(
         target: models[0], draft: models[1],
         head: try #require(try openContainer(at: headDirectory.path).head()),
-        tokenizer: try Tokenizer(directory: Places.target), directories: directories + [headDirectory])
+        blockHead: try #require(try openContainer(at: blockDirectory.path).head()),
+        tokenizer: try Tokenizer(directory: Places.target),
+        directories: directories + [headDirectory, blockDirectory])
     }
 
     func loop(
       _ quantization: Quantization, proposer kind: ProposerKind, threads: Int = 2, rows: Int = 64, sequences: Int = 1,
       blocksFor: Int? = nil, instructionSet: InstructionSet? = nil, sharesPrefixes: Bool = false,
-      cacheFormat: KVCacheFormat = .float16
+      cacheFormat: KVCacheFormat = .float16, sampling: DraftModelProposer.Sampling = .coupled
     ) throws -> DecodingLoop {
       let pool = WorkerPool(threadCount: threads)
       let logitRows = sequences * (kind.window + 1)
@@ -76,10 +86,17 @@ extension LosslessTests {
             over: CPUHeadRunner(
               head, target: (self.target.configuration, self.target.checkpoint), quantization: quantization,
               limits: limits, pool: pool, instructionSet: instructionSet, cacheFormat: cacheFormat),
-            isAutomatic: kind.isAutomatic)
+            as: .eagle3, isAutomatic: kind.isAutomatic, sampling)
+        case .block, .automaticBlock:
+          try Self.proposer(
+            over: CPUBlockHeadRunner(
+              blockHead, target: (self.target.configuration, self.target.checkpoint), quantization: quantization,
+              limits: limits, pool: pool, instructionSet: instructionSet, cacheFormat: cacheFormat),
+            as: .dflash, isAutomatic: kind.isAutomatic, sampling)
         }
       return DecodingLoop(
-        runner: target, tokenizer: tokenizer, proposer: proposer, verifier: CoupledVerifier(), window: kind.window,
+        runner: target, tokenizer: tokenizer, proposer: proposer,
+        verifier: sampling == .coupled ? CoupledVerifier() : RejectionVerifier(), window: kind.window,
         costs: Self.targetCosts, sequences: sequences, rows: rows, sharesPrefixes: sharesPrefixes)
     }
 
@@ -90,8 +107,11 @@ extension LosslessTests {
 
     private static var draftCosts: PassCosts { PassCosts(samples: [(rows: 8, seconds: 1e-5)]) }
 
-    private static func proposer(over head: CPUHeadRunner, isAutomatic: Bool) throws -> any Proposer {
-      let proposer = HeadProposer(head, runner: head, costs: isAutomatic ? draftCosts : PassCosts())
+    private static func proposer(
+      over head: any HeadRunner, as origin: TokenOrigin, isAutomatic: Bool, _ sampling: DraftModelProposer.Sampling
+    ) throws -> any Proposer {
+      let proposer = HeadProposer(
+        head, runner: head, origin: origin, sampling: sampling, costs: isAutomatic ? draftCosts : PassCosts())
       return isAutomatic ? try automatic(proposer) : proposer
     }
 
@@ -110,18 +130,20 @@ extension LosslessTests {
     case automatic(window: Int)
     case head(window: Int)
     case automaticHead(window: Int)
+    case block(window: Int)
+    case automaticBlock(window: Int)
 
     var window: Int {
       switch self {
       case .none: 0
       case .ngram(let window), .suffix(let window), .draft(let window), .automatic(let window), .head(let window),
-        .automaticHead(let window):
+        .automaticHead(let window), .block(let window), .automaticBlock(let window):
         window
       }
     }
     var isAutomatic: Bool {
       switch self {
-      case .automatic, .automaticHead: true
+      case .automatic, .automaticHead, .automaticBlock: true
       default: false
       }
     }
@@ -134,6 +156,8 @@ extension LosslessTests {
       case .automatic(let window): "automatic \(window)"
       case .head(let window): "head \(window)"
       case .automaticHead(let window): "automatic with a head \(window)"
+      case .block(let window): "block head \(window)"
+      case .automaticBlock(let window): "automatic with a block head \(window)"
       }
     }
   }

@@ -53,6 +53,7 @@ import Transformer
   static let proposers: [ProposerKind] =
     [.ngram(window: 1), .ngram(window: 4), .ngram(window: 8), .suffix(window: 6), .automatic(window: 8)]
     + (1...8).map { .draft(window: $0) } + [1, 3, 5, 8].map { .head(window: $0) } + [.automaticHead(window: 8)]
+    + [1, 4, 8, 12].map { .block(window: $0) } + [.automaticBlock(window: 8)]
 
   @Test(
     "the reference pair writes the same tokens with any proposer and window",
@@ -104,7 +105,7 @@ import Transformer
     var figures: [String: (queries: Int, hits: Int)] = [:]
     let kinds: [ProposerKind] = [
       .none, .ngram(window: 4), .suffix(window: 6), .draft(window: 5), .automatic(window: 8), .head(window: 5),
-      .automaticHead(window: 8),
+      .automaticHead(window: 8), .block(window: 5),
     ]
     for kind in kinds {
       let loop = try pair.loop(.none, proposer: kind, sequences: 2, sharesPrefixes: true)
@@ -149,6 +150,7 @@ import Transformer
     let plain = try requests.map { try pair.loop(quantization, proposer: .none, threads: 1).outcome(of: $0) }
     let kinds: [ProposerKind] = [
       .none, .ngram(window: 3), .draft(window: 4), .automatic(window: 6), .head(window: 4), .automaticHead(window: 6),
+      .block(window: 4), .automaticBlock(window: 6),
     ]
     for kind in kinds {
       for (threads, rows, sequences, stagger) in [(1, 7, 1, 0), (2, 64, 3, 0), (3, 13, 6, 2), (2, 30, 6, 5)] {
@@ -168,7 +170,7 @@ import Transformer
     let pair = try Pair.random()
     let requests = Self.requests(vocabularySize: 193, tokens: 200)
     let plain = try requests.map { try pair.loop(.none, proposer: .none).outcome(of: $0) }
-    for kind in [ProposerKind.none, .draft(window: 3), .automatic(window: 6), .head(window: 3)] {
+    for kind in [ProposerKind.none, .draft(window: 3), .automatic(window: 6), .head(window: 3), .block(window: 3)] {
       // Six sequences of up to 290 positions in memory for two of 320.
       let loop = try pair.loop(.none, proposer: kind, rows: 40, sequences: 6, blocksFor: 2)
       #expect(try loop.outcomes(of: requests).outcomes == plain, "\(kind)")
@@ -190,15 +192,14 @@ import Transformer
       try pair.loop(.none, proposer: .none, cacheFormat: cacheFormat).outcome(of: $0)
     }
     for index in requests.indices {
-      let methods = [nil, seed % 3 == 0 ? .eagle3 : .draftModel, .ngram, SpeculationMethod.suffix]
+      let methods = [nil, [.eagle3, .draftModel, .dflash][Int(seed % 3)], .ngram, SpeculationMethod.suffix]
       requests[index].method = methods.randomElement(using: &generator) ?? nil
       requests[index].window = [nil, 0, 1, 5].randomElement(using: &generator) ?? nil
       requests[index].priority = Int.random(in: 0...1, using: &generator)
     }
     let loop = try pair.loop(
-      .none, proposer: seed % 3 == 0 ? .automaticHead(window: 6) : .automatic(window: 6), rows: 30, sequences: 4,
-      blocksFor: 2, sharesPrefixes: seed % 4 < 2,
-      cacheFormat: cacheFormat)
+      .none, proposer: [.automaticHead(window: 6), .automatic(window: 6), .automaticBlock(window: 6)][Int(seed % 3)],
+      rows: 30, sequences: 4, blocksFor: 2, sharesPrefixes: seed % 4 < 2, cacheFormat: cacheFormat)
     var waiting = Array(requests.indices).shuffled(using: &generator)
     var tokens: [RequestID: [Int32]] = [:]
     var called: Set<RequestID> = []
@@ -245,7 +246,7 @@ import Transformer
     }
     let plain = try conversations(try pair.loop(.none, proposer: .none))
     var hits: Set<Int> = []
-    for kind in [ProposerKind.none, .draft(window: 3), .automatic(window: 6), .ngram(window: 4)] {
+    for kind in [ProposerKind.none, .draft(window: 3), .automatic(window: 6), .ngram(window: 4), .block(window: 4)] {
       let loop = try pair.loop(.none, proposer: kind, rows: 32, sequences: 2, sharesPrefixes: true)
       #expect(try conversations(loop) == plain, "\(kind)")
       #expect(loop.statistics.prefixHits > loop.statistics.prefixQueries / 2)

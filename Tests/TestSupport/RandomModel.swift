@@ -68,6 +68,34 @@ public struct RandomModel: Sendable {
     try directory.write(Self.safetensors(tensors), to: "model.safetensors")
   }
 
+  /// Writes a DFlash head on the model, in z-lab's format, that reads the streams entering `taps` and proposes up to
+  /// `block - 1` tokens.
+  public func writeBlockHead(to directory: TemporaryDirectory, taps: [Int] = [0, 1], block: Int = 9) throws {
+    var config = configuration
+    config["architectures"] = ["DFlashDraftModel"]
+    config["model_type"] = "qwen3"
+    config["num_hidden_layers"] = 2
+    config["num_target_layers"] = layerCount
+    config["block_size"] = block
+    config["dflash_config"] = ["mask_token_id": vocabularySize - 1, "target_layer_ids": taps.map { $0 - 1 }]
+    try directory.write(JSONSerialization.data(withJSONObject: config), to: "config.json")
+    var generator = SeededGenerator(seed: seed + 2000)
+    var tensors: [(name: String, shape: [Int], values: [Float])] = []
+    func add(_ name: String, _ shape: [Int], spread: Float, mean: Float) {
+      let count = shape.reduce(1, *)
+      tensors.append((name, shape, (0..<count).map { _ in mean + spread * generator.normal() }))
+    }
+    for layer in 0..<2 {
+      addLayer("layers.\(layer).", inputs: hiddenSize, add)
+      add("layers.\(layer).self_attn.q_norm.weight", [headSize], spread: 0.1, mean: 1)
+      add("layers.\(layer).self_attn.k_norm.weight", [headSize], spread: 0.1, mean: 1)
+    }
+    add("hidden_norm.weight", [hiddenSize], spread: 0.1, mean: 1)
+    add("fc.weight", [hiddenSize, taps.count * hiddenSize], spread: 0.2, mean: 0)
+    add("norm.weight", [hiddenSize], spread: 0.1, mean: 1)
+    try directory.write(Self.safetensors(tensors), to: "model.safetensors")
+  }
+
   private var configuration: [String: Any] {
     [
       "architectures": [architecture], "hidden_size": hiddenSize, "num_hidden_layers": layerCount,

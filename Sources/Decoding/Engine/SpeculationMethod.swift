@@ -17,7 +17,7 @@ public enum SpeculationMethod: String, Sendable, Hashable, CaseIterable, Codable
   case suffix
 
   /// The methods that this engine has; the others are those of engines that it deploys.
-  public static let own: [SpeculationMethod] = [.automatic, .draftModel, .eagle3, .ngram, .suffix]
+  public static let own: [SpeculationMethod] = [.automatic, .draftModel, .eagle3, .dflash, .ngram, .suffix]
 
   /// What has to be loaded besides the target.
   public enum Need: Sendable {

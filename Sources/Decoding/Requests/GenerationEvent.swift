@@ -32,6 +32,8 @@ public enum TokenOrigin: String, Sendable, Equatable {
   case draftModel = "draft_model"
   /// Proposed by an EAGLE-3 head, and accepted.
   case eagle3
+  /// Proposed by a DFlash head, and accepted.
+  case dflash
   /// Proposed by prompt lookup, and accepted.
   case ngram
   /// Proposed from the suffix index, and accepted.

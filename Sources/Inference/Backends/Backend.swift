@@ -98,10 +98,17 @@ package struct CPUBackend: Backend {
   package func load(
     _ head: Head, on target: ModelSource, limits: RunnerLimits, progress: (Double) -> Void
   ) throws -> any HeadRunner {
-    try CPUHeadRunner(
-      head, target: (target.configuration, target.checkpoint), quantization: configuration.quantization,
-      limits: limits, pool: pool, instructionSet: configuration.instructionSet,
-      cacheFormat: configuration.cacheFormat, cache: configuration.weightCache, progress: progress)
+    let files = (target.configuration, target.checkpoint)
+    if head.configuration.block != nil {
+      return try CPUBlockHeadRunner(
+        head, target: files, quantization: configuration.quantization, limits: limits, pool: pool,
+        instructionSet: configuration.instructionSet, cacheFormat: configuration.cacheFormat,
+        cache: configuration.weightCache, progress: progress)
+    }
+    return try CPUHeadRunner(
+      head, target: files, quantization: configuration.quantization, limits: limits, pool: pool,
+      instructionSet: configuration.instructionSet, cacheFormat: configuration.cacheFormat,
+      cache: configuration.weightCache, progress: progress)
   }
 }
 
@@ -145,7 +152,9 @@ package struct PJRTBackend: Backend {
 
   static func refusal(of head: Head) -> EngineConfigurationError {
     EngineConfigurationError(
-      description: "'\(head.path)' is an EAGLE-3 head; heads run with --backend cpu, and not on a PJRT plugin yet")
+      description:
+        "'\(head.path)' is \(head.configuration.kind.description); heads run with --backend cpu, and not on a PJRT plugin yet"
+    )
   }
 
   func joined(

@@ -17,6 +17,11 @@ struct HuggingFaceDirectory: ModelContainer {
     guard let configuration = try HeadConfiguration(try description(HeadFile.self), path: descriptionPath) else {
       return nil
     }
+    // Pickled: nothing here reads such files.
+    let mask = path + "/mask_embedding.pt"
+    guard !JSONFile.exists(mask) else {
+      throw ModelFileError(mask, "unsupported: an embedding of the mask token that is none of the target's")
+    }
     return try Head(path: path, configuration: configuration, checkpoint: try checkpoint().namedAsInModels())
   }
 

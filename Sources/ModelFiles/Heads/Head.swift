@@ -103,8 +103,13 @@ public struct Head: Sendable {
       )
     }
     let taps = configuration.taps(layerCount: target.layerCount)
-    guard zip(taps, taps.dropFirst()).allSatisfy(<), taps.allSatisfy((0...target.layerCount).contains) else {
+    // The output of the last layer is a stream to some readers of blocks and normalised to others.
+    let last = configuration.kind == .dflash ? target.layerCount - 1 : target.layerCount
+    guard zip(taps, taps.dropFirst()).allSatisfy(<), taps.allSatisfy((0...last).contains) else {
       throw refuse("it reads the streams that enter layers \(taps), and the target has \(target.layerCount) layers")
+    }
+    if let count = configuration.targetLayerCount, count != target.layerCount {
+      throw refuse("it was trained on \(count) layers (num_target_layers), and the target has \(target.layerCount)")
     }
     guard hasEmbedding || configuration.layers.hiddenSize == target.hiddenSize else {
       throw refuse(

@@ -4,6 +4,8 @@ package struct HeadTensors: Sendable {
   package let streamNorms: [DecoderTensor]
   /// `[hidden, streams · target hidden]`.
   package let fusion: DecoderTensor
+  /// `[hidden]`; of heads whose keys and values are made of what the streams are joined to.
+  package let contextNorm: DecoderTensor?
   /// `[target vocabulary, hidden]`, where the head has its own.
   package let embedding: DecoderTensor
   package let layers: [DecoderLayer]
@@ -23,9 +25,13 @@ package struct HeadTensors: Sendable {
       }
     fusion = DecoderTensor(TensorName(.fusion), [hidden, joined])
     embedding = DecoderTensor(TensorName(.embedding), [head.layers.vocabularySize, hidden])
+    let contextNorm = head.kind == .dflash ? DecoderTensor(TensorName(.contextNorm), [hidden]) : nil
+    self.contextNorm = contextNorm
     layers = (0..<head.layers.layerCount).map { index in
       DecoderLayer(
-        mixer: .attention(AttentionTensors(layer: index, of: head.layers, besideStream: index == 0)),
+        mixer: .attention(
+          AttentionTensors(
+            layer: index, of: head.layers, besideStream: head.kind == .eagle3 && index == 0, contextNorm: contextNorm)),
         feedForward: .gated(GatedTensors(layer: index, of: head.layers)))
     }
     finalNorm = DecoderTensor(TensorName(.finalNorm), [hidden])
@@ -33,7 +39,9 @@ package struct HeadTensors: Sendable {
   }
 
   /// Those that every head has.
-  package var required: [DecoderTensor] { streamNorms + [fusion] + layers.flatMap(\.all) + [finalNorm] }
+  package var required: [DecoderTensor] {
+    streamNorms + [fusion] + [contextNorm].compactMap(\.self) + layers.flatMap(\.all) + [finalNorm]
+  }
   /// Those that are the target's where they are absent.
   package var optional: [DecoderTensor] { [embedding, output] }
 }

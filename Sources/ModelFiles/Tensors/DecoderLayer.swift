@@ -47,6 +47,9 @@ package struct AttentionTensors: Sendable, Equatable {
   package let norm: DecoderTensor
   /// `[hidden]`; in the first layer of a head, whose inputs are an embedding and a stream side by side, the stream's.
   package let streamNorm: DecoderTensor?
+  /// `[hidden]`, shared by the layers; in a head whose keys and values are made of the target's streams too, the norm of
+  /// these.
+  package let contextNorm: DecoderTensor?
   /// `[heads · headSize, inputs]`, keys and values with KV heads; `hidden` inputs, twice as many beside a stream.
   package let query, key, value: ProjectionTensors
   /// `[headSize]`; `nil` where the model has none.
@@ -54,7 +57,9 @@ package struct AttentionTensors: Sendable, Equatable {
   /// `[hidden, heads · headSize]`.
   package let output: ProjectionTensors
 
-  init(layer: Int, of configuration: ModelConfiguration, besideStream: Bool = false) {
+  init(
+    layer: Int, of configuration: ModelConfiguration, besideStream: Bool = false, contextNorm: DecoderTensor? = nil
+  ) {
     let (hidden, headSize) = (configuration.hiddenSize, configuration.headSize)
     (headCount, kvHeadCount) = (configuration.headCount, configuration.kvHeadCount)
     let (queries, keys) = (headCount * headSize, kvHeadCount * headSize)
@@ -66,7 +71,7 @@ package struct AttentionTensors: Sendable, Equatable {
     func headNorm(_ role: TensorRole) -> DecoderTensor? {
       configuration.hasQueryKeyNorm ? DecoderTensor(TensorName(role, layer: layer), [headSize]) : nil
     }
-    self.headSize = headSize
+    (self.headSize, self.contextNorm) = (headSize, contextNorm)
     norm = DecoderTensor(TensorName(.attentionNorm, layer: layer), [hidden])
     streamNorm = besideStream ? DecoderTensor(TensorName(.hiddenNorm, layer: layer), [hidden]) : nil
     (query, key, value) = (input(.query, queries), input(.key, keys), input(.value, keys))

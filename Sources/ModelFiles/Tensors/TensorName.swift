@@ -5,8 +5,8 @@ package enum TensorRole: Sendable, CaseIterable {
   case feedForwardNorm, gate, up, down
   /// Of heads: what joins the target's streams, and the norms before it, of all and of each.
   case fusion, fusionNorm, streamNorm
-  /// Of heads: the norm of the stream in the first layer.
-  case hiddenNorm
+  /// Of heads: the norm of the stream in the first layer, or of what the target's streams are joined to.
+  case hiddenNorm, contextNorm
 
   /// What Hugging Face's checkpoints and GGUF files call it; of a layer's tensors the part after the layer's number.
   ///
@@ -31,20 +31,22 @@ package enum TensorRole: Sendable, CaseIterable {
     case .fusionNorm: ("input_norm", "enc.output_norm")
     case .streamNorm: ("fc_norm", "fc_norm")
     case .hiddenNorm: ("hidden_norm", "attn_norm_2")
+    // In no GGUF file.
+    case .contextNorm: ("hidden_norm", "hidden_norm")
     }
   }
 
   /// Whether only heads have such tensors.
   var isHeads: Bool {
     switch self {
-    case .fusion, .fusionNorm, .streamNorm, .hiddenNorm: true
+    case .fusion, .fusionNorm, .streamNorm, .hiddenNorm, .contextNorm: true
     default: false
     }
   }
 
   fileprivate var isInLayers: Bool {
     switch self {
-    case .embedding, .finalNorm, .output, .fusion, .fusionNorm, .streamNorm: false
+    case .embedding, .finalNorm, .output, .fusion, .fusionNorm, .streamNorm, .contextNorm: false
     default: true
     }
   }

@@ -29,6 +29,8 @@ package struct AcceptanceEstimator {
 
   /// The share that a proposer is expected to get right before anything is known.
   private let prior: Double
+  /// Proposals that the average of all requests is worth in a request's own estimate.
+  private let sharedWeight: Double
   /// By level of confidence: of first proposals, and of those that follow accepted ones, which are right more often.
   private var levels = Array(repeating: Array(repeating: Tally(), count: Self.edges.count + 1), count: 2)
   private var overall = Tally()
@@ -38,8 +40,8 @@ package struct AcceptanceEstimator {
   private static let edges = [0.15, 0.3, 0.45, 0.6, 0.7, 0.8, 0.87, 0.92, 0.96, 0.985]
   /// Proposals that the prior is worth.
   private static let priorWeight = 6.0
-  /// Proposals that the average of all requests is worth in a request's own estimate.
-  private static let sharedWeight = 3.0
+  /// What a request's accepted and expected proposals count as one, before there are any.
+  private static let ratioWeight = 3.0
   /// What an older proposal counts, per newer one: of one request, and of all.
   private static let requestMemory = 0.92
   private static let sharedMemory = 0.99
@@ -48,7 +50,9 @@ package struct AcceptanceEstimator {
   private static let most = 0.995
 
   /// An estimator for a proposer that is right about `prior` of the time.
-  package init(prior: Double) { self.prior = prior }
+  ///
+  /// - Parameter sharedWeight: proposals that the average of all requests is worth in a request's own estimate.
+  package init(prior: Double, sharedWeight: Double = 3) { (self.prior, self.sharedWeight) = (prior, sharedWeight) }
 
   /// Probability that proposal `position` of a window, of this confidence, is accepted, given that those before it were.
   package func probability(confidence: Double, at position: Int, for request: RequestID) -> Double {
@@ -60,7 +64,7 @@ package struct AcceptanceEstimator {
     let history = histories[request] ?? History()
     let shared = (overall.accepted + Self.priorWeight * prior) / (overall.reached + Self.priorWeight)
     let own = history.tally
-    return min(Self.most, (own.accepted + Self.sharedWeight * shared) / (own.reached + Self.sharedWeight))
+    return min(Self.most, (own.accepted + sharedWeight * shared) / (own.reached + sharedWeight))
   }
 
   /// Tokens of the request since something was proposed for it.
@@ -108,7 +112,7 @@ package struct AcceptanceEstimator {
   /// How the request's proposals fared against what the calibration expected of them.
   private func ratio(for request: RequestID) -> Double {
     guard let history = histories[request] else { return 1 }
-    return (history.tally.accepted + Self.sharedWeight) / (history.expected + Self.sharedWeight)
+    return (history.tally.accepted + Self.ratioWeight) / (history.expected + Self.ratioWeight)
   }
 
   private static func level(of confidence: Double) -> Int { edges.firstIndex { confidence < $0 } ?? edges.count }

@@ -10,7 +10,7 @@ public final class AdaptiveProposer: Proposer {
   private let free: [any Proposer]
   private let draft: (any DraftSource)?
   private var freeEstimators: [TokenOrigin: AcceptanceEstimator] = [:]
-  private var draftEstimator = AcceptanceEstimator(prior: 0.7)
+  private var draftEstimator: AcceptanceEstimator
   private var decisions: [RequestID: SpeculationDecision] = [:]
   private var backoff = ProposalBackoff()
   private var probes = ProbeBudget()
@@ -64,6 +64,10 @@ public final class AdaptiveProposer: Proposer {
     self.beginStep = beginStep
     self.now = now
     self.draft = draft
+    // Whether to ask for a block is decided before any of its tokens is known, by a power of this estimate: a few unlucky
+    // blocks must not silence a head that is worth having.
+    draftEstimator = AcceptanceEstimator(
+      prior: 0.7, sharedWeight: draft?.passes ?? .eachToken == .eachToken ? 3 : 10)
   }
 
   /// Watches over this thread's processor.
@@ -91,8 +95,9 @@ public final class AdaptiveProposer: Proposer {
     guard !backoff.isDue(for: contexts.count) else { return contexts.map { _ in Proposal(origin: .target) } }
     let (began, drafted, wasHeldUp) = (now(), passSeconds, beginStep())
     let planner = WindowPlanner(
-      target: pass.costs, draft: (draft?.costs ?? PassCosts()).scaled(by: pass.costs.drift), rows: pass.rows,
-      sequences: contexts.count, expectedSequences: pass.expectedSequences)
+      target: pass.costs, draft: (draft?.costs ?? PassCosts()).scaled(by: pass.costs.drift),
+      passes: draft?.passes ?? .eachToken, rows: pass.rows, sequences: contexts.count,
+      expectedSequences: pass.expectedSequences)
     guard proposing < Self.mostProposing, canPay(contexts, planner) else {
       proposing = 0
       return contexts.map { leftAlone($0, planner) }
@@ -114,7 +119,8 @@ public final class AdaptiveProposer: Proposer {
       }
     }
     if let draft, !writing.isEmpty {
-      let written = try draft.propose(for: writing.map { contexts[$0] }, in: pass) { place, proposal in
+      let asking = writing.map { planner.asking(contexts[$0], plan.choices[$0]) }
+      let written = try draft.propose(for: asking, in: pass) { place, proposal in
         self.continues(proposal, for: contexts[writing[place]].request, planner, plan, writing: writing.count)
       }
       for (index, proposal) in zip(writing, written) {
@@ -255,14 +261,16 @@ public final class AdaptiveProposer: Proposer {
     let longest = silent.max {
       draftEstimator.silence(of: contexts[$0].request) < draftEstimator.silence(of: contexts[$1].request)
     }
+    let tokens = planner.probedTokens
     guard let longest,
       isWorthReading(contexts[longest], acceptance: Self.mostAcceptance, planner),
       planner.saving(
         acceptance: Self.mostAcceptance, sequences: planner.expectedSequences, window: contexts[longest].window)
         > 0,
-      probes.take(planner.draft.seconds(rows: 1) + planner.row + reading(contexts[longest], planner))
+      probes.take(
+        planner.drafting(tokens, sequences: 1) + Double(tokens) * planner.row + reading(contexts[longest], planner))
     else { return }
-    plan.choices[longest] = .draft(1)
+    plan.choices[longest] = .draft(tokens)
   }
 
   private func continues(
@@ -316,35 +324,5 @@ public final class AdaptiveProposer: Proposer {
     // What lies past the end of the verdict was neither confirmed nor refuted.
     let reached = min(offer.tokens.count, verdict.tokens.count)
     estimator.record(Array(offer.confidences.prefix(reached)), accepted: right, for: verdict.request)
-  }
-}
-
-/// A draft that can be told when to stop writing.
-package protocol DraftSource: Proposer {
-  /// Forgets all: another has used its model.
-  func reset()
-  /// As whose its proposals count.
-  var origin: TokenOrigin { get }
-  /// d(n): what passes of the draft cost.
-  var costs: PassCosts { get }
-  /// Known tokens of a request that it has yet to read, the last one not counted.
-  func lag(of context: ProposalContext) -> Int
-  /// A draft for each context, ended where `continues`, given the context's index and its draft so far, says so.
-  func propose(
-    for contexts: [ProposalContext], in pass: PassOutline,
-    continuing continues: (_ index: Int, _ proposal: Proposal) -> Bool
-  ) throws -> [Proposal]
-}
-
-extension DraftSource {
-  /// A model of its own, unless it says otherwise.
-  package var origin: TokenOrigin { .draftModel }
-
-  /// Does nothing: a draft need not keep anything.
-  package func reset() {}
-
-  /// A draft for each context, as long as its window.
-  package func propose(for contexts: [ProposalContext], in pass: PassOutline) throws -> [Proposal] {
-    try propose(for: contexts, in: pass) { _, _ in true }
   }
 }

@@ -48,6 +48,8 @@ package struct WindowPlanner {
   let target: PassCosts
   /// d(n): the draft's.
   let draft: PassCosts
+  /// What one of them gives.
+  let passes: DraftPasses
   /// Rows of the pass without proposals, and how many tokens it yields at least.
   let rows: Int
   /// Sequences that proposals are planned for.
@@ -56,9 +58,13 @@ package struct WindowPlanner {
   let expectedSequences: Int
 
   /// A planner for `sequences` sequences in a pass over `rows` rows without proposals.
-  package init(target: PassCosts, draft: PassCosts, rows: Int, sequences: Int, expectedSequences: Int = 0) {
+  package init(
+    target: PassCosts, draft: PassCosts, passes: DraftPasses = .eachToken, rows: Int, sequences: Int,
+    expectedSequences: Int = 0
+  ) {
     self.target = target
     self.draft = draft
+    self.passes = passes
     self.rows = rows
     self.sequences = sequences
     self.expectedSequences = max(expectedSequences, sequences)
@@ -117,18 +123,13 @@ package struct WindowPlanner {
     }.map { byValue[$0] }
     var best = (worth: Double(options.count), rate: 0.0, slots: ArraySlice<Int>())
     for order in options.count > 1 ? [byValue, byPosition] : [byValue] {
-      var drafting: [Int] = []
-      var (tokens, proposing) = (Double(options.count), 0.0)
+      var drafting = DraftingCosts(draft, passes)
+      var tokens = Double(options.count)
       for (count, index) in order.enumerated() {
         let slot = slots[index]
         tokens += slot.survival
-        if slot.isDraft {
-          while slot.position >= drafting.count { drafting.append(0) }
-          proposing -= draft.seconds(rows: drafting[slot.position])
-          drafting[slot.position] += 1
-          proposing += draft.seconds(rows: drafting[slot.position])
-        }
-        let seconds = proposing + seconds(with: count + 1)
+        if slot.isDraft { drafting.add(position: slot.position) }
+        let seconds = drafting.seconds + seconds(with: count + 1)
         let found = worth(tokens, seconds)
         if found > best.worth { best = (found, tokens / seconds, order.prefix(count + 1)) }
       }
@@ -150,10 +151,11 @@ package struct WindowPlanner {
   private func slots(_ options: [Options], price: Double) -> [Slot] {
     options.enumerated().flatMap { sequence, option in
       let free = Array(option.free.prefix(option.window))
-      let drafted = Self.survivals(of: option)
+      let drafted = survivals(of: option)
       let freeValues = free.map { $0 - price * row }
+      // Without what a sequence's first token costs besides: then values fall from each to the next.
       let draftValues = drafted.map { $0 - price * (row + step) }
-      let usesDraft = Self.bestSum(draftValues) > Self.bestSum(freeValues)
+      let usesDraft = Self.bestSum(draftValues) - price * opening > Self.bestSum(freeValues)
       return zip(usesDraft ? drafted : free, usesDraft ? draftValues : freeValues).enumerated().map { position, slot in
         Slot(sequence: sequence, position: position, survival: slot.0, value: slot.1, isDraft: usesDraft)
       }
@@ -167,7 +169,8 @@ package struct WindowPlanner {
   }
 
   private func isWorthStarting(_ option: Options, rate: Double) -> Bool {
-    (option.free.first ?? 0) > rate * row || (option.draft ?? 0) > rate * (row + step)
+    (option.free.first ?? 0) > rate * row
+      || Self.bestSum(survivals(of: option).map { $0 - rate * (row + step) }) > rate * opening
   }
 
   /// Seconds a token that speculation saves where `sequences` sequences go on alike, with windows of at most `window`: what there
@@ -176,12 +179,12 @@ package struct WindowPlanner {
   /// - Parameter isFree: whether proposals cost nothing but their verification.
   func saving(acceptance: Double, sequences: Int, window: Int, isFree: Bool = false) -> Double {
     let plain = target.seconds(rows: sequences) / Double(sequences)
-    let step = isFree ? 0 : draft.seconds(rows: sequences)
     var (best, tokens, survival) = (plain, 1.0, 1.0)
-    for proposed in 1...max(window, 1) {
+    for proposed in 1...max(isFree ? window : min(window, mostDrafted), 1) {
       survival *= acceptance
       tokens += survival
-      let seconds = Double(proposed) * step + target.seconds(rows: sequences * (proposed + 1))
+      let drafting = isFree ? 0 : self.drafting(proposed, sequences: sequences)
+      let seconds = drafting + target.seconds(rows: sequences * (proposed + 1))
       best = min(best, seconds / (Double(sequences) * tokens))
     }
     return plain >= Self.leastGain(sequences: sequences) * best ? plain - best : 0
@@ -205,12 +208,43 @@ package struct WindowPlanner {
   /// ΔT: what one more row costs the target.
   var row: Double { target.marginal(rows: rows) }
   /// d: what one more draft token costs a sequence, when all of them are drafted together.
-  var step: Double { draft.seconds(rows: sequences) / Double(sequences) }
+  var step: Double {
+    passes == .eachToken ? draft.seconds(rows: sequences) / Double(sequences) : draft.marginal(rows: 2 * sequences)
+  }
+  /// What a sequence's first draft token costs besides: the known token's row in a block.
+  private var opening: Double {
+    passes == .eachToken ? 0 : draft.seconds(rows: sequences) / Double(sequences)
+  }
+  /// Tokens of a try: one, or a few where a pass gives them all.
+  var probedTokens: Int { passes == .eachToken ? 1 : min(4, mostDrafted) }
 
-  private static func survivals(of option: Options) -> [Double] {
+  /// Seconds in which `sequences` sequences get `count` draft tokens each.
+  func drafting(_ count: Int, sequences: Int) -> Double {
+    switch passes {
+    case .eachToken: Double(count) * draft.seconds(rows: sequences)
+    case .eachBlock: draft.seconds(rows: sequences * (count + 1))
+    }
+  }
+
+  private var mostDrafted: Int {
+    switch passes {
+    case .eachToken: .max
+    case .eachBlock(let most): most
+    }
+  }
+
+  /// What the draft is to be asked for: a block as long as it was planned, where the number decides what it costs.
+  func asking(_ context: ProposalContext, _ choice: Choice) -> ProposalContext {
+    guard case .draft(let count) = choice, passes != .eachToken else { return context }
+    var context = context
+    context.window = min(context.window, count)
+    return context
+  }
+
+  private func survivals(of option: Options) -> [Double] {
     guard let acceptance = option.draft else { return [] }
     var survival = 1.0
-    return (0..<option.window).map { _ in
+    return (0..<min(option.window, mostDrafted)).map { _ in
       survival *= acceptance
       return survival
     }
@@ -224,5 +258,26 @@ package struct WindowPlanner {
       best = max(best, sum)
     }
     return best
+  }
+}
+
+/// What the draft's passes of a plan cost, token by token.
+private struct DraftingCosts {
+  private let costs: PassCosts
+  private let passes: DraftPasses
+  /// Sequences that get a token at each position of their windows; of blocks all rows in one.
+  private var rows: [Int] = []
+  private(set) var seconds = 0.0
+
+  init(_ costs: PassCosts, _ passes: DraftPasses) { (self.costs, self.passes) = (costs, passes) }
+
+  /// A sequence gets a token at `position` of its window; those before it are there.
+  mutating func add(position: Int) {
+    let isBlock = passes != .eachToken
+    let place = isBlock ? 0 : position
+    while place >= rows.count { rows.append(0) }
+    seconds -= costs.seconds(rows: rows[place])
+    rows[place] += isBlock && position == 0 ? 2 : 1
+    seconds += costs.seconds(rows: rows[place])
   }
 }

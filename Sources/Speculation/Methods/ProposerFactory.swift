@@ -27,7 +27,7 @@ public struct ProposerFactory {
     case nil: return NoProposer()
     case .ngram: return NGramProposer(lengths: lookupLengths)
     case .suffix: return SuffixProposer(settings: suffix)
-    case .draftModel, .eagle3:
+    case .draftModel, .eagle3, .dflash:
       guard let draft, let method, draft.origin.method == method else {
         throw MissingProposer(method: method ?? .draftModel)
       }
@@ -39,7 +39,6 @@ public struct ProposerFactory {
       return MethodRouter(
         deciding: AdaptiveProposer(free: [index], draft: draft), shared: shared,
         others: [.ngram: NGramProposer(lengths: Self.chosenLengths)])
-    case .dflash: throw MissingProposer(method: .dflash)
     }
   }
 }

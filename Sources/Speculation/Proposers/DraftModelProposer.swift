@@ -35,18 +35,6 @@ public final class DraftModelProposer: DraftSource {
   /// Seconds that passes of the draft have taken so far.
   public private(set) var passSeconds = 0.0
 
-  /// A draft being written in this call.
-  private struct Draft {
-    let context: ProposalContext
-    let index: Int
-    /// Positions whose keys and values are there.
-    var computed: Int
-    var counts: TokenCounts
-    var constraint: (any TokenConstraint)?
-    var proposal: Proposal
-    var isComplete = false
-  }
-
   /// A proposer around the draft `runner`, whose token ids mean what the target's mean, and which has as many KV blocks.
   ///
   /// - Parameters:
@@ -74,6 +62,11 @@ public final class DraftModelProposer: DraftSource {
     self.sampling = sampling
     self.costs = costs
     blocks = ParallelBlocks(count: runner.capacity.blockCount, blockSize: runner.capacity.blockSize)
+  }
+
+  /// How tokens are chosen.
+  private var choice: Draft.Choice {
+    Draft.Choice(sampling: sampling, vocabularySize: vocabularySize, isConfident: costs.isKnown)
   }
 
   /// Forgets what was found of the request; its blocks are the target's to free.
@@ -108,10 +101,7 @@ public final class DraftModelProposer: DraftSource {
         guard let computed = try prepare(context, rows: runner.capacity.rows / group.count, shared: shared) else {
           continue
         }
-        drafts.append(
-          Draft(
-            context: context, index: index, computed: computed, counts: context.counts, constraint: context.constraint,
-            proposal: proposals[index]))
+        drafts.append(Draft(context, index: index, computed: computed, proposal: proposals[index]))
       }
       while !drafts.isEmpty {
         try extend(&drafts, pace: pass.costs.drift)
@@ -219,44 +209,9 @@ public final class DraftModelProposer: DraftSource {
         batch.tokens[slice.firstRow..<slice.firstRow + slice.rowCount], at: slice.firstPosition,
         in: draft.context.blocks)
     }
-    for (index, row) in rows.enumerated() { choose(&drafts[index], logits, row: row) }
+    for (index, row) in rows.enumerated() { drafts[index].choose(logits, row: row, choice) }
     if batch.logitRows.count == batch.rowCount {
       costs.observe(rows: batch.rowCount, seconds: timer.seconds / pace, wasHeldUp: timer.wasHeldUp)
     }
-  }
-
-  private func choose(_ draft: inout Draft, _ logits: Activations, row: Int) {
-    let position = draft.context.outputPosition + draft.proposal.tokens.count
-    let sampler = draft.context.sampler
-    let next = draft.constraint?.nextSoon() ?? .any
-    guard !next.isLate else {
-      draft.isComplete = true
-      return
-    }
-    let token: TokenID
-    switch sampling {
-    case .coupled:
-      token = sampler.sample(logits, row: row, counts: draft.counts, position: position, mask: next.mask)
-    case .independent:
-      let distribution = sampler.distribution(
-        logits, row: row, counts: draft.counts, position: position, mask: next.mask)
-      token = distribution.token(at: sampler.uniform(position: position, purpose: .draft))
-      draft.proposal.distributions.append(distribution)
-    }
-    guard token < vocabularySize, logits.withRow(row, { $0[Int(token)] > -.infinity }) else {
-      // A padding id of the draft's own, or none of its tokens is allowed: nothing that the target could confirm.
-      draft.proposal.distributions.removeLast(sampling == .independent ? 1 : 0)
-      draft.isComplete = true
-      return
-    }
-    draft.proposal.tokens.append(token)
-    if costs.isKnown {
-      let temperature = Float(max(sampler.parameters.temperature, 1))
-      draft.proposal.confidences.append(
-        Double(logits.probability(of: Int(token), row: row, temperature: temperature)))
-    }
-    draft.counts.append(token)
-    draft.constraint?.advance(by: token)
-    draft.isComplete = draft.proposal.tokens.count >= draft.context.window
   }
 }

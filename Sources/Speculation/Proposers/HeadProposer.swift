@@ -3,30 +3,38 @@ package import Transformer
 
 /// Proposes what a head writes that goes on from the target's own residual streams.
 ///
-/// It drafts as a draft model does, and sees every pass of the target for the streams. What it computes of its own
-/// proposals is computed again from the target's streams where they are accepted.
+/// It drafts as a draft model does, or a block in one pass, and sees every pass of the target for the streams. What it
+/// computes of its own proposals is computed again from the target's streams where they are accepted.
 package final class HeadProposer: DraftSource {
-  package let origin = TokenOrigin.eagle3
+  package let origin: TokenOrigin
   private let head: any HeadRunner
-  private let drafting: DraftModelProposer
+  private let drafting: any DraftSource
   /// Seconds that taking over streams has taken.
   private var takingSeconds = 0.0
 
   /// - Parameters:
   ///   - head: with as many blocks as the target.
   ///   - runner: the head, or what sees its passes.
+  ///   - origin: as whose its proposals count.
   ///   - costs: what its passes cost; where they are known, proposals carry their probabilities.
   package init(
-    _ head: any HeadRunner, runner: any ModelRunner, sampling: DraftModelProposer.Sampling = .coupled,
-    costs: PassCosts = PassCosts()
+    _ head: any HeadRunner, runner: any ModelRunner, origin: TokenOrigin,
+    sampling: DraftModelProposer.Sampling = .coupled, costs: PassCosts = PassCosts()
   ) {
-    self.head = head
-    drafting = DraftModelProposer(
-      runner: runner, vocabularySize: head.vocabularySize, sampling: sampling, costs: costs, origin: .eagle3,
-      keepsDrafted: false)
+    (self.head, self.origin) = (head, origin)
+    if let slots = head.slots {
+      drafting = BlockDrafter(
+        runner: runner, slots: slots, vocabularySize: head.vocabularySize, sampling: sampling, costs: costs,
+        origin: origin)
+    } else {
+      drafting = DraftModelProposer(
+        runner: runner, vocabularySize: head.vocabularySize, sampling: sampling, costs: costs, origin: origin,
+        keepsDrafted: false)
+    }
   }
 
   package var costs: PassCosts { drafting.costs }
+  package var passes: DraftPasses { drafting.passes }
   /// Seconds that passes of the head have taken so far.
   package var passSeconds: Double { drafting.passSeconds + takingSeconds }
   /// The streams that the head was trained on.

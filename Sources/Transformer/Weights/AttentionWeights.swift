@@ -10,6 +10,10 @@ struct AttentionWeights {
   let queryKeyValue: [PackedMatrix]
   /// Same rows as `queryKeyValue`; `nil` when the model has no such bias.
   let queryKeyValueBias: [Float]?
+  /// Of a layer whose keys and values are made of something else too: the matrices of `queryKeyValue` that give them.
+  let keyValue: [PackedMatrix]
+  /// Of such a layer: the norm of what else they are made of, `[hidden]`, as `keyValue` reads it.
+  let contextNorm: [Float]?
   /// `[headSize]`; `nil` when the model has none.
   let queryNorm, keyNorm: [Float]?
   /// `[hidden, heads · headSize]`.
@@ -42,9 +46,23 @@ struct AttentionWeights {
       inputs = ChannelScaling.exponents(
         levelling: columnPeaks(of: [query, key, value], rowExponents: rowExponents, pool: pool), and: norm)
     }
-    queryKeyValue = try packer.stack(
-      [query, key, value], formats: [query, key, value].map(packing.format),
-      rounding: WeightRounding(columnExponents: inputs, rowExponents: rowExponents))
+    // What has keys and values of its own inputs too reads their matrices alone.
+    let parts = tensors.contextNorm == nil ? [[query, key, value]] : [[query], [key, value]]
+    var (matrices, firstRow): ([[PackedMatrix]], Int) = ([], 0)
+    for part in parts {
+      let rows = part.reduce(0) { $0 + $1.shape[0] }
+      matrices.append(
+        try packer.stack(
+          part, formats: part.map(packing.format),
+          rounding: WeightRounding(
+            columnExponents: inputs, rowExponents: rowExponents.map { Array($0[firstRow..<firstRow + rows]) })))
+      firstRow += rows
+    }
+    queryKeyValue = matrices.flatMap(\.self)
+    keyValue = matrices.dropFirst().flatMap(\.self)
+    contextNorm = try packing.floats(ifPresent: tensors.contextNorm).map {
+      ChannelScaling.divide($0, by: matrices.last?.first?.columnExponents)
+    }
     output = try packer.stack(
       [result], format: packing.format(of: result),
       rounding: WeightRounding(
@@ -77,6 +95,7 @@ struct AttentionWeights {
     queryKeyValue = [try random.matrix(tensors.inputs.map(\.weight), place: 0)]
     queryKeyValueBias = tensors.query.bias.map { _ in random.zeros(tensors.inputs.compactMap(\.bias)) }
     (queryNorm, keyNorm) = (tensors.queryNorm.map(random.ones), tensors.keyNorm.map(random.ones))
+    (keyValue, contextNorm) = ([], nil)
     output = try random.matrix([tensors.output.weight], place: 1)
     outputBias = tensors.output.bias.map { random.zeros([$0]) }
   }

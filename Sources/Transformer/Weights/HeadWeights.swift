@@ -5,12 +5,10 @@ internal import Tensor
 struct HeadWeights {
   /// The target's where the head has none.
   let embedding: EmbeddingTable
-  /// `[streams · target hidden]`, `[target hidden]` for each, or none.
-  let streamNorms: [[Float]]
-  /// `[hidden, streams · target hidden]`.
-  let fusion: PackedMatrix
+  let fusion: FusionWeights
   let layers: [DecoderLayerWeights]
-  /// The first layer's norms of embeddings and of streams, `[hidden]`, as its matrix reads them.
+  /// The first layer's norms of embeddings and of streams, `[hidden]`, as its matrix reads them; none of streams in heads
+  /// that do not pair the two.
   let embeddingNorm, streamNorm: [Float]
   /// The same norm of streams as the residual stream has it; `nil` where that takes streams as they are.
   let residualNorm: [Float]?
@@ -22,15 +20,15 @@ struct HeadWeights {
 
   /// Memory of the packed matrices.
   var packedByteCount: Int {
-    layers.flatMap(\.matrices).reduce(fusion.byteCount + output.matrix.byteCount) { $0 + $1.byteCount }
+    layers.flatMap(\.matrices).reduce(fusion.matrix.byteCount + output.matrix.byteCount) { $0 + $1.byteCount }
   }
 
   /// Packs a head's weights, or takes them from `cache`.
   ///
-  /// - Parameter target: the checkpoint with what the head shares.
+  /// - Parameter target: what the head shares is in the checkpoint.
   init(
-    _ head: Head, target: Checkpoint, quantization: Quantization, pool: WorkerPool, cache: WeightCache?,
-    progress: (Double) -> Void
+    _ head: Head, target: (configuration: ModelConfiguration, checkpoint: Checkpoint), quantization: Quantization,
+    pool: WorkerPool, cache: WeightCache?, progress: (Double) -> Void
   ) throws {
     // A file of packed weights is named by the files of one checkpoint.
     (self, cacheKey) = try WeightPacking.packed(
@@ -39,15 +37,14 @@ struct HeadWeights {
     ) { try HeadWeights(head, target: target, $0, progress: progress) }
   }
 
-  private init(_ head: Head, target: Checkpoint, _ packing: WeightPacking, progress: (Double) -> Void) throws {
+  private init(
+    _ head: Head, target: (configuration: ModelConfiguration, checkpoint: Checkpoint), _ packing: WeightPacking,
+    progress: (Double) -> Void
+  ) throws {
     let (configuration, tensors) = (head.configuration, HeadTensors(head.configuration))
     embedding = .checkpoint(
-      head.hasEmbedding ? try packing.view(tensors.embedding) : try target.tensor(tensors.embedding))
-    streamNorms = try tensors.streamNorms.map { try packing.floats($0) }
-    // Streams have channels far above the others: what joins them is as precise as what gives logits.
-    let joining = try packing.view(tensors.fusion)
-    fusion = try packing.packer.stack(
-      [joining], format: packing.quantization.format(of: joining.elementType, isHead: true))
+      head.hasEmbedding ? try packing.view(tensors.embedding) : try target.checkpoint.tensor(tensors.embedding))
+    fusion = try FusionWeights(tensors, packing)
     layers = try tensors.layers.map { try DecoderLayerWeights($0, packing) }
     progress(0.5)
     let hidden = configuration.layers.hiddenSize
@@ -55,9 +52,28 @@ struct HeadWeights {
     (embeddingNorm, streamNorm) = (Array(norms.prefix(hidden)), Array(norms.dropFirst(hidden)))
     residualNorm =
       configuration.normalisesResidual ? try packing.floats(ifPresent: tensors.layers.first?.mixer.streamNorm) : nil
-    output = try OutputWeights(
-      norm: tensors.finalNorm, matrix: tensors.output, packing, of: head.hasOutput ? nil : target)
+    output =
+      head.hasOutput
+      ? try OutputWeights(norm: tensors.finalNorm, matrix: tensors.output, packing)
+      : try OutputWeights(
+        norm: tensors.finalNorm, matrix: DecoderTensors(target.configuration).head, packing, of: target.checkpoint)
     recyclingNorm = configuration.recyclesNormalised ? try packing.floats(tensors.finalNorm) : nil
     progress(1)
+  }
+}
+
+/// What joins a target's streams to one vector for each position.
+struct FusionWeights {
+  /// `[streams · target hidden]`, `[target hidden]` for each, or none.
+  let norms: [[Float]]
+  /// `[hidden, streams · target hidden]`.
+  let matrix: PackedMatrix
+
+  init(_ tensors: HeadTensors, _ packing: WeightPacking) throws {
+    norms = try tensors.streamNorms.map { try packing.floats($0) }
+    // Streams have channels far above the others: what joins them is as precise as what gives logits.
+    let joining = try packing.view(tensors.fusion)
+    matrix = try packing.packer.stack(
+      [joining], format: packing.quantization.format(of: joining.elementType, isHead: true))
   }
 }

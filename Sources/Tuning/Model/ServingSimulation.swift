@@ -26,13 +26,19 @@ package struct ServingSimulation: Sendable {
     package var target: PassTimeModel
     /// d(n); `nil` for a proposer without a model.
     package var draft: PassTimeModel?
+    /// Whether a pass of the draft gives a whole window, by a row for the known token and one for each proposal.
+    package var draftsBlocks: Bool
     /// Everything else in a step.
     package var overhead: OverheadModel
     /// Seconds that a proposer without a model takes for one sequence.
     package var proposing: Double
 
-    package init(target: PassTimeModel, draft: PassTimeModel?, overhead: OverheadModel, proposing: Double = 0) {
-      (self.target, self.draft, self.overhead, self.proposing) = (target, draft, overhead, proposing)
+    package init(
+      target: PassTimeModel, draft: PassTimeModel?, draftsBlocks: Bool = false, overhead: OverheadModel,
+      proposing: Double = 0
+    ) {
+      (self.target, self.draft, self.draftsBlocks) = (target, draft, draftsBlocks)
+      (self.overhead, self.proposing) = (overhead, proposing)
     }
   }
 

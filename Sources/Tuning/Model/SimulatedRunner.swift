@@ -45,6 +45,15 @@ struct SimulatedRunner: Sendable {
       work.rows += rows
       work.logitRows += logitRows
     }
+    guard !costs.draftsBlocks else {
+      let drafting = asking.filter { $0.proposed > 0 }
+      guard !drafting.isEmpty else { return work }
+      let proposed = drafting.reduce(0) { $0 + $1.proposed }
+      add(
+        rows: drafting.count + proposed, logitRows: proposed,
+        positions: drafting.reduce(0) { $0 + Self.positions(rows: $1.proposed + 1, from: $1.known - 1) })
+      return work
+    }
     // What the draft has not read of a sequence; long gaps are read in passes of their own.
     let room = max(1, draftRows / asking.count)
     var (rows, positions) = (0, 0.0)

@@ -96,7 +96,8 @@ struct ConcurrencyPredictor: Sendable {
     let shared = candidate.window == 0 ? costs.plain : (target: costs.target, overhead: costs.overhead)
     let simulation = ServingSimulation(
       costs: ServingSimulation.Costs(
-        target: shared.target, draft: draft.flatMap { costs.drafts[$0] }, overhead: shared.overhead,
+        target: shared.target, draft: draft.flatMap { costs.drafts[$0] },
+        draftsBlocks: candidate.method == .dflash, overhead: shared.overhead,
         proposing: index.map { traces.proposing[$0] } ?? 0),
       limits: limits, window: candidate.window)
     let outcome = simulation.run(traces.requests(plan, candidate: index, count: count))
@@ -108,14 +109,15 @@ struct ConcurrencyPredictor: Sendable {
     entry.predictedSpeedup = plain.flatMap(\.predicted).map { performance.tokensPerSecond / $0.tokensPerSecond } ?? 1
     if candidate.window > 0 {
       entry.meanAcceptanceLength = outcome.acceptance.meanLength
-      entry.breakEvenLength = breakEvenLength(draft: draft, window: candidate.window, index: index)
+      entry.breakEvenLength = breakEvenLength(candidate, draft: draft, index: index)
     }
     return entry
   }
 
   /// Tokens per verification at which a step with proposals yields as much per second as one without: the ratio of what
   /// the steps take.
-  private func breakEvenLength(draft: Int?, window: Int, index: Int?) -> Double {
+  private func breakEvenLength(_ candidate: TuningResult.Candidate, draft: Int?, index: Int?) -> Double {
+    let window = candidate.window
     let lengths = plan.prompts.map { Double($0.tokens.count + $0.outputTokens / 2) }
     let context = lengths.reduce(0, +) / Double(lengths.count)
     func step(rows: Int, emitted: Int, drafted: Int) -> Double {
@@ -125,9 +127,10 @@ struct ConcurrencyPredictor: Sendable {
     var seconds = step(
       rows: concurrency * (window + 1), emitted: concurrency, drafted: draft == nil ? 0 : concurrency * window)
     if let draft, let times = costs.drafts[draft] {
+      // A block is one pass, tokens one by one are as many passes.
+      let (passes, rows) = candidate.method == .dflash ? (1, concurrency * (window + 1)) : (window, concurrency)
       seconds +=
-        Double(window)
-        * times.seconds(rows: concurrency, logitRows: concurrency, positions: Double(concurrency) * context)
+        Double(passes) * times.seconds(rows: rows, logitRows: rows, positions: Double(rows) * context)
     } else if let index {
       seconds += traces.proposing[index] * Double(concurrency)
     }

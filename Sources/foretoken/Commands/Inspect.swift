@@ -200,21 +200,28 @@ extension Head {
     let (head, layers) = (configuration, configuration.layers)
     var facts = layers.facts
     for key in ["architecture", "tie_word_embeddings"] { facts[key] = nil }
-    facts["head"] = "EAGLE-3, layers as \(layers.architecture.rawValue) has them"
+    facts["head"] = "\(head.kind.title), layers as \(layers.architecture.rawValue) has them"
     facts["made for"] = head.targetName
     facts["draft_vocab_size"] = "\(head.vocabularySize)"
     facts["target_hidden_size"] = "\(head.targetHiddenSize)"
     facts["streams"] =
       "entering layers "
       + (head.tappedLayers.map { $0.map { "\($0)" }.joined(separator: ", ") } ?? "2, n/2 and n - 3 of n")
-    facts["norms"] =
-      switch head.streamNorm {
-      case .none: "none before the streams are joined"
-      case .joined: "one over the joined streams (norm_before_fc)"
-      case .each: "one for each stream (fc_norm)"
-      }
-    facts["residual"] = head.normalisesResidual ? "the normalised stream (norm_before_residual)" : "the stream"
-    facts["goes on from"] = head.recyclesNormalised ? "its normalised output (norm_output)" : "its output"
+    if let block = head.block {
+      facts["block"] = "\(block.size) tokens, of which it proposes at most \(block.most)"
+      facts["mask_token_id"] = "\(block.maskToken)"
+      let windows = block.windows.enumerated().compactMap { index, size in size.map { "\(index): \($0)" } }
+      if !windows.isEmpty { facts["windows of attention by layer"] = windows.joined(separator: ", ") }
+    } else {
+      facts["norms"] =
+        switch head.streamNorm {
+        case .none: "none before the streams are joined"
+        case .joined: "one over the joined streams (norm_before_fc)"
+        case .each: "one for each stream (fc_norm)"
+        }
+      facts["residual"] = head.normalisesResidual ? "the normalised stream (norm_before_residual)" : "the stream"
+      facts["goes on from"] = head.recyclesNormalised ? "its normalised output (norm_output)" : "its output"
+    }
     facts["embedding"] = hasEmbedding ? "its own" : "the target's"
     facts["output"] = hasOutput ? "its own" : "the target's"
     return facts

@@ -114,7 +114,7 @@ struct Serve: AsyncParsableCommand {
     facts.append(("context", "\(model.engine.maximumLength) tokens"))
     facts.append(("speculation", engine.speculation?.method.rawValue ?? "none"))
     if let draft = engine.speculation?.draftModel {
-      facts.append((model.draft?.method == .eagle3 ? "head" : "draft", HubCache.modelName(of: draft)))
+      facts.append((model.draft?.method.need == .head ? "head" : "draft", HubCache.modelName(of: draft)))
     }
     if model.window > 0 { facts.append(("window", "up to \(model.window)")) }
     let remembered = engine.speculation.map { model.methods.contains(.suffix) ? $0.suffix.cachedRequests : 0 } ?? 0

@@ -27,19 +27,19 @@ struct EngineOptions: ParsableArguments {
 struct SpeculationOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "How to speculate, as JSON. Methods: auto, draft_model, eagle3, ngram, suffix.",
+      "How to speculate, as JSON. Methods: auto, draft_model, eagle3, dflash, ngram, suffix.",
       discussion: """
         {"method": "auto", "model": "DIR"} proposes what pays; {"method": "draft_model", "model": "DIR", \
-        "num_speculative_tokens": 5} always proposes 5 tokens; {"method": "eagle3", "model": "DIR"} takes a head that \
-        was trained on the target; {"method": "ngram", "prompt_lookup_min": 2, \
-        "prompt_lookup_max": 5} and {"method": "suffix"} need no draft.
+        "num_speculative_tokens": 5} always proposes 5 tokens; {"method": "eagle3", "model": "DIR"} and \
+        {"method": "dflash", "model": "DIR"} take heads that were trained on the target; {"method": "ngram", \
+        "prompt_lookup_min": 2, "prompt_lookup_max": 5} and {"method": "suffix"} need no draft.
         """, valueName: "json"))
   var speculativeConfig: String?
 
   @Option(
     help: """
-      Draft model, or EAGLE-3 head on the target: short for --speculative-config with the method auto, or always when a number \
-      is given.
+      Draft model, or head on the target (EAGLE-3, DFlash): short for --speculative-config with the method auto, or \
+      always when a number is given.
       """)
   var draftModel: String?
 

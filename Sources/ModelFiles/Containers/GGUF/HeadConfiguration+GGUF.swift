@@ -30,6 +30,6 @@ extension HeadConfiguration {
     tappedLayers = ids.map { Set($0).sorted() }
     streamNorm = try metadata.boolean(key("norm_before_fc")) ?? false ? .joined : .none
     normalisesResidual = try metadata.boolean(key("norm_before_residual")) ?? false
-    (recyclesNormalised, targetName) = (false, nil)
+    kind = .eagle3
   }
 }

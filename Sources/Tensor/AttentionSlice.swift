@@ -1,0 +1,34 @@
+/// One sequence's rows in an attention step.
+package struct AttentionSlice: Sendable {
+  package var firstRow: Int
+  package var rowCount: Int
+  /// Position of the first row in the sequence.
+  package var firstPosition: Int
+  /// Position `p` lives in `blocks[p / KVStorage.blockSize]`.
+  package var blocks: [Int32]
+
+  package init(firstRow: Int, rowCount: Int, firstPosition: Int, blocks: [Int32]) {
+    self.firstRow = firstRow
+    self.rowCount = rowCount
+    self.firstPosition = firstPosition
+    self.blocks = blocks
+  }
+}
+
+/// Which positions the rows of a slice see.
+package enum AttentionSight: Sendable, Equatable {
+  /// Those up to the row's own, but for so many at the beginning that no later row sees; a row among them sees itself alone.
+  case causal(skipping: Int = 0)
+  /// Of those before the slice the last `window`, or all; and all of the slice, or of it those up to the row's own.
+  case block(window: Int? = nil, isCausal: Bool = false)
+
+  func positions(of row: Int, in slice: AttentionSlice) -> Range<Int> {
+    let own = slice.firstPosition + row
+    switch self {
+    case .causal(let skipped): return min(skipped, own)..<own + 1
+    case .block(let window, let isCausal):
+      let first = window.map { max(0, slice.firstPosition - $0) } ?? 0
+      return first..<(isCausal ? own + 1 : slice.firstPosition + slice.rowCount)
+    }
+  }
+}

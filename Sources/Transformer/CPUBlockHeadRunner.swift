@@ -1,0 +1,109 @@
+package import ModelFiles
+package import Tensor
+
+/// A DFlash head on the CPU: it proposes a block of tokens in one pass.
+///
+/// What the target's streams of a position are joined to gives each layer the keys and values of that position, which
+/// depend on nothing else and lie in the blocks there. A pass brings the last known token and masks after it; their rows
+/// see all positions before the block, and one another. What they leave in the blocks is written over when the target has
+/// computed these positions, or by the next pass.
+package final class CPUBlockHeadRunner: HeadRunner {
+  /// Number of the target's logits: those of tokens that the head does not have are minus infinity.
+  package var vocabularySize: Int { output.vocabularySize }
+  package let capacity: RunnerCapacity
+  package let tappedLayers: [Int]
+  package let slots: ProposalSlots?
+
+  private let weights: HeadWeights
+  private let steps: LayerSteps
+  private let fusion: StreamFusion
+  private let output: HeadOutput
+
+  /// Packs the head's weights and reserves its memory.
+  ///
+  /// - Parameters:
+  ///   - target: the configuration and the checkpoint of the target, which has what the head shares.
+  ///   - limits: sizes of one pass and of the K/V memory, with as many blocks as the target has.
+  /// - Throws: `ModelFileError` when the head does not fit the target.
+  package init(
+    _ head: Head, target: (configuration: ModelConfiguration, checkpoint: Checkpoint), quantization: Quantization,
+    limits: RunnerLimits, pool: WorkerPool, instructionSet: InstructionSet? = nil,
+    cacheFormat: KVCacheFormat = .float16, cache: WeightCache? = nil, progress: (Double) -> Void = { _ in }
+  ) throws {
+    try head.check(fits: target.configuration)
+    let configuration = head.configuration
+    slots = configuration.block.map {
+      ProposalSlots(maskToken: $0.maskToken, most: $0.most, predictsNext: $0.predictsNext)
+    }
+    tappedLayers = configuration.taps(layerCount: target.configuration.layerCount)
+    weights = try HeadWeights(
+      head, target: target, quantization: quantization, pool: pool, cache: cache, progress: progress)
+    capacity = RunnerCapacity(
+      rows: limits.rows, logitRows: limits.logitRows, blockCount: limits.blockCount(ofSize: KVStorage.blockSize),
+      blockSize: KVStorage.blockSize, positions: limits.positions)
+    steps = try LayerSteps(
+      configuration.layers, limits: limits, pool: pool, instructionSet: instructionSet, cacheFormat: cacheFormat,
+      widestInput: StreamFusion.width(of: configuration), sights: Self.sights(configuration), hasContext: true)
+    fusion = try StreamFusion(configuration, weights.fusion, rows: limits.rows)
+    output = try HeadOutput(
+      head, weights.output, vocabularySize: target.configuration.vocabularySize, rows: limits.logitRows)
+  }
+
+  private static func sights(_ configuration: HeadConfiguration) -> [AttentionSight] {
+    guard let block = configuration.block else { return [] }
+    return block.windows.map { .block(window: $0, isCausal: $0 != nil && block.isCausalInWindows) }
+  }
+
+  package var memory: RunnerMemory {
+    RunnerMemory(
+      packedWeights: weights.packedByteCount, packedHead: weights.output.matrix.byteCount,
+      keyValueCache: steps.storage.byteCount)
+  }
+
+  package var cacheKey: String? { weights.cacheKey }
+
+  package func take(_ taken: [Activations], _ shares: [StreamShare]) throws(RunnerError) {
+    for share in shares { try share.check(blockCount: capacity.blockCount, blockSize: capacity.blockSize) }
+    var (rows, slices): ([Int], [AttentionSlice]) = ([], [])
+    for share in shares {
+      var first = 0
+      while first < share.rows.count {
+        let count = min(share.rows.count - first, capacity.rows - rows.count)
+        slices.append(
+          AttentionSlice(
+            firstRow: rows.count, rowCount: count, firstPosition: share.firstPosition + first, blocks: share.blocks))
+        rows += share.rows.lowerBound + first..<share.rows.lowerBound + first + count
+        first += count
+        if rows.count == capacity.rows {
+          store(taken, rows, slices)
+          (rows, slices) = ([], [])
+        }
+      }
+    }
+    if !rows.isEmpty { store(taken, rows, slices) }
+  }
+
+  /// Writes the keys and values that `rows` of the streams give.
+  private func store(_ taken: [Activations], _ rows: [Int], _ slices: [AttentionSlice]) {
+    let context = fusion.join(taken, rows, with: steps.operations)
+    steps.begin(slices)
+    for (index, layer) in weights.layers.enumerated() { steps.storeContext(layer.attention, index, of: context) }
+  }
+
+  package func run(_ pass: Pass) throws(RunnerError) -> PassResult {
+    try pass.check(against: capacity, vocabularySize: vocabularySize, choosing: choosing)
+    let (batch, operations) = (pass.batch, steps.operations)
+    do { try weights.embedding.gather(batch.tokens, with: operations, into: steps.residual) } catch {
+      throw RunnerError(description: "\(error)")
+    }
+    steps.begin(batch)
+    for (index, layer) in weights.layers.enumerated() {
+      steps.normalise(by: layer.attention.norm)
+      steps.attend(layer.attention, index, next: layer.feedForward.gateUp)
+      let isLast = index + 1 == weights.layers.count
+      steps.feedForward(
+        layer.feedForward, next: isLast ? weights.output.matrix : weights.layers[index + 1].attention.queryKeyValue[0])
+    }
+    return PassResult(logits: output.logits(of: batch.logitRows, in: steps.residual, with: operations))
+  }
+}
