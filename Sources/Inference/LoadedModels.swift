@@ -127,9 +127,10 @@ extension EngineConfiguration {
   func openSources(drafts: [String]? = nil) throws -> (target: ModelSource, drafts: [Speculator]) {
     try validate()
     let target = try ModelSource(model)
-    let drafts = try (drafts ?? [speculation?.draftModel].compactMap(\.self)).map {
-      try Speculator($0, for: target)
-    }
+    let names = drafts ?? [speculation?.draftModel].compactMap(\.self)
+    let drafts =
+      try names.isEmpty && speculation?.method.need == .carriedHead
+      ? [Speculator(carriedBy: target)] : names.map { try Speculator($0, for: target) }
     if let method = speculation?.method, method.need == .head,
       let other = drafts.first(where: { $0.method != method })
     {

@@ -50,7 +50,10 @@ public struct SpeculativeConfiguration: Sendable, Equatable {
     case .head where model == nil:
       throw SpeculativeConfigurationError(
         "the method '\(method.rawValue)' needs the key 'model', which names a head that was trained on the target")
-    case .nothing, .optionalModel, .model, .head: break
+    case .carriedHead where model != nil:
+      throw SpeculativeConfigurationError(
+        "the method '\(method.rawValue)' takes no 'model': the layer that proposes is the target's own")
+    case .nothing, .optionalModel, .model, .head, .carriedHead: break
     }
     let window = window ?? method.defaultWindow
     guard Self.windows.contains(window) else {
@@ -74,7 +77,7 @@ public struct SpeculativeConfiguration: Sendable, Equatable {
 
   /// Reads the JSON object.
   ///
-  /// Keys: `method` (`auto`, `draft_model`, `eagle3`, `dflash`, `ngram` or `suffix`; `auto` when absent), `model`,
+  /// Keys: `method` (`auto`, `draft_model`, `eagle3`, `dflash`, `mtp`, `ngram` or `suffix`; `auto` when absent), `model`,
   /// `num_speculative_tokens`, `prompt_lookup_min`, `prompt_lookup_max`, `suffix_decoding_max_tree_depth`,
   /// `suffix_decoding_max_cached_requests`, `suffix_decoding_max_spec_factor`, `suffix_decoding_min_token_prob`,
   /// `rejection_sample_method` (`coupled`, `standard` or `synthetic`), `synthetic_acceptance_rate`.

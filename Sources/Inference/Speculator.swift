@@ -15,7 +15,10 @@ public enum Speculator: Sendable {
   /// - Throws: `ModelFileError` or `TokenizerError`, naming the file and the fact; `VocabularyMismatch` for a draft model
   ///   whose tokens are others than the target's.
   init(_ name: String, for target: ModelSource) throws {
-    if let head = try HubCache().open(name).head() {
+    let container = try HubCache().open(name)
+    // A model beside itself is the layer that it carries, where it has one.
+    let carried = container.path == target.path ? try container.carriedHead() : nil
+    if let head = try carried ?? container.head() {
       try head.check(fits: target.configuration)
       self = .head(head)
       return
@@ -23,6 +26,20 @@ public enum Speculator: Sendable {
     let draft = try ModelSource(name)
     try VocabularyAgreement.check(target: target.tokenizer, draft: draft.tokenizer)
     self = .draftModel(draft)
+  }
+
+  /// The head that `target` carries.
+  ///
+  /// - Throws: `EngineConfigurationError` where it carries none.
+  init(carriedBy target: ModelSource) throws {
+    guard let head = try openContainer(at: target.path).carriedHead() else {
+      throw EngineConfigurationError(
+        description:
+          "'\(target.path)' carries no MTP layer (mtp.*, model.layers.\(target.configuration.layerCount).eh_proj or model.mtp_layers.0.*, in GGUF files nextn.*), which the method mtp proposes with"
+      )
+    }
+    try head.check(fits: target.configuration)
+    self = .head(head)
   }
 
   /// Where it is.
@@ -78,11 +95,12 @@ extension SpeculationMethod {
     switch kind {
     case .eagle3: self = .eagle3
     case .dflash: self = .dflash
+    case .mtp: self = .mtp
     }
   }
 }
 
 extension HeadConfiguration.Kind {
   /// "an EAGLE-3 head"
-  var description: String { "\(self == .eagle3 ? "an" : "a") \(title) head" }
+  var description: String { "\(self == .dflash ? "a" : "an") \(title) head" }
 }

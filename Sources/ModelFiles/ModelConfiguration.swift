@@ -17,7 +17,7 @@ public struct ModelConfiguration: Sendable, Equatable {
   /// Width of the residual stream.
   public let hiddenSize: Int
   /// Number of layers.
-  public let layerCount: Int
+  public internal(set) var layerCount: Int
   /// Query heads.
   public let headCount: Int
   /// Key and value heads; divides `headCount`.

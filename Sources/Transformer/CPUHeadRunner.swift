@@ -1,7 +1,11 @@
 package import ModelFiles
 package import Tensor
 
-/// An EAGLE-3 head on the CPU.
+/// An EAGLE-3 head, or the MTP layer of a model, on the CPU.
+///
+/// An EAGLE-3 head joins streams of the target when it takes them over, and its first layer has an embedding and a stream
+/// as inputs. An MTP layer takes over the target's hidden state after the last norm, and a matrix joins it and an embedding
+/// to the layer's input.
 ///
 /// The row of position `p` has the token of `p` and the stream of `p − 1`; its keys and values lie in the blocks at `p`, so
 /// that they depend on nothing that comes later, and sequences that share a block of the target share the head's. Position
@@ -17,7 +21,9 @@ package final class CPUHeadRunner: HeadRunner {
   private let configuration: HeadConfiguration
   private let weights: HeadWeights
   private let steps: LayerSteps
-  private let fusion: StreamFusion
+  /// `nil` where streams are not joined.
+  private let fusion: StreamFusion?
+  private let targetEpsilon: Float
   private let output: HeadOutput
   /// The stream of every position of every block, `[blocks · blockSize, hidden]`.
   private let streams: Activations
@@ -49,10 +55,12 @@ package final class CPUHeadRunner: HeadRunner {
       positions: limits.positions)
     steps = try LayerSteps(
       layers, limits: limits, pool: pool, instructionSet: instructionSet, cacheFormat: cacheFormat,
-      widestInput: max(StreamFusion.width(of: configuration), 2 * hidden),
+      widestInput: max(StreamFusion.width(of: configuration), 2 * hidden, target.configuration.hiddenSize),
       sights: Array(repeating: .causal(skipping: 1), count: layers.layerCount))
     streams = try Activations(rowCapacity: blockCount * KVStorage.blockSize, columns: hidden)
-    fusion = try StreamFusion(configuration, weights.fusion, rows: limits.rows)
+    fusion =
+      weights.targetNorm == nil ? try StreamFusion(configuration, weights.fusion, rows: limits.rows) : nil
+    targetEpsilon = target.configuration.rmsNormEpsilon
     output = try HeadOutput(
       head, weights.output, vocabularySize: target.configuration.vocabularySize, rows: limits.logitRows)
     embedded = try Activations(rowCapacity: limits.rows, columns: hidden)
@@ -83,9 +91,19 @@ package final class CPUHeadRunner: HeadRunner {
     }
     for first in stride(from: 0, to: places.count, by: capacity.rows) {
       let part = places[first..<min(first + capacity.rows, places.count)]
-      let fused = fusion.join(taken, part.map(\.row), with: steps.operations)
-      steps.operations.scatterRows(fused, into: streams, rows: part.map(\.stream))
+      let streams = streams(of: taken, part.map(\.row))
+      steps.operations.scatterRows(streams, into: self.streams, rows: part.map(\.stream))
     }
+  }
+
+  /// What rows of the target leave for their positions, `[rows, hidden]`.
+  private func streams(of taken: [Activations], _ rows: [Int]) -> Activations {
+    guard let norm = weights.targetNorm else {
+      return fusion?.join(taken, rows, with: steps.operations) ?? embedded
+    }
+    steps.operations.copyRows(rows, of: taken[0], into: embedded)
+    steps.operations.rmsNorm(embedded, rowCount: rows.count, weight: norm, epsilon: targetEpsilon, into: embedded)
+    return embedded
   }
 
   private func streamRow(of position: Int, in blocks: [Int32]) throws(RunnerError) -> Int {
@@ -113,18 +131,25 @@ package final class CPUHeadRunner: HeadRunner {
       }
     }
     operations.copyRows(before, of: streams, into: steps.residual)
+    let (hidden, isFirst) = (configuration.layers.hiddenSize, configuration.putsHiddenFirst)
     operations.rmsNorm(
-      embedded, rowCount: batch.rowCount, weight: weights.embeddingNorm, epsilon: epsilon, into: paired)
+      embedded, rowCount: batch.rowCount, weight: weights.embeddingNorm, epsilon: epsilon, into: paired,
+      firstColumn: isFirst ? hidden : 0)
     operations.rmsNorm(
       steps.residual, rowCount: batch.rowCount, weight: weights.streamNorm, epsilon: epsilon, into: paired,
-      firstColumn: configuration.layers.hiddenSize)
+      firstColumn: isFirst ? 0 : hidden)
+    let joins = weights.targetNorm != nil
+    if joins {
+      operations.linear(paired, rowCount: batch.rowCount, weight: weights.fusion.matrix, into: steps.residual)
+    }
     if let norm = weights.residualNorm {
       operations.rmsNorm(
         steps.residual, rowCount: batch.rowCount, weight: norm, epsilon: epsilon, into: steps.residual)
     }
     for (index, layer) in weights.layers.enumerated() {
-      if index > 0 { steps.normalise(by: layer.attention.norm) }
-      steps.attend(layer.attention, index, of: index == 0 ? paired : nil, next: layer.feedForward.gateUp)
+      let isPaired = index == 0 && !joins
+      if !isPaired { steps.normalise(by: layer.attention.norm) }
+      steps.attend(layer.attention, index, of: isPaired ? paired : nil, next: layer.feedForward.gateUp)
       let isLast = index + 1 == weights.layers.count
       steps.feedForward(
         layer.feedForward, next: isLast ? weights.output.matrix : weights.layers[index + 1].attention.queryKeyValue[0])

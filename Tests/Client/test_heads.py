@@ -50,6 +50,28 @@ def test_what_does_not_go_together_is_said(flags, message):
     assert result.returncode not in (0, 139) and message in result.stderr, result.stderr
 
 
+def gauss(draw, shape):
+    """Values of a matrix, or ones for a norm, in single precision."""
+    count = shape[0] * (shape[1] if len(shape) > 1 else 1)
+    return array.array("f", (draw.gauss(0, 0.06) if len(shape) > 1 else 1.0 for _ in range(count))).tobytes()
+
+
+def add_tensors(path, shapes, draw):
+    """Writes tensors into a safetensors file, after those that it has."""
+    header, data = {}, b""
+    if path.exists():
+        content = path.read_bytes()
+        start = 8 + int.from_bytes(content[:8], "little")
+        header, data = json.loads(content[8:start]), content[start:]
+    for name, shape in shapes.items():
+        values = gauss(draw, shape)
+        header[f"{name}.weight"] = {"dtype": "F32", "shape": shape, "data_offsets": [len(data), len(data) + len(values)]}
+        data += values
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    path.write_bytes(len(text).to_bytes(8, "little") + text + data)
+
+
 @pytest.fixture(scope="module")
 def block_head(tmp_path_factory):
     """A DFlash head on the target that nobody trained."""
@@ -68,14 +90,7 @@ def block_head(tmp_path_factory):
         "self_attn.o_proj": [hidden, 128], "self_attn.q_norm": [32], "self_attn.k_norm": [32], "input_layernorm": [hidden],
         "post_attention_layernorm": [hidden], "mlp.gate_proj": [128, hidden], "mlp.up_proj": [128, hidden],
         "mlp.down_proj": [hidden, 128]}.items()}
-    header, data = {}, b""
-    for name, shape in shapes.items():
-        count = shape[0] * (shape[1] if len(shape) > 1 else 1)
-        values = array.array("f", (draw.gauss(0, 0.06) if len(shape) > 1 else 1.0 for _ in range(count))).tobytes()
-        header[f"{name}.weight"] = {"dtype": "F32", "shape": shape, "data_offsets": [len(data), len(data) + len(values)]}
-        data += values
-    text = json.dumps(header).encode()
-    (place / "model.safetensors").write_bytes(len(text).to_bytes(8, "little") + text + data)
+    add_tensors(place / "model.safetensors", shapes, draw)
     return str(place)
 
 
@@ -123,6 +138,65 @@ def test_requests_name_a_head_of_blocks(start, block_head):
         refused = http.post("/v1/chat/completions", json={
             "model": NAME, "messages": [{"role": "user", "content": "Hi"}], "speculative": {"method": "eagle3"}})
         assert refused.status_code == 400 and "dflash" in refused.json()["error"]["message"]
+
+
+@pytest.fixture(scope="module")
+def carrying(tmp_path_factory):
+    """The target with an MTP layer that nobody trained."""
+    place = tmp_path_factory.mktemp("carrying") / "target"
+    shutil.copytree(TARGET, place)
+    config = json.loads((place / "config.json").read_text())
+    hidden, size = config["hidden_size"], config["head_dim"]
+    queries, keys, inner = config["num_attention_heads"] * size, config["num_key_value_heads"] * size, config["intermediate_size"]
+    shapes = {"mtp.fc": [hidden, 2 * hidden]} | {
+        f"mtp.{name}": [hidden] for name in ["pre_fc_norm_embedding", "pre_fc_norm_hidden", "norm"]}
+    shapes |= {f"mtp.layers.0.{name}": shape for name, shape in {
+        "self_attn.q_proj": [queries, hidden], "self_attn.k_proj": [keys, hidden], "self_attn.v_proj": [keys, hidden],
+        "self_attn.o_proj": [hidden, queries], "self_attn.q_norm": [size], "self_attn.k_norm": [size],
+        "input_layernorm": [hidden], "post_attention_layernorm": [hidden], "mlp.gate_proj": [inner, hidden],
+        "mlp.up_proj": [inner, hidden], "mlp.down_proj": [hidden, inner]}.items()}
+    add_tensors(place / "model.safetensors", shapes, random.Random(5))
+    return str(place)
+
+
+def test_a_model_offers_the_layer_that_it_carries(carrying):
+    report = json.loads(run("inspect", carrying, "--json").stdout)
+    assert "for the method mtp" in report["architecture"]["mtp"] and not report["unsupported"]
+    plain = run("generate", "-m", carrying, "--max-tokens", "60", PROMPT)
+    assert plain.stdout == run("generate", "-m", TARGET, "--max-tokens", "60", PROMPT).stdout and len(plain.stdout) > 50
+    for config in [{"method": "mtp"}, {"method": "mtp", "num_speculative_tokens": 5, "rejection_sample_method": "standard"},
+                   {"method": "auto", "model": carrying}]:
+        drafted = run("generate", "-m", carrying, "--max-tokens", "60", "--speculative-config", json.dumps(config), PROMPT)
+        assert drafted.returncode == 0, drafted.stderr
+        assert drafted.stdout == plain.stdout, config
+
+
+@pytest.mark.parametrize("config,message", [
+    ({"method": "mtp"}, "carries no MTP layer"), ({"method": "mtp", "model": HEAD}, "takes no 'model'"),
+    ({"method": "eagle3", "model": TARGET}, "no head; the method draft_model proposes with it"),
+])
+def test_what_carries_no_layer_is_told_so(config, message):
+    result = run("generate", "-m", TARGET, "--max-tokens", "3", "--speculative-config", json.dumps(config), "Hi")
+    assert result.returncode not in (0, 139) and message in result.stderr, result.stderr
+
+
+def test_requests_and_metrics_name_a_carried_layer(start, carrying):
+    server = start("--max-num-seqs", "4", "--threads", "2", "--speculative-config", json.dumps({"method": "mtp"}), target=carrying,
+                   speculation=False)
+    client = server.openai()
+
+    def ids(**speculative):
+        answer = client.chat.completions.create(
+            model="target", messages=[{"role": "user", "content": PROMPT}], max_tokens=60, seed=3, temperature=0.9,
+            logit_bias={"1001": 80, "1002": 80},
+            extra_body={"return_token_ids": True, "return_token_origins": True, "ignore_eos": True, "speculative": speculative})
+        choice = answer.choices[0].model_extra
+        return choice["token_ids"], choice["token_origins"]
+
+    plain, _ = ids(enabled=False)
+    tokens, origins = ids(method="mtp")
+    assert tokens == plain and set(origins) == {"mtp", "target"}
+    assert ids()[0] == plain
 
 
 def test_a_truncated_head_is_refused(tmp_path):

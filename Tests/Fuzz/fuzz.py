@@ -170,13 +170,13 @@ class Fuzzer:
         target = json.loads((source / "expected.json").read_text())["target"]
         folder = pathlib.Path(tempfile.mkdtemp(prefix=f"head-{seed}-", dir=self.folder))
         try:
-            for name in ["config.json", "model.safetensors", "head.gguf"]:
+            for name in ["config.json", "model.safetensors", "head.gguf", "model.gguf"]:
                 if (source / name).exists():
                     shutil.copy(source / name, folder / name)
             place, name = folder, rng.choice(["config.json", "model.safetensors"])
-            if (folder / "head.gguf").exists() and rng.random() < 0.5:
-                name = "head.gguf"
-                place = folder / name
+            for file in ["head.gguf", "model.gguf"]:
+                if (folder / file).exists() and rng.random() < 0.5:
+                    name, place = file, folder / file
             data = (folder / name).read_bytes()
             if name == "config.json":
                 data = mutated_json(data.decode(), rng)

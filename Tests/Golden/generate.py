@@ -8,13 +8,14 @@ import blocks
 import forward
 import gguf_files
 import heads
+import mtp
 import templates
 import tokenization
 
 
 def main() -> None:
     output = Path(__file__).resolve().parent
-    for part in (tokenization, templates, forward, gguf_files, heads, blocks):
+    for part in (tokenization, templates, forward, gguf_files, heads, mtp, blocks):
         print(f"{part.__name__} …", flush=True)
         part.generate(output)
 

@@ -1,9 +1,10 @@
 """Reference values of EAGLE-3 heads: tiny random targets, random heads for them, and what they draft.
 
-`heads/target-*` are targets, every other folder a head as it would be published, with `expected.json` beside it. Where the
-values come from: for the `speculators` format from that package's own `Eagle3DraftModel`; for the flat format of SpecForge
-from `drafted` below, which is written from the description and must agree with `speculators` on the same tensors
-(`specforge-narrow` excepted: `speculators` has no head narrower than its target).
+`heads/target-*` are targets, every other folder but those of `mtp.py` a head as it would be published, with
+`expected.json` beside it. Where the values come from: for the `speculators` format from that package's own
+`Eagle3DraftModel`; for the flat format of SpecForge from `drafted` below, which is written from the description and must
+agree with `speculators` on the same tensors (`specforge-narrow` excepted: `speculators` has no head narrower than its
+target).
 
 Which layers are tapped. A tap is named here by the stream *entering* a layer (`hidden_states[i]` of `transformers`):
 

@@ -180,10 +180,10 @@ import Testing
   func factory() throws {
     let factory = ProposerFactory()
     #expect(try factory.proposer(of: nil) is NoProposer)
-    for method in SpeculationMethod.own where method.need != .model && method.need != .head {
+    for method in SpeculationMethod.own where [.nothing, .optionalModel].contains(method.need) {
       _ = try factory.proposer(of: method)
     }
-    for method in SpeculationMethod.allCases where method.need == .head || method.need == .model {
+    for method in SpeculationMethod.allCases where ![.nothing, .optionalModel].contains(method.need) {
       let error = #expect(throws: MissingProposer.self) { try factory.proposer(of: method) }
       #expect(error?.description.contains("'\(method.rawValue)'") == true)
     }

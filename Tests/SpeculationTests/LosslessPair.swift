@@ -14,6 +14,8 @@ extension LosslessTests {
     let target, draft: (checkpoint: Checkpoint, configuration: ModelConfiguration)
     /// Heads on the target, the second of which nobody trained.
     let head, blockHead: Head
+    /// The head that the target carries, where it does.
+    var carriedHead: Head?
     let tokenizer: Tokenizer
     /// Keeps the files of random models alive.
     var directories: [TemporaryDirectory] = []
@@ -36,7 +38,9 @@ extension LosslessTests {
     static func random() throws -> Pair {
       let directories = [try TemporaryDirectory(), try TemporaryDirectory()]
       let (headDirectory, blockDirectory) = (try TemporaryDirectory(), try TemporaryDirectory())
-      try RandomModel(seed: 1).write(to: directories[0])
+      var model = RandomModel(seed: 1)
+      model.carriesMTP = true
+      try model.write(to: directories[0])
       try RandomModel(seed: 1).writeHead(to: headDirectory)
       try RandomModel(seed: 1).writeBlockHead(to: blockDirectory)
       var draft = RandomModel(seed: 2)
@@ -51,6 +55,7 @@ extension LosslessTests {
         target: models[0], draft: models[1],
         head: try #require(try openContainer(at: headDirectory.path).head()),
         blockHead: try #require(try openContainer(at: blockDirectory.path).head()),
+        carriedHead: try openContainer(at: directories[0].path).carriedHead(),
         tokenizer: try Tokenizer(directory: Places.target),
         directories: directories + [headDirectory, blockDirectory])
     }
@@ -87,6 +92,12 @@ extension LosslessTests {
               head, target: (self.target.configuration, self.target.checkpoint), quantization: quantization,
               limits: limits, pool: pool, instructionSet: instructionSet, cacheFormat: cacheFormat),
             as: .eagle3, isAutomatic: kind.isAutomatic, sampling)
+        case .mtp:
+          try Self.proposer(
+            over: CPUHeadRunner(
+              #require(carriedHead), target: (self.target.configuration, self.target.checkpoint),
+              quantization: quantization, limits: limits, pool: pool, instructionSet: instructionSet,
+              cacheFormat: cacheFormat), as: .mtp, isAutomatic: false, sampling)
         case .block, .automaticBlock:
           try Self.proposer(
             over: CPUBlockHeadRunner(
@@ -132,12 +143,13 @@ extension LosslessTests {
     case automaticHead(window: Int)
     case block(window: Int)
     case automaticBlock(window: Int)
+    case mtp(window: Int)
 
     var window: Int {
       switch self {
       case .none: 0
       case .ngram(let window), .suffix(let window), .draft(let window), .automatic(let window), .head(let window),
-        .automaticHead(let window), .block(let window), .automaticBlock(let window):
+        .automaticHead(let window), .block(let window), .automaticBlock(let window), .mtp(let window):
         window
       }
     }
@@ -158,6 +170,7 @@ extension LosslessTests {
       case .automaticHead(let window): "automatic with a head \(window)"
       case .block(let window): "block head \(window)"
       case .automaticBlock(let window): "automatic with a block head \(window)"
+      case .mtp(let window): "MTP \(window)"
       }
     }
   }

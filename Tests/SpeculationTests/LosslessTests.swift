@@ -150,7 +150,7 @@ import Transformer
     let plain = try requests.map { try pair.loop(quantization, proposer: .none, threads: 1).outcome(of: $0) }
     let kinds: [ProposerKind] = [
       .none, .ngram(window: 3), .draft(window: 4), .automatic(window: 6), .head(window: 4), .automaticHead(window: 6),
-      .block(window: 4), .automaticBlock(window: 6),
+      .block(window: 4), .automaticBlock(window: 6), .mtp(window: 3),
     ]
     for kind in kinds {
       for (threads, rows, sequences, stagger) in [(1, 7, 1, 0), (2, 64, 3, 0), (3, 13, 6, 2), (2, 30, 6, 5)] {
@@ -170,7 +170,9 @@ import Transformer
     let pair = try Pair.random()
     let requests = Self.requests(vocabularySize: 193, tokens: 200)
     let plain = try requests.map { try pair.loop(.none, proposer: .none).outcome(of: $0) }
-    for kind in [ProposerKind.none, .draft(window: 3), .automatic(window: 6), .head(window: 3), .block(window: 3)] {
+    for kind in [
+      ProposerKind.none, .draft(window: 3), .automatic(window: 6), .head(window: 3), .block(window: 3), .mtp(window: 3),
+    ] {
       // Six sequences of up to 290 positions in memory for two of 320.
       let loop = try pair.loop(.none, proposer: kind, rows: 40, sequences: 6, blocksFor: 2)
       #expect(try loop.outcomes(of: requests).outcomes == plain, "\(kind)")
@@ -246,7 +248,10 @@ import Transformer
     }
     let plain = try conversations(try pair.loop(.none, proposer: .none))
     var hits: Set<Int> = []
-    for kind in [ProposerKind.none, .draft(window: 3), .automatic(window: 6), .ngram(window: 4), .block(window: 4)] {
+    for kind in [
+      ProposerKind.none, .draft(window: 3), .automatic(window: 6), .ngram(window: 4), .block(window: 4),
+      .mtp(window: 3),
+    ] {
       let loop = try pair.loop(.none, proposer: kind, rows: 32, sequences: 2, sharesPrefixes: true)
       #expect(try conversations(loop) == plain, "\(kind)")
       #expect(loop.statistics.prefixHits > loop.statistics.prefixQueries / 2)

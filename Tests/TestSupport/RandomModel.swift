@@ -20,6 +20,8 @@ public struct RandomModel: Sendable {
   public var vocabularySize = 193
   /// As `config.json` names it.
   public var architecture = "Qwen3ForCausalLM"
+  /// Whether it carries an MTP layer, under Qwen3-Next's names.
+  public var carriesMTP = false
   /// Selects the weights.
   public var seed: UInt64 = 1
 
@@ -44,6 +46,16 @@ public struct RandomModel: Sendable {
     }
     add("model.norm.weight", [hiddenSize], spread: 0.1, mean: 1)
     add("lm_head.weight", [vocabularySize, hiddenSize], spread: 0.4)
+    if carriesMTP {
+      addLayer("mtp.layers.0.", inputs: hiddenSize, add)
+      for name in ["pre_fc_norm_embedding", "pre_fc_norm_hidden", "norm"] {
+        add("mtp.\(name).weight", [hiddenSize], spread: 0.1, mean: 1)
+      }
+      for name in ["q_norm", "k_norm"] {
+        add("mtp.layers.0.self_attn.\(name).weight", [headSize], spread: 0.1, mean: 1)
+      }
+      add("mtp.fc.weight", [hiddenSize, 2 * hiddenSize], spread: 0.15)
+    }
     try directory.write(Self.safetensors(tensors), to: "model.safetensors")
   }
 

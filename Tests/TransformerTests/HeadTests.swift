@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 import Transformer
 
-/// What a head is to draft: made by `Tests/Golden/heads.py`.
+/// What a head is to draft: made by `Tests/Golden/heads.py`, or by `mtp.py` for a head that its target carries.
 struct HeadCase: Decodable, Sendable, CustomTestStringConvertible {
   struct Chain: Decodable {
     let tokens, drafted: [Int32]
@@ -44,12 +44,13 @@ final class HeadPair {
   let target: CPUModelRunner
   let head: CPUHeadRunner
 
-  init(_ example: HeadCase, directory: String? = nil) throws {
-    let checkpoint = try Checkpoint(directory: example.targetDirectory)
-    let configuration = try ModelConfiguration(directory: example.targetDirectory)
+  init(_ example: HeadCase, directory: String? = nil, target place: String? = nil) throws {
+    let checkpoint = try Checkpoint(directory: place ?? example.targetDirectory)
+    let configuration = try ModelConfiguration(directory: place ?? example.targetDirectory)
     let (limits, pool) = (RunnerLimits(rows: 64, logitRows: 8, positions: 128), WorkerPool(threadCount: 2))
     target = try CPUModelRunner(checkpoint: checkpoint, configuration: configuration, limits: limits, pool: pool)
-    let files = try #require(try openContainer(at: directory ?? example.directory).head())
+    let container = try openContainer(at: directory ?? example.directory)
+    let files = try #require(try container.head() ?? container.carriedHead())
     head = try CPUHeadRunner(
       files, target: (configuration, checkpoint), quantization: .none, limits: limits, pool: pool)
   }
@@ -100,7 +101,10 @@ final class HeadPair {
   }
 
   @Test("every published form is there")
-  func forms() { #expect(HeadCase.all.count >= 9) }
+  func forms() {
+    #expect(HeadCase.all.count >= 14)
+    #expect(HeadCase.all.count { $0.target == $0.name } >= 4)
+  }
 
   @Test("drafts are the reference's, step by step", arguments: HeadCase.all)
   func chains(example: HeadCase) throws {
@@ -128,6 +132,19 @@ final class HeadPair {
     let example = try #require(HeadCase.all.first { $0.name == "specforge-plain" })
     for chain in example.chains {
       let pair = try HeadPair(example, directory: example.directory + "/head.gguf")
+      #expect(pair.head.tappedLayers == example.taps)
+      try pair.read(chain.tokens.dropLast(), at: 0, blocks: Self.blocks)
+      check(try pair.draft(chain.tokens[...], at: 0, blocks: Self.blocks), chain, example)
+    }
+  }
+
+  @Test("a GGUF file with an MTP layer is the model, and the layer drafts as it does elsewhere")
+  func carriedInGGUF() throws {
+    let example = try #require(HeadCase.all.first { $0.name == "mtp-nextn" })
+    let file = example.directory + "/model.gguf"
+    #expect(try ModelConfiguration(directory: file).layerCount == 3)
+    for chain in example.chains {
+      let pair = try HeadPair(example, directory: file, target: file)
       #expect(pair.head.tappedLayers == example.taps)
       try pair.read(chain.tokens.dropLast(), at: 0, blocks: Self.blocks)
       check(try pair.draft(chain.tokens[...], at: 0, blocks: Self.blocks), chain, example)

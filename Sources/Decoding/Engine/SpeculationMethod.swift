@@ -11,19 +11,23 @@ public enum SpeculationMethod: String, Sendable, Hashable, CaseIterable, Codable
   case eagle3
   /// A head that proposes a whole block at once.
   case dflash
+  /// A layer of the target's own checkpoint that predicts the token after the next.
+  case mtp
   /// Prompt lookup: what followed the last few tokens where they stood before.
   case ngram
   /// An index over the sequence and past answers.
   case suffix
 
   /// The methods that this engine has; the others are those of engines that it deploys.
-  public static let own: [SpeculationMethod] = [.automatic, .draftModel, .eagle3, .dflash, .ngram, .suffix]
+  public static let own: [SpeculationMethod] = [.automatic, .draftModel, .eagle3, .dflash, .mtp, .ngram, .suffix]
 
   /// What has to be loaded besides the target.
   public enum Need: Sendable {
     case nothing, optionalModel, model
     /// Weights that were trained on one target, and do not stand alone.
     case head
+    /// Weights that the target's own checkpoint carries.
+    case carriedHead
   }
 
   /// What has to be loaded besides the target.
@@ -32,6 +36,7 @@ public enum SpeculationMethod: String, Sendable, Hashable, CaseIterable, Codable
     case .automatic: .optionalModel
     case .draftModel: .model
     case .eagle3, .dflash: .head
+    case .mtp: .carriedHead
     case .ngram, .suffix: .nothing
     }
   }
@@ -42,6 +47,8 @@ public enum SpeculationMethod: String, Sendable, Hashable, CaseIterable, Codable
     switch self {
     case .automatic, .suffix: 10
     case .draftModel, .eagle3, .dflash, .ngram: 5
+    // One layer that was trained to look one token ahead, over and over.
+    case .mtp: 3
     }
   }
 

@@ -34,6 +34,8 @@ public enum TokenOrigin: String, Sendable, Equatable {
   case eagle3
   /// Proposed by a DFlash head, and accepted.
   case dflash
+  /// Proposed by the target's own MTP layer, and accepted.
+  case mtp
   /// Proposed by prompt lookup, and accepted.
   case ngram
   /// Proposed from the suffix index, and accepted.

@@ -49,7 +49,9 @@ package struct EngineStack: Sendable, Equatable {
   /// Its image is built from this repository's Dockerfile, by whoever deploys it.
   package static let foretoken = EngineStack(
     engine: .foretoken, version: Engine.version, image: nil, dialect: .foretoken,
-    methods: SpeculationMethod.own, description: "Foretoken \(Engine.version) on CPUs")
+    // Whether a checkpoint carries a head of its own is not known before it is there.
+    methods: SpeculationMethod.own.filter { $0.need != .carriedHead },
+    description: "Foretoken \(Engine.version) on CPUs")
 
   /// Foretoken for a machine's accelerators: the Dockerfile's stages of those names; `nil` where it has no plugin for them.
   package static func foretoken(on accelerator: InstanceType.Accelerator) -> EngineStack? {

@@ -17,9 +17,12 @@ public struct Head: Sendable {
 
   /// Checks that the tensors are those that the configuration asks for.
   ///
-  /// - Parameter absoluteMap: whether the file has the target's tokens themselves, and not their distances.
+  /// - Parameters:
+  ///   - absoluteMap: whether the file has the target's tokens themselves, and not their distances.
+  ///   - named: what the file calls a tensor.
   init(
-    path: String, configuration: HeadConfiguration, checkpoint: Checkpoint, absoluteMap: Bool = false
+    path: String, configuration: HeadConfiguration, checkpoint: Checkpoint, absoluteMap: Bool = false,
+    named: (String) -> String = { $0 }
   ) throws(ModelFileError) {
     (self.path, self.configuration, self.checkpoint) = (path, configuration, checkpoint)
     let tensors = HeadTensors(configuration)
@@ -29,14 +32,16 @@ public struct Head: Sendable {
       if let shape = checkpoint.shape(of: tensor.name.huggingFace), shape != tensor.shape {
         throw ModelFileError(
           path,
-          "tensor '\(tensor.name.huggingFace)' has shape \(shape); the head's configuration asks for \(tensor.shape)")
+          "tensor '\(named(tensor.name.huggingFace))' has shape \(shape); the head's configuration asks for \(tensor.shape)"
+        )
       }
     }
     if let missing = tensors.required.first(where: { checkpoint.shape(of: $0.name.huggingFace) == nil }) {
-      throw ModelFileError(path, "the tensor '\(missing.name.huggingFace)' is missing, which this kind of head has")
+      throw ModelFileError(
+        path, "the tensor '\(named(missing.name.huggingFace))' is missing, which this kind of head has")
     }
     if let odd = checkpoint.tensorNames.first(where: { !known.contains($0) && $0 != Self.map }) {
-      throw ModelFileError(path, "unsupported: the tensor '\(odd)', which heads of this kind do not have")
+      throw ModelFileError(path, "unsupported: the tensor '\(named(odd))', which heads of this kind do not have")
     }
     targetTokens = try Self.targetTokens(configuration, checkpoint, absoluteMap: absoluteMap, path: path)
   }

@@ -5,6 +5,7 @@ extension HeadConfiguration {
     case nil: return nil
     case .eagle3: try self.init(eagle: file, path: path)
     case .dflash: try self.init(block: file, path: path)
+    case .mtp: return nil
     }
     targetName = file.speculators_config?.verifier?.name_or_path
   }

@@ -1,4 +1,4 @@
-/// What a head is made of, from its `config.json`.
+/// What a head is made of, from its `config.json` or that of the model that carries it.
 ///
 /// A head is one layer, or a few, that was trained on one target: it goes on from residual streams of the target instead of
 /// reading tokens by itself.
@@ -12,12 +12,15 @@ public struct HeadConfiguration: Sendable, Equatable {
     case eagle3
     /// A block of tokens at once, after keys and values that are made of the target's streams.
     case dflash
+    /// Token by token: a layer that the target's own checkpoint carries.
+    case mtp
 
     /// As people write it.
     public var title: String {
       switch self {
       case .eagle3: "EAGLE-3"
       case .dflash: "DFlash"
+      case .mtp: "MTP"
       }
     }
   }
@@ -49,6 +52,8 @@ public struct HeadConfiguration: Sendable, Equatable {
   public var recyclesNormalised = false
   /// What it proposes at once; `nil` for heads that draft token by token.
   public var block: HeadBlock?
+  /// Whether the target's hidden state stands before the embedding where both are joined; of MTP layers.
+  public var putsHiddenFirst = false
   /// The target that the file names, if it does.
   public var targetName: String?
   /// Layers that the target is to have, if the file says it.

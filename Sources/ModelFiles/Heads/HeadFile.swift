@@ -79,7 +79,7 @@ extension HeadFile {
   /// How the head that the file describes drafts; `nil` for a file that describes none.
   func kind(path: String) throws(ModelFileError) -> HeadConfiguration.Kind? {
     if let name = speculators_model_type {
-      guard let kind = HeadConfiguration.Kind(rawValue: name) else {
+      guard let kind = Self.ownFiles.first(where: { $0.rawValue == name }) else {
         throw ModelFileError(
           path, "unsupported: a head of the kind '\(name)' (speculators_model_type); only \(Self.supported)")
       }
@@ -93,7 +93,9 @@ extension HeadFile {
     return nil
   }
 
-  private static let supported = HeadConfiguration.Kind.allCases.map(\.rawValue).joined(separator: ", ")
+  /// Kinds that have files of their own.
+  private static let ownFiles: [HeadConfiguration.Kind] = [.eagle3, .dflash]
+  private static let supported = ownFiles.map(\.rawValue).joined(separator: ", ")
   private static let flatArchitectures: [String: HeadConfiguration.Kind] = [
     "LlamaForCausalLMEagle3": .eagle3, "Eagle3LlamaForCausalLM": .eagle3, "DFlashDraftModel": .dflash,
   ]

@@ -2,8 +2,10 @@
 package struct HeadTensors: Sendable {
   /// `[streams · target hidden]` for all, or `[target hidden]` for each; none where streams are taken as they are.
   package let streamNorms: [DecoderTensor]
-  /// `[hidden, streams · target hidden]`.
+  /// `[hidden, streams · target hidden]`; `[hidden, 2 · hidden]` where it joins embeddings and hidden states.
   package let fusion: DecoderTensor
+  /// `[hidden]`; of embeddings and of hidden states, where these two are joined.
+  package let joinedNorms: [DecoderTensor]
   /// `[hidden]`; of heads whose keys and values are made of what the streams are joined to.
   package let contextNorm: DecoderTensor?
   /// `[target vocabulary, hidden]`, where the head has its own.
@@ -15,7 +17,11 @@ package struct HeadTensors: Sendable {
   package let output: DecoderTensor
 
   package init(_ head: HeadConfiguration) {
-    let (hidden, joined) = (head.layers.hiddenSize, head.streamCount * head.targetHiddenSize)
+    let hidden = head.layers.hiddenSize
+    let joined = head.kind == .mtp ? 2 * hidden : head.streamCount * head.targetHiddenSize
+    joinedNorms =
+      head.kind == .mtp
+      ? [.joinedEmbeddingNorm, .joinedHiddenNorm].map { DecoderTensor(TensorName($0), [hidden]) } : []
     streamNorms =
       switch head.streamNorm {
       case .none: []
@@ -40,7 +46,7 @@ package struct HeadTensors: Sendable {
 
   /// Those that every head has.
   package var required: [DecoderTensor] {
-    streamNorms + [fusion] + [contextNorm].compactMap(\.self) + layers.flatMap(\.all) + [finalNorm]
+    streamNorms + joinedNorms + [fusion] + [contextNorm].compactMap(\.self) + layers.flatMap(\.all) + [finalNorm]
   }
   /// Those that are the target's where they are absent.
   package var optional: [DecoderTensor] { [embedding, output] }

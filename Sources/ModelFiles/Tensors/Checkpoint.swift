@@ -76,6 +76,14 @@ public struct Checkpoint: Sendable {
     return Checkpoint(directory: directory, tensors: renamed)
   }
 
+  /// The tensors that `rename` gives a name, under it.
+  ///
+  /// - Throws: `ModelFileError` when two would have one name.
+  func selected(_ rename: (String) -> String?) throws(ModelFileError) -> Checkpoint {
+    let chosen = tensors.filter { rename($0.key) != nil }
+    return try Checkpoint(directory: directory, tensors: chosen).renamed { rename($0) ?? $0 }
+  }
+
   // MARK: What there is
 
   /// Names of all tensors, sorted.

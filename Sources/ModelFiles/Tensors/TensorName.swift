@@ -7,6 +7,8 @@ package enum TensorRole: Sendable, CaseIterable {
   case fusion, fusionNorm, streamNorm
   /// Of heads: the norm of the stream in the first layer, or of what the target's streams are joined to.
   case hiddenNorm, contextNorm
+  /// Of heads: the norms of an embedding and of a hidden state that are joined to one vector.
+  case joinedEmbeddingNorm, joinedHiddenNorm
 
   /// What Hugging Face's checkpoints and GGUF files call it; of a layer's tensors the part after the layer's number.
   ///
@@ -31,22 +33,26 @@ package enum TensorRole: Sendable, CaseIterable {
     case .fusionNorm: ("input_norm", "enc.output_norm")
     case .streamNorm: ("fc_norm", "fc_norm")
     case .hiddenNorm: ("hidden_norm", "attn_norm_2")
-    // In no GGUF file.
+    // In no GGUF file under these names.
     case .contextNorm: ("hidden_norm", "hidden_norm")
+    case .joinedEmbeddingNorm: ("pre_fc_norm_embedding", "pre_fc_norm_embedding")
+    case .joinedHiddenNorm: ("pre_fc_norm_hidden", "pre_fc_norm_hidden")
     }
   }
 
   /// Whether only heads have such tensors.
   var isHeads: Bool {
     switch self {
-    case .fusion, .fusionNorm, .streamNorm, .hiddenNorm, .contextNorm: true
+    case .fusion, .fusionNorm, .streamNorm, .hiddenNorm, .contextNorm, .joinedEmbeddingNorm, .joinedHiddenNorm: true
     default: false
     }
   }
 
   fileprivate var isInLayers: Bool {
     switch self {
-    case .embedding, .finalNorm, .output, .fusion, .fusionNorm, .streamNorm, .contextNorm: false
+    case .embedding, .finalNorm, .output, .fusion, .fusionNorm, .streamNorm, .contextNorm, .joinedEmbeddingNorm,
+      .joinedHiddenNorm:
+      false
     default: true
     }
   }

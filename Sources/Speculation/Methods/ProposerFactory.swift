@@ -27,7 +27,7 @@ public struct ProposerFactory {
     case nil: return NoProposer()
     case .ngram: return NGramProposer(lengths: lookupLengths)
     case .suffix: return SuffixProposer(settings: suffix)
-    case .draftModel, .eagle3, .dflash:
+    case .draftModel, .eagle3, .dflash, .mtp:
       guard let draft, let method, draft.origin.method == method else {
         throw MissingProposer(method: method ?? .draftModel)
       }

@@ -7,9 +7,11 @@ struct HeadWeights {
   let embedding: EmbeddingTable
   let fusion: FusionWeights
   let layers: [DecoderLayerWeights]
-  /// The first layer's norms of embeddings and of streams, `[hidden]`, as its matrix reads them; none of streams in heads
-  /// that do not pair the two.
+  /// The norms of embeddings and of streams, `[hidden]`, as the matrix reads them that has both as its inputs: the first
+  /// layer's, or what joins them; none of streams in heads that do not pair the two.
   let embeddingNorm, streamNorm: [Float]
+  /// The target's last norm, `[hidden]`, of heads whose streams are what comes after it.
+  let targetNorm: [Float]?
   /// The same norm of streams as the residual stream has it; `nil` where that takes streams as they are.
   let residualNorm: [Float]?
   let output: OutputWeights
@@ -48,7 +50,12 @@ struct HeadWeights {
     layers = try tensors.layers.map { try DecoderLayerWeights($0, packing) }
     progress(0.5)
     let hidden = configuration.layers.hiddenSize
-    let norms = layers.first?.attention.norm ?? []
+    let norms =
+      tensors.joinedNorms.isEmpty
+      ? layers.first?.attention.norm ?? [] : try tensors.joinedNorms.flatMap { try packing.floats($0) }
+    targetNorm =
+      configuration.kind == .mtp
+      ? try target.checkpoint.tensor(DecoderTensors(target.configuration).finalNorm).floats() : nil
     (embeddingNorm, streamNorm) = (Array(norms.prefix(hidden)), Array(norms.dropFirst(hidden)))
     residualNorm =
       configuration.normalisesResidual ? try packing.floats(ifPresent: tensors.layers.first?.mixer.streamNorm) : nil
@@ -62,7 +69,7 @@ struct HeadWeights {
   }
 }
 
-/// What joins a target's streams to one vector for each position.
+/// What joins a target's streams, or an embedding and a stream, to one vector for each position.
 struct FusionWeights {
   /// `[streams · target hidden]`, `[target hidden]` for each, or none.
   let norms: [[Float]]

@@ -114,7 +114,7 @@ final class CandidateProposer: Proposer {
     if current.drawsWindows { return try calibrate(current.draft, contexts, pass) }
     switch current.method {
     case nil: return contexts.map { _ in Proposal(origin: .target) }
-    case .draftModel, .eagle3, .dflash: return try drafts[current.draft ?? 0].propose(for: contexts, in: pass)
+    case .draftModel, .eagle3, .dflash, .mtp: return try drafts[current.draft ?? 0].propose(for: contexts, in: pass)
     case .ngram: return lookup.propose(for: contexts, in: pass)
     case .suffix: return suffix.propose(for: contexts, in: pass)
     case .automatic: return try adaptive[current.draft ?? drafts.count].propose(for: contexts, in: pass)

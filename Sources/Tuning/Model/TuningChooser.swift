@@ -123,7 +123,7 @@ package enum TuningChooser {
     let name =
       switch (family.method, draft) {
       case (.draftModel, let draft?): "the draft \(draft)"
-      case (.eagle3, let draft?), (.dflash, let draft?): "the head \(draft)"
+      case (.eagle3, let draft?), (.dflash, let draft?), (.mtp, let draft?): "the head \(draft)"
       case (let method, let draft?): "the method \(method.rawValue) and the draft \(draft)"
       case (let method, nil): "the method \(method.rawValue)"
       }
@@ -223,7 +223,7 @@ struct SpeculationValues: Encodable {
     let isFixed = method != .automatic && windows.count <= 1
     switch method {
     case nil: speculating = []
-    case .draftModel, .eagle3, .dflash, .automatic:
+    case .draftModel, .eagle3, .dflash, .mtp, .automatic:
       // A window that depends on the batch is what `auto` does, step by step.
       if let draft {
         speculating = ["--draft-model", draft] + (isFixed ? ["--num-speculative-tokens", "\(window)"] : [])

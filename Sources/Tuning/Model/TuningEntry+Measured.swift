@@ -82,7 +82,7 @@ extension TuningResult.Interval {
 extension TuningResult.Candidate {
   /// Plain decoding first, then by method, draft and window.
   var order: String {
-    let methods: [SpeculationMethod?] = [nil, .draftModel, .eagle3, .dflash, .ngram, .suffix, .automatic]
+    let methods: [SpeculationMethod?] = [nil, .draftModel, .eagle3, .dflash, .mtp, .ngram, .suffix, .automatic]
     let place = methods.firstIndex(of: method) ?? methods.count
     return "\(place)|\(draft ?? "")|" + String(format: "%03d", window)
   }

@@ -69,13 +69,16 @@ struct Inspect: ParsableCommand {
     var head: Head?
     attempt { head = try container?.head() }
     if let head { try describe(head, &report, &lines) }
+    var carried: Head?
+    attempt { carried = head == nil ? try container?.carriedHead() : nil }
     attempt {
       guard head == nil else { return }
       if target != nil { throw ValidationError("--target is for heads, and '\(path)' is none.") }
       guard let found = try container?.configuration() else { return }
       configuration = found
       report.architecture = found.facts
-      lines += found.facts.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+      if let carried { report.architecture["mtp"] = carried.carriedDescription }
+      lines += report.architecture.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
     attempt {
       guard let checkpoint = try container?.checkpoint(), let configuration else { return }
@@ -195,6 +198,13 @@ struct Inspect: ParsableCommand {
 }
 
 extension Head {
+  /// What a layer that a model carries is.
+  fileprivate var carriedDescription: String {
+    let own = [hasEmbedding ? "embedding" : nil, hasOutput ? "output" : nil].compactMap(\.self)
+    return "a layer that predicts the token after the next, for the method mtp"
+      + (own.isEmpty ? "" : ", with its own \(own.joined(separator: " and "))")
+  }
+
   /// What it is in words, by the keys of `config.json`.
   fileprivate var facts: [String: String] {
     let (head, layers) = (configuration, configuration.layers)

@@ -114,8 +114,9 @@ struct Serve: AsyncParsableCommand {
     facts.append(("context", "\(model.engine.maximumLength) tokens"))
     facts.append(("speculation", engine.speculation?.method.rawValue ?? "none"))
     if let draft = engine.speculation?.draftModel {
-      facts.append((model.draft?.method.need == .head ? "head" : "draft", HubCache.modelName(of: draft)))
+      facts.append((model.draft?.method != .draftModel ? "head" : "draft", HubCache.modelName(of: draft)))
     }
+    if model.draft?.method.need == .carriedHead { facts.append(("head", "the model's own")) }
     if model.window > 0 { facts.append(("window", "up to \(model.window)")) }
     let remembered = engine.speculation.map { model.methods.contains(.suffix) ? $0.suffix.cachedRequests : 0 } ?? 0
     if remembered > 0 { facts.append(("past answers indexed", "up to \(remembered)")) }

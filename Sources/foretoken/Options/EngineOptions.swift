@@ -27,12 +27,13 @@ struct EngineOptions: ParsableArguments {
 struct SpeculationOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "How to speculate, as JSON. Methods: auto, draft_model, eagle3, dflash, ngram, suffix.",
+      "How to speculate, as JSON. Methods: auto, draft_model, eagle3, dflash, mtp, ngram, suffix.",
       discussion: """
         {"method": "auto", "model": "DIR"} proposes what pays; {"method": "draft_model", "model": "DIR", \
         "num_speculative_tokens": 5} always proposes 5 tokens; {"method": "eagle3", "model": "DIR"} and \
-        {"method": "dflash", "model": "DIR"} take heads that were trained on the target; {"method": "ngram", \
-        "prompt_lookup_min": 2, "prompt_lookup_max": 5} and {"method": "suffix"} need no draft.
+        {"method": "dflash", "model": "DIR"} take heads that were trained on the target; {"method": "mtp"} takes the \
+        layer that some models carry for it; {"method": "ngram", "prompt_lookup_min": 2, "prompt_lookup_max": 5} and \
+        {"method": "suffix"} need no draft.
         """, valueName: "json"))
   var speculativeConfig: String?
 

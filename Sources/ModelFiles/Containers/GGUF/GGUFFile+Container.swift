@@ -26,12 +26,30 @@ extension GGUFFile: ModelContainer {
       path: path, configuration: configuration, checkpoint: checkpoint(of: configuration.layers), absoluteMap: true)
   }
 
+  /// What DeepSeek's checkpoints call the tensor of an MTP layer that files call `name`; `nil` for other tensors.
+  static func carriedTensor(_ name: String) -> String? {
+    let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+    guard parts.count == 5, parts[0] == "blk", parts[2] == "nextn", parts[4] == "weight", let layer = Int(parts[1]),
+      "\(layer)" == parts[1], let own = carriedNames[String(parts[3])]
+    else { return nil }
+    return "model.layers.\(layer).\(own).weight"
+  }
+
+  private static let carriedNames = [
+    "eh_proj": "eh_proj", "enorm": "enorm", "hnorm": "hnorm", "embed_tokens": "embed_tokens",
+    "shared_head_norm": "shared_head.norm", "shared_head_head": "shared_head.head",
+  ]
+
   private func checkpoint(of configuration: ModelConfiguration) -> Checkpoint {
     let hasPairedHalves = configuration.architecture.variations.hasPairedHalvesInGGUF
     var places: [String: StoredTensor] = [:]
     for var tensor in tensors {
       // Names that are none were refused with the configuration, which holds what the rotary factors say; of heads they
       // are those of its other tensors.
+      if let name = Self.carriedTensor(tensor.name) {
+        places[name] = tensor
+        continue
+      }
       guard let name = TensorName(gguf: tensor.name) else {
         if tensor.name != Self.rotaryFactors { places[tensor.name] = tensor }
         continue

@@ -18,7 +18,8 @@ extension ModelConfiguration {
       )
     }
     if let odd = file.tensors.first(where: {
-      $0.name != GGUFFile.rotaryFactors && TensorName(gguf: $0.name)?.role.isHeads ?? true
+      $0.name != GGUFFile.rotaryFactors && GGUFFile.carriedTensor($0.name) == nil
+        && TensorName(gguf: $0.name)?.role.isHeads ?? true
     }) {
       throw ModelFileError(path, "unsupported: the tensor '\(odd.name)', which models of \(family) do not have")
     }
@@ -42,7 +43,9 @@ extension ModelConfiguration {
     }
     self.architecture = architecture
     hiddenSize = try metadata.required("\(family).embedding_length", in: 1...65_536)
-    layerCount = try metadata.required("\(family).block_count", in: 1...1024)
+    // Blocks after the model's own predict further tokens.
+    let blocks = try metadata.required("\(family).block_count", in: 1...1024)
+    layerCount = blocks - (try metadata.integer("\(family).nextn_predict_layers", in: 0...blocks - 1) ?? 0)
     headCount = try metadata.required("\(family).attention.head_count", in: 1...1024)
     kvHeadCount = try metadata.integer("\(family).attention.head_count_kv", in: 1...1024) ?? headCount
     headSize =
