@@ -15,13 +15,16 @@
 
 #include "avx512.h"
 
+/// How large the tile registers are, as the processor reads it.
+typedef struct {
+  uint8_t palette, start, reserved[14];
+  uint16_t bytes[16]; ///< of a row of each register
+  uint8_t rows[16];
+} __attribute__((aligned(64))) FT_NAME(tile_shape);
+
 /// Sets the tile registers up for sums of `rows` rows and runs of `run` inputs.
 FT_INLINE void FT_NAME(begin_matrices)(int rows, int run) {
-  struct {
-    uint8_t palette, start, reserved[14];
-    uint16_t bytes[16]; ///< of a row of each register
-    uint8_t rows[16];
-  } shape __attribute__((aligned(64))) = {.palette = 1};
+  FT_NAME(tile_shape) shape = {.palette = 1};
   // Two sets of a register each for sums, inputs and weights.
   for (int i = 0; i < 6; i += 3) {
     shape.bytes[i] = 64, shape.rows[i] = (uint8_t)rows;
@@ -53,11 +56,7 @@ FT_INLINE void FT_NAME(multiply_matrices)(int set, const int8_t *x, const uint8_
 #define FT_MULTIPLIES_MATRICES
 /// Products of whole tiles of bytes, as for the ceiling; returns their number.
 static uint64_t FT_NAME(multiply_bytes)(size_t iterations, uint32_t *result) {
-  struct {
-    uint8_t palette, start, reserved[14];
-    uint16_t bytes[16];
-    uint8_t rows[16];
-  } shape __attribute__((aligned(64))) = {.palette = 1};
+  FT_NAME(tile_shape) shape = {.palette = 1};
   for (int i = 0; i < 8; i++) shape.bytes[i] = 64, shape.rows[i] = 16;
   int32_t sums[16][16];
   _tile_loadconfig(&shape);
