@@ -10,7 +10,7 @@ public enum CPUAffinity: String, Sendable, CaseIterable {
 
 /// On which memory node each worker of a pool runs.
 ///
-/// A processor reads its own node's memory about twice as fast as another's. Workers are therefore kept on nodes, those of
+/// A processor reads its own node's memory faster than another's. Workers are therefore kept on nodes, those of
 /// neighbouring numbers together, and memory that a worker begins with is first touched by it, so that its node gives it.
 package struct WorkerPlacement: Sendable, Equatable {
   /// For every worker, the processors that it may run on.
