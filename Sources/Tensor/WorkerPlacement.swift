@@ -61,7 +61,6 @@ package struct WorkerPlacement: Sendable, Equatable {
 
   /// Room for the processors of the largest machines that Linux knows.
   private static let maskWords = 8192 / 64
-
 }
 
 extension WorkerPool {
