@@ -73,6 +73,18 @@ internal import Synchronization
     self.init(copied: memory, byteCount: size, path: path)
   }
 
+  /// Memory of `byteCount` bytes, zero but for what `fill` writes, for what no file holds.
+  ///
+  /// - Parameter path: what it is made of, for messages.
+  /// - Throws: `MappedFileError` when there is no memory for it.
+  @unsafe convenience init(
+    path: String, byteCount: Int, fill: (UnsafeMutableRawPointer) -> Void
+  ) throws(MappedFileError) {
+    let memory = try Self.memory(byteCount, path)
+    unsafe fill(memory.pointer)
+    self.init(copied: memory, byteCount: byteCount, path: path)
+  }
+
   private init(copied memory: AlignedMemory, byteCount: Int, path: String) {
     (self.path, self.byteCount, self.memory, descriptor) = (path, byteCount, memory, -1)
     modified = Modification(byteCount: byteCount, seconds: 0, nanoseconds: 0)
@@ -218,8 +230,10 @@ internal import Synchronization
     return unsafe UnsafeRawBufferPointer(start: pointer + range.lowerBound, count: range.count)
   }
 
-  /// Tells the system that the pages of `range` are not needed for now, so that they stop counting as resident.
+  /// Tells the system that the pages of `range` are not needed for now, so that they stop counting as resident; those of
+  /// a copy stay.
   package func releasePages(in range: Range<Int>) {
+    guard descriptor >= 0 else { return }
     let pageSize = Int(getpagesize())
     let first = (max(range.lowerBound, 0) + pageSize - 1) / pageSize * pageSize
     let last = min(range.upperBound, byteCount) / pageSize * pageSize

@@ -42,6 +42,9 @@ struct HuggingFaceDirectory: ModelContainer {
     // Where both are, the single file counts, as it does for `transformers`.
     if JSONFile.exists(single) { return Checkpoint(directory: path, tensors: try Self.tensors(in: single)) }
     guard JSONFile.exists(index) else {
+      if JSONFile.exists(path + "/" + ModelExpansion.Description.fileName) {
+        return try ModelExpansion(describedIn: path, shape: configuration()).expandedCheckpoint(in: path)
+      }
       throw ModelFileError(path, "has neither model.safetensors nor model.safetensors.index.json")
     }
     let map = try JSONFile.decode(ShardIndex.self, at: index).weight_map

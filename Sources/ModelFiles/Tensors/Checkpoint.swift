@@ -7,20 +7,25 @@ public struct Checkpoint: Sendable {
   /// The directory or the file, as it was given.
   public let directory: String
   private let tensors: [String: StoredTensor]
+  /// Files of which tensors are made that no file holds.
+  private let sources: [MappedFile]
 
-  init(directory: String, tensors: [String: StoredTensor]) {
-    (self.directory, self.tensors) = (directory, tensors)
+  /// - Parameter source: what tensors are made of that no file holds.
+  init(directory: String, tensors: [String: StoredTensor], madeOf source: Checkpoint? = nil) {
+    (self.directory, self.tensors, sources) = (directory, tensors, source?.mappedFiles ?? [])
   }
 
+  private var mappedFiles: [MappedFile] { tensors.values.map(\.file) + sources }
+
   /// Paths of the files that hold the tensors, sorted.
-  package var files: [String] { Set(tensors.values.map(\.file.path)).sorted() }
+  package var files: [String] { Set(mappedFiles.map(\.path)).sorted() }
 
   /// Makes sure that what was read so far is what the files held when they were opened.
   ///
   /// - Throws: `ModelFileError` that names a file that was written to since.
   package func checkUnchanged() throws(ModelFileError) {
     var seen: Set<ObjectIdentifier> = []
-    for file in tensors.values.map(\.file) where seen.insert(ObjectIdentifier(file)).inserted {
+    for file in mappedFiles where seen.insert(ObjectIdentifier(file)).inserted {
       do { try file.checkUnchanged() } catch { throw ModelFileError(file.path, error.description) }
     }
   }
@@ -32,16 +37,38 @@ public struct Checkpoint: Sendable {
     try self.tensor(tensor.name.huggingFace, shape: tensor.shape)
   }
 
+  /// The same, read and not mapped.
+  func tensorInMemory(_ tensor: DecoderTensor) throws(ModelFileError) -> TensorView {
+    let read = try rowReader(of: tensor)
+    do { return try read((0..<tensor.shape[0]).map { Int32($0) }) } catch {
+      throw ModelFileError(directory, error.description)
+    }
+  }
+
+  /// The same without its elements where those would have to be made first: of use to whoever has them from elsewhere.
+  package func outline(of tensor: DecoderTensor) throws(ModelFileError) -> TensorView {
+    try stored(tensor.name.huggingFace, shape: tensor.shape).view(as: tensor.name.huggingFace, isRead: false)
+  }
+
+  /// What reads rows of the tensor as long as the checkpoint is in use.
+  package func rowReader(of tensor: DecoderTensor) throws(ModelFileError) -> RowReader {
+    try stored(tensor.name.huggingFace, shape: tensor.shape).rowReader(as: tensor.name.huggingFace)
+  }
+
   /// The tensor `name`, which must have the given shape.
   ///
   /// - Throws: `ModelFileError` when it is missing, has another shape, or an element type that `ElementType` lacks.
   package func tensor(_ name: String, shape: [Int]) throws(ModelFileError) -> TensorView {
+    try stored(name, shape: shape).view(as: name)
+  }
+
+  private func stored(_ name: String, shape: [Int]) throws(ModelFileError) -> StoredTensor {
     guard let tensor = tensors[name] else { throw ModelFileError(directory, "the tensor '\(name)' is missing") }
     guard tensor.shape == shape else {
       throw ModelFileError(
         tensor.file.path, "tensor '\(name)' has shape \(tensor.shape); the configuration asks for \(shape)")
     }
-    return try tensor.view(as: name)
+    return tensor
   }
 
   /// The whole numbers of the tensor `name`, which must have `count` of them.
@@ -73,7 +100,7 @@ public struct Checkpoint: Sendable {
         throw ModelFileError(directory, "has the tensor '\(name)' under another name too")
       }
     }
-    return Checkpoint(directory: directory, tensors: renamed)
+    return Checkpoint(directory: directory, tensors: renamed, madeOf: self)
   }
 
   /// The tensors that `rename` gives a name, under it.

@@ -33,9 +33,12 @@ struct WeightPacking {
   let quantization: Quantization
   let packer: MatrixPacker
 
-  func view(_ tensor: DecoderTensor) throws(ModelFileError) -> TensorView { try checkpoint.tensor(tensor) }
+  /// A matrix to be packed; of packed ones the shape and the format are enough.
+  func view(_ tensor: DecoderTensor) throws(ModelFileError) -> TensorView {
+    try packer.isPacking ? checkpoint.tensor(tensor) : checkpoint.outline(of: tensor)
+  }
 
-  func floats(_ tensor: DecoderTensor) throws(ModelFileError) -> [Float] { try view(tensor).floats() }
+  func floats(_ tensor: DecoderTensor) throws(ModelFileError) -> [Float] { try checkpoint.tensor(tensor).floats() }
 
   func floats(ifPresent tensor: DecoderTensor?) throws(ModelFileError) -> [Float]? {
     guard let tensor else { return nil }

@@ -25,7 +25,7 @@ struct DecoderWeights {
   }
 
   private init(_ tensors: DecoderTensors, _ packing: WeightPacking, progress: (Double) -> Void) throws {
-    embedding = .checkpoint(try packing.view(tensors.embedding))
+    embedding = .checkpoint(try packing.checkpoint.rowReader(of: tensors.embedding))
     layers = try Self.layers(of: tensors, progress: progress) { try DecoderLayerWeights($1, packing) }
     output = try OutputWeights(norm: tensors.finalNorm, matrix: tensors.head, packing)
     progress(1)
@@ -91,7 +91,7 @@ struct OutputWeights {
 /// Where a token's first vector comes from.
 enum EmbeddingTable {
   /// Read row by row from the file.
-  case checkpoint(TensorView)
+  case checkpoint(RowReader)
   /// A few random rows that all tokens share, for a model without a file.
   case random(rows: Activations)
 }
@@ -102,9 +102,9 @@ extension EmbeddingTable {
   /// - Throws: `MappedFileError` when the file was changed or cut short meanwhile.
   func gather(_ tokens: [Int32], with operations: TensorOperations, into output: Activations) throws {
     switch self {
-    case .checkpoint(let table):
+    case .checkpoint(let read):
       // Read, not mapped: the file may be cut short or written to while requests are served.
-      let rows = try table.copiedRows(tokens)
+      let rows = try read(tokens)
       operations.gatherRows(of: rows, tokens: tokens.indices.map { Int32($0) }, into: output)
     case .random(let table):
       operations.copyRows(tokens.map { Int($0) % table.rowCapacity }, of: table, into: output)

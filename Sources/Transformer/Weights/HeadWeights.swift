@@ -45,7 +45,7 @@ struct HeadWeights {
   ) throws {
     let (configuration, tensors) = (head.configuration, HeadTensors(head.configuration))
     embedding = .checkpoint(
-      head.hasEmbedding ? try packing.view(tensors.embedding) : try target.checkpoint.tensor(tensors.embedding))
+      try (head.hasEmbedding ? packing.checkpoint : target.checkpoint).rowReader(of: tensors.embedding))
     fusion = try FusionWeights(tensors, packing)
     layers = try tensors.layers.map { try DecoderLayerWeights($0, packing) }
     progress(0.5)

@@ -5,22 +5,34 @@ internal import Foundation
 internal import Inference
 internal import Measurement
 internal import Report
+internal import Tensor
 internal import Tokenization
+internal import Transformer
 
-/// `foretoken demo`: the reference pair with and without speculation, side by side.
+/// `foretoken demo`: a pair of models with and without speculation.
 struct Demo: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "See speculation at work on the shipped pair, and what it is worth.",
+    abstract: "See speculation at work, and what it is worth.",
     discussion: """
-      Answers a handful of prompts with and without speculation and checks that the token ids are equal. The streamed \
-      text is the speculative run's: accepted draft tokens are green. Exits with 1 if any output differs.
+      Answers a handful of prompts without and with speculation, checks that the token ids are equal, and ends with a \
+      table. Proposed tokens that were accepted are coloured by who proposed them. Exits with 1 if any output differs.
+
+      The weights are those of the small pair that comes with Foretoken, embedded exactly in the shapes of Qwen3-4B (or \
+      1.7B, as memory allows) and 0.6B, in int4: each answer costs what such models cost and says what the small ones \
+      say. With --small the pair is as it is: its answers take milliseconds, and there is little to win.
       """)
 
-  @Option(name: [.short, .long], help: "Target.")
-  var model = "Models/foretoken-reference-target"
+  @Option(name: [.short, .long], help: "Target (default: the one that comes with Foretoken).")
+  var model: String?
 
-  @Option(help: "Draft.")
-  var draftModel = "Models/foretoken-reference-draft"
+  @Option(help: "Draft (default: the one that comes with Foretoken).")
+  var draftModel: String?
+
+  @Flag(help: "Run the small pair as it is.")
+  var small = false
+
+  @Option(help: "Shape of the target (default: qwen3-4b with 8 GB of free memory, qwen3-1.7b with 4).")
+  var shape: ModelShape?
 
   @Option(help: "Tokens to propose per verification (default: as many as pay, step by step).")
   var numSpeculativeTokens: Int?
@@ -30,13 +42,13 @@ struct Demo: AsyncParsableCommand {
 
   @Option(
     help: """
-      Least timed runs of each kind per prompt, taken in turns; there are more until the median is known to 2 %, or \
-      --seconds are over.
+      Least timed runs of each kind per prompt, taken in turns (default: 2 that are seen at true size, else 5); there \
+      are more until the median is known to 2 %, or --seconds are over.
       """)
-  var repetitions = 5
+  var repetitions: Int?
 
-  @Option(help: "Seconds after which a prompt is measured no further.")
-  var seconds = 30.0
+  @Option(help: "Seconds after which a prompt is measured no further (default: 0 at true size, else 30).")
+  var seconds: Double?
 
   @OptionGroup(title: "Memory and threads") var resources: ResourceOptions
 
@@ -44,8 +56,13 @@ struct Demo: AsyncParsableCommand {
   var json = false
 
   func validate() throws {
-    guard repetitions >= 1 else { throw ValidationError("--repetitions is \(repetitions); expected 1 or more.") }
-    guard (0...3600).contains(seconds) else { throw ValidationError("--seconds is \(seconds); expected 0 to 3600.") }
+    if let repetitions, repetitions < 1 {
+      throw ValidationError("--repetitions is \(repetitions); expected 1 or more.")
+    }
+    if let seconds, !(0...3600).contains(seconds) {
+      throw ValidationError("--seconds is \(seconds); expected 0 to 3600.")
+    }
+    if small, shape != nil { throw ValidationError("--small runs the pair as it is; leave out --shape.") }
   }
 
   /// Kinds of output that gain in different measure.
@@ -62,7 +79,7 @@ struct Demo: AsyncParsableCommand {
     ("open-ended prose", "Write a story that begins at the old harbour with a stranger."),
   ]
 
-  private struct Row: Encodable {
+  struct Row: Encodable {
     let kind, prompt, text: String
     let tokens: Int
     let plain_tokens_per_second, speculative_tokens_per_second, speedup: Double
@@ -81,30 +98,28 @@ struct Demo: AsyncParsableCommand {
     var text = ""
     var summary: GenerationSummary?
 
+    var seconds: Double { summary?.timing.totalSeconds ?? 0 }
+
     /// Tokens per second of the whole answer, prompt included: what a user waits for.
-    var tokensPerSecond: Double {
-      guard let summary, summary.timing.totalSeconds > 0 else { return 0 }
-      return Double(tokens.count) / summary.timing.totalSeconds
-    }
+    var tokensPerSecond: Double { seconds > 0 ? Double(tokens.count) / seconds : 0 }
   }
 
   func run() async throws {
-    var configuration = resources.configuration(for: model)
+    let pair = try pair()
+    var configuration = resources.configuration(for: pair.target)
+    if pair.shapes != nil, configuration.quantization == .file { configuration.quantization = .int4 }
     configuration.speculation = try SpeculativeConfiguration(
-      method: numSpeculativeTokens == nil ? .automatic : .draftModel, model: draftModel,
+      method: numSpeculativeTokens == nil ? .automatic : .draftModel, model: pair.draft,
       window: numSpeculativeTokens)
     // Both kinds of runs read their prompts in full.
     configuration.sharesPrefixes = false
     let engine = try resources.load(configuration)
     let style = TextStyle(for: .standardOutput)
-    if !json {
-      let window = numSpeculativeTokens.map { "window \($0)" } ?? "windows of up to \(engine.window), as they pay"
-      emit(style.bold("Target \(engine.target.path), draft \(engine.draft?.path ?? "none"), \(window)\n"))
-      let legend = AnswerPrinter(marksOrigin: true).legend
-      if !legend.isEmpty { emit(legend + "\n") }
-    }
+    if !json { introduce(pair, engine, configuration, style) }
     var rows: [Row] = []
-    for (kind, text) in Self.prompts { rows.append(try await measure(kind, text, engine, style)) }
+    for (kind, text) in Self.prompts {
+      rows.append(try await measure(kind, text, engine, isTrueSize: pair.shapes != nil, style))
+    }
     if json {
       try emitJSON(rows)
     } else {
@@ -113,48 +128,97 @@ struct Demo: AsyncParsableCommand {
         .table(
           Self.table(
             rows,
-            "Medians of \(repetitions) or more runs of each kind in turns, and the error of the speedup; greedy, \(configuration.threads) threads, weights \(resources.quantization.name)."
+            "Medians of \(rows.map(\.repetitions).min() ?? 0) or more runs of each kind in turns, and the error of the speedup; greedy, \(configuration.threads) threads, \((configuration.instructionSet ?? .best).rawValue) kernels, weights \(configuration.quantization.name)."
           )))
-      if rows.contains(where: { $0.speedup_spread > Self.busySpread }) {
-        emit(
-          """
-          The machine is busy: answers took now more, now less time, so expect other figures when it is quiet.
-
-          """)
-      }
+      emit(Self.conclusion(of: rows, pair))
     }
     try requireLossless(rows.allSatisfy(\.identical))
   }
 
+  /// The pair that the flags ask for: at true size unless they name models or the small one.
+  private func pair() throws -> DemoPair {
+    let target = model ?? DemoPair.shipped("foretoken-reference-target")
+    let draft = draftModel ?? DemoPair.shipped("foretoken-reference-draft")
+    let isShipped = model == nil && draftModel == nil
+    guard !small, let shape = shape ?? (isShipped ? DemoPair.fittingShape() : nil) else {
+      if isShipped, !small {
+        note("Too little memory is free for a pair at true size: the small pair runs as it is, and has little to win.")
+      }
+      return DemoPair(target, draft)
+    }
+    if !json {
+      note("Making the pair at true size (seconds, and once: it is kept in \(WeightCache.defaultFolder)).")
+    }
+    return try DemoPair(target, draft, expandedTo: shape, threads: resources.threads ?? WorkerPool.defaultThreadCount)
+  }
+
   private func measure(
-    _ kind: String, _ text: String, _ engine: SpeculativeEngine, _ style: TextStyle
+    _ kind: String, _ text: String, _ engine: SpeculativeEngine, isTrueSize: Bool, _ style: TextStyle
   ) async throws -> Row {
     let prompt = try TemplateOptions.parse([]).tokens(
       for: [ChatMessage(role: "user", content: text)], of: engine.target)
     if !json { emit("\n" + style.bold(style.cyan("[\(kind)] \(text)")) + "\n") }
     let printer = AnswerPrinter(marksOrigin: true)
-    // The run that is watched also warms up; it is not timed.
+    var runs = Runs()
+    if isTrueSize, !json { emit(style.dim("without speculation") + "\n") }
+    // At true size what is seen is timed: printing costs nothing beside it. Else it warms up.
+    let plain = try await answer(prompt, window: 0, engine) { token in
+      if isTrueSize, !json { printer.print(token) }
+    }
+    if isTrueSize, !json {
+      emit(style.dim("\n\(FigureText.decimal(plain.tokensPerSecond, 1)) tokens/s, with speculation") + "\n")
+    }
     let shown = try await answer(prompt, window: nil, engine) { token in if !json { printer.print(token) } }
+    var identical = plain.tokens == shown.tokens
+    if isTrueSize {
+      runs.add(plain.tokensPerSecond, shown.tokensPerSecond)
+      if !json {
+        let verdict = "the same \(shown.tokens.count) tokens"
+        let gain = FigureText.ratio(shown.tokensPerSecond / max(plain.tokensPerSecond, .leastNormalMagnitude))
+        emit(
+          style.dim(
+            "\n\(FigureText.decimal(shown.tokensPerSecond, 1)) tokens/s: \(gain), \(identical ? verdict : "OTHER TOKENS")"
+          ))
+      }
+    }
     if !json { emit("\n") }
-    var (plain, speculative, ratios): ([Double], [Double], [Double]) = ([], [], [])
-    var identical = true
-    let end = ContinuousClock.now + .seconds(seconds)
-    while plain.count < repetitions || Self.error(of: ratios) ?? .infinity > 0.02 && ContinuousClock.now < end {
+    // Nobody waits for minutes on a slow machine.
+    let isSlow = [plain, shown].reduce(0) { $0 + $1.seconds } > 20
+    let (least, most) = (repetitions ?? (isTrueSize ? isSlow ? 1 : 2 : 5), seconds ?? (isTrueSize ? 0 : 30))
+    let bar = ProgressBar()
+    defer { bar.clear() }
+    let end = ContinuousClock.now + .seconds(most)
+    while runs.count < least || runs.error ?? .infinity > 0.02 && ContinuousClock.now < end {
+      bar.update("measuring again", fraction: Double(runs.count) / Double(least))
       let first = try await answer(prompt, window: 0, engine) { _ in }
       let second = try await answer(prompt, window: nil, engine) { _ in }
-      plain.append(first.tokensPerSecond)
-      speculative.append(second.tokensPerSecond)
-      ratios.append(second.tokensPerSecond / max(first.tokensPerSecond, .leastNormalMagnitude))
+      runs.add(first.tokensPerSecond, second.tokensPerSecond)
       identical = identical && first.tokens == second.tokens && first.tokens == shown.tokens
     }
-    let spread = Spread(ratios)
+    let spread = Spread(runs.ratios)
     return Row(
       kind: kind, prompt: text, text: shown.text, tokens: shown.tokens.count,
-      plain_tokens_per_second: Spread(plain).median, speculative_tokens_per_second: Spread(speculative).median,
-      speedup: spread.median, speedup_error: Self.error(of: ratios), repetitions: plain.count,
+      plain_tokens_per_second: Spread(runs.plain).median,
+      speculative_tokens_per_second: Spread(runs.speculative).median,
+      speedup: spread.median, speedup_error: runs.error, repetitions: runs.count,
       speedup_spread: (spread.upperQuartile - spread.lowerQuartile) / 2 / spread.median,
       acceptance_rate: shown.summary?.speculation.acceptanceRate,
       mean_acceptance_length: shown.summary?.speculation.meanAcceptanceLength, identical: identical)
+  }
+
+  /// Timed runs of one prompt, in tokens per second.
+  private struct Runs {
+    private(set) var plain: [Double] = []
+    private(set) var speculative: [Double] = []
+
+    var count: Int { plain.count }
+    var ratios: [Double] { zip(speculative, plain).map { $0 / max($1, .leastNormalMagnitude) } }
+    var error: Double? { Demo.error(of: ratios) }
+
+    mutating func add(_ plain: Double, _ speculative: Double) {
+      self.plain.append(plain)
+      self.speculative.append(speculative)
+    }
   }
 
   private func answer(
@@ -182,9 +246,6 @@ struct Demo: AsyncParsableCommand {
     return answer
   }
 
-  /// Spread above which the machine counts as busy.
-  private static let busySpread = 0.1
-
   /// Standard error of the median of measurements, as a share of it, from their quartiles (as if they were normal); of
   /// one measurement nobody knows.
   private static func error(of values: [Double]) -> Double? {
@@ -192,23 +253,5 @@ struct Demo: AsyncParsableCommand {
     let spread = Spread(values)
     let deviation = (spread.upperQuartile - spread.lowerQuartile) / 1.349
     return 1.253 * deviation / Double(values.count).squareRoot() / spread.median
-  }
-
-  private static func table(_ rows: [Row], _ caption: String) -> ReportPage.Table {
-    var table = ReportPage.Table(
-      caption, ["prompt"],
-      numbers: [
-        "tokens", "plain tok/s", "speculative tok/s", "speedup", "error", "acceptance", "mean length",
-        "identical output",
-      ])
-    for row in rows {
-      table.add([
-        row.kind, "\(row.tokens)", FigureText.decimal(row.plain_tokens_per_second, 0),
-        FigureText.decimal(row.speculative_tokens_per_second, 0), FigureText.ratio(row.speedup),
-        row.speedup_error.map { "± " + FigureText.percent($0) }, row.acceptance_rate.map(FigureText.percent),
-        row.mean_acceptance_length.map { FigureText.decimal($0, 2) }, row.identical ? "yes" : "NO",
-      ])
-    }
-    return table
   }
 }

@@ -1,10 +1,8 @@
 internal import ArgumentParser
-internal import Foundation
 internal import Inference
 internal import Measurement
 internal import ModelFiles
 internal import Tensor
-internal import Tokenization
 
 /// `foretoken expand`: a small trained model in the shape of a large one.
 struct Expand: ParsableCommand {
@@ -12,8 +10,9 @@ struct Expand: ParsableCommand {
     abstract: "Embed a trained model in the shape of a larger one, to measure at true size.",
     discussion: """
       The result costs what a model of that shape costs and answers what the small model answers, to rounding: added \
-      channels, heads and layers contribute zero, and added token ids never win. It is an ordinary Hugging Face \
-      directory in bf16: 1.5 GB for qwen3-0.6b, 4 GB for 1.7b, 9 GB for 4b, 17 GB for 8b.
+      channels, heads and layers contribute zero, and added token ids never win. The directory names the small model, and \
+      the weights are made as they are loaded. With --weights it is an ordinary Hugging Face directory in bf16, which \
+      other engines read too: 1.5 GB for qwen3-0.6b, 4 GB for 1.7b, 9 GB for 4b, 17 GB for 8b.
 
         foretoken expand Models/foretoken-reference-target --shape qwen3-4b --output /tmp/target-4b
         foretoken expand Models/foretoken-reference-draft --shape qwen3-0.6b --output /tmp/draft-0.6b
@@ -29,14 +28,11 @@ struct Expand: ParsableCommand {
   @Option(name: [.short, .long], help: "The directory to make.")
   var output: String
 
+  @Flag(help: "Write the weights too, as other engines need them.")
+  var weights = false
+
   @Option(help: "Threads to compute on (default: one per physical core).")
   var threads: Int?
-
-  /// Text of several kinds: the model's outputs on it set the scale of the constant channels.
-  private static let sample = """
-    The morning was cold, and nobody in the village had slept. {"name": "Ada", "age": 36, "tags": ["x", "y"]}
-    def add(a, b):\n    return a + b\n\n1. one\n2. two\n3. three\nDear Sir, thank you for your letter of 12 May 2024.
-    """
 
   func validate() throws {
     if let threads, !(1...WorkerPool.mostThreads).contains(threads) {
@@ -45,16 +41,15 @@ struct Expand: ParsableCommand {
   }
 
   func run() throws {
-    let directory = try ModelSource(model)
-    let peak = try ModelExpansion.peakOutput(
-      of: directory, tokens: directory.tokenizer.encode(Self.sample),
-      threads: threads ?? WorkerPool.defaultThreadCount)
     let expansion = try ModelExpansion(
-      of: directory.checkpoint, configuration: directory.configuration, to: shape.configuration(), peakOutput: peak)
-    let bar = ProgressBar()
-    defer { bar.clear() }
-    try expansion.write(to: output) { bar.update("writing \(output)", fraction: $0) }
-    bar.clear()
+      of: ModelSource(model), to: shape, threads: threads ?? WorkerPool.defaultThreadCount)
+    if weights {
+      let bar = ProgressBar()
+      defer { bar.clear() }
+      try expansion.write(to: output) { bar.update("writing \(output)", fraction: $0) }
+    } else {
+      try expansion.writeDescription(to: output)
+    }
     note("\(output): \(model) in the shape of \(shape.rawValue)")
   }
 }

@@ -21,11 +21,11 @@ import Transformer
     return try ModelConfiguration(json: Array(json.utf8), path: "shape")
   }
 
-  func logits(_ directory: String, quantization: Quantization) throws -> [[Float]] {
+  func logits(_ directory: String, quantization: Quantization, cache: WeightCache? = nil) throws -> [[Float]] {
     let runner = try CPUModelRunner(
       checkpoint: Checkpoint(directory: directory), configuration: ModelConfiguration(directory: directory),
       quantization: quantization, limits: RunnerLimits(rows: 16, logitRows: 16, positions: 16),
-      pool: WorkerPool(threadCount: 2))
+      pool: WorkerPool(threadCount: 2), cache: cache)
     var batch = Batch()
     batch.append(Self.tokens, at: 0, blocks: [0], logitCount: Self.tokens.count)
     let result = try runner.logits(of: batch)
@@ -63,6 +63,61 @@ import Transformer
     #expect(throws: ModelFileError.self) {
       try expand(Places.draft, to: shape(heads: 12, kvHeads: 4, isTied: true), in: folder.path)
     }
+  }
+
+  @Test("weights that are made while they are read are those that would be written", arguments: [true, false])
+  func description(isTied: Bool) throws {
+    let folder = try TemporaryDirectory()
+    let source = try ModelSource(Places.target)
+    let shape = try shape(heads: 12, kvHeads: isTied ? 4 : 12, isTied: isTied)
+    let expansion = try ModelExpansion(
+      of: source.checkpoint, configuration: source.configuration, to: shape,
+      peakOutput: ModelExpansion.peakOutput(of: source, tokens: Self.tokens, threads: 2))
+    let (written, described) = (folder.path + "/written", folder.path + "/described")
+    try expansion.write(to: written) { _ in }
+    try expansion.writeDescription(to: described)
+    let names = try FileManager.default.contentsOfDirectory(atPath: described)
+    #expect(!names.contains { $0.contains("safetensors") })
+    for quantization in [Quantization.none, .int4] {
+      #expect(try logits(described, quantization: quantization) == logits(written, quantization: quantization))
+    }
+    // Packed weights are read from the cache, and nothing is made but rows of the embedding.
+    var cache = WeightCache(folder: folder.path + "/cache")
+    cache.leastBytes = 0
+    let first = try logits(described, quantization: .int4, cache: cache)
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path + "/cache/packed").count == 1)
+    #expect(try logits(described, quantization: .int4, cache: cache) == first)
+    let tokens: [Int32] = [3, 8100, 3]
+    let embedding = DecoderTensors(shape).embedding
+    let rows = try [written, described].map { place in
+      try Checkpoint(directory: place).rowReader(of: embedding)(tokens).floats()
+    }
+    #expect(rows[0] == rows[1])
+  }
+
+  @Test("a description that cannot be followed is refused by name")
+  func descriptions() throws {
+    let folder = try TemporaryDirectory()
+    let source = try ModelSource(Places.target)
+    let place = folder.path + "/described"
+    try ModelExpansion(
+      of: source.checkpoint, configuration: source.configuration, to: shape(heads: 12, kvHeads: 4, isTied: true),
+      peakOutput: 1
+    ).writeDescription(to: place)
+    func refusal(_ description: String) throws -> String {
+      try Data(description.utf8).write(to: URL(fileURLWithPath: place + "/expansion.json"))
+      return #expect(throws: ModelFileError.self) { try Checkpoint(directory: place) }?.description ?? ""
+    }
+    let model = URL(fileURLWithPath: Places.target).standardizedFileURL.path
+    #expect(try refusal(#"{"version": 2, "model": "\#(model)", "peak_output": 1}"#).contains("version 2; expected 1"))
+    #expect(try refusal(#"{"version": 1, "model": "\#(place)", "peak_output": 1}"#).contains("expanded model itself"))
+    #expect(try refusal(#"{"version": 1, "model": "\#(model)", "peak_output": -1}"#).contains("peak_output -1"))
+    #expect(try refusal(#"{"version": 1, "model": "/nowhere", "peak_output": 1}"#).contains("/nowhere"))
+    #expect(try refusal(#"{"version": 1, "peak_output": 1}"#).contains("expansion.json"))
+    #expect(try refusal("[").contains("expansion.json"))
+    try FileManager.default.removeItem(atPath: place + "/config.json")
+    try FileManager.default.copyItem(atPath: model + "/config.json", toPath: place + "/config.json")
+    #expect(try refusal(#"{"version": 1, "model": "\#(model)", "peak_output": 1}"#).contains("hidden_size"))
   }
 
   @Test("every query keeps its own keys, whatever the groups")

@@ -1,9 +1,25 @@
 package import Inference
 internal import ModelFiles
 internal import Tensor
+internal import Tokenization
 internal import Transformer
 
 extension ModelExpansion {
+  /// Text of several kinds: the model's outputs on it set the scale of the constant channels.
+  private static let sample = """
+    The morning was cold, and nobody in the village had slept. {"name": "Ada", "age": 36, "tags": ["x", "y"]}
+    def add(a, b):\n    return a + b\n\n1. one\n2. two\n3. three\nDear Sir, thank you for your letter of 12 May 2024.
+    """
+
+  /// Plans the expansion of a model to the shape of a well-known one.
+  ///
+  /// - Throws: `ModelFileError` when the model does not load, or that says what the shape has no room for.
+  package init(of model: ModelSource, to shape: ModelShape, threads: Int) throws {
+    let peak = try Self.peakOutput(of: model, tokens: model.tokenizer.encode(Self.sample), threads: threads)
+    try self.init(
+      of: model.checkpoint, configuration: model.configuration, to: shape.configuration(), peakOutput: peak)
+  }
+
   /// What `init(of:configuration:to:peakOutput:)` wants to know of the small model, found by running it on `tokens`.
   ///
   /// - Throws: `ModelFileError` when the model does not load; `RunnerError` for ids outside its vocabulary.

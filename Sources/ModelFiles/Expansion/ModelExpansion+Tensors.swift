@@ -1,11 +1,10 @@
-internal import ModelFiles
 internal import Tensor
 
 /// A tensor of an expanded model, made row by row.
 struct ExpandedTensor {
   let entry: SafetensorsWriter.Entry
   /// Overwrites every element of a row.
-  let fill: (_ row: Int, _ values: inout [Float]) -> Void
+  let fill: StoredTensor.RowMaker
 }
 
 extension ModelExpansion {
@@ -16,7 +15,8 @@ extension ModelExpansion {
   func tensors() throws(ModelFileError) -> [ExpandedTensor] {
     let (trained, expanded) = (DecoderTensors(source), DecoderTensors(shape))
     let small = source.hiddenSize
-    let embedding = try checkpoint.tensor(trained.embedding)
+    // Read for every token while requests are served, when the file may be cut short or written to.
+    let embedding = try checkpoint.tensorInMemory(trained.embedding)
     var tensors = [
       matrix(expanded.embedding, like: embedding) { [self] row, values in
         guard row < source.vocabularySize else {
@@ -74,7 +74,7 @@ extension ModelExpansion {
     let (small, headSize, heads) = (source.hiddenSize, tensors.headSize, heads)
     let (query, key) = (try view(original?.query.weight), try view(original?.key.weight))
     let (value, output) = (try view(original?.value.weight), try view(original?.output.weight))
-    func noise(_ row: Int, _ kind: Int) -> Noise { Noise(row: row, of: layer * 8 + kind + 1) }
+    @Sendable func noise(_ row: Int, _ kind: Int) -> Noise { Noise(row: row, of: layer * 8 + kind + 1) }
     var expanded = [
       try residualNorm(tensors.norm, original?.norm),
       matrix(tensors.query.weight, like: query) { [self] row, values in
@@ -129,7 +129,7 @@ extension ModelExpansion {
     let (small, smallIntermediate) = (source.hiddenSize, source.intermediateSize)
     let (gate, up) = (try view(original?.gate.weight), try view(original?.up.weight))
     let down = try view(original?.down.weight)
-    func noise(_ row: Int, _ kind: Int) -> Noise { Noise(row: row, of: layer * 8 + kind + 1) }
+    @Sendable func noise(_ row: Int, _ kind: Int) -> Noise { Noise(row: row, of: layer * 8 + kind + 1) }
     return [
       try residualNorm(tensors.norm, original?.norm),
       matrix(tensors.gate.weight, like: gate) { [self] row, values in
@@ -175,7 +175,7 @@ extension ModelExpansion {
   /// A norm of the small model, or ones.
   private func norm(
     _ tensor: DecoderTensor, _ original: DecoderTensor?, scaledBy factor: Float = 1,
-    change: @escaping (inout [Float]) -> Void
+    change: @escaping @Sendable (inout [Float]) -> Void
   ) throws(ModelFileError) -> ExpandedTensor {
     let norm = try view(original)
     return vector(tensor) { values in
@@ -187,7 +187,7 @@ extension ModelExpansion {
 
   /// A matrix in the format of its original: bfloat16, unless that has more digits.
   private func matrix(
-    _ tensor: DecoderTensor, like original: TensorView?, fill: @escaping (Int, inout [Float]) -> Void
+    _ tensor: DecoderTensor, like original: TensorView?, fill: @escaping StoredTensor.RowMaker
   ) -> ExpandedTensor {
     let type: SafetensorsWriter.Entry.Element =
       original.map { $0.elementType == .bfloat16 } ?? true ? .bfloat16 : .float32
@@ -198,7 +198,7 @@ extension ModelExpansion {
   }
 
   /// A norm's weights, in single precision: their factor is seldom a power of two.
-  private func vector(_ tensor: DecoderTensor, fill: @escaping (inout [Float]) -> Void) -> ExpandedTensor {
+  private func vector(_ tensor: DecoderTensor, fill: @escaping @Sendable (inout [Float]) -> Void) -> ExpandedTensor {
     ExpandedTensor(entry: SafetensorsWriter.Entry(tensor, as: .float32)) { _, values in
       for index in values.indices { values[index] = 0 }
       fill(&values)
@@ -207,7 +207,7 @@ extension ModelExpansion {
 }
 
 /// Repeatable random weights for one row.
-private struct Noise {
+private struct Noise: Sendable {
   private let seed: UInt64
 
   init(row: Int, of tensor: Int) { seed = (UInt64(tensor) << 32 | UInt64(row)) &* 0x9E37_79B9_7F4A_7C15 }

@@ -1,4 +1,3 @@
-package import ModelFiles
 internal import Tensor
 
 /// A trained model embedded in a larger shape: it costs what a model of that shape costs, and computes what the small
@@ -19,6 +18,7 @@ package struct ModelExpansion: Sendable {
 
   let checkpoint: Checkpoint
   let heads: HeadPlan
+  let peakOutput: Float
   /// Value of the first constant channel; the second's is its negative.
   let constant: Float
   /// Weight of the constant channels in the last norm.
@@ -73,6 +73,7 @@ package struct ModelExpansion: Sendable {
       throw refuse("has rms_norm_eps \(source.rmsNormEpsilon) and a peak output of \(peakOutput); expected more than 0")
     }
     (self.source, self.shape, self.checkpoint, self.heads) = (source, shape, checkpoint, heads)
+    self.peakOutput = peakOutput
     // Sum of squares / hidden + epsilon must be the same up to the factor that the norms' weights take back.
     let share = Float(source.hiddenSize) / Float(shape.hiddenSize)
     let wanted = (source.rmsNormEpsilon * Float(source.hiddenSize)).squareRoot() / 2

@@ -1,6 +1,5 @@
 internal import Foundation
 internal import JSON
-internal import ModelFiles
 
 extension ModelExpansion {
   /// Writes the expanded model as a Hugging Face directory: weights, `config.json`, and the small model's tokenizer.
@@ -12,6 +11,26 @@ extension ModelExpansion {
   ///   - progress: called with the share that is written, 0 to 1.
   /// - Throws: `ModelFileError` that names the file and the system's reason.
   package func write(to directory: String, progress: (Double) -> Void) throws {
+    try makeDirectory(directory) { try writeWeights(to: $0 + "/model.safetensors", progress: progress) }
+  }
+
+  /// Writes the expanded model without its weights: a directory of a few files that names the small model, from which the
+  /// weights are made while they are read (`init(describedIn:shape:)`).
+  ///
+  /// The directory appears under its name when it is complete.
+  ///
+  /// - Parameter directory: a path where nothing is yet.
+  /// - Throws: `ModelFileError` that names the file and the system's reason.
+  package func writeDescription(to directory: String) throws {
+    let description = Description(
+      version: Description.knownVersion, model: URL(fileURLWithPath: checkpoint.directory).standardizedFileURL.path,
+      peak_output: peakOutput)
+    try makeDirectory(directory) {
+      try JSONEncoder().encode(description).write(to: URL(fileURLWithPath: $0 + "/" + Description.fileName))
+    }
+  }
+
+  private func makeDirectory(_ directory: String, addingWeights: (_ partial: String) throws -> Void) throws {
     guard !FileManager.default.fileExists(atPath: directory) else {
       throw ModelFileError(directory, "exists already; expected a path where nothing is yet")
     }
@@ -26,7 +45,7 @@ extension ModelExpansion {
         try FileManager.default.copyItem(at: file, to: URL(fileURLWithPath: partial + "/" + name))
       }
       try expandedConfiguration().write(to: URL(fileURLWithPath: partial + "/config.json"))
-      try writeWeights(to: partial + "/model.safetensors", progress: progress)
+      try addingWeights(partial)
       try FileManager.default.moveItem(atPath: partial, toPath: directory)
     } catch {
       try? FileManager.default.removeItem(atPath: partial)
