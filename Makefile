@@ -16,8 +16,9 @@ setup: ## Install the system libraries that the build needs (Debian and Ubuntu)
 build: setup ## Build the command line in release mode
 	$(SWIFT) build $(FLAGS) --product foretoken
 
-demo: build ## See speculation at work on the shipped pair
-	$(FORETOKEN) demo
+demo: setup ## See speculation at work, and what it is worth (DEMO=--small for the shipped pair as it is)
+	$(SWIFT) build $(FLAGS) --product foretoken-demo
+	.build/release/foretoken-demo $(DEMO)
 
 # By product: `--build-tests` would also link the examples of every dependency.
 test: build ## Build and run every test

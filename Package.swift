@@ -17,6 +17,8 @@ let package = Package(
   platforms: [.macOS(.v15)],
   products: [
     .executable(name: "foretoken", targets: ["foretoken"]),
+    // `foretoken demo` by itself, which needs neither server nor HTTP client: the first thing that one builds.
+    .executable(name: "foretoken-demo", targets: ["foretoken-demo"]),
     // For tests: loaded by its path, as plugins are.
     .library(name: "FaultPlugin", type: .dynamic, targets: ["FaultPlugin"]),
   ],
@@ -110,9 +112,26 @@ let package = Package(
       ],
       resources: [.embedInCode("Resources")], swiftSettings: strict),
     .target(
+      name: "Presentation",
+      dependencies: [
+        "Tensor", "JSON", "Decoding", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: strict),
+    .target(
+      name: "Demonstration",
+      dependencies: [
+        "Tensor", "ModelFiles", "Tokenization", "ChatTemplates", "Transformer", "Decoding", "Inference", "Measurement",
+        "Presentation", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "foretoken-demo",
+      dependencies: ["Demonstration", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      swiftSettings: strict),
+    .target(
       name: "Report",
       dependencies: [
-        "JSON", "Tensor", "Decoding", "Measurement", "LoadTesting", "Tuning",
+        "JSON", "Tensor", "Decoding", "Measurement", "LoadTesting", "Tuning", "Presentation",
         .product(name: "Mustache", package: "swift-mustache"),
       ],
       resources: [.embedInCode("Resources")], swiftSettings: strict),
@@ -127,7 +146,8 @@ let package = Package(
       dependencies: [
         "CForetokenEditline", "PJRT", "PJRTTransformer", "Tensor", "JSON", "ModelFiles", "Tokenization",
         "ChatTemplates", "Transformer", "Decoding", "Speculation", "Inference",
-        "Measurement", "LoadTesting", "Tuning", "Report", "OpenAIServer", "StructuredOutput", "Deployment",
+        "Measurement", "LoadTesting", "Tuning", "Presentation", "Demonstration", "Report", "OpenAIServer",
+        "StructuredOutput", "Deployment",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),
       ],
@@ -156,7 +176,7 @@ let package = Package(
     .testTarget(
       name: "BenchmarkingTests",
       dependencies: [
-        "TestSupport", "Measurement", "LoadTesting", "Tuning", "Report", "JSON", "ModelFiles", "Tensor",
+        "TestSupport", "Measurement", "LoadTesting", "Tuning", "Presentation", "Report", "JSON", "ModelFiles", "Tensor",
         "Tokenization", "Transformer", "Decoding", "Inference",
         .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
       ],

@@ -81,6 +81,20 @@ public struct ModelSource: Sendable {
     return (template, ChatTemplateTraits(of: template, source: source, context: templateContext))
   }
 
+  /// Token ids of a conversation in the chat template, up to where the assistant begins to answer.
+  ///
+  /// - Parameter thinking: whether a thinking model thinks first; `nil` for the model's own way.
+  /// - Throws: as `chatTemplate()`, and `ChatTemplateError` for messages that the template refuses.
+  package func tokens(for messages: [ChatMessage], thinking: Bool? = nil) throws -> [TokenID] {
+    var context = templateContext
+    if let thinking { context["enable_thinking"] = .bool(thinking) }
+    let (template, traits) = try chatTemplate()
+    let conversation = try messages.enumerated().map { index, message in
+      try ChatMessage(client: .object(message.fields), at: "messages[\(index)]", for: traits)
+    }
+    return tokenizer.encode(try template.render(messages: conversation, context: context))
+  }
+
   /// Variables that chat templates expect besides the messages.
   package var templateContext: [String: JSONValue] { Self.templateContext(tokenizer) }
 

@@ -3,6 +3,7 @@ internal import LoadTesting
 internal import Measurement
 internal import Mustache
 internal import Tuning
+package import Presentation
 
 /// Results as one page for people, described once and written as HTML that needs nothing else, as Markdown, or for a
 /// terminal.

@@ -1,7 +1,9 @@
 internal import ArgumentParser
 internal import Decoding
+internal import Demonstration
 internal import Foundation
 internal import LoadTesting
+internal import Presentation
 
 /// The command line: one file per subcommand.
 @main

@@ -1,3 +1,5 @@
+internal import Presentation
+
 /// Ratios with their confidence intervals, one row each, around the line where nothing changes.
 struct IntervalChart: Sendable {
   struct Entry: Sendable {

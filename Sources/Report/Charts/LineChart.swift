@@ -1,3 +1,5 @@
+internal import Presentation
+
 /// Curves over two axes with units.
 struct LineChart: Sendable {
   struct Point: Sendable {

@@ -1,4 +1,5 @@
 package import Measurement
+internal import Presentation
 
 extension ReportPage.Section {
   /// Passes of a model beside the machine's limits.

@@ -1,6 +1,7 @@
 internal import Foundation
 internal import LoadTesting
 internal import Tuning
+internal import Presentation
 
 /// What comparisons and single serving benchmarks contribute to a report.
 struct ServingSections {

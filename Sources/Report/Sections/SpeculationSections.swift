@@ -1,5 +1,6 @@
 internal import Decoding
 package import Measurement
+internal import Presentation
 
 extension ReportPage.Section {
   /// Every way to speculate on one workload, at one number of requests at a time.

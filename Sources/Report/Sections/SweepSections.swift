@@ -1,6 +1,7 @@
 internal import Foundation
 internal import LoadTesting
 internal import Tuning
+internal import Presentation
 
 /// What a sweep over drafts and windows contributes to a report.
 struct SweepSections {

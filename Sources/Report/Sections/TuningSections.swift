@@ -1,6 +1,7 @@
 internal import Decoding
 internal import Foundation
 internal import Tuning
+internal import Presentation
 
 /// What a tuning contributes to a report.
 struct TuningSections {

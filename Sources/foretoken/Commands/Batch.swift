@@ -4,6 +4,7 @@ internal import Decoding
 internal import Foundation
 internal import Inference
 internal import JSON
+internal import Presentation
 internal import Tokenization
 
 /// `foretoken batch`: many prompts at once, from a file to a file.

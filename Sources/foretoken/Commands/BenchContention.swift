@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Measurement
+internal import Presentation
 internal import Report
 
 /// `foretoken bench contention`: what is left of the speed when others want the processors too.

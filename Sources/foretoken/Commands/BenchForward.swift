@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Inference
 internal import Measurement
+internal import Presentation
 internal import Report
 internal import Tensor
 

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Foundation
 internal import LoadTesting
+internal import Presentation
 internal import Tokenization
 internal import Tuning
 

@@ -1,6 +1,6 @@
 internal import Foundation
 internal import LoadTesting
-internal import Report
+internal import Presentation
 
 /// A result of `foretoken bench serve` in vLLM's lines, and a table by category.
 struct BenchServeText {

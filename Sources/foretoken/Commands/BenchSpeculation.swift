@@ -5,6 +5,7 @@ internal import Foundation
 internal import Inference
 internal import LoadTesting
 internal import Measurement
+internal import Presentation
 internal import Report
 internal import Tokenization
 
@@ -129,7 +130,7 @@ struct BenchSpeculation: AsyncParsableCommand {
   ) throws -> [[TokenID]] {
     try prompts(of: workload, count: count).map { prompt in
       let message = ChatMessage(role: "user", content: prompt)
-      return try TemplateOptions.parse([]).tokens(for: [message], of: benchmark.target)
+      return try benchmark.target.tokens(for: [message])
     }
   }
 

@@ -3,6 +3,7 @@ internal import ChatTemplates
 internal import Decoding
 internal import Foundation
 internal import Inference
+internal import Presentation
 
 /// `foretoken chat`: a conversation in the terminal.
 struct Chat: AsyncParsableCommand {

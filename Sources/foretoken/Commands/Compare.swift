@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Foundation
 internal import JSON
 internal import LoadTesting
+internal import Presentation
 internal import Report
 internal import Tokenization
 

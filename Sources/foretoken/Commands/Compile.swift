@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import Inference
 internal import PJRTTransformer
-internal import Report
+internal import Presentation
 internal import Transformer
 
 /// `foretoken compile`: programs for accelerators, ahead of the first start.

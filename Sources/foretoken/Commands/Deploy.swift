@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Deployment
 internal import Foundation
+internal import Presentation
 
 /// `foretoken deploy`: Kubernetes manifests, worked out and checked before anything runs.
 struct Deploy: ParsableCommand {

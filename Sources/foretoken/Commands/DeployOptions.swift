@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Decoding
 internal import Deployment
 internal import Foundation
+internal import Presentation
 
 /// Flags about models and engine. Names are vLLM's where it has the thing.
 struct DeployServingOptions: ParsableArguments {

@@ -1,6 +1,6 @@
 internal import Deployment
 internal import Foundation
-internal import Report
+internal import Presentation
 
 /// What `foretoken deploy` says to people.
 enum DeployText {

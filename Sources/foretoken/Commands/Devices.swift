@@ -1,6 +1,6 @@
 internal import ArgumentParser
 internal import PJRT
-internal import Report
+internal import Presentation
 
 /// `foretoken devices`: what a PJRT plugin offers.
 struct Devices: ParsableCommand {

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Inference
 internal import Measurement
 internal import ModelFiles
+internal import Presentation
 internal import Tensor
 
 /// `foretoken expand`: a small trained model in the shape of a large one.

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Decoding
 internal import Foundation
 internal import Inference
+internal import Presentation
 
 /// `foretoken generate`: one prompt, one answer.
 struct Generate: AsyncParsableCommand {

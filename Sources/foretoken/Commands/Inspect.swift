@@ -2,7 +2,7 @@ internal import ArgumentParser
 internal import Foundation
 internal import Inference
 internal import ModelFiles
-internal import Report
+internal import Presentation
 internal import Tensor
 internal import Tokenization
 

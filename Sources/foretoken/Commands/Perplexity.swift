@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import Foundation
 internal import Inference
-internal import Report
+internal import Presentation
 internal import Tensor
 internal import Tokenization
 internal import Transformer

@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import Foundation
 internal import ModelFiles
-internal import Report
+internal import Presentation
 
 /// `foretoken pull`: a model from the Hugging Face hub into the local cache.
 struct Pull: AsyncParsableCommand {

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Foundation
+internal import Presentation
 internal import Report
 
 /// `foretoken report`: results as a page for people.

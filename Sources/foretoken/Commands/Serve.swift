@@ -6,6 +6,7 @@ internal import LoadTesting
 internal import Logging
 internal import ModelFiles
 internal import OpenAIServer
+internal import Presentation
 internal import Speculation
 internal import Tensor
 internal import Transformer

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Foundation
 internal import Inference
+internal import Presentation
 internal import Tokenization
 
 /// `foretoken tokenize`: text to token ids, and back.

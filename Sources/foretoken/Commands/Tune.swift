@@ -6,6 +6,7 @@ internal import Inference
 internal import JSON
 internal import LoadTesting
 internal import ModelFiles
+internal import Presentation
 internal import Report
 internal import Tokenization
 internal import Tuning
@@ -183,7 +184,7 @@ struct Tune: AsyncParsableCommand {
     guard model.tokenizer.chatTemplate != nil else {
       return model.tokenizer.encode(messages.compactMap(\.content).joined(separator: "\n\n"), addsSpecialTokens: true)
     }
-    return try TemplateOptions.parse([]).tokens(for: messages, of: model)
+    return try model.tokens(for: messages)
   }
 
   // MARK: - A server

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Inference
+internal import Presentation
 internal import Transformer
 
 /// Flags about what computes.

@@ -3,6 +3,7 @@ internal import Decoding
 internal import Foundation
 internal import Inference
 internal import ModelFiles
+internal import Presentation
 internal import Tensor
 internal import Transformer
 

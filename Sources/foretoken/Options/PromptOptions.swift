@@ -2,7 +2,7 @@ internal import ArgumentParser
 internal import ChatTemplates
 internal import Foundation
 internal import Inference
-internal import JSON
+internal import Presentation
 internal import Tokenization
 
 /// Where a prompt comes from, and whether it is a message or plain text.
@@ -50,14 +50,7 @@ struct TemplateOptions: ParsableArguments {
 
   /// The conversation so far, up to where the assistant begins to answer.
   func tokens(for messages: [ChatMessage], of model: ModelSource) throws -> [TokenID] {
-    var context = model.templateContext
-    if let thinking { context["enable_thinking"] = .bool(thinking) }
     let head = system.map { [ChatMessage(role: "system", content: $0)] } ?? []
-    let (template, traits) = try model.chatTemplate()
-    let conversation = try (head + messages).enumerated().map { index, message in
-      try ChatMessage(client: .object(message.fields), at: "messages[\(index)]", for: traits)
-    }
-    let text = try template.render(messages: conversation, context: context)
-    return model.tokenizer.encode(text)
+    return try model.tokens(for: head + messages, thinking: thinking)
   }
 }

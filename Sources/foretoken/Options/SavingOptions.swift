@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Foundation
 internal import JSON
+internal import Presentation
 
 /// Flags that say where a result goes. Names are those of `vllm bench serve`.
 struct SavingOptions: ParsableArguments {

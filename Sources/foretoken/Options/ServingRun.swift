@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import LoadTesting
+internal import Presentation
 internal import Tokenization
 
 /// Sends requests to servers until all are answered, or until Ctrl-C leaves what was measured by then.

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Foundation
 internal import LoadTesting
+internal import Presentation
 internal import Tokenization
 
 /// Flags that say what is sent. Names are those of `vllm bench serve`; `--workload` is ours.

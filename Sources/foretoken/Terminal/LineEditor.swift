@@ -1,5 +1,6 @@
 internal import CForetokenEditline
 internal import Foundation
+internal import Presentation
 
 /// Reads lines with editing and a history that outlives the program; plain lines when input is no terminal or a dumb one.
 final class LineEditor {

@@ -1,7 +1,7 @@
 internal import Decoding
 internal import Foundation
 internal import Inference
-internal import Report
+internal import Presentation
 internal import Transformer
 
 /// An answer and how it came about, for `--json`, `--stats` and the demonstration.

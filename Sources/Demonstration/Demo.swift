@@ -1,17 +1,17 @@
-internal import ArgumentParser
+package import ArgumentParser
 internal import ChatTemplates
 internal import Decoding
 internal import Foundation
 internal import Inference
 internal import Measurement
-internal import Report
+internal import Presentation
 internal import Tensor
 internal import Tokenization
 internal import Transformer
 
 /// `foretoken demo`: a pair of models with and without speculation.
-struct Demo: AsyncParsableCommand {
-  static let configuration = CommandConfiguration(
+package struct Demo: AsyncParsableCommand {
+  package static let configuration = CommandConfiguration(
     abstract: "See speculation at work, and what it is worth.",
     discussion: """
       Answers a handful of prompts without and with speculation, checks that the token ids are equal, and ends with a \
@@ -31,7 +31,9 @@ struct Demo: AsyncParsableCommand {
   @Flag(help: "Run the small pair as it is.")
   var small = false
 
-  @Option(help: "Shape of the target (default: qwen3-4b with 8 GB of free memory, qwen3-1.7b with 4).")
+  @Option(
+    help: "Shape of the target (default: qwen3-4b with 8 GB of free memory, qwen3-1.7b with 4).",
+    transform: { try Demo.value($0) })
   var shape: ModelShape?
 
   @Option(help: "Tokens to propose per verification (default: as many as pay, step by step).")
@@ -50,17 +52,28 @@ struct Demo: AsyncParsableCommand {
   @Option(help: "Seconds after which a prompt is measured no further (default: 0 at true size, else 30).")
   var seconds: Double?
 
-  @OptionGroup(title: "Memory and threads") var resources: ResourceOptions
+  @Option(
+    help: "Weights in memory: none (bf16), int8 or int4 (default: int4 at true size, else as the files have them).",
+    transform: { try Demo.value($0) })
+  var quantization: Quantization?
+
+  @Option(help: "Threads to compute on (default: one per physical core, at most the CPU quota of the container).")
+  var threads: Int?
 
   @Flag(help: "Print JSON instead of text and table.")
   var json = false
 
-  func validate() throws {
+  package init() {}
+
+  package func validate() throws {
     if let repetitions, repetitions < 1 {
       throw ValidationError("--repetitions is \(repetitions); expected 1 or more.")
     }
     if let seconds, !(0...3600).contains(seconds) {
       throw ValidationError("--seconds is \(seconds); expected 0 to 3600.")
+    }
+    if let threads, !(1...WorkerPool.mostThreads).contains(threads) {
+      throw ValidationError("--threads is \(threads); expected 1 to \(WorkerPool.mostThreads).")
     }
     if small, shape != nil { throw ValidationError("--small runs the pair as it is; leave out --shape.") }
   }
@@ -104,16 +117,22 @@ struct Demo: AsyncParsableCommand {
     var tokensPerSecond: Double { seconds > 0 ? Double(tokens.count) / seconds : 0 }
   }
 
-  func run() async throws {
+  package func run() async throws {
     let pair = try pair()
-    var configuration = resources.configuration(for: pair.target)
-    if pair.shapes != nil, configuration.quantization == .file { configuration.quantization = .int4 }
+    var configuration = EngineConfiguration(model: pair.target)
+    configuration.weightCache = WeightCache(folder: WeightCache.defaultFolder) { note($0) }
+    configuration.report = { note($0) }
+    configuration.quantization = quantization ?? (pair.shapes == nil ? .file : .int4)
+    if let threads { configuration.threads = threads }
     configuration.speculation = try SpeculativeConfiguration(
       method: numSpeculativeTokens == nil ? .automatic : .draftModel, model: pair.draft,
       window: numSpeculativeTokens)
     // Both kinds of runs read their prompts in full.
     configuration.sharesPrefixes = false
-    let engine = try resources.load(configuration)
+    let bar = ProgressBar()
+    let engine = try SpeculativeEngine(
+      configuration, progress: { part, fraction in bar.update("Loading \(part)", fraction: fraction) })
+    bar.clear()
     let style = TextStyle(for: .standardOutput)
     if !json { introduce(pair, engine, configuration, style) }
     var rows: [Row] = []
@@ -135,6 +154,16 @@ struct Demo: AsyncParsableCommand {
     try requireLossless(rows.allSatisfy(\.identical))
   }
 
+  /// The value that an option names.
+  private static func value<Value: RawRepresentable & CaseIterable>(
+    _ name: String
+  ) throws -> Value where Value.RawValue == String {
+    guard let value = Value(rawValue: name) else {
+      throw ValidationError("found '\(name)'; expected \(Value.allCases.map(\.rawValue).joined(separator: ", "))")
+    }
+    return value
+  }
+
   /// The pair that the flags ask for: at true size unless they name models or the small one.
   private func pair() throws -> DemoPair {
     let target = model ?? DemoPair.shipped("foretoken-reference-target")
@@ -149,14 +178,13 @@ struct Demo: AsyncParsableCommand {
     if !json {
       note("Making the pair at true size (seconds, and once: it is kept in \(WeightCache.defaultFolder)).")
     }
-    return try DemoPair(target, draft, expandedTo: shape, threads: resources.threads ?? WorkerPool.defaultThreadCount)
+    return try DemoPair(target, draft, expandedTo: shape, threads: threads ?? WorkerPool.defaultThreadCount)
   }
 
   private func measure(
     _ kind: String, _ text: String, _ engine: SpeculativeEngine, isTrueSize: Bool, _ style: TextStyle
   ) async throws -> Row {
-    let prompt = try TemplateOptions.parse([]).tokens(
-      for: [ChatMessage(role: "user", content: text)], of: engine.target)
+    let prompt = try engine.target.tokens(for: [ChatMessage(role: "user", content: text)])
     if !json { emit("\n" + style.bold(style.cyan("[\(kind)] \(text)")) + "\n") }
     let printer = AnswerPrinter(marksOrigin: true)
     var runs = Runs()

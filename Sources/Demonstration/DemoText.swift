@@ -1,6 +1,7 @@
 internal import Inference
 internal import Measurement
-internal import Report
+internal import Presentation
+internal import Tensor
 
 /// What `foretoken demo` says before and after the answers.
 extension Demo {

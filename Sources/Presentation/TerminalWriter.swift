@@ -6,7 +6,7 @@ package struct TerminalWriter {
 
   package init(style: TextStyle) { self.style = style }
 
-  func text(_ page: ReportPage) -> String {
+  package func text(_ page: ReportPage) -> String {
     let tiles = page.tiles.map { tile in
       "\(clean(tile.label)): \(style.bold(clean(tile.value)))" + (tile.detail.isEmpty ? "" : ", \(clean(tile.detail))")
     }

@@ -6,13 +6,13 @@ package enum FigureText {
   package static func ratio(_ value: Double) -> String { String(format: "%.2f×", value) }
 
   /// "1.62× (1.55 to 1.70)".
-  static func ratio(_ value: Double, _ lower: Double?, _ upper: Double?) -> String {
+  package static func ratio(_ value: Double, _ lower: Double?, _ upper: Double?) -> String {
     guard let lower, let upper else { return ratio(value) }
     return String(format: "%.2f× (%.2f to %.2f)", value, lower, upper)
   }
 
   /// Three digits, none of them made up.
-  static func significant(_ value: Double) -> String {
+  package static func significant(_ value: Double) -> String {
     guard value.isFinite else { return "–" }
     let size = abs(value)
     let digits = size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : size >= 0.1 ? 3 : 4
@@ -28,12 +28,12 @@ package enum FigureText {
   package static func percent(_ share: Double, digits: Int) -> String { "\(decimal(share * 100, digits)) %" }
 
   /// "+3.2 %".
-  static func signedPercent(_ share: Double) -> String {
+  package static func signedPercent(_ share: Double) -> String {
     String(format: "%@%.1f %%", share < 0 ? "−" : "+", abs(share) * 100)
   }
 
   /// "$0.42".
-  static func dollars(_ value: Double) -> String {
+  package static func dollars(_ value: Double) -> String {
     value >= 100
       ? String(format: "$%.0f", value) : value >= 0.1 ? String(format: "$%.2f", value) : String(format: "$%.4f", value)
   }
@@ -49,7 +49,7 @@ package enum FigureText {
   }
 
   /// "12,345".
-  static func count(_ value: Int) -> String {
+  package static func count(_ value: Int) -> String {
     let digits = String(value.magnitude)
     let groups = stride(from: digits.count, to: 0, by: -3).map { end in
       String(digits.dropLast(digits.count - end).suffix(3))

@@ -3,15 +3,17 @@ internal import Synchronization
 
 /// A line on the terminal that shows how far a long job is, whichever thread says so; silent when standard error is no
 /// terminal, or one that cannot redraw a line.
-final class ProgressBar: Sendable {
+package final class ProgressBar: Sendable {
   private let isVisible =
     isatty(FileHandle.standardError.fileDescriptor) == 1
     && ProcessInfo.processInfo.environment["TERM"] ?? "dumb" != "dumb"
   private let started = ContinuousClock.now
   private let lastDrawn = Mutex<ContinuousClock.Instant?>(nil)
 
+  package init() {}
+
   /// Redraws, at most ten times a second and not in the first 200 ms: short jobs leave no trace.
-  func update(_ label: String, fraction: Double, detail: String = "") {
+  package func update(_ label: String, fraction: Double, detail: String = "") {
     guard isVisible else { return }
     let now = ContinuousClock.now
     guard now - started > .milliseconds(200) else { return }
@@ -27,7 +29,7 @@ final class ProgressBar: Sendable {
   }
 
   /// Removes the line.
-  func clear() {
+  package func clear() {
     lastDrawn.withLock { lastDrawn in
       if lastDrawn != nil { Self.write("\r\u{1B}[K") }
       lastDrawn = nil

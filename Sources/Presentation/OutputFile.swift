@@ -1,13 +1,13 @@
 internal import ArgumentParser
-internal import Foundation
+package import Foundation
 
 /// A file that a result is written to.
-enum OutputFile {
+package enum OutputFile {
   /// Writes `data` to `path`: whole or not at all where that is a file or nothing yet, and into it where it is a device or
   /// a pipe, which a new file must not take the place of.
   ///
   /// - Throws: `ValidationError` that names the path and the reason.
-  static func write(_ data: Data, to path: String) throws {
+  package static func write(_ data: Data, to path: String) throws {
     do {
       if try isSpecial(path) {
         guard let handle = FileHandle(forWritingAtPath: path) else { throw CocoaError(.fileWriteNoPermission) }
@@ -25,7 +25,7 @@ enum OutputFile {
   /// Writes a result, and says so where that does not work; the caller then shows it instead, so that it is not lost.
   ///
   /// - Returns: whether it was written.
-  static func keeps(_ data: Data, in path: String) throws -> Bool {
+  package static func keeps(_ data: Data, in path: String) throws -> Bool {
     do { try write(data, to: path) } catch let error as ValidationError {
       note("foretoken: \(error.message) The result follows.")
       return false
@@ -37,7 +37,7 @@ enum OutputFile {
   /// removes a file there.
   ///
   /// - Throws: `ValidationError` that names the path and the system's reason.
-  static func check(_ path: String) throws {
+  package static func check(_ path: String) throws {
     var isDirectory: ObjCBool = false
     let exists = unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
     guard !isDirectory.boolValue else {
@@ -59,7 +59,7 @@ enum OutputFile {
   /// A file to write to bit by bit, made anew or, when it is a device or a pipe, opened.
   ///
   /// - Throws: `ValidationError` that names the path.
-  static func open(_ path: String) throws -> FileHandle {
+  package static func open(_ path: String) throws -> FileHandle {
     if try !isSpecial(path), !FileManager.default.createFile(atPath: path, contents: nil) {
       throw ValidationError("Cannot write '\(path)'.")
     }
@@ -75,10 +75,10 @@ enum OutputFile {
   }
 
   /// Whether nobody reads any more.
-  static func isBrokenPipe(_ error: any Error) -> Bool { code(error) == EPIPE }
+  package static func isBrokenPipe(_ error: any Error) -> Bool { code(error) == EPIPE }
 
   /// Why it could not be written.
-  static func reason(_ error: any Error) -> String {
+  package static func reason(_ error: any Error) -> String {
     code(error).map { unsafe String(cString: strerror($0)) } ?? error.localizedDescription
   }
 

@@ -3,27 +3,31 @@
 /// All texts are plain; whoever writes them out escapes them.
 package struct ReportPage: Sendable {
   /// A figure worth reading first.
-  struct Tile: Sendable {
-    let label, value, detail: String
+  package struct Tile: Sendable {
+    package let label, value, detail: String
+
+    package init(label: String, value: String, detail: String) {
+      (self.label, self.value, self.detail) = (label, value, detail)
+    }
   }
 
-  struct Cell: Sendable {
-    let text: String
-    let isNumber: Bool
+  package struct Cell: Sendable {
+    package let text: String
+    package let isNumber: Bool
   }
 
-  struct Row: Sendable {
-    let cells: [Cell]
+  package struct Row: Sendable {
+    package let cells: [Cell]
     /// Whether the row is what the report recommends.
-    let isChosen: Bool
+    package let isChosen: Bool
   }
 
   /// Figures by row and column: first columns of words, then of numbers.
   package struct Table: Sendable {
     /// Empty for a table that says it all.
-    let caption: String
-    let head: [Cell]
-    private(set) var rows: [Row] = []
+    package let caption: String
+    package let head: [Cell]
+    package private(set) var rows: [Row] = []
 
     package init(_ caption: String, _ words: [String] = [], numbers: [String]) {
       self.caption = caption
@@ -39,30 +43,30 @@ package struct ReportPage: Sendable {
   }
 
   /// Text to copy.
-  struct Listing: Sendable {
-    let caption: String
-    let lines: [String]
+  package struct Listing: Sendable {
+    package let caption: String
+    package let lines: [String]
   }
 
-  struct Fact: Sendable {
-    let name, value: String
+  package struct Fact: Sendable {
+    package let name, value: String
   }
 
   /// One thing within a section; exactly one of the properties is set.
   package struct Block: Sendable {
-    var paragraph: String?
-    var charts: [Chart] = []
-    var table: Table?
-    var listing: Listing?
-    var facts: [Fact] = []
+    package var paragraph: String?
+    package var charts: [Chart] = []
+    package var table: Table?
+    package var listing: Listing?
+    package var facts: [Fact] = []
     /// Templates ask only for stored properties.
-    private(set) var hasCharts = false
-    private(set) var hasFacts = false
+    package private(set) var hasCharts = false
+    package private(set) var hasFacts = false
 
     package static func paragraph(_ text: String) -> Block { Block(paragraph: text) }
-    static func charts(_ charts: [Chart]) -> Block { Block(charts: charts, hasCharts: !charts.isEmpty) }
+    package static func charts(_ charts: [Chart]) -> Block { Block(charts: charts, hasCharts: !charts.isEmpty) }
     package static func table(_ table: Table) -> Block { Block(table: table) }
-    static func listing(_ caption: String, _ lines: [String]) -> Block {
+    package static func listing(_ caption: String, _ lines: [String]) -> Block {
       Block(listing: Listing(caption: caption, lines: lines))
     }
     package static func facts(_ facts: [(name: String, value: String)]) -> Block {
@@ -72,18 +76,22 @@ package struct ReportPage: Sendable {
 
   /// A part with a heading.
   package struct Section: Sendable {
-    let heading: String
-    var blocks: [Block]
+    package let heading: String
+    package var blocks: [Block]
 
     package init(heading: String, blocks: [Block]) { (self.heading, self.blocks) = (heading, blocks) }
   }
 
   /// Over everything.
-  var title: String
+  package var title: String
   /// When and where.
-  var subtitle: String
+  package var subtitle: String
   /// What came out, in a sentence or a few.
-  var summary: [String]
-  var tiles: [Tile]
-  var sections: [Section]
+  package var summary: [String]
+  package var tiles: [Tile]
+  package var sections: [Section]
+
+  package init(title: String, subtitle: String, summary: [String], tiles: [Tile], sections: [Section]) {
+    (self.title, self.subtitle, self.summary, self.tiles, self.sections) = (title, subtitle, summary, tiles, sections)
+  }
 }
