@@ -5,7 +5,7 @@ FORETOKEN := .build/release/foretoken
 PYTHON ?= python3
 
 .PHONY: help setup build demo test threads kernels kernels-arm kernels-cost client-tests fuzz api-fuzz accuracy bench-serve bench tune lint golden perplexity \
-	deploy-schemas pjrt-plugin llama-cpp real-model quality image deploy-difference docs clean
+	deploy-schemas pjrt-plugin llama-cpp real-model quality image release recording deploy-difference docs clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -97,6 +97,12 @@ deploy-schemas: ## Fetch Kubernetes' JSON schemas for foretoken deploy --check (
 	mkdir -p .build/kubernetes-schemas
 	mv .build/kubernetes-validate/kubernetes_validate/kubernetes-json-schema/*-local-strict .build/kubernetes-schemas
 	rm -rf .build/kubernetes-validate
+
+release: setup ## Make a tarball that runs without Swift, with checksums and a list of what is in it (.build/dist)
+	@Scripts/release
+
+recording: demo ## Draw the demo's answers as they came (docs/demo.svg)
+	@Scripts/record-demo
 
 deploy-difference: ## Show in full what a change does to rendered deployments (SINCE=HEAD)
 	@Scripts/deploy-difference $(SINCE)

@@ -55,7 +55,9 @@ package struct Chart: Sendable {
       Line(x1: Self.number(x1), y1: Self.number(y1), x2: Self.number(x2), y2: Self.number(y2), style: style))
   }
 
-  package mutating func label(_ x: Double, _ y: Double, _ text: String, anchor: String = "middle", style: String = "tick") {
+  package mutating func label(
+    _ x: Double, _ y: Double, _ text: String, anchor: String = "middle", style: String = "tick"
+  ) {
     labels.append(Label(x: Self.number(x), y: Self.number(y), anchor: anchor, style: style, text: text))
   }
 

@@ -37,7 +37,9 @@ package func emitJSON(_ value: some Encodable) throws {
 }
 
 /// Writes parts of a report to standard output.
-package func emit(_ blocks: ReportPage.Block...) { emit(TerminalWriter(style: TextStyle(for: .standardOutput)).text(blocks)) }
+package func emit(_ blocks: ReportPage.Block...) {
+  emit(TerminalWriter(style: TextStyle(for: .standardOutput)).text(blocks))
+}
 
 /// The same with a heading.
 package func emit(_ section: ReportPage.Section) {

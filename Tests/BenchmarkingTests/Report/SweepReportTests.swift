@@ -1,5 +1,6 @@
 import Foundation
 import LoadTesting
+import Presentation
 import Report
 import TestSupport
 import Testing
