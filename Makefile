@@ -3,9 +3,10 @@ SWIFT ?= swift
 FLAGS := -c release
 FORETOKEN := .build/release/foretoken
 PYTHON ?= python3
+PREFIX ?= /usr/local
 
 .PHONY: help setup build demo test threads kernels kernels-arm kernels-cost client-tests fuzz api-fuzz accuracy bench-serve bench tune lint golden perplexity \
-	deploy-schemas pjrt-plugin llama-cpp real-model quality image release recording deploy-difference docs clean
+	deploy-schemas pjrt-plugin llama-cpp real-model quality image release recording deploy-difference install uninstall docs clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -112,6 +113,15 @@ image: ## Build the container image: make image IMAGE=REGISTRY/foretoken:0.1.0 [
 
 pjrt-plugin: ## Fetch XLA's plugin for CPU devices, on which --backend pjrt is tested (x86-64 Linux; needs PyPI)
 	@Scripts/pjrt-plugin
+
+install: $(FORETOKEN) ## Install program, completions and manual pages below PREFIX (/usr/local); DESTDIR for packages
+	@FORETOKEN=$(FORETOKEN) PYTHON="$(PYTHON)" Scripts/install "$(DESTDIR)$(PREFIX)"
+
+uninstall: ## Remove what install put below PREFIX
+	@Scripts/install --remove "$(DESTDIR)$(PREFIX)"
+
+$(FORETOKEN):
+	@echo "$(FORETOKEN) is not there; 'make build' makes it" >&2; exit 1
 
 docs: build ## Make the documentation of Decoding, Speculation, Transformer and Inference (.build/docs)
 	@Scripts/docs

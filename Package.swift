@@ -232,7 +232,9 @@ let package = Package(
         .product(name: "FlyingSocks", package: "FlyingFox"),
       ],
       swiftSettings: strict),
-    .testTarget(name: "CommandLineTests", dependencies: ["TestSupport", "foretoken"], swiftSettings: strict),
+    .testTarget(
+      name: "CommandLineTests", dependencies: ["TestSupport", "foretoken", "ChatTemplates", "JSON"],
+      swiftSettings: strict),
     .testTarget(
       name: "DeploymentTests",
       dependencies: [

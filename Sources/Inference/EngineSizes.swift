@@ -58,19 +58,24 @@ extension EngineConfiguration {
     let wanted = (
       each: (sizes.target.positions + size - 1) / size, all: sizes.target.blockCount(ofSize: size)
     )
+    func weights(_ quantization: Quantization) -> Int {
+      drafts.reduce(target.weightBytes(quantization)) { $0 + $1.weightBytes(quantization) }
+    }
     var need = MemoryNeed(
-      weights: target.weightBytes(quantization), files: target.fileBytes, draftCache: 0,
+      weights: weights(quantization), files: target.fileBytes, draftCache: 0,
       blockBytes: blockBytes(target.configuration), blocks: min(sizes.blocks ?? .max, wanted.all),
       leastBlocks: wanted.each)
     for draft in drafts {
       guard let limits = sizes.draft else { continue }
-      need.weights += draft.weightBytes(quantization)
       need.files += draft.fileBytes
       need.draftCache += MemoryNeed.bytes(limits.blockCount(ofSize: size), of: blockBytes(draft.configuration))
       if case .head(let head) = draft {
         need.draftCache += MemoryNeed.bytes(
           limits.blockCount(ofSize: size) * size, of: CPUHeadRunner.streamByteCount(of: head.configuration))
       }
+    }
+    for other in Quantization.allCases where other != quantization && weights(other) < need.weights {
+      need.otherWeights[other] = weights(other)
     }
     let (fitting, limit) = try need.fittingBlocks(limits)
     guard let limit, fitting < need.blocks else { return }

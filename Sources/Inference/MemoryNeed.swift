@@ -15,6 +15,8 @@ package struct MemoryNeed: Sendable, Equatable {
   package var blockBytes: Int
   /// Blocks of the target that were asked for, and those that one sequence of full length takes.
   package var blocks, leastBlocks: Int
+  /// What the weights would take in other quantizations, for the advice that goes with a refusal.
+  package var otherWeights: [Quantization: Int] = [:]
 
   package init(weights: Int, files: Int, draftCache: Int, blockBytes: Int, blocks: Int, leastBlocks: Int) {
     (self.weights, self.files, self.draftCache) = (weights, files, draftCache)
@@ -25,6 +27,13 @@ package struct MemoryNeed: Sendable, Equatable {
   package static let overhead = 300 << 20
   /// What is reserved beside and never touched, where that counts: stacks of threads, arenas.
   package static let reserved = 1 << 30
+
+  /// Bytes that weights can have on this machine now, beside the program and a gigabyte of keys and values; `nil` where the
+  /// system does not say.
+  package static var room: Int? {
+    let bounds = [MachineMemory()?.available].compactMap(\.self) + MemoryLimit.all().map(\.bytes)
+    return bounds.min().map { max(0, $0 - overhead - 1 << 30) }
+  }
 
   /// The blocks that fit, `blocks` where all do.
   ///
@@ -42,10 +51,27 @@ package struct MemoryNeed: Sendable, Equatable {
       let fixed = weights + draftCache + Self.overhead + (limit.countsMappings ? files + Self.reserved : 0)
       throw EngineConfigurationError(
         description:
-          "\(limit.name) is \(Self.text(limit.bytes)); weights and the program take about \(Self.text(fixed)) and the keys and values of one sequence \(Self.text(Self.bytes(leastBlocks, of: blockBytes))): raise the limit, or lower --max-model-len, or choose --quantization int8 or int4, or --kv-cache-dtype int8"
+          "\(limit.name) is \(Self.text(limit.bytes)); weights and the program take about \(Self.text(fixed)) and the keys and values of one sequence \(Self.text(Self.bytes(leastBlocks, of: blockBytes))): \(advice(limits, limit))"
       )
     }
     return found
+  }
+
+  /// What to do where one sequence does not fit: first the quantization that does, if one does.
+  private func advice(_ limits: [MemoryLimit], _ limit: MemoryLimit) -> String {
+    // From the most exact to the smallest.
+    let fitting = [Quantization.int8, .int4].first { quantization in
+      guard let bytes = otherWeights[quantization] else { return false }
+      var need = self
+      (need.weights, need.otherWeights) = (bytes, [:])
+      return (try? need.fittingBlocks(limits)) != nil
+    }
+    let quantization =
+      fitting.map { "choose --quantization \($0.rawValue), which fits" }
+      ?? (otherWeights.isEmpty
+        ? "choose --quantization int8 or int4" : "take a smaller model, as no --quantization of this one fits")
+    let raising = limit.canBeRaised ? ", or raise the limit" : ""
+    return "\(quantization), or lower --max-model-len, or choose --kv-cache-dtype int8\(raising)"
   }
 
   /// Bytes of `blocks`, at most `KVStorage.mostBytes`: a model's shape and the limits that were asked for may give more

@@ -29,4 +29,9 @@ package struct ModelSummary: Sendable, Equatable {
       })
     keyValueBytesPerToken = configuration.keyValueBytesPerToken
   }
+
+  /// The most exact way to hold the weights in `bytes` of memory; `nil` when there is none.
+  package func quantization(fitting bytes: Int) -> Quantization? {
+    [.file, .int8, .int4].first { memoryByQuantization[$0, default: .max] <= bytes }
+  }
 }

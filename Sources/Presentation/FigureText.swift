@@ -1,4 +1,5 @@
 internal import Foundation
+internal import Tensor
 
 /// Figures as they read in a report.
 package enum FigureText {
@@ -39,14 +40,7 @@ package enum FigureText {
   }
 
   /// "12.3 MB".
-  package static func bytes(_ count: Int) -> String {
-    var value = Double(count)
-    for unit in ["B", "kB", "MB", "GB"] {
-      if value < 1000 { return unit == "B" ? "\(count) B" : String(format: "%.1f %@", value, unit) }
-      value /= 1000
-    }
-    return String(format: "%.2f TB", value)
-  }
+  package static func bytes(_ count: Int) -> String { count.byteText }
 
   /// "12,345".
   package static func count(_ value: Int) -> String {

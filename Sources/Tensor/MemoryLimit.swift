@@ -6,8 +6,6 @@ internal import Musl
 internal import Darwin
 #endif
 
-internal import Foundation
-
 /// A bound on this process's memory, beyond which it is ended or refused more.
 package struct MemoryLimit: Sendable, Equatable {
   /// What sets it, for messages.
@@ -15,9 +13,12 @@ package struct MemoryLimit: Sendable, Equatable {
   package let bytes: Int
   /// Whether files that are mapped count too.
   package let countsMappings: Bool
+  /// Whether somebody can set it higher.
+  package let canBeRaised: Bool
 
-  package init(name: String, bytes: Int, countsMappings: Bool) {
+  package init(name: String, bytes: Int, countsMappings: Bool, canBeRaised: Bool = true) {
     (self.name, self.bytes, self.countsMappings) = (name, bytes, countsMappings)
+    self.canBeRaised = canBeRaised
   }
 
   /// The limits of this process.
@@ -25,6 +26,10 @@ package struct MemoryLimit: Sendable, Equatable {
   /// - Parameter root: folder in which control groups are looked up.
   package static func all(root: String = "/") -> [MemoryLimit] {
     var limits: [MemoryLimit] = []
+    if let bytes = MachineMemory(root: root)?.total {
+      limits.append(
+        MemoryLimit(name: "the machine's memory", bytes: bytes, countsMappings: false, canBeRaised: false))
+    }
     if let bytes = ControlGroup(root: root).memoryBytes {
       limits.append(MemoryLimit(name: "the control group's memory limit", bytes: bytes, countsMappings: false))
     }
@@ -45,17 +50,6 @@ package struct MemoryLimit: Sendable, Equatable {
   ///
   /// - Parameter root: folder in which `proc/meminfo` and control groups are looked up.
   package static func availableBytes(root: String = "/") -> Int? {
-    let free = Self.memoryInfo(root: root)["MemAvailable"]
-    return ([free].compactMap(\.self) + all(root: root).map(\.bytes)).min()
-  }
-
-  /// Lines of `/proc/meminfo` in bytes.
-  private static func memoryInfo(root: String) -> [String: Int] {
-    let text = (try? String(contentsOfFile: root + "/proc/meminfo", encoding: .utf8)) ?? ""
-    return text.split(separator: "\n").reduce(into: [:]) { facts, line in
-      let words = line.split(whereSeparator: { $0 == " " || $0 == ":" })
-      guard words.count >= 2, let kibibytes = Int(words[1]), kibibytes < 1 << 50 else { return }
-      facts[String(words[0])] = kibibytes << 10
-    }
+    ([MachineMemory(root: root)?.available].compactMap(\.self) + all(root: root).map(\.bytes)).min()
   }
 }

@@ -17,12 +17,18 @@ struct Foretoken: AsyncParsableCommand {
 
       Models are Hugging Face directories (Qwen3, Qwen2.5, Llama 3), GGUF files, or names of models in the Hugging Face \
       cache (ORG/NAME, or ORG/NAME:Q4_K_M for one GGUF file of several).
+
+      Exit status: 0 when all went well, 1 when something failed, 64 when the command line cannot be understood, 130 \
+      after Ctrl-C, 141 when nobody read the output any more.
       """,
     version: Engine.version,
-    subcommands: [
-      Generate.self, Chat.self, Serve.self, Batch.self, Demo.self, Bench.self, Compare.self, Tune.self,
-      ReportCommand.self, Tokenize.self, Perplexity.self, Inspect.self, Expand.self, Pull.self, Deploy.self,
-      Devices.self, Compile.self,
+    groupedSubcommands: [
+      CommandGroup(name: "Begin", subcommands: [Demo.self, Doctor.self]),
+      CommandGroup(name: "Models", subcommands: [Models.self, Pull.self, Inspect.self, Tokenize.self, Expand.self]),
+      CommandGroup(name: "Answers", subcommands: [Chat.self, Generate.self, Batch.self, Serve.self]),
+      CommandGroup(
+        name: "Measuring", subcommands: [Bench.self, Compare.self, Tune.self, Perplexity.self, ReportCommand.self]),
+      CommandGroup(name: "Deployment", subcommands: [Deploy.self, Devices.self, Compile.self]),
     ])
 
   /// Runs the subcommand that the command line names.
@@ -32,8 +38,14 @@ struct Foretoken: AsyncParsableCommand {
       note("Error: this process may open \(files) files at a time; expected at least \(leastFiles) (ulimit -n)")
       exit(withError: ExitCode.failure)
     }
+    let given = Array(CommandLine.arguments.dropFirst())
+    if given.isEmpty { return emit(FirstSteps.text) }
+    if let mistake = Misspelling(in: given, of: Self.self) {
+      note("Error: \(mistake)")
+      exit(withError: ExitCode.validationFailure)
+    }
     let arguments: [String]
-    do { arguments = try Serve.withLayers(Array(CommandLine.arguments.dropFirst())) } catch {
+    do { arguments = try Serve.withLayers(given) } catch {
       note("Error: \(error)")
       exit(withError: ExitCode.validationFailure)
     }
@@ -47,7 +59,9 @@ struct Foretoken: AsyncParsableCommand {
     } catch {
       // As `exit(withError:)`, but that help is output like any other, and messages quote files and servers.
       let (code, text) = (exitCode(for: error), fullMessage(for: error))
-      if !text.isEmpty { if code.isSuccess { emit(text + "\n") } else { note(text) } }
+      if !text.isEmpty {
+        if code.isSuccess { emit(text + "\n") } else { note(NextSteps.adding(to: text, after: error)) }
+      }
       Foundation.exit(code.rawValue)
     }
   }

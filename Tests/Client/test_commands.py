@@ -76,11 +76,11 @@ def test_a_flag_that_there_is_not_is_named():
 class Terminal:
     """`foretoken chat` on a terminal of its own."""
 
-    def __init__(self, term="xterm-256color", locale="C.UTF-8", home="/tmp"):
+    def __init__(self, term="xterm-256color", locale="C.UTF-8", home="/tmp", more=()):
         self.process, self.file = pty.fork()
         if self.process == 0:
             environment = {**os.environ, "LANG": locale, "LC_ALL": locale, "TERM": term, "XDG_STATE_HOME": home}
-            os.execve(PROGRAM, [PROGRAM, "chat", "-m", TARGET, "--max-tokens", "4"], environment)
+            os.execve(PROGRAM, [PROGRAM, "chat", "-m", TARGET, "--max-tokens", "4", *more], environment)
         self.output = ""
 
     def type(self, text):

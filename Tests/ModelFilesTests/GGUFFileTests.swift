@@ -242,10 +242,16 @@ import Testing
     #expect(reason("Org/Other:Q2_K").contains("'foretoken pull Org/Other:Q2_K'"))
     try add("notes.txt")
     #expect(reason(snapshot + "/notes.txt").contains("is a file"))
+    // What many repositories of GGUF files have beside them does not make them a directory of safetensors.
     try add("config.json")
+    #expect(reason("Org/Model").contains("several GGUF files"))
+    try add("model.safetensors")
     #expect(try cache.locate("Org/Model") == snapshot)
-    #expect(FileSelection(quantization: "Q4_K_M").wants("a-q4_k_m-00002-of-00002.gguf"))
-    #expect(!FileSelection(quantization: "Q4_K_M").wants("a-Q8_0.gguf"))
-    #expect(!FileSelection(quantization: "Q4_K_M").wants("config.json"))
+    #expect(try cache.locate("Org/Model:Q8_0") == snapshot + "/model-q8_0.gguf")
+    try add("model-Q8_0_L.gguf")
+    #expect(try cache.locate("Org/Model:Q8_0") == snapshot + "/model-q8_0.gguf", "the one that is named so")
+    #expect(
+      HubCache.references(to: "Org/Model", in: snapshot)
+        == ["Org/Model", "Org/Model:Q4_K_M", "Org/Model:Q8_0_L", "Org/Model:Q8_0"])
   }
 }

@@ -26,6 +26,8 @@ final class LocalHub: Sendable {
     var busy = 0
     /// How long each answer takes.
     var pause: Duration?
+    /// Further files; with them, weights in safetensors are not listed.
+    var files: [String: Data] = [:]
   }
 
   static let commit = String(repeating: "c0ffee12", count: 5)
@@ -83,7 +85,9 @@ final class LocalHub: Sendable {
     case "/back":
       return HTTPResponse(statusCode: .found, headers: HTTPHeaders([.location: (fault.redirect ?? "") + "/elsewhere"]))
     case "/elsewhere": return send(weights, range: range)
-    default: return HTTPResponse(statusCode: .notFound)
+    default:
+      let name = request.path.dropFirst("/org/tiny/resolve/\(Self.commit)/".count)
+      return fault.files[String(name)].map { send($0, range: range) } ?? HTTPResponse(statusCode: .notFound)
     }
   }
 
@@ -120,6 +124,12 @@ final class LocalHub: Sendable {
       #"{"rfilename":"model.safetensors","size":\#(weights.count),"blobId":"\#(blob)","lfs":{"sha256":"\#(sha256)","size":\#(fault.sizeText ?? "\(weights.count)")}}"#,
       #"{"rfilename":"pytorch_model.bin","size":5,"blobId":"\#(blob)"}"#,
     ]
+    if !fault.files.isEmpty { files.removeAll { $0.contains("model.safetensors") } }
+    for (name, data) in fault.files.sorted(by: { $0.key < $1.key }) {
+      files.append(
+        #"{"rfilename":"\#(name)","size":\#(data.count),"blobId":"\#(blob)","lfs":{"sha256":"\#(digest(.sha256, data))","size":\#(data.count)}}"#
+      )
+    }
     if let name = fault.extraName { files.append(#"{"rfilename":"\#(name)","size":1,"blobId":"\#(blob)"}"#) }
     return Data(#"{"sha":"\#(fault.commit ?? Self.commit)","siblings":[\#(files.joined(separator: ","))]}"#.utf8)
   }

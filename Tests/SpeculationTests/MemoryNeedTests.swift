@@ -35,6 +35,24 @@ import Testing
     }
   }
 
+  @Test("a refusal names the most exact quantization that fits, and raising only what can be raised")
+  func advice() {
+    func advice(_ other: [Quantization: Int], _ limit: MemoryLimit) -> String {
+      var need = need
+      need.otherWeights = other
+      let error = #expect(throws: EngineConfigurationError.self) { try need.fittingBlocks([limit]) }
+      return error?.description ?? ""
+    }
+    let tight = limit(3 << 30)
+    #expect(advice([.int8: 1 << 30, .int4: 1 << 29], tight).contains("choose --quantization int8, which fits"))
+    #expect(advice([.int8: 2 << 30, .int4: 1 << 29], tight).contains("choose --quantization int4, which fits"))
+    #expect(advice([.int8: 2 << 30, .int4: 2 << 30], tight).contains("take a smaller model"))
+    #expect(advice([:], tight).contains("choose --quantization int8 or int4"))
+    #expect(advice([:], tight).hasSuffix("or raise the limit"))
+    let machine = MemoryLimit(name: "the machine's memory", bytes: 3 << 30, countsMappings: false, canBeRaised: false)
+    #expect(!advice([:], machine).contains("raise the limit"))
+  }
+
   @Test("sizes that no machine has are taken for the largest that can be added up")
   func absurd() {
     #expect(MemoryNeed.bytes(256, of: 1 << 20) == 256 << 20)

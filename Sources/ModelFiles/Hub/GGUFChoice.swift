@@ -8,13 +8,12 @@ struct GGUFChoice {
   /// - Parameter quantization: what the file's name must have in it, in any case of letters.
   /// - Throws: `ModelFileError` when no file or more than one is meant.
   init(of quantization: String?, in directory: String) throws(ModelFileError) {
-    let names = ((try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []).sorted()
-    let models = names.filter { GGUFFile.isNamed($0) && !$0.hasPrefix("mmproj") && !Self.isLaterPart($0) }
-    if quantization == nil, names.contains("config.json") || models.isEmpty {
+    let models = Self.models(in: directory)
+    if quantization == nil, models.isEmpty || Self.hasSafetensors(directory) {
       path = directory
       return
     }
-    let meant = models.filter { name in quantization.map { ModelReference.isGGUF(name, of: $0) } ?? true }
+    let meant = quantization.map { GGUFName.files(models, of: $0) } ?? models
     guard meant.count == 1, let name = meant.first else {
       let listing = models.isEmpty ? "no GGUF files" : models.joined(separator: ", ")
       let what = quantization.map { "\(meant.count) GGUF files with '\($0)' in their names" } ?? "several GGUF files"
@@ -23,9 +22,21 @@ struct GGUFChoice {
     path = directory + "/" + name
   }
 
-  /// Whether a name ends as those of the second and later files of a model do.
-  private static func isLaterPart(_ name: String) -> Bool {
-    guard let place = name.lowercased().firstMatch(of: #/-(\d{5})-of-\d{5}\.gguf$/#) else { return false }
-    return place.1 != "00001"
+  /// The GGUF files of a directory and of the folders in it, sorted; of a model in several parts the first.
+  static func models(in directory: String) -> [String] {
+    func names(_ folder: String) -> [String] {
+      (try? FileManager.default.contentsOfDirectory(atPath: folder))?.sorted() ?? []
+    }
+    let top = names(directory)
+    // Makers put the parts of a large model into a folder of their own.
+    let below = top.filter { !$0.contains(".") }.flatMap { folder in
+      names(directory + "/" + folder).map { "\(folder)/\($0)" }
+    }
+    return (top + below).filter(GGUFName.isModel)
+  }
+
+  /// Whether the directory is a model without its GGUF files.
+  static func hasSafetensors(_ directory: String) -> Bool {
+    ["model.safetensors", "model.safetensors.index.json"].contains { JSONFile.exists(directory + "/" + $0) }
   }
 }

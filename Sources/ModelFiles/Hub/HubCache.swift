@@ -1,4 +1,5 @@
 internal import Foundation
+internal import Tensor
 
 /// The Hugging Face cache on this machine, in the layout that `huggingface_hub` and other tools share:
 /// `models--ORG--NAME/{blobs,refs,snapshots}`.
@@ -53,20 +54,38 @@ package struct HubCache: Sendable {
     let reference = ModelReference(given)
     let (model, quantization) = (reference.model, reference.quantization)
     guard let name = ModelName(model) else {
-      throw ModelFileError(given, "there is no such directory or file, and it is no ORG/NAME of a model either")
+      throw ModelFileError(
+        given, "there is no such directory or file, and it is no ORG/NAME of a model either; \(likeness(of: given))")
     }
     let folder = folder(of: name)
     let head = try? String(contentsOfFile: folder + "/refs/" + revision, encoding: .utf8)
     guard let commit = head ?? (HubClient.isCommit(revision) ? revision : nil) else {
       throw ModelFileError(
         model,
-        "there is no such directory, and the cache '\(root)' has no such model; 'foretoken pull \(given)' downloads it")
+        "there is no such directory, and the cache '\(root)' has no such model; \(likeness(of: model, named: given))")
     }
     let snapshot = folder + "/snapshots/" + commit.trimmingCharacters(in: .whitespacesAndNewlines)
     guard FileManager.default.fileExists(atPath: snapshot) else {
       throw ModelFileError(snapshot, "is missing though the cache refers to it; 'foretoken pull \(given)' repairs it")
     }
     return try GGUFChoice(of: quantization, in: snapshot).path
+  }
+
+  /// What to do about a name that stands for nothing: the one that was meant, if there is one like it.
+  ///
+  /// - Parameter given: the name with its quantization, where it is ORG/NAME.
+  private func likeness(of name: String, named given: String? = nil) -> String {
+    let folder = (name as NSString).deletingLastPathComponent
+    let beside = ((try? FileManager.default.contentsOfDirectory(atPath: folder.isEmpty ? "." : folder)) ?? [])
+      .filter { !$0.hasPrefix(".") }
+    let paths = beside.sorted().map { (folder as NSString).appendingPathComponent($0) }
+    let cached = contents().map(\.name)
+    // Without its organisation a model is known by its name alone.
+    let whole = cached.first { $0.lowercased().hasSuffix("/" + name.lowercased()) }
+    let meant = whole ?? cached.nearest(to: name) ?? paths.nearest(to: name)
+    let question = meant.map { "did you mean '\($0)'? " } ?? ""
+    return question
+      + (given.map { "'foretoken pull \($0)' downloads it" } ?? "'foretoken models' lists what is here")
   }
 }
 

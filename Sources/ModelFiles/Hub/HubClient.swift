@@ -1,4 +1,5 @@
 internal import Foundation
+internal import Tensor
 
 #if canImport(FoundationNetworking)
 internal import FoundationNetworking
@@ -62,18 +63,22 @@ package struct HubClient: Sendable {
       !revision.hasPrefix("/")
     else { throw HubError("'\(revision)' is no revision; expected a branch, tag or commit") }
     if isOffline {
-      do { return try cache.locate(model, revision: revision) } catch {
+      let whole = selection.quantization.map { "\(model):\($0)" } ?? model
+      do { return try cache.locate(whole, revision: revision) } catch {
         throw HubError("HF_HUB_OFFLINE is set, so that nothing is downloaded, and \(error)")
       }
     }
     let folder = cache.folder(of: name)
     try make(folder + "/blobs")
     let listing = try await list(model, revision, folder: folder)
-    let files = try listing.siblings.filter { selection.wants($0.rfilename) }.map { try $0.checked() }
+    let chosen = Set(
+      try selection.choose(
+        from: listing.siblings.map { ($0.rfilename, $0.lfs?.size ?? $0.size) }, of: "'\(model)' at '\(revision)'"))
+    let files = try listing.siblings.filter { chosen.contains($0.rfilename) }.map { try $0.checked() }
     guard files.count <= 4096 else {
       throw HubError("'\(model)' lists \(files.count) model files; expected at most 4096")
     }
-    guard !files.isEmpty else { throw HubError("'\(model)' at '\(revision)' has no \(selection.description)") }
+    try checkRoom(for: files, of: model, in: folder)
     let total = files.reduce(0) { $0 + $1.size }
     var done = 0
     let snapshot = folder + "/snapshots/" + listing.sha
@@ -90,6 +95,37 @@ package struct HubClient: Sendable {
     try make((reference as NSString).deletingLastPathComponent)
     try Data(listing.sha.utf8).write(to: URL(fileURLWithPath: reference), options: .atomic)
     return snapshot
+  }
+
+  /// Refuses what the disk has no room for before any of it comes.
+  private func checkRoom(for files: [HubFile], of model: String, in folder: String) throws(HubError) {
+    let missing = files.reduce(0) { sum, file in
+      let blob = folder + "/blobs/" + file.blob
+      let here = Self.size(of: blob) == file.size ? file.size : Self.size(of: blob + ".incomplete") ?? 0
+      return here < file.size ? sum + file.size - here : sum
+    }
+    guard let free = cache.freeBytes, missing > free else { return }
+    throw HubError(
+      "'\(model)' takes \(missing.byteText) more, and the disk of '\(cache.root)' has \(free.byteText) free; 'foretoken models' says what takes room there, and HF_HOME names a cache elsewhere"
+    )
+  }
+
+  /// Whether there is a token for gated and private models.
+  package var hasToken: Bool { token != nil }
+
+  /// Whether the hub answers: what its address says to a request for nothing much.
+  ///
+  /// - Throws: `HubError` when it does not within `seconds`, or nothing may be asked of it.
+  package func checkReachable(withinSeconds seconds: Double) async throws {
+    guard !isOffline else { throw HubError("HF_HUB_OFFLINE is set, so that nothing is asked of \(endpoint)") }
+    guard let url = URL(string: endpoint + "/api/models?limit=1"), url.scheme == "https" || url.scheme == "http" else {
+      throw HubError("'\(endpoint)' is no address of a hub; expected one such as https://huggingface.co")
+    }
+    var request = URLRequest(url: url, timeoutInterval: seconds)
+    request.httpMethod = "HEAD"
+    do { _ = try await URLSession.shared.data(for: request) } catch {
+      throw HubError("\(endpoint) does not answer: \(error.localizedDescription)")
+    }
   }
 
   // MARK: Listing

@@ -133,14 +133,7 @@ public struct Checkpoint: Sendable {
 
   /// Memory of the packed matrices of a model, in bytes.
   package func packedByteCount(configuration: ModelConfiguration, quantization: Quantization) -> Int {
-    let model = DecoderTensors(configuration)
-    func byteCount(_ matrix: DecoderTensor, as type: ElementType, isHead: Bool = false) -> Int {
-      quantization.format(of: type, isHead: isHead).packedByteCount(rows: matrix.shape[0], columns: matrix.shape[1])
-    }
-    let head = byteCount(model.head, as: elementType(of: model.head) ?? .bfloat16, isHead: true)
-    return model.layerMatrices.reduce(head) { total, matrix in
-      total + (elementType(of: matrix).map { byteCount(matrix, as: $0) } ?? 0)
-    }
+    DecoderTensors(configuration).packedByteCount(quantization) { elementType(of: $0) }
   }
 
   /// The formats that the layers' matrices get, that of most weights first.

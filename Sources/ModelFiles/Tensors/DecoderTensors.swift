@@ -1,3 +1,5 @@
+package import Tensor
+
 /// The tensors of a decoder, in the order in which a pass reads them.
 ///
 /// This is the one list of what a model is made of. Loading, random weights, programs for accelerators, expansion,
@@ -25,6 +27,20 @@ package struct DecoderTensors: Sendable {
   package var head: DecoderTensor { output ?? embedding }
   /// The matrices of the layers: what a pass multiplies each of its rows by, besides the head.
   package var layerMatrices: [DecoderTensor] { layers.flatMap(\.all).filter(\.isMatrix) }
+
+  /// Memory of the packed matrices, in bytes.
+  ///
+  /// - Parameter type: what a file has of a matrix; `nil` for a matrix that it lacks. By default bf16, as most have.
+  package func packedByteCount(
+    _ quantization: Quantization, type: (DecoderTensor) -> ElementType? = { _ in .bfloat16 }
+  ) -> Int {
+    func byteCount(_ matrix: DecoderTensor, as type: ElementType, isHead: Bool = false) -> Int {
+      quantization.format(of: type, isHead: isHead).packedByteCount(rows: matrix.shape[0], columns: matrix.shape[1])
+    }
+    return layerMatrices.reduce(byteCount(head, as: type(head) ?? .bfloat16, isHead: true)) { total, matrix in
+      total + (type(matrix).map { byteCount(matrix, as: $0) } ?? 0)
+    }
+  }
 }
 
 extension [DecoderTensor] {

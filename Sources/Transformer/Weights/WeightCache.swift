@@ -27,6 +27,27 @@ public struct WeightCache: Sendable {
     return caches + "/foretoken"
   }
 
+  /// Files of one kind that the folder keeps.
+  package struct Kept: Sendable, Encodable {
+    /// Below which they lie.
+    package let folder: String
+    package var files = 0
+    package var bytes = 0
+  }
+
+  /// What is kept: packed weights, and compiled programs, which lie beside them.
+  package var kept: [Kept] {
+    ["packed", "programs"].compactMap { name in
+      var kept = Kept(folder: folder + "/" + name)
+      for file in (try? FileManager.default.contentsOfDirectory(atPath: kept.folder)) ?? [] {
+        let attributes = try? FileManager.default.attributesOfItem(atPath: kept.folder + "/" + file)
+        kept.files += 1
+        kept.bytes += (attributes?[.size] as? NSNumber)?.intValue ?? 0
+      }
+      return kept.files > 0 ? kept : nil
+    }
+  }
+
   struct Entry {
     let key, path: String
   }

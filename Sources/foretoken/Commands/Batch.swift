@@ -19,16 +19,19 @@ struct Batch: AsyncParsableCommand {
       Example: foretoken batch -m Models/foretoken-reference-target prompts.jsonl -o answers.jsonl
       """)
 
-  @Argument(help: "File of prompts, one JSON object per line; - for standard input.")
+  @Argument(
+    help: "File of prompts, one JSON object per line; - for standard input.", completion: .file(extensions: ["jsonl"]))
   var input: String
 
-  @Option(name: .shortAndLong, help: "Where to write the answers (default: standard output).")
+  @Option(name: .shortAndLong, help: "Where to write the answers (default: standard output).", completion: .file())
   var output: String?
 
   @Option(help: "Most requests in one pass.")
   var maxNumSeqs = 16
 
-  @Option(help: "Folder for the target's residual streams of prompts and answers, to train a head on (see Training).")
+  @Option(
+    help: "Folder for the target's residual streams of prompts and answers, to train a head on (see Training).",
+    completion: .directory)
   var taps: String?
 
   @Option(

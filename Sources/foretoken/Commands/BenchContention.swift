@@ -13,6 +13,8 @@ struct BenchContention: ParsableCommand {
       when the machine is quiet. The fair share is what the process would reach if the system gave every thread the \
       same time. Everything is measured in turns; figures are medians over the rounds. Start it on a machine where \
       nothing else runs, or under the limits of a container to see what they leave.
+
+        foretoken bench contention --shape qwen3-0.6b --quantization int4
       """)
 
   @OptionGroup var measured: MeasuredModelOptions

@@ -13,8 +13,11 @@ struct BenchForward: ParsableCommand {
     discussion: """
       Verifying k proposals is one pass over k + 1 rows, so speculation pays as much as T(n) is flat. The floor of a \
       pass is the larger of bytes over read bandwidth and operations over peak arithmetic; both are measured by this \
-      command between the passes, on the same threads (not with --backend pjrt). Every round measures everything once; figures are medians over \
-      the rounds, and the spread is half the distance between the quartiles.
+      command between the passes, on the same threads (not with --backend pjrt). Every round measures everything once; \
+      figures are medians over the rounds, and the spread is half the distance between the quartiles.
+
+        foretoken bench forward --shape qwen3-0.6b --quantization int4
+        foretoken bench forward -m Models/foretoken-reference-target --rows 1 4 8 --context 0
       """)
 
   @OptionGroup var measured: MeasuredModelOptions

@@ -18,6 +18,8 @@ struct BenchServe: AsyncParsableCommand {
       requests arrive as a Poisson process whatever the server does. Categories of prompts run one after another, so \
       that each has a throughput and an acceptance of its own.
 
+        foretoken bench serve --base-url http://127.0.0.1:8000 --num-prompts 64 --max-concurrency 8
+
       Ctrl-C ends it with what was measured until then (exit status 130). Exits with 1 if no request succeeded.
       """)
 

@@ -22,12 +22,15 @@ struct BenchSpeculation: AsyncParsableCommand {
 
       With --competitors, plain decoding and auto take turns, request by request, beside threads that compete for the \
       processors; their number changes from phase to phase.
+
+        foretoken bench speculation --max-tokens 64 --repetitions 3
+        foretoken bench speculation -m /tmp/target-4b --draft-model /tmp/draft-0.6b --quantization int4
       """)
 
-  @Option(name: [.short, .long], help: "Target.")
+  @Option(name: [.short, .long], help: "Target.", completion: .model)
   var model = "Models/foretoken-reference-target"
 
-  @Option(help: "Draft.")
+  @Option(help: "Draft.", completion: .model)
   var draftModel = "Models/foretoken-reference-draft"
 
   @Option(parsing: .upToNextOption, help: "Requests at one time.")

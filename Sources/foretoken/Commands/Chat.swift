@@ -1,6 +1,4 @@
 internal import ArgumentParser
-internal import ChatTemplates
-internal import Decoding
 internal import Foundation
 internal import Inference
 internal import Presentation
@@ -10,89 +8,75 @@ struct Chat: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Talk with a model.",
     discussion: """
-      Ctrl-C stops an answer or drops a line, Ctrl-D ends the conversation. /clear forgets what was said, /exit leaves, \
-      /help lists the commands. Arrow keys walk through earlier lines. Lines that are pasted together are one message.
+      Ctrl-C stops an answer or drops a line; pressed twice on an empty line, it ends the conversation, as Ctrl-D does. \
+      A line that ends in a backslash goes on in the next one, and so does what stands between \"\"\" and \"\"\"; lines \
+      that are pasted together are one message. Arrow keys walk through earlier lines.
+
+      Commands: /system TEXT, /regenerate, /clear, /save FILE, /load FILE, /speculation off, /stats, /help, /exit.
+
+        foretoken chat Qwen/Qwen3-0.6B
+        foretoken chat Models/foretoken-reference-target --draft-model Models/foretoken-reference-draft --stats
       """)
 
-  private static let help = """
-    /clear   forget what was said
-    /exit    leave (or Ctrl-D)
-    /help    this list
-    Ctrl-C stops an answer, or drops the line. Lines that are pasted together are one message.
-    """
+  @Argument(help: "Target: a model directory, a GGUF file, or ORG/NAME in the Hugging Face cache.", completion: .model)
+  var target: String?
+
+  @Option(name: [.short, .long], help: "The target, as other commands take it.", completion: .model)
+  var model: String?
 
   @OptionGroup var template: TemplateOptions
-  @OptionGroup var engine: EngineOptions
+  @OptionGroup(title: "Speculation") var speculation: SpeculationOptions
+  @OptionGroup(title: "Memory and threads") var resources: ResourceOptions
   @OptionGroup(title: "Sampling") var sampling: SamplingOptions
 
   @Flag(help: "After each answer, print times and acceptance to standard error.")
   var stats = false
 
+  func validate() throws {
+    if target != nil, model != nil { throw ValidationError("Give the model once: as argument or with --model.") }
+    guard target ?? model != nil else {
+      throw ValidationError(
+        "The model is missing: 'foretoken models' lists those that are here, 'foretoken pull ORG/NAME' downloads one.")
+    }
+  }
+
   func run() async throws {
-    let model = try engine.load()
+    guard let name = target ?? model else { throw CleanExit.helpRequest(self) }
+    var configuration = resources.configuration(for: name)
+    configuration.speculation = try speculation.configuration()
+    let model = try resources.load(configuration)
     _ = try model.target.chatTemplate()
-    let interrupt = InterruptWatch()
     let editor = LineEditor()
-    var messages: [ChatMessage] = []
-    var interrupts = 0
-    while let entry = editor.next(prompt: "> ") {
+    var session = ChatSession(
+      model, template: template, sampling: sampling, interrupt: InterruptWatch(), showsStatistics: stats)
+    if editor.isTerminal { note(session.greeting) }
+    try await converse(&session, editor)
+  }
+
+  /// Reads messages and commands until the user leaves.
+  private func converse(_ session: inout ChatSession, _ editor: LineEditor) async throws {
+    var (input, interrupts) = (MessageInput(), 0)
+    while let entry = editor.next(prompt: input.isUnfinished ? "… " : "> ") {
       guard case .text(let line) = entry else {
         emit("\n")
-        interrupts = entry == .interrupt(hadText: true) ? 0 : interrupts + 1
+        interrupts = entry == .interrupt(hadText: true) || input.isUnfinished ? 0 : interrupts + 1
+        input.drop()
         if interrupts > 1 { return }
         if interrupts == 1 { note("(Ctrl-C again, Ctrl-D or /exit leaves; /help lists the commands)") }
         continue
       }
       interrupts = 0
-      let command = line.trimmingCharacters(in: .whitespacesAndNewlines)
-      switch command {
-      case "": continue
-      case "/exit", "/quit": return
-      case "/clear": messages = []
-      case "/help", "/?": note(Self.help)
-      case _ where command.hasPrefix("/") && command.dropFirst().allSatisfy(\.isLetter) && command.count > 1:
-        note("There is no command \(command); /help lists those that there are.")
-      default:
-        messages.append(ChatMessage(role: "user", content: line))
-        do {
-          let answer = try await self.answer(messages, model, interrupt)
-          messages.append(ChatMessage(role: "assistant", content: answer))
-        } catch let error as RequestError {
-          // The conversation has outgrown the context, or a flag does not fit: say so and go on.
-          note("\(error)")
-          messages.removeLast()
+      guard let message = input.add(line), !message.allSatisfy(\.isWhitespace) else { continue }
+      do {
+        switch try ChatCommand(message) {
+        case .exit?: return
+        case let command?: try await session.perform(command)
+        case nil: try await session.say(message)
         }
+      } catch let mistake as ChatCommand.Mistake {
+        note("\(mistake)")
       }
     }
     emit("\n")
-  }
-
-  private func answer(
-    _ messages: [ChatMessage], _ model: SpeculativeEngine, _ interrupt: InterruptWatch
-  ) async throws -> String {
-    let request = sampling.request(
-      prompt: try template.tokens(for: messages, of: model.target), endOfText: model.target.endOfTextTokens)
-    let printer = AnswerPrinter(marksOrigin: model.window > 0)
-    let events = try model.engine.generate(request)
-    let reading = Task {
-      var report = RunReport()
-      for await event in events {
-        switch event {
-        case .token(let token):
-          report.add(token)
-          printer.print(token)
-        case .finished(let summary):
-          report.finish(summary, model: model)
-          emit(summary.remainingText)
-        }
-      }
-      return report
-    }
-    interrupt.onInterrupt { reading.cancel() }
-    let report = await reading.value
-    interrupt.onInterrupt(nil)
-    emit(Task.isCancelled || report.finish_reason.isEmpty ? "\n[stopped]\n" : "\n")
-    if stats { note(report.statistics(secondsToLoad: 0)) }
-    return report.text
   }
 }

@@ -17,7 +17,7 @@ struct Compile: ParsableCommand {
       --pjrt-plugin cpu --max-num-seqs 1
       """)
 
-  @Argument(help: "Target: a model directory, a GGUF file, or ORG/NAME in the Hugging Face cache.")
+  @Argument(help: "Target: a model directory, a GGUF file, or ORG/NAME in the Hugging Face cache.", completion: .model)
   var model: String
 
   @Option(help: "Most requests computed on at one time, as for serve; generate and chat take 1.")

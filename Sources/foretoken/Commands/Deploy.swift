@@ -23,7 +23,9 @@ struct Deploy: ParsableCommand {
   @OptionGroup(title: "Trying drafts and windows") var sweep: DeploySweepOptions
   @OptionGroup(title: "Checking what is there") var checking: DeployCheckOptions
 
-  @Option(name: [.short, .long], help: "Folder to write to (default: one YAML stream on standard output).")
+  @Option(
+    name: [.short, .long], help: "Folder to write to (default: one YAML stream on standard output).",
+    completion: .directory)
   var output: String?
 
   @Option(help: "How to write: \(BundleFormat.allNames) (default: kustomize with --output, else yaml).")

@@ -251,18 +251,22 @@ struct DeploySurroundingOptions: ParsableArguments {
 
 /// Flags of `--check`.
 struct DeployCheckOptions: ParsableArguments {
-  @Option(help: "Check a folder or file with manifests, or - for standard input, and write nothing.")
+  @Option(
+    help: "Check a folder or file with manifests, or - for standard input, and write nothing.", completion: .file())
   var check: String?
 
   @Option(
     help:
-      "Folder with Kubernetes' JSON schemas (make deploy-schemas; default: .build/kubernetes-schemas if it is there).")
+      "Folder with Kubernetes' JSON schemas (make deploy-schemas; default: .build/kubernetes-schemas if it is there).",
+    completion: .directory)
   var schemas: String?
 
   @Option(parsing: .singleValue, help: "Kubernetes version to check against; repeatable (default: 1.34 and 1.37).")
   var against: [KubernetesVersion] = []
 
-  @Option(parsing: .singleValue, help: "File or folder with CustomResourceDefinitions to check against; repeatable.")
+  @Option(
+    parsing: .singleValue, help: "File or folder with CustomResourceDefinitions to check against; repeatable.",
+    completion: .file())
   var crds: [String] = []
 
   private static let standardFolder = ".build/kubernetes-schemas"

@@ -9,9 +9,13 @@ struct Devices: ParsableCommand {
     discussion: """
       A plugin is a library that runs programs on accelerators. Names stand for the files that Python packages install: \
       xla-cpu-pjrt (cpu), jax-cuda13-pjrt (cuda), libneuronxla (neuron), libtpu (tpu).
+
+        foretoken devices --pjrt-plugin cpu
       """)
 
-  @Option(help: "The plugin: \(PJRTPluginLocation.names.joined(separator: ", ")), or the path of a library.")
+  @Option(
+    help: "The plugin: \(PJRTPluginLocation.names.joined(separator: ", ")), or the path of a library.",
+    completion: .pjrtPlugin)
   var pjrtPlugin: String
 
   @Flag(help: "Print JSON.")

@@ -9,12 +9,19 @@ internal import Tokenization
 /// `foretoken inspect`: what a model's files hold, and what it would take to run it.
 struct Inspect: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Show a model's architecture, size, tokenizer, and what of it is unsupported.")
+    abstract: "Show a model's architecture, size, tokenizer, and what of it is unsupported.",
+    discussion: """
+      Looks at each part by itself, so that one problem does not hide the others. Exits with 1 where a part cannot be \
+      used.
 
-  @Argument(help: "A model directory, a GGUF file, or ORG/NAME in the Hugging Face cache.")
+        foretoken inspect Qwen/Qwen3-0.6B
+        foretoken inspect Models/foretoken-reference-eagle3 --target Models/foretoken-reference-target
+      """)
+
+  @Argument(help: "A model directory, a GGUF file, or ORG/NAME in the Hugging Face cache.", completion: .model)
   var model: String
 
-  @Option(help: "Of a head: the model that it is to go on from; says whether it fits.")
+  @Option(help: "Of a head: the model that it is to go on from; says whether it fits.", completion: .model)
   var target: String?
 
   @Flag(help: "Print JSON.")

@@ -15,12 +15,16 @@ struct Perplexity: ParsableCommand {
       against bf16 weights and a KV cache in half precision. With --against, the distributions of both are compared for \
       every token: Kullback-Leibler divergence (mean, 99th percentile, largest, in nats) and how often both find the same \
       token the most likely.
+
+        foretoken perplexity -m Models/foretoken-reference-target Training/heldout.txt --against none
       """)
 
-  @Option(name: [.short, .long], help: "A model directory, a GGUF file, or ORG/NAME in the Hugging Face cache.")
+  @Option(
+    name: [.short, .long], help: "A model directory, a GGUF file, or ORG/NAME in the Hugging Face cache.",
+    completion: .model)
   var model: String
 
-  @Argument(help: "A text file.")
+  @Argument(help: "A text file.", completion: .file())
   var file: String
 
   @Option(

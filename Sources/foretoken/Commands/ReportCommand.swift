@@ -15,13 +15,13 @@ struct ReportCommand: ParsableCommand {
         foretoken report comparison.json tuning.json --output report.html --markdown report.md
       """)
 
-  @Argument(help: "Files of results.")
+  @Argument(help: "Files of results.", completion: .file(extensions: ["json"]))
   var results: [String]
 
-  @Option(name: .shortAndLong, help: "The HTML file; - for standard output.")
+  @Option(name: .shortAndLong, help: "The HTML file; - for standard output.", completion: .file(extensions: ["html"]))
   var output: String?
 
-  @Option(help: "The Markdown file; - for standard output.")
+  @Option(help: "The Markdown file; - for standard output.", completion: .file(extensions: ["md"]))
   var markdown: String?
 
   @Option(help: "A title (default: one that fits the results).")

@@ -22,13 +22,14 @@ struct Serve: AsyncParsableCommand {
       Example: foretoken serve Models/foretoken-reference-target --draft-model Models/foretoken-reference-draft
       """)
 
-  @Argument(help: "Target: a model directory, a GGUF file, or ORG/NAME in the Hugging Face cache.")
+  @Argument(help: "Target: a model directory, a GGUF file, or ORG/NAME in the Hugging Face cache.", completion: .model)
   var target: String?
 
-  @Option(name: [.short, .long], help: "The target, for the environment and the configuration file.")
+  @Option(
+    name: [.short, .long], help: "The target, for the environment and the configuration file.", completion: .model)
   var model: String?
 
-  @Option(help: "YAML file with flags and their values.")
+  @Option(help: "YAML file with flags and their values.", completion: .file(extensions: ["yaml", "yml"]))
   var config: String?
 
   @Option(help: "Most requests computed on at one time.")
@@ -51,7 +52,11 @@ struct Serve: AsyncParsableCommand {
     }
     if target != nil, model != nil { throw ValidationError("Give the model once: as argument or with --model.") }
     guard target ?? model != nil else {
-      throw ValidationError("The model is missing: give it as argument, or as model in the environment or the file.")
+      throw ValidationError(
+        """
+        The model is missing: give it as argument, or as model in the environment or the file. 'foretoken models' lists \
+        those that are here, 'foretoken pull ORG/NAME' downloads one.
+        """)
     }
   }
 

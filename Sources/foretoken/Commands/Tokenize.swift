@@ -8,9 +8,16 @@ internal import Tokenization
 struct Tokenize: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Show the tokens of a text, or the text of token ids.",
-    discussion: "Text comes from the argument, or from standard input.")
+    discussion: """
+      Text comes from the argument, or from standard input.
 
-  @Option(name: [.short, .long], help: "A model directory, a GGUF file, or ORG/NAME in the Hugging Face cache.")
+        foretoken tokenize -m Models/foretoken-reference-target "Hello, world"
+        foretoken tokenize -m Models/foretoken-reference-target --decode "12 345"
+      """)
+
+  @Option(
+    name: [.short, .long], help: "A model directory, a GGUF file, or ORG/NAME in the Hugging Face cache.",
+    completion: .model)
   var model: String
 
   @Argument(help: "The text; with --decode, token ids separated by spaces or commas.")

@@ -31,10 +31,12 @@ struct Tune: AsyncParsableCommand {
 
   @Option(
     name: [.short, .long],
-    help: "Target: a model directory, or a name in the Hugging Face cache; with --endpoint the served model's name.")
+    help: "Target: a model directory, or a name in the Hugging Face cache; with --endpoint the served model's name.",
+    completion: .model)
   var model: String?
 
-  @Option(parsing: .singleValue, help: "A candidate draft model, or head on the target; repeatable.")
+  @Option(
+    parsing: .singleValue, help: "A candidate draft model, or head on the target; repeatable.", completion: .model)
   var draftModel: [String] = []
 
   @Flag(help: "Prompt lookup is a candidate.")

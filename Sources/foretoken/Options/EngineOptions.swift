@@ -10,7 +10,8 @@ internal import Transformer
 /// Flags that say what to load. Names are vLLM's.
 struct EngineOptions: ParsableArguments {
   @Option(
-    name: [.short, .long], help: "Target: a model directory, a GGUF file, or ORG/NAME in the Hugging Face cache.")
+    name: [.short, .long], help: "Target: a model directory, a GGUF file, or ORG/NAME in the Hugging Face cache.",
+    completion: .model)
   var model: String
 
   @OptionGroup(title: "Speculation") var speculation: SpeculationOptions
@@ -42,7 +43,7 @@ struct SpeculationOptions: ParsableArguments {
     help: """
       Draft model, or head on the target (EAGLE-3, DFlash): short for --speculative-config with the method auto, or \
       always when a number is given.
-      """)
+      """, completion: .model)
   var draftModel: String?
 
   @Option(help: "Tokens to propose per verification, 1 to 32 (default: as many as pay, step by step).")

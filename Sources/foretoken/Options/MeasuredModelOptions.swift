@@ -7,7 +7,9 @@ extension ModelShape: ExpressibleByArgument {}
 
 /// Flags that say whose passes are timed.
 struct MeasuredModelOptions: ParsableArguments {
-  @Option(name: [.short, .long], help: "A model directory, a GGUF file, or ORG/NAME in the Hugging Face cache.")
+  @Option(
+    name: [.short, .long], help: "A model directory, a GGUF file, or ORG/NAME in the Hugging Face cache.",
+    completion: .model)
   var model: String?
 
   @Option(help: "Instead of a model, random weights in a shape.")

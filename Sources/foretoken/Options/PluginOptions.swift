@@ -11,7 +11,9 @@ struct PluginOptions: ParsableArguments {
     var element: PJRTOptions.Element { self == .float32 ? .float32 : .bfloat16 }
   }
 
-  @Option(help: "The PJRT plugin: \(PJRTPluginLocation.names.joined(separator: ", ")), or the path of a library.")
+  @Option(
+    help: "The PJRT plugin: \(PJRTPluginLocation.names.joined(separator: ", ")), or the path of a library.",
+    completion: .pjrtPlugin)
   var pjrtPlugin: String?
 
   @Option(help: "Weights and KV cache on a PJRT plugin (default: bfloat16, but float32 on its CPU devices).")

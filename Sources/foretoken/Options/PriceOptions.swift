@@ -14,7 +14,8 @@ struct PriceOptions: ParsableArguments {
   var instance: String?
 
   @Option(
-    help: ArgumentHelp("A table of instances to use instead (YAML in the built-in one's layout).", valueName: "file"))
+    help: ArgumentHelp("A table of instances to use instead (YAML in the built-in one's layout).", valueName: "file"),
+    completion: .file(extensions: ["yaml", "yml"]))
   var instances: String?
 
   @Option(help: ArgumentHelp("Where --price-per-hour comes from, and of what day: kept with it.", valueName: "text"))

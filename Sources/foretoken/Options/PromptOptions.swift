@@ -10,7 +10,7 @@ struct PromptOptions: ParsableArguments {
   @Argument(help: "The prompt; read from standard input when neither it nor --file is given.")
   var prompt: String?
 
-  @Option(name: .shortAndLong, help: "Read the prompt from this file.")
+  @Option(name: .shortAndLong, help: "Read the prompt from this file.", completion: .file())
   var file: String?
 
   @Flag(help: "Give the prompt to the model as it is, without the chat template.")

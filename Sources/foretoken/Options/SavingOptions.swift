@@ -8,10 +8,12 @@ struct SavingOptions: ParsableArguments {
   @Flag(help: "Write the result as a JSON file.")
   var saveResult = false
 
-  @Option(help: "Folder of the file.")
+  @Option(help: "Folder of the file.", completion: .directory)
   var resultDir: String?
 
-  @Option(help: "Name of the file (default: from label, rate, concurrency, model and time).")
+  @Option(
+    help: "Name of the file (default: from label, rate, concurrency, model and time).",
+    completion: .file(extensions: ["json"]))
   var resultFilename: String?
 
   @Flag(help: "Print the result as JSON on standard output.")

@@ -32,7 +32,7 @@ struct ServerOptions: ParsableArguments {
   )
   var allowedHosts: [String] = []
 
-  @Option(help: "Chat template to use instead of the model's own.")
+  @Option(help: "Chat template to use instead of the model's own.", completion: .file())
   var chatTemplate: String?
 
   @Flag(

@@ -9,7 +9,9 @@ struct StructureOptions: ParsableArguments {
   @Flag(help: "The answer is a JSON object.")
   var jsonMode = false
 
-  @Option(help: ArgumentHelp("The answer is JSON of this schema: a file, or the schema itself.", valueName: "schema"))
+  @Option(
+    help: ArgumentHelp("The answer is JSON of this schema: a file, or the schema itself.", valueName: "schema"),
+    completion: .file(extensions: ["json"]))
   var jsonSchema: String?
 
   func validate() throws {

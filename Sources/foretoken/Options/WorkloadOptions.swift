@@ -34,7 +34,9 @@ struct WorkloadOptions: ParsableArguments {
   @Option(help: "Kind of the dataset.")
   var datasetName: DatasetName?
 
-  @Option(help: "The dataset's file: ShareGPT's JSON, Spec-Bench's JSONL, or JSONL with prompt or messages.")
+  @Option(
+    help: "The dataset's file: ShareGPT's JSON, Spec-Bench's JSONL, or JSONL with prompt or messages.",
+    completion: .file(extensions: ["json", "jsonl"]))
   var datasetPath: String?
 
   @Option(help: "Requests in all, spread evenly over the categories (default: 8 of each; 1000 of a dataset).")
@@ -46,7 +48,7 @@ struct WorkloadOptions: ParsableArguments {
   @Flag(help: "Take a dataset in its own order.")
   var disableShuffle = false
 
-  @Option(help: "A model directory whose tokenizer counts tokens where the server does not.")
+  @Option(help: "A model directory whose tokenizer counts tokens where the server does not.", completion: .model)
   var tokenizer: String?
 
   @Option(

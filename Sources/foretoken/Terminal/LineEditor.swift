@@ -12,7 +12,7 @@ final class LineEditor {
     case interrupt(hadText: Bool)
   }
 
-  private let isTerminal = isatty(FileHandle.standardInput.fileDescriptor) == 1
+  let isTerminal = isatty(FileHandle.standardInput.fileDescriptor) == 1
   private let isInteractive: Bool
   private let historyPath: String
 

@@ -86,7 +86,7 @@ struct RunReport: Encodable {
   }
 
   /// For `--stats`.
-  func statistics(secondsToLoad: Double) -> ReportPage.Block {
+  func statistics(secondsToLoad: Double? = nil) -> ReportPage.Block {
     var facts: [(name: String, value: String)] = []
     func add(_ name: String, _ value: String) { facts.append((name, value)) }
     func decimal(_ value: Double?, _ digits: Int) -> String { value.map { FigureText.decimal($0, digits) } ?? "–" }
@@ -122,7 +122,7 @@ struct RunReport: Encodable {
         "peak resident \(FigureText.bytes(memory.peak_resident_bytes)): packed weights \(FigureText.bytes(memory.packed_weights_bytes)), KV cache up to \(FigureText.bytes(memory.kv_cache_bytes)), beyond them \(FigureText.bytes(max(rest, 0)))"
       )
     }
-    add("loading", Self.milliseconds(secondsToLoad))
+    if let secondsToLoad { add("loading", Self.milliseconds(secondsToLoad)) }
     return .facts(facts)
   }
 
