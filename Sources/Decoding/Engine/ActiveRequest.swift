@@ -76,10 +76,12 @@ final class ActiveRequest {
   /// - Parameters:
   ///   - verified: accepted proposals, then the target's token.
   ///   - proposal: what was checked.
+  ///   - offers: what all proposers had, where that is listed.
   ///   - logits: row `firstRow + i` decided on `verified[i]`; needed where log-probabilities are wanted.
   /// - Returns: the events to emit, and the reason when the answer has ended.
   func append(
-    _ verified: [TokenID], proposal: Proposal, decidedBy logits: (rows: Activations, firstRow: Int)?
+    _ verified: [TokenID], proposal: Proposal, offers: [Proposal],
+    decidedBy logits: (rows: Activations, firstRow: Int)?
   ) -> (events: [GenerationEvent], end: FinishReason?) {
     let accepted = verified.count - 1
     speculation.record(proposed: proposal.tokens.count, accepted: accepted)
@@ -99,6 +101,9 @@ final class ActiveRequest {
       }
       var generated = GeneratedToken(
         id: token, text: piece, origin: index < accepted ? proposal.origin(of: index) : .target, logprobs: logprobs)
+      if request.listsProposals {
+        generated.proposals = TokenProposals(at: index, of: verified, proposal: proposal, offers: offers)
+      }
       if outputCount == 1 { generated.promptLogprobs = promptScores?.logprobs }
       events.append(.token(generated))
       if let stop { return (events, .stopString(stop)) }

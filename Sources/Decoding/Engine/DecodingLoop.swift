@@ -174,6 +174,10 @@ package final class DecodingLoop {
     let guesses = try proposer.propose(for: contexts, in: outline)
     for (index, guess) in guesses.enumerated() {
       step.proposals[places[index]].append(contexts[index].admissible(guess))
+      let request = contexts[index].request
+      if requests[request]?.request.listsProposals == true {
+        step.offers[places[index]] = proposer.offers(for: request)
+      }
     }
   }
 
@@ -294,7 +298,8 @@ package final class DecodingLoop {
     guard let active = requests[share.request] else { return [] }
     if active.outputCount == 0 { totals.promptTokens += active.request.prompt.count }
     var (events, ending) = active.append(
-      verified, proposal: proposal, decidedBy: step.result.logits.map { ($0, step.decidingRow(of: index)) })
+      verified, proposal: proposal, offers: step.offers[index],
+      decidedBy: step.result.logits.map { ($0, step.decidingRow(of: index)) })
     let kept = events.count
     totals.outputTokens += kept
     totals.speculation.record(proposed: proposal.tokens.count, accepted: verified.count - 1)

@@ -7,6 +7,8 @@ struct DecodingStep {
   /// For which of them proposals were asked.
   var isAsked: [Bool]
   var proposals: [Proposal]
+  /// What all proposers had to offer, for requests that list it.
+  var offers: [[Proposal]]
   var pass = Pass(Batch())
   /// The shares' rows in the pass's logits, or among its chosen tokens.
   var logitRows: [Range<Int>] = []
@@ -19,6 +21,7 @@ struct DecodingStep {
     self.shares = shares
     isAsked = shares.map { _ in false }
     proposals = shares.map { _ in Proposal(origin: .target) }
+    offers = shares.map { _ in [] }
     verified = shares.map { _ in [] }
   }
 

@@ -25,6 +25,8 @@ public protocol Proposer: AnyObject {
   var passSeconds: Double { get }
   /// Why it proposed what it did for `request` the last time.
   func explanation(for request: RequestID) -> SpeculationDecision?
+  /// What everyone who was asked had to offer in the last `propose`, used or not; until `observe`.
+  func offers(for request: RequestID) -> [Proposal]
 }
 
 extension Proposer {
@@ -38,6 +40,8 @@ extension Proposer {
   public var passSeconds: Double { 0 }
   /// Nothing to explain: a fixed window is no decision.
   public func explanation(for request: RequestID) -> SpeculationDecision? { nil }
+  /// None beyond what it proposed.
+  public func offers(for request: RequestID) -> [Proposal] { [] }
 }
 
 /// What a proposer may know about a request.

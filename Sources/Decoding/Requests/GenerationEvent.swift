@@ -20,6 +20,8 @@ public struct GeneratedToken: Sendable, Equatable {
   public let logprobs: TokenLogprobs?
   /// On the first token of each step: why as much was proposed as was, when asked for.
   public var decision: SpeculationDecision?
+  /// What was proposed at its place, when asked for.
+  public package(set) var proposals: TokenProposals?
   /// With the first token, when asked for: those of the prompt's tokens from the second on.
   public package(set) var promptLogprobs: [TokenLogprobs]?
 }

@@ -47,6 +47,9 @@ public struct GenerationRequest: Sendable {
   /// Whether the summary lists every verification (`--per-request-spec-decode-metrics detailed`).
   public var listsVerifications = false
 
+  /// Whether tokens carry what was proposed at their places.
+  public var listsProposals = false
+
   /// Whether tokens carry the decisions that led to them.
   public var explainsDecisions = false
 

@@ -66,7 +66,7 @@ struct ChatChoice: ChoiceFormat {
       ("finish_reason", .string(finishReason(summary.reason))),
       ("stop_reason", summary.reason.stopReason(endOfText: format.endOfText)),
     ])
-    format.extras.add(tokens, to: &choice)
+    format.extras.add(tokens, format.names, to: &choice)
     return .object(choice)
   }
 
@@ -86,7 +86,7 @@ struct ChatChoice: ChoiceFormat {
       ("finish_reason", end.map { .string(finishReason($0)) } ?? .null),
     ])
     if let end { choice["stop_reason"] = end.stopReason(endOfText: format.endOfText) }
-    if let tokens { format.extras.add(tokens, to: &choice) }
+    if let tokens { format.extras.add(tokens, format.names, to: &choice) }
     return .object(choice)
   }
 

@@ -44,12 +44,27 @@ protocol AnswerFormat: Sendable {
 struct TokenExtras: Sendable {
   let returnsIDs: Bool
   let returnsOrigins: Bool
+  let returnsProposals: Bool
 
-  var areWanted: Bool { returnsIDs || returnsOrigins }
+  var areWanted: Bool { returnsIDs || returnsOrigins || returnsProposals }
 
-  func add(_ tokens: [GeneratedToken], to choice: inout JSONObject) {
+  func add(_ tokens: [GeneratedToken], _ names: TokenNames, to choice: inout JSONObject) {
     if returnsIDs { choice["token_ids"] = .array(tokens.map { .integer(Int($0.id)) }) }
     if returnsOrigins { choice["token_origins"] = .array(tokens.map { .string($0.origin.rawValue) }) }
+    if returnsProposals { choice["token_proposals"] = .array(tokens.map { Self.json($0.proposals, names) }) }
+  }
+
+  private static func json(_ proposals: TokenProposals?, _ names: TokenNames) -> JSONValue {
+    guard let proposals else { return .null }
+    let entries = proposals.entries.map { entry -> JSONValue in
+      [
+        "origin": .string(entry.origin.rawValue), "token_id": .integer(Int(entry.token)),
+        "token": .string(names.name(of: entry.token)),
+      ]
+    }
+    return [
+      "window": .integer(proposals.window), "position": .integer(proposals.position), "proposals": .array(entries),
+    ]
   }
 }
 

@@ -101,7 +101,7 @@ struct CompletionChoice: ChoiceFormat {
     if let scores = format.promptScores {
       choice["prompt_logprobs"] = format.names.promptLogprobs(prompt, promptLogprobs ?? [], count: scores.count)
     }
-    format.extras.add(tokens, to: &choice)
+    format.extras.add(tokens, format.names, to: &choice)
     return .object(choice)
   }
 
@@ -138,7 +138,7 @@ struct CompletionChoice: ChoiceFormat {
       ("finish_reason", end.map { .string($0.name) } ?? .null),
     ])
     if let end { choice["stop_reason"] = end.stopReason(endOfText: format.endOfText) }
-    if let tokens { format.extras.add(tokens, to: &choice) }
+    if let tokens { format.extras.add(tokens, format.names, to: &choice) }
     return .object(choice)
   }
 }

@@ -18,11 +18,30 @@ struct StatusEndpoints: Sendable {
 
   func description(_ request: Request, context: ServerRequestContext) -> Response { .json(serving.pages.description) }
 
+  /// The page at `/`.
   func playground(_ request: Request, context: ServerRequestContext) -> Response {
-    var response = Response.text(serving.pages.playground, type: "text/html; charset=utf-8")
+    var response = Self.response(serving.pages.playground)
+    // Nothing from elsewhere, nothing written into the page, and no text that becomes markup or a script.
     response.headers[.contentSecurityPolicy] =
-      "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; connect-src 'self'; frame-ancestors 'none'"
+      "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; base-uri 'none'; "
+      + "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+    return response
+  }
+
+  /// A script or the style sheet of the page.
+  func part(_ request: Request, context: ServerRequestContext) throws -> Response {
+    let name = context.parameters.get("name") ?? ""
+    guard let file = serving.pages.parts[name] else {
+      throw APIError(.notFound, "the page has no part '\(name)'", kind: "invalid_request_error")
+    }
+    return Self.response(file)
+  }
+
+  private static func response(_ file: EmbeddedPages.File) -> Response {
+    var response = Response.text(file.text, type: file.type)
     response.headers[.xContentTypeOptions] = "nosniff"
+    // The files are of one version; a browser must not mix them with those of the version before.
+    response.headers[.cacheControl] = "no-cache"
     return response
   }
 }

@@ -60,6 +60,7 @@ struct GenerationFields: Sendable {
     }
     request.promptLogprobCount = promptCount
     request.listsVerifications = serving.configuration.speculationReport == .detailed
+    request.listsProposals = try fields.bool("return_token_proposals") ?? false
     request.priority = try Self.priority(fields, serving: serving)
     (request.window, request.method) = try Self.speculation(fields, serving: serving)
   }

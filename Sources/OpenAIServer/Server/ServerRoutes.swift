@@ -60,6 +60,7 @@ struct ServerRoutes {
       Route(method: .get, path: "/metrics", isGuarded: false, handler: status.metrics),
       Route(method: .get, path: "/openapi.json", isGuarded: false, handler: status.description),
       Route(method: .get, path: "/", isGuarded: false, handler: status.playground),
+      Route(method: .get, path: "/page/:name", isGuarded: false, handler: status.part),
     ]
   }
 

@@ -110,5 +110,8 @@ extension ServingContext {
 
 extension GenerationFields {
   /// Fields that choices get on request.
-  var extras: TokenExtras { TokenExtras(returnsIDs: returnsTokenIDs, returnsOrigins: returnsTokenOrigins) }
+  var extras: TokenExtras {
+    TokenExtras(
+      returnsIDs: returnsTokenIDs, returnsOrigins: returnsTokenOrigins, returnsProposals: request.listsProposals)
+  }
 }

@@ -40,6 +40,8 @@ public final class AdaptiveProposer: Proposer {
   private struct Offer {
     /// The best that a free proposer had.
     var free: Proposal
+    /// What every free proposer had.
+    var all: [Proposal]
     /// What the draft wrote.
     var drafted: Proposal?
   }
@@ -103,17 +105,17 @@ public final class AdaptiveProposer: Proposer {
       return contexts.map { leftAlone($0, planner) }
     }
     let offered = try freeOffers(for: contexts, in: pass)
-    let options = zip(contexts, offered).map { self.options(for: $0, offer: $1, planner) }
+    let options = zip(contexts, offered).map { self.options(for: $0, offer: $1.free, planner) }
     var plan = planner.plan(options)
     probe(contexts, &plan, planner)
     var proposals = contexts.map { _ in Proposal(origin: .target) }
     var writing: [Int] = []
     for (index, choice) in plan.choices.enumerated() {
-      offers[contexts[index].request] = Offer(free: offered[index])
+      offers[contexts[index].request] = offered[index]
       switch choice {
       case .nothing: break
       case .free(let count):
-        proposals[index] = offered[index]
+        proposals[index] = offered[index].free
         proposals[index].truncate(to: count)
       case .draft: writing.append(index)
       }
@@ -195,18 +197,26 @@ public final class AdaptiveProposer: Proposer {
   /// The last decision.
   public func explanation(for request: RequestID) -> SpeculationDecision? { decisions[request] }
 
+  /// What the free proposers and the draft had.
+  public func offers(for request: RequestID) -> [Proposal] {
+    guard let offer = offers[request] else { return [] }
+    return (offer.all + [offer.drafted].compactMap { $0 }).filter { !$0.tokens.isEmpty }
+  }
+
   private static var freeEstimator: AcceptanceEstimator { AcceptanceEstimator(prior: 0.4) }
 
-  /// The best offer of the free proposers for each context, by the tokens expected to be right.
-  private func freeOffers(for contexts: [ProposalContext], in pass: PassOutline) throws -> [Proposal] {
-    var best = contexts.map { _ in (proposal: Proposal(origin: .suffix), score: 0.0) }
+  /// What the free proposers have for each context; the best is the one with the most tokens expected to be right.
+  private func freeOffers(for contexts: [ProposalContext], in pass: PassOutline) throws -> [Offer] {
+    var offers = contexts.map { _ in Offer(free: Proposal(origin: .suffix), all: []) }
+    var scores = contexts.map { _ in 0.0 }
     for proposer in free {
       for (index, proposal) in try proposer.propose(for: contexts, in: pass).enumerated() {
+        offers[index].all.append(proposal)
         let score = survivals(of: proposal, for: contexts[index].request).reduce(0, +)
-        if score > best[index].score { best[index] = (proposal, score) }
+        if score > scores[index] { (offers[index].free, scores[index]) = (proposal, score) }
       }
     }
-    return best.map(\.proposal)
+    return offers
   }
 
   private func options(

@@ -69,4 +69,7 @@ public final class MethodRouter: Proposer {
 
   /// The last decision of the proposer that decides.
   public func explanation(for request: RequestID) -> SpeculationDecision? { deciding.explanation(for: request) }
+
+  /// What the proposer that decides could choose from.
+  public func offers(for request: RequestID) -> [Proposal] { deciding.offers(for: request) }
 }
