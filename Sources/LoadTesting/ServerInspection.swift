@@ -31,6 +31,15 @@ package struct ServerInspection: Sendable {
     return (try? JSONValue(parsing: answer))?["version"]?.string
   }
 
+  /// What the server says of what it serves (`served` at `/v1/models`, which Foretoken has); `nil` if it does not.
+  package func served(model: String) async -> [String: String]? {
+    guard let answer = try? await client.get("/v1/models", of: endpoint),
+      let models = (try? JSONValue(parsing: answer))?["data"]?.array,
+      let facts = models.first(where: { $0["id"]?.string == model })?["served"]?.object
+    else { return nil }
+    return Dictionary(facts.pairs.compactMap { name, value in value.string.map { (name, $0) } }) { first, _ in first }
+  }
+
   /// The counters of speculation at `/metrics`; `nil` if there are none.
   package func speculationCounters() async -> SpeculationCounters? {
     guard let page = try? await client.get("/metrics", of: endpoint),

@@ -53,6 +53,7 @@ package struct ServingBenchmark: Sendable {
     let endpoint = try await readyEndpoint(onProgress)
     let inspection = ServerInspection(client, endpoint)
     let version = await inspection.version()
+    let served = await inspection.served(model: endpoint.model)
     try await warmUp(endpoint, onProgress)
 
     let phases = self.phases
@@ -90,7 +91,8 @@ package struct ServingBenchmark: Sendable {
       }
     }
     return result(
-      runs, categories, ServingFigures(runs, plan.summing, speculation: speculation), date, version, endpoint)
+      runs, categories, ServingFigures(runs, plan.summing, speculation: speculation), date, version, served,
+      endpoint)
   }
 
   /// Requests that run together.
@@ -117,7 +119,7 @@ package struct ServingBenchmark: Sendable {
 
   private func result(
     _ runs: [LoadRun], _ categories: [ServingResult.Category], _ total: ServingFigures, _ date: String,
-    _ version: String?, _ endpoint: ServingEndpoint
+    _ version: String?, _ served: [String: String]?, _ endpoint: ServingEndpoint
   ) -> ServingResult {
     let records = runs.flatMap(\.records)
     var lag = LatencyHistogram()
@@ -128,7 +130,8 @@ package struct ServingBenchmark: Sendable {
     let sources = Set(records.filter(\.isComplete).map(\.tokenCounts)).sorted { $0.rawValue < $1.rawValue }
     var header = ServingResult.Header(
       date: date, backend: endpoint.backend.rawValue, label: plan.label, modelID: endpoint.model,
-      tokenizerID: plan.tokenizerID, baseURL: endpoint.baseURL, serverVersion: version, dataset: plan.workload.name,
+      tokenizerID: plan.tokenizerID, baseURL: endpoint.baseURL, serverVersion: version, served: served,
+      dataset: plan.workload.name,
       numPrompts: plan.workload.requests.count, maxConcurrency: plan.maximumConcurrency, seed: plan.seed,
       isPartial: runs.contains { $0.unfinished > 0 }, metadata: plan.metadata)
     header.note(plan.arrivals)

@@ -74,24 +74,41 @@ package struct ReportPage: Sendable {
     }
   }
 
+  /// What a reader opens on demand.
+  package struct Details: Sendable {
+    package let title: String
+    package let blocks: [Block]
+  }
+
   /// A part with a heading.
   package struct Section: Sendable {
     package let heading: String
     package var blocks: [Block]
+    /// Figures behind what `blocks` say, folded where the form can.
+    package let details: Details?
 
-    package init(heading: String, blocks: [Block]) { (self.heading, self.blocks) = (heading, blocks) }
+    /// A part; `details` are folded under `detailsTitle`.
+    package init(heading: String, blocks: [Block], detailsTitle: String = "Figures", details: [Block] = []) {
+      (self.heading, self.blocks) = (heading, blocks)
+      self.details = details.isEmpty ? nil : Details(title: detailsTitle, blocks: details)
+    }
   }
 
   /// Over everything.
   package var title: String
-  /// When and where.
+  /// When.
   package var subtitle: String
+  /// Which models on which machine, in a sentence; `nil` without results.
+  package var about: String?
   /// What came out, in a sentence or a few.
   package var summary: [String]
   package var tiles: [Tile]
   package var sections: [Section]
 
-  package init(title: String, subtitle: String, summary: [String], tiles: [Tile], sections: [Section]) {
-    (self.title, self.subtitle, self.summary, self.tiles, self.sections) = (title, subtitle, summary, tiles, sections)
+  package init(
+    title: String, subtitle: String, about: String?, summary: [String], tiles: [Tile], sections: [Section]
+  ) {
+    (self.title, self.subtitle, self.about, self.summary) = (title, subtitle, about, summary)
+    (self.tiles, self.sections) = (tiles, sections)
   }
 }

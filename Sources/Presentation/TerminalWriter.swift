@@ -10,14 +10,14 @@ package struct TerminalWriter {
     let tiles = page.tiles.map { tile in
       "\(clean(tile.label)): \(style.bold(clean(tile.value)))" + (tile.detail.isEmpty ? "" : ", \(clean(tile.detail))")
     }
-    let top = [style.bold(clean(page.title))] + page.summary.map(clean)
+    let top = [style.bold(clean(page.title))] + [page.about].compactMap { $0.map(clean) } + page.summary.map(clean)
     let parts = [top.joined(separator: "\n"), tiles.joined(separator: "\n")].filter { !$0.isEmpty }.map { $0 + "\n" }
     return (parts + page.sections.map(text).filter { !$0.isEmpty }).joined(separator: "\n")
   }
 
   /// A part with its heading; empty when nothing of it can be shown.
   package func text(_ section: ReportPage.Section) -> String {
-    let blocks = text(section.blocks)
+    let blocks = text(section.blocks + (section.details?.blocks ?? []))
     return blocks.isEmpty ? "" : style.bold(clean(section.heading)) + "\n\n" + blocks
   }
 

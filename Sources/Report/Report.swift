@@ -27,7 +27,10 @@ package struct Report: Sendable {
   /// - Throws: an error of the template engine when a template is damaged, which a test rules out.
   package func html() throws -> String {
     try Self.render(
-      page, PackageResources.report_html_mustache, partials: ["chart": PackageResources.chart_svg_mustache])
+      page, PackageResources.report_html_mustache,
+      partials: [
+        "block": PackageResources.block_html_mustache, "chart": PackageResources.chart_svg_mustache,
+      ])
   }
 
   /// The same in Markdown: tables instead of charts.
@@ -35,7 +38,8 @@ package struct Report: Sendable {
   /// - Throws: an error of the template engine when a template is damaged, which a test rules out.
   package func markdown() throws -> String {
     MustacheContentTypes.register(MarkdownContentType(), named: "MARKDOWN")
-    let text = try Self.render(page, PackageResources.report_md_mustache)
+    let text = try Self.render(
+      page, PackageResources.report_md_mustache, partials: ["block": PackageResources.block_md_mustache])
     // Blocks leave empty lines behind; Markdown needs one.
     var lines: [Substring] = []
     for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
@@ -89,6 +93,7 @@ struct ReportBuilder {
     sections += serving.facts + tunings.map(\.facts)
     return ReportPage(
       title: title ?? defaultTitle, subtitle: createdAt.formatted(.iso8601.year().month().day()),
+      about: about(serving, tunings),
       summary: sweep.summary + serving.summary + tunings.flatMap(\.summary),
       tiles: [sweep.tiles, serving.tiles, tunings.first?.tiles ?? []].first { !$0.isEmpty } ?? [], sections: sections)
   }
@@ -103,6 +108,14 @@ struct ReportBuilder {
     }
     if let serving = input.servings.first { return "Serving \(serving.header.modelID)" }
     return input.forwards.first.map { "Passes of \($0.model)" } ?? "Report"
+  }
+
+  /// The models and the machine, from whichever result says most of them.
+  private func about(_ serving: ServingSections, _ tunings: [TuningSections]) -> String? {
+    let machine = input.forwards.first.map { "\($0.processor), \($0.threads) threads, \($0.kernels) kernels" }
+    return serving.about(machine: machine) ?? SweepSections(runs: input.sweep, failures: [], price: nil).about
+      ?? tunings.first?.about
+      ?? input.forwards.first.map { "\($0.model), quantization \($0.quantization), on \(machine ?? "")." }
   }
 
   private func cost(_ serving: ServingSections, _ tunings: [TuningSections]) -> ReportPage.Section? {

@@ -297,6 +297,30 @@ def test_origins_say_who_proposed(client):
     assert "draft_model" in origins
 
 
+@pytest.mark.parametrize("speculative", [{"method": "draft_model", "num_speculative_tokens": 4}, {"method": "ngram"}, None, {"enabled": False}])
+def test_proposals_say_what_was_named_at_each_place(client, speculative):
+    answer = ask(client, max_tokens=60, extra_body={
+        "return_token_ids": True, "return_token_origins": True, "return_token_proposals": True, "ignore_eos": True,
+        **({"speculative": speculative} if speculative else {})})
+    extra = answer.choices[0].model_extra
+    ids, origins, proposals = extra["token_ids"], extra["token_origins"], extra["token_proposals"]
+    assert len(ids) == len(origins) == len(proposals) == 60
+    place = 0
+    for token, origin, one in zip(ids, origins, proposals):
+        named = {entry["origin"]: entry["token_id"] for entry in one["proposals"]}
+        assert len(named) == len(one["proposals"]) and one["position"] == place <= one["window"]
+        # A token that was accepted is what its proposer named; one that was not proposed is nobody's who was checked.
+        if origin != "target":
+            assert named[origin] == token and place < one["window"]
+        place = 0 if origin == "target" else place + 1
+    counted = answer.model_extra.get("metrics", {}).get("speculative_decoding", {})
+    windows = [one["window"] for one in proposals if one["position"] == 0]
+    # The last verification may have gone beyond the limit.
+    assert sum(windows) == counted.get("num_draft_tokens", 0)
+    if speculative and "num_speculative_tokens" in speculative:
+        assert set(windows[1:-1]) == {4}
+
+
 @pytest.mark.parametrize(
     ("more", "field"),
     [

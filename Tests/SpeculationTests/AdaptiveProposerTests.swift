@@ -268,6 +268,20 @@ import Tokenization
       sampler: Sampler(SamplingParameters()), counts: TokenCounts(prompt: []), remaining: remaining)
   }
 
+  @Test("what everyone had is told until the verdict, used or not")
+  func offers() throws {
+    let draft = SimulatedDraft(secondsPerToken: 0.01, seed: 1, isInformative: true) { _ in 0.9 }
+    let proposer = AdaptiveProposer(free: [Lookup()], draft: draft)
+    let context = Self.context(1, position: 4)
+    let proposal = try proposer.propose(
+      for: [context], in: PassOutline(rows: 1, costs: Self.costs(slope: 0.02)))[0]
+    let offers = proposer.offers(for: context.request)
+    #expect(offers.contains { $0.origin == .suffix } && offers.contains { $0.origin == .draftModel })
+    #expect(offers.contains { $0.origin == proposal.origin && $0.tokens.starts(with: proposal.tokens) })
+    proposer.observe([Verdict(request: context.request, tokens: [Self.token(5)])])
+    #expect(proposer.offers(for: context.request).isEmpty)
+  }
+
   @Test("the draft reads a prompt only if the answer goes on for long enough, and in the batch to come")
   func reading() throws {
     // A second row is almost free, sixteen are not.

@@ -23,7 +23,7 @@ public struct TokenProposals: Sendable, Equatable {
   ///   - verified: accepted proposals, then the target's token.
   ///   - proposal: what was checked.
   ///   - offers: what all proposers had, to go on after what the constraint foresaw.
-  init(at position: Int, of verified: [TokenID], proposal: Proposal, offers: [Proposal]) {
+  package init(at position: Int, of verified: [TokenID], proposal: Proposal, offers: [Proposal]) {
     window = proposal.tokens.count
     self.position = position
     var entries: [Entry] = []

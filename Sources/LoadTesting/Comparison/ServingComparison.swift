@@ -42,6 +42,7 @@ package struct ServingComparison: Sendable {
   private struct Side {
     let endpoint: ServingEndpoint
     let version: String?
+    let served: [String: String]?
     var runs: [(category: String, run: LoadRun)] = []
     var speculation: [String: SpeculationFigures] = [:]
   }
@@ -90,13 +91,14 @@ package struct ServingComparison: Sendable {
 
   private func ready(_ endpoint: ServingEndpoint) async throws -> Side {
     let inspection = ServerInspection(client, endpoint)
-    guard let first = plan.workload.requests.first else { return Side(endpoint: endpoint, version: nil) }
+    guard let first = plan.workload.requests.first else { return Side(endpoint: endpoint, version: nil, served: nil) }
     let ready =
       plan.readyTimeoutSeconds > 0
       ? try await inspection.ready(for: first, timeoutSeconds: plan.readyTimeoutSeconds) : endpoint
     let requests = (0..<plan.warmups).map { plan.workload.requests[$0 % plan.workload.requests.count] }
     _ = try await generator.run(requests, on: ready, maximumConcurrency: plan.concurrency)
-    return Side(endpoint: ready, version: await inspection.version())
+    return Side(
+      endpoint: ready, version: await inspection.version(), served: await inspection.served(model: ready.model))
   }
 
   /// On one server, the side asked second would find the prompt in the prefix cache: so both do.
@@ -146,7 +148,7 @@ package struct ServingComparison: Sendable {
     return ServingResult(
       header: .init(
         date: date, backend: side.endpoint.backend.rawValue, label: label, modelID: side.endpoint.model,
-        baseURL: side.endpoint.baseURL, serverVersion: side.version, dataset: plan.workload.name,
+        baseURL: side.endpoint.baseURL, serverVersion: side.version, served: side.served, dataset: plan.workload.name,
         numPrompts: plan.workload.requests.count, maxConcurrency: plan.concurrency,
         seed: plan.bootstrap.seed, isPartial: generator.isStopped, metadata: plan.metadata),
       total: total,

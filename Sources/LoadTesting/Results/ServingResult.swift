@@ -13,6 +13,8 @@ package struct ServingResult: Sendable, Equatable {
     package var baseURL: String
     /// What the server says of itself at `/version`.
     package var serverVersion: String?
+    /// What a Foretoken server says of what it serves, at `/v1/models`.
+    package var served: [String: String]?
     /// The dataset or workload.
     package var dataset: String
     package var numPrompts: Int
@@ -28,7 +30,7 @@ package struct ServingResult: Sendable, Equatable {
     package var metadata: [String: String]
 
     private enum CodingKeys: String, CodingKey {
-      case date, backend, label, dataset, burstiness, seed, metadata
+      case date, backend, label, dataset, burstiness, seed, metadata, served
       case modelID = "model_id"
       case tokenizerID = "tokenizer_id"
       case baseURL = "base_url"

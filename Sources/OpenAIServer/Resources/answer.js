@@ -36,6 +36,7 @@ export class Answer {
     this.thinkingLabel = make("span", {}, "Thinking");
     this.thinking = make("details", { class: "thinking", hidden: true }, make("summary", {}, icon("thought"), this.thinkingLabel), this.thoughts.element);
     this.calls = make("div", { class: "calls" });
+    this.ended = make("p", { class: "ended" });
     this.problems = make("div", { class: "problems" });
     this.waiting = make("p", { class: "waiting" }, make("i"), make("i"), make("i"), make("span", { class: "unseen" }, "Waiting"));
     this.figures = new Figures(record);
@@ -44,7 +45,7 @@ export class Answer {
       copyButton({ symbol: "code", label: "curl", description: "Copy as a curl command", text: () => curl(record.path, this.body()) }));
     this.element = make("section", { class: "answer", "aria-label": title },
       make("div", { class: "answer-head" }, this.title, this.note),
-      this.thinking, this.waiting, this.text.element, this.calls, this.problems, this.figures.element, this.actions);
+      this.thinking, this.waiting, this.text.element, this.calls, this.ended, this.problems, this.figures.element, this.actions);
     this.draw();
   }
 
@@ -65,6 +66,8 @@ export class Answer {
       for await (const event of events(response)) this.receive(event);
       record.state = "finished";
     } catch (error) {
+      // A page that is being left loses its connections first: what is stored then must not say that the server failed.
+      if (error instanceof Problem) await new Promise((done) => setTimeout(done, 300));
       record.state = error.name === "AbortError" ? "stopped" : "failed";
       if (record.state === "failed") record.problem = error instanceof Problem ? error.message : `The page made a mistake: ${error.message}`;
     }
@@ -103,8 +106,7 @@ export class Answer {
       record.firstSeconds ??= record.seconds;
     }
     if (thought) {
-      this.thoughtBegan ??= record.firstSeconds;
-      record.thoughtSeconds = record.seconds - this.thoughtBegan;
+      record.thoughtSeconds = record.seconds;
     }
     if (choice.finish_reason) record.reason = choice.finish_reason;
   }
@@ -131,7 +133,9 @@ export class Answer {
     const isRunning = this.isRunning;
     this.element.classList.toggle("running", isRunning);
     if (isRunning || record.state === "waiting") this.element.setAttribute("aria-busy", "true"); else this.element.removeAttribute("aria-busy");
-    this.note.textContent = [record.note, STATES[record.state], record.reason === "length" && record.state === "finished" ? "token limit reached" : ""].filter(Boolean).join(", ");
+    this.note.textContent = record.note;
+    this.ended.textContent = record.state === "finished" && record.reason === "length" ? "The token limit was reached." : ENDINGS[record.state] ?? "";
+    this.ended.hidden = this.ended.textContent === "";
     this.waiting.hidden = !(record.state === "waiting" || (isRunning && !record.tokens.length));
     this.drawThinking(view, isRunning);
     this.text.element.hidden = record.content === "" && !this.given && record.calls.length + record.thought.length > 0 || (record.content === "" && !isRunning && !this.given);
@@ -164,7 +168,7 @@ export class Answer {
   }
 }
 
-const STATES = { waiting: "", running: "", finished: "", stopped: "stopped", failed: "failed", cut: "cut off", skipped: "not run" };
+const ENDINGS = { stopped: "Stopped.", cut: "Cut off when the page was closed.", skipped: "Not run." };
 
 /** JSON with line breaks; what is not JSON yet as it is. */
 export function formatted(text) {

@@ -199,8 +199,8 @@ export function asMarkdown(conversation, path) {
   if (conversation.settings.system) parts.push(`**System**: ${conversation.settings.system}`);
   for (const turn of path) {
     if (turn.role === "user") { parts.push("## Question", turn.text); continue; }
-    for (const record of turn.answers) {
-      parts.push(turn.answers.length > 1 ? `## Answer (${record.note})` : "## Answer");
+    for (const [place, record] of turn.answers.entries()) {
+      parts.push(turn.answers.length > 1 ? `## Answer ${["with speculation", "without"][place]}` : "## Answer");
       if (record.thought) parts.push(`<details><summary>Thought</summary>\n\n${record.thought}\n\n</details>`);
       if (record.content) parts.push(record.content);
       for (const call of record.calls.filter(Boolean)) parts.push(`Calls \`${call.name}\`:\n\n\`\`\`json\n${call.arguments}\n\`\`\``);

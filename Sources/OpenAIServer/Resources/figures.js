@@ -58,7 +58,9 @@ export class Figures {
       record.firstSeconds === undefined ? null : [duration(record.firstSeconds), " to the first"],
       [String(tokens.length), tokens.length === 1 ? " token" : " tokens"],
     ].filter(Boolean).map(([value, unit]) => make("span", {}, make("b", {}, value), unit)));
-    drawStrip(this.strip, steps(tokens));
+    const made = steps(tokens);
+    this.strip.toggleAttribute("hidden", made.every((step) => step.window === 0));
+    drawStrip(this.strip, made);
     if (this.element.open) this.body.replaceChildren(...details(record, tokens, accepted, proposed, rate));
   }
 }

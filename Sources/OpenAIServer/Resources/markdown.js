@@ -32,10 +32,12 @@ function linesOf(source) {
   return lines;
 }
 
-const FENCE = /^ {0,3}(`{3,}|~{3,})\s*([^`]*)$/;
+const FENCE = /^ {0,3}(`{3,}(?=[^`]*$)|~{3,})\s*(.*)$/;
 const HEADING = /^ {0,3}(#{1,6})(?:[ \t]+|$)/;
 const RULE = /^ {0,3}(?:(?:-[ \t]*){3,}|(?:\*[ \t]*){3,}|(?:_[ \t]*){3,})$/;
 const QUOTE = /^ {0,3}> ?/;
+/** What begins a list within a paragraph: neither an empty item nor a number that may be the text's. */
+const FIRST_ITEM = /^ {0,3}(?:[-*+]|1[.)])[ \t]+\S/;
 const ITEM = /^( {0,3})([-*+]|\d{1,9}[.)])(?:[ \t]+|$)/;
 const DELIMITERS = /^ {0,3}\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$/;
 
@@ -105,7 +107,7 @@ function quote(lines, at, depth) {
   for (; end < lines.length; end += 1) {
     const match = QUOTE.exec(lines[end].text);
     if (match) inner.push(lines[end].from(match[0].length));
-    else if (lines[end].isBlank || !isParagraphLine(lines, end, depth)) break;
+    else if (lines[end].isBlank || inner.at(-1).isBlank || !isParagraphLine(lines, end, depth)) break;
     else inner.push(lines[end]);
   }
   return [end, (write) => container("blockquote", parse(inner, depth + 1), write)];
@@ -202,7 +204,7 @@ function table(lines, at) {
 /** Whether a line goes on with a paragraph rather than beginning something else. */
 function isParagraphLine(lines, at, depth) {
   const text = lines[at].text;
-  return !FENCE.test(text) && !HEADING.test(text) && !RULE.test(text) && (depth >= DEEPEST || (!QUOTE.test(text) && !ITEM.test(text)))
+  return !FENCE.test(text) && !HEADING.test(text) && !RULE.test(text) && (depth >= DEEPEST || (!QUOTE.test(text) && !FIRST_ITEM.test(text)))
     && !isTable(lines, at);
 }
 

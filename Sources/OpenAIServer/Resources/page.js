@@ -123,7 +123,7 @@ async function answerTo(question, compares) {
     // The same noise for both, or two different samples would be compared.
     if (parameters.temperature !== 0 && parameters.seed === undefined) parameters.seed = crypto.getRandomValues(new Uint32Array(1))[0] >>> 1;
     if (parameters.speculative?.enabled === false) delete parameters.speculative;
-    records.push(newRecord(path, parameters, speculationNote(parameters.speculative)), newRecord(path, { ...parameters, speculative: { enabled: false } }, "no speculation"));
+    records.push(newRecord(path, parameters, speculationNote(parameters.speculative)), newRecord(path, { ...parameters, speculative: { enabled: false } }, ""));
   } else {
     records.push(newRecord(path, parameters, speculationNote(parameters.speculative)));
   }

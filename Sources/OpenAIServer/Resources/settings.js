@@ -125,7 +125,7 @@ export class Settings {
     byId("method").replaceChildren(...options.map(([value, label]) => Object.assign(document.createElement("option"), { value, textContent: label })));
     byId("method").value = options.some(([value]) => value === before) ? before : "";
     byId("method").disabled = methods.length === 0;
-    byId("compare").hidden = methods.length === 0;
+    byId("compare").hidden = byId("compare-hint").hidden = methods.length === 0;
     this.sync();
   }
 

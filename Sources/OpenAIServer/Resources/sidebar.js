@@ -95,7 +95,8 @@ export class Sidebar {
       this.itemOf(conversation)?.querySelector(".conversation").focus();
     };
     field.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && !event.isComposing) end(true);
+      // The key must not reach the button that gets the focus.
+      if (event.key === "Enter" && !event.isComposing) { event.preventDefault(); end(true); }
       if (event.key === "Escape") { event.stopPropagation(); end(false); }
     });
     field.addEventListener("blur", () => end(true));

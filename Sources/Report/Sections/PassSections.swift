@@ -36,15 +36,17 @@ extension ReportPage.Section {
     self.init(
       heading: "Passes of \(report.model)",
       blocks: [
+        .paragraph("T(n): the time of a pass over n rows. The roofline is the least that the ceilings allow."),
+        .charts(Self.charts(report)),
+      ], detailsTitle: "Ceilings, passes, operations",
+      details: [
         .facts([
           (
             "Weights",
             "quantization \(report.quantization), \(FigureText.bytes(report.packedWeightBytes)), ready in \(FigureText.decimal(report.loadSeconds, 1)) s"
           ), ("Machine", "\(report.processor), \(report.threads) threads, \(report.kernels) kernels"),
           ("Figures", PassTiming.figures(report.repetitions)),
-        ]),
-        .paragraph("T(n): the time of a pass over n rows. The roofline is the least that the ceilings allow."),
-        .charts(Self.charts(report)), .table(ceilings), .table(passes), .table(breakdown),
+        ]), .table(ceilings), .table(passes), .table(breakdown),
       ])
   }
 

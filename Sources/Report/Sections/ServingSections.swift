@@ -29,6 +29,30 @@ struct ServingSections {
     return "\(result.header.dataset), \(load)"
   }
 
+  /// The model, who proposes for it, and where; `nil` without results.
+  ///
+  /// - Parameter machine: of other results, where the servers do not say.
+  func about(machine: String?) -> String? {
+    guard let header = (input.comparisons.first?.a ?? input.servings.first)?.header else { return nil }
+    return Self.about(header, machine: machine)
+  }
+
+  static func about(_ header: ServingResult.Header, machine: String? = nil) -> String {
+    let served = header.served ?? [:]
+    var text = header.modelID
+    if let weights = served["weights"] { text += " (\(weights))" }
+    if let method = served["speculation"], method != "none" {
+      text += ", speculation by \(method)" + ((served["draft"] ?? served["head"]).map { " with \($0)" } ?? "")
+    }
+    let own = [
+      served["processor"], served["threads"].map { "\($0) threads" }, served["kernels"].map { "\($0) kernels" },
+    ]
+    .compactMap { $0 }
+    if let place = own.isEmpty ? machine : own.joined(separator: ", ") { text += ", on \(place)" }
+    let version = header.serverVersion.map { "; server version \($0)" } ?? ""
+    return "\(text)\(version). Workload: \(header.dataset), \(header.numPrompts) requests."
+  }
+
   // MARK: - Summary
 
   var summary: [String] {
@@ -164,18 +188,13 @@ struct ServingSections {
     let (a, b) = (name(result.a), name(result.b))
     var table = ReportPage.Table(
       "\(a) over \(b), \(setting(result.a)): above 1, \(a) is better.", ["Prompts"],
-      numbers: [
-        "Pairs", "\(a), tokens/s", "\(b), tokens/s", "Tokens per second", "Time per token", "First token",
-        "Whole answer",
-        "Identical answers",
-      ])
+      numbers: ["\(a), tokens/s", "\(b), tokens/s", "Tokens per second", "First token", "Identical answers"])
     for category in result.categories + [result.overall] {
       let isTotal = category == result.overall
       table.add(
         [
-          isTotal ? "all" : category.name, FigureText.count(category.pairs), throughput(result.a, category),
-          throughput(result.b, category), text(category.outputThroughput), text(category.tpot), text(category.ttft),
-          text(category.e2el),
+          isTotal ? "all" : category.name, throughput(result.a, category), throughput(result.b, category),
+          text(category.outputThroughput), text(category.ttft),
           category.outputs.map { "\(FigureText.count($0.equal)) of \(FigureText.count($0.compared))" },
         ], isChosen: isTotal)
     }
@@ -220,8 +239,8 @@ struct ServingSections {
       blocks: [
         .paragraph(
           "Each curve shows the share of requests that took no longer than the time below it; further left is better."),
-        .charts(charts), .table(table),
-      ])
+        .charts(charts),
+      ], detailsTitle: "Mean, median, P90 and P99", details: [.table(table)])
   }
 
   private func distribution(_ metric: ServingMetric, _ sides: [Side]) -> Chart? {
@@ -271,8 +290,8 @@ struct ServingSections {
       blocks: [
         .paragraph(
           "Of all verifications, the share whose proposal at a position was accepted. A position counts only if every one before it was accepted, so curves fall."
-        ), .charts(charts), .table(table),
-      ])
+        ), .charts(charts),
+      ], detailsTitle: "Acceptance by kind of prompt", details: [.table(table)])
   }
 
   /// Dollars per million tokens of every side.
@@ -286,25 +305,31 @@ struct ServingSections {
     }
   }
 
-  /// How each side was asked and what it said of itself.
+  /// How each side was asked and what it said of itself: once where both say the same.
   var facts: [ReportPage.Section] {
     guard !sides.isEmpty else { return [] }
-    let blocks = sides.map { side -> ReportPage.Block in
-      let header = side.result.header
-      let total = side.result.total
-      var facts = [(name: "Server", value: "\(side.name), \(header.baseURL)"), (name: "Model", value: header.modelID)]
-      if let version = header.serverVersion { facts.append(("Version", version)) }
-      facts += [
+    var facts: [(name: String, value: String)] = []
+    for side in sides {
+      let (header, total) = (side.result.header, side.result.total)
+      var own = [(name: "Model", value: header.modelID)]
+      own += (header.served ?? [:]).sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+      if let version = header.serverVersion { own.append(("Version", version)) }
+      own += [
         ("Workload", "\(Self.setting(side.result)), \(header.numPrompts) requests"),
-        (
-          "Tokens",
-          "\(FigureText.count(total.totalInputTokens)) in, \(FigureText.count(total.totalOutputTokens)) out, in \(FigureText.significant(total.duration)) s"
-        ), ("Measured", "\(header.date) UTC\(header.isPartial ? ", ended early" : "")"),
+        ("Measured", "\(header.date) UTC\(header.isPartial ? ", ended early" : "")"),
       ]
-      facts += header.metadata.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
-      return .facts(facts)
+      own += header.metadata.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+      own.append(
+        (
+          side.name,
+          "\(header.baseURL): \(FigureText.count(total.totalInputTokens)) tokens in, \(FigureText.count(total.totalOutputTokens)) out, in \(FigureText.significant(total.duration)) s"
+        ))
+      facts += own.filter { fact in !facts.contains { $0 == fact } }
     }
-    return [ReportPage.Section(heading: "Servers", blocks: blocks)]
+    return [
+      ReportPage.Section(
+        heading: "How it was measured", blocks: [], detailsTitle: "Servers and workload", details: [.facts(facts)])
+    ]
   }
 }
 

@@ -58,6 +58,9 @@ struct SweepSections {
     "\(candidate.draft.map(TuningResult.Candidate.shortened) ?? candidate.method), window \(candidate.window)"
   }
 
+  /// The target and where its server was.
+  var about: String? { runs.first.map { ServingSections.about($0.comparison.a.header) } }
+
   // MARK: - Summary
 
   var summary: [String] {
@@ -230,8 +233,8 @@ struct SweepSections {
   private var prompts: ReportPage.Section? {
     guard let best else { return nil }
     return ReportPage.Section(
-      heading: "By kind of prompt, \(name(best))",
-      blocks: runs(of: best).map { .table(ServingSections.speedupTable($0.comparison)) })
+      heading: "By kind of prompt, \(name(best))", blocks: [], detailsTitle: "Tables by workload",
+      details: runs(of: best).map { .table(ServingSections.speedupTable($0.comparison)) })
   }
 
   private var failed: ReportPage.Section? {
@@ -255,6 +258,7 @@ struct SweepSections {
     where !name.hasPrefix("sweep_") && !name.hasPrefix("price_") {
       facts.append((name, value))
     }
-    return ReportPage.Section(heading: "How it was measured", blocks: [.facts(facts)])
+    return ReportPage.Section(
+      heading: "How it was measured", blocks: [], detailsTitle: "Servers and settings", details: [.facts(facts)])
   }
 }

@@ -225,8 +225,8 @@ struct TuningSections {
       heading: "Acceptance by position of the window",
       blocks: [
         .paragraph("The probability that a position is accepted given that every one before it was (α)."),
-        .charts(charts), .table(table),
-      ])
+        .charts(charts),
+      ], detailsTitle: "Acceptance by kind of prompt", details: [.table(table)])
   }
 
   /// T(n) and d(n).
@@ -254,8 +254,8 @@ struct TuningSections {
       blocks: [
         .paragraph(
           "T(n): the time of a pass over n rows while serving. Verifying k proposals of B sequences is one pass over B (k + 1) rows, so speculation pays as far as T(n) is flat. The dashed line is the least that the machine's measured bandwidth and arithmetic allow."
-        ), .charts(charts), .table(table),
-      ])
+        ), .charts(charts),
+      ], detailsTitle: "Times by rows", details: [.table(table)])
   }
 
   private static func symbol(_ times: TuningResult.PassTimes) -> String { times.isTarget ? "T(n)" : "d(n)" }
@@ -287,17 +287,28 @@ struct TuningSections {
     }
   }
 
-  var facts: ReportPage.Section {
-    let machine = [
+  private var machine: String {
+    [
       result.machine.name, result.machine.threads.map { "\($0) threads" },
       result.machine.kernels.map { "\($0) kernels" },
     ].compactMap { $0 }.joined(separator: ", ")
-    func model(_ model: TuningResult.Model) -> String {
-      [model.name, model.quantization.map { "quantization \($0)" }, model.weightBytes.map { FigureText.bytes($0) }]
-        .compactMap { $0 }.joined(separator: ", ")
-    }
-    var facts = [(name: "Machine", value: machine), (name: "Target", value: model(result.target))]
-    facts += result.drafts.map { ("Draft", model($0)) }
+  }
+
+  private static func text(_ model: TuningResult.Model) -> String {
+    [model.name, model.quantization.map { "quantization \($0)" }, model.weightBytes.map { FigureText.bytes($0) }]
+      .compactMap { $0 }.joined(separator: ", ")
+  }
+
+  /// The models and the machine.
+  var about: String {
+    let drafts = result.drafts.map { TuningResult.Candidate.shortened($0.name) }
+    let with = drafts.isEmpty ? "" : ", drafts: \(drafts.joined(separator: ", "))"
+    return "\(Self.text(result.target))\(with), on \(machine). Workload: \(result.workload.name)."
+  }
+
+  var facts: ReportPage.Section {
+    var facts = [(name: "Machine", value: machine), (name: "Target", value: Self.text(result.target))]
+    facts += result.drafts.map { ("Draft", Self.text($0)) }
     facts.append(
       (
         "Workload",
@@ -311,7 +322,8 @@ struct TuningSections {
     var blocks: [ReportPage.Block] = [.facts(facts)]
     for sentence in result.assumptions { blocks.append(.paragraph(sentence)) }
     if !result.command.isEmpty { blocks.append(.listing("Command", Self.lines(result.command))) }
-    return ReportPage.Section(heading: "Tuning: machine, models, assumptions", blocks: blocks)
+    return ReportPage.Section(
+      heading: "How it was tuned", blocks: [], detailsTitle: "Machine, models, assumptions", details: blocks)
   }
 
   private static func lines(_ text: String) -> [String] {

@@ -126,6 +126,8 @@ struct Serve: AsyncParsableCommand {
     if model.window > 0 { facts.append(("window", "up to \(model.window)")) }
     let remembered = engine.speculation.map { model.methods.contains(.suffix) ? $0.suffix.cachedRequests : 0 } ?? 0
     if model.methods.count > 1 { facts.append(("methods", model.methods.map(\.rawValue).joined(separator: ", "))) }
+    facts.append(("processor", Processor.name))
+    facts.append(("threads", "\(engine.threads)"))
     facts.append(("kernels", (engine.instructionSet ?? .best).rawValue))
     if remembered > 0 { facts.append(("past answers indexed", "up to \(remembered)")) }
     return facts
