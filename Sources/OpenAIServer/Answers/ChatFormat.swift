@@ -3,7 +3,7 @@ internal import JSON
 internal import Tokenization
 
 /// Answers of `/v1/chat/completions`.
-struct ChatFormat: AnswerFormat {
+struct ChatFormat: ChoicesFormat {
   let objectName = "chat.completion"
   let chunkName = "chat.completion.chunk"
   let idPrefix = "chatcmpl-"
@@ -46,11 +46,11 @@ struct ChatChoice: ChoiceFormat {
     return [piece(delta.delta(isLast: false), tokens: tokens)]
   }
 
-  mutating func closing(_ summary: GenerationSummary) -> JSONValue {
+  mutating func closing(_ summary: GenerationSummary) -> [JSONValue] {
     var delta = MessageParts()
     delta.add(parser.consume(summary.remainingText) + parser.finish(isCut: summary.reason.isCut))
     if !delta.calls.isEmpty { message.calls = delta.calls }
-    return piece(delta.delta(isLast: true), tokens: nil, end: summary.reason)
+    return [piece(delta.delta(isLast: true), tokens: nil, end: summary.reason)]
   }
 
   mutating func add(_ token: GeneratedToken) {

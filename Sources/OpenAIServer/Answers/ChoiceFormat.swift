@@ -8,8 +8,10 @@ protocol ChoiceFormat: Sendable {
   mutating func opening() -> [JSONValue]
   /// Pieces for tokens that have just come; at least one token.
   mutating func pieces(for tokens: [GeneratedToken]) -> [JSONValue]
-  /// The last piece.
-  mutating func closing(_ summary: GenerationSummary) -> JSONValue
+  /// The last pieces.
+  mutating func closing(_ summary: GenerationSummary) -> [JSONValue]
+  /// The last pieces of an answer that the engine could not finish; `nil` where the API's streams say so themselves.
+  mutating func failing(_ error: APIError) -> [JSONValue]?
 
   /// Adds a token to the whole.
   mutating func add(_ token: GeneratedToken)
@@ -23,21 +25,8 @@ protocol ChoiceFormat: Sendable {
 
 extension ChoiceFormat {
   func share(with first: Self) {}
-}
-
-/// What an endpoint's answers have in common.
-protocol AnswerFormat: Sendable {
-  associatedtype Choice: ChoiceFormat
-  /// `object` of a whole answer and of a piece.
-  var objectName: String { get }
-  var chunkName: String { get }
-  /// What ids begin with.
-  var idPrefix: String { get }
-  /// Answers per prompt, of which the first is told about the prompt.
-  var count: Int { get }
-  /// Whether the one token that the engine must generate is kept from the client.
-  var discardsOutput: Bool { get }
-  func choice(_ index: Int) -> Choice
+  func failing(_ error: APIError) -> [JSONValue]? { nil }
+  var besideChoices: [(key: String, value: JSONValue)] { [] }
 }
 
 /// Fields that both endpoints add to a choice on request.

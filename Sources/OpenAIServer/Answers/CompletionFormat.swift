@@ -3,7 +3,7 @@ internal import JSON
 internal import Tokenization
 
 /// Answers of `/v1/completions`.
-struct CompletionFormat: AnswerFormat {
+struct CompletionFormat: ChoicesFormat {
   let objectName = "text_completion"
   let chunkName = "text_completion"
   let idPrefix = "cmpl-"
@@ -46,8 +46,6 @@ struct CompletionChoice: ChoiceFormat {
     offsets = TextOffsets(tokenizer: format.names.tokenizer, skipsSpecialTokens: format.skipsSpecialTokens)
   }
 
-  var besideChoices: [(key: String, value: JSONValue)] { [] }
-
   func opening() -> [JSONValue] { [] }
 
   mutating func pieces(for tokens: [GeneratedToken]) -> [JSONValue] {
@@ -64,9 +62,9 @@ struct CompletionChoice: ChoiceFormat {
     return pieces
   }
 
-  func closing(_ summary: GenerationSummary) -> JSONValue {
-    piece(
-      format.discardsOutput ? "" : summary.remainingText, LogprobLists(), tokens: nil, end: endReason(summary.reason))
+  func closing(_ summary: GenerationSummary) -> [JSONValue] {
+    let text = format.discardsOutput ? "" : summary.remainingText
+    return [piece(text, LogprobLists(), tokens: nil, end: endReason(summary.reason))]
   }
 
   mutating func add(_ token: GeneratedToken) {

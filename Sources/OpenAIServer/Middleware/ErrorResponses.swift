@@ -4,7 +4,7 @@ internal import JSON
 internal import Logging
 internal import NIOCore
 
-/// The outermost layer: gives every request an id, writes one line of log about it, and every error in OpenAI's shape.
+/// The outermost layer: gives every request an id, writes one line of log about it, and every error in its API's shape.
 struct ErrorResponses: RouterMiddleware {
   let serving: ServingContext
 
@@ -74,7 +74,8 @@ struct ErrorResponses: RouterMiddleware {
     if [.contentTooLarge, .requestTimeout].contains(apiError.status) || apiError.code == BodyReader.malformed {
       serving.connections.connection(of: context.channel).close(after: .seconds(2))
     }
-    var response = Response.json(apiError.json, status: apiError.status)
+    let shape = ErrorShape(path: request.uri.path)
+    var response = Response.json(shape.json(apiError, requestID: context.requestID), status: apiError.status)
     for field in apiError.headers { response.headers.append(field) }
     return response
   }

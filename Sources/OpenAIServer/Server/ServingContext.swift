@@ -3,6 +3,7 @@ internal import Decoding
 internal import Foundation
 internal import HTTPTypes
 internal import Inference
+internal import JSON
 internal import Logging
 internal import StructuredOutput
 internal import Tokenization
@@ -89,6 +90,12 @@ final class ServingContext: Sendable {
     throw .badRequest(
       "parse_special is true, and the server was started with --no-parse-special-tokens; expected false",
       parameter: "parse_special")
+  }
+
+  /// What an answer says about speculation; `nil` for nothing.
+  func metrics(of usage: Usage) -> JSONValue? {
+    guard model.window > 0 else { return nil }
+    return usage.metrics(window: model.window, report: configuration.speculationReport)
   }
 
   /// Refuses a request for another model.

@@ -12,8 +12,7 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
   let serving: ServingContext
   let format: Format
   let context: ServerRequestContext
-  private let id: String
-  private let created = Int(Date().timeIntervalSince1970)
+  private let head: AnswerHead
   private let streams: [AsyncStream<GenerationEvent>]
   private let ticket: AdmissionGate.Ticket
   private let promptTokens: Int
@@ -30,7 +29,8 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
     self.format = format
     self.context = context
     self.promptTokens = promptTokens
-    id = format.idPrefix + context.requestID
+    head = AnswerHead(
+      requestID: context.requestID, created: Int(Date().timeIntervalSince1970), model: serving.modelName)
     ticket = try serving.gate.admit(requests.count)
     var streams: [AsyncStream<GenerationEvent>] = []
     serving.metrics.observe(requests, answersPerPrompt: format.count)
@@ -100,32 +100,13 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
     }
   }
 
-  /// Most bytes of an answer in one piece.
-  private static var mostBytes: Int { 128 << 20 }
-
-  /// The body of the answer, one choice after the other turned into text.
+  /// All answers in one piece.
   private func whole(_ answers: [Answer]) throws -> Response {
     let usage = usage(of: answers.map { ($0.index, $0.summary) })
     serving.metrics.observe(longestOf: answers.map(\.summary))
     log(usage, reasons: answers.map(\.summary.reason.name))
-    var body = ByteBuffer()
-    body.writeString(JSONValue.object(envelope(format.objectName)).serialized().dropLast() + ",\"choices\":[")
-    for (place, answer) in answers.enumerated() {
-      var choice = answer.choice
-      choice.share(with: answers[place - answer.index % format.count].choice)
-      if place > 0 { body.writeString(",") }
-      body.writeString(choice.whole(answer.summary).serialized())
-      guard body.readableBytes <= Self.mostBytes else {
-        throw APIError.badRequest(
-          "the answer has more than \(Self.mostBytes) bytes; expected fewer answers or log-probabilities, or stream: true",
-          parameter: "n")
-      }
-    }
-    var end = JSONObject()
-    for (key, value) in answers.first?.choice.besideChoices ?? [] { end[key] = value }
-    end["usage"] = usage.json
-    end["metrics"] = metrics(usage)
-    body.writeString("]," + JSONValue.object(end).serialized().dropFirst())
+    let body = try format.body(
+      head, answers.map { ($0.choice, $0.summary) }, usage: usage.json, metrics: serving.metrics(of: usage))
     return Response(
       status: .ok, headers: [.contentType: "application/json"], body: ResponseBody(byteBuffer: body))
   }
@@ -134,7 +115,7 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
 
   /// The answer as server-sent events.
   func eventStream(_ generation: GenerationFields) throws -> Response {
-    let queue = EventQueue(limit: serving.configuration.maximumBufferedBytes)
+    let queue = EventQueue(limit: serving.configuration.maximumBufferedBytes, framing: format.framing)
     let connection = serving.connections.connection(of: context.channel)
     let stream = RunningStream(
       queue: queue, connection: connection, requests: serving.running,
@@ -181,14 +162,10 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
       serving.metrics.observe(longestOf: summaries.map(\.summary))
       log(usage, reasons: summaries.map(\.summary.reason.name))
     }
-    if generation.includesUsage {
-      var last = piece(choices: [])
-      last["usage"] = usage.json
-      last["metrics"] = metrics(usage)
-      _ = queue.push(.object(last))
+    if generation.includesUsage, let last = format.usageEvent(head, usage: usage.json, metrics: serving.metrics(of: usage)) {
+      _ = queue.push(last)
     }
-    queue.push(text: "[DONE]")
-    queue.finish()
+    queue.finish(isComplete: true)
   }
 
   /// Writes one answer's pieces.
@@ -203,12 +180,11 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
     var meter = GenerationMeter(metrics: serving.metrics)
     var packed: [GeneratedToken] = []
     var written = 0
-    func chunk(_ choice: JSONValue) -> JSONValue {
-      var piece = self.piece(choices: [choice])
-      if generation.reportsUsageContinuously {
-        piece["usage"] = Usage.json(promptTokens: promptTokens, outputTokens: format.discardsOutput ? 0 : written)
-      }
-      return .object(piece)
+    func chunk(_ piece: JSONValue) -> JSONValue {
+      let usage =
+        generation.reportsUsageContinuously
+        ? Usage.json(promptTokens: promptTokens, outputTokens: format.discardsOutput ? 0 : written) : nil
+      return format.event(piece, head, usage: usage)
     }
     func push(_ pieces: [JSONValue]) -> Bool { pieces.allSatisfy { queue.push(chunk($0)) } }
     var isOpen = push(choice.opening())
@@ -240,11 +216,12 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
       case .finished(let summary):
         meter.finish(summary)
         if case .failed(let reason) = summary.reason {
-          queue.fail(.engineFailed(reason))
+          let error = APIError.engineFailed(reason)
+          queue.fail(error, saying: choice.failing(error))
           return nil
         }
         if !packed.isEmpty { _ = push(choice.pieces(for: packed)) }
-        _ = push([choice.closing(summary)])
+        _ = push(choice.closing(summary))
         return summary
       }
     }
@@ -266,25 +243,6 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
   }
 
   // MARK: Parts
-
-  /// The fields that every answer and every piece begins with.
-  private func envelope(_ object: String) -> JSONObject {
-    JSONObject([
-      ("id", .string(id)), ("object", .string(object)), ("created", .integer(created)),
-      ("model", .string(serving.modelName)),
-    ])
-  }
-
-  private func piece(choices: [JSONValue]) -> JSONObject {
-    var piece = envelope(format.chunkName)
-    piece["choices"] = .array(choices)
-    return piece
-  }
-
-  private func metrics(_ usage: Usage) -> JSONValue? {
-    guard serving.model.window > 0 else { return nil }
-    return usage.metrics(window: serving.model.window, report: serving.configuration.speculationReport)
-  }
 
   /// What the answers that came to their ends have used, by their indices.
   private func usage(of answers: [(index: Int, summary: GenerationSummary)]) -> Usage {

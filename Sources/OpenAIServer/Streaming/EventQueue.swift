@@ -8,6 +8,8 @@ package final class EventQueue: Sendable {
     var pending = ByteBuffer()
     var isFinished = false
     var isCut = false
+    /// Events written.
+    var count = 0
     /// Why it was.
     var cause: String?
     var waiter: CheckedContinuation<ByteBuffer?, Never>?
@@ -32,26 +34,27 @@ package final class EventQueue: Sendable {
   }
 
   private let limit: Int
+  private let framing: EventFraming
   private let state = Mutex(State())
 
   /// - Parameter limit: bytes that may wait for the sender.
-  package init(limit: Int) { self.limit = limit }
+  package init(limit: Int, framing: EventFraming = .data) {
+    self.limit = limit
+    self.framing = framing
+  }
 
   /// Adds an event.
   ///
   /// - Returns: false when the stream takes no more: it is finished, or its reader has fallen too far behind.
-  package func push(_ event: JSONValue) -> Bool { push(text: event.serialized()) }
-
-  /// Adds an event with this data.
-  @discardableResult
-  package func push(text: String) -> Bool {
-    change { state in
+  package func push(_ event: JSONValue) -> Bool {
+    let text = framing.text(event)
+    return change { state in
       guard !state.isFinished else { return false }
       guard state.pending.readableBytes + text.utf8.count <= limit else {
-        Self.cut(&state, because: .readerTooSlow)
+        cut(&state, because: .readerTooSlow)
         return false
       }
-      Self.write(text, to: &state.pending)
+      Self.write(text, to: &state)
       return true
     }
   }
@@ -60,15 +63,26 @@ package final class EventQueue: Sendable {
   ///
   /// - Returns: false when the stream has ended meanwhile.
   package func push(whenThereIsRoom event: JSONValue) async -> Bool {
-    let text = event.serialized()
+    let text = framing.text(event)
     return await withCheckedContinuation { continuation in change { $0.large.append((text, continuation)) } }
   }
 
   /// Ends the stream after what is in it.
-  package func finish() { change { $0.isFinished = true } }
+  ///
+  /// - Parameter isComplete: whether the reader is told that nothing is missing.
+  package func finish(isComplete: Bool = false) {
+    change { state in
+      if isComplete, !state.isFinished { state.pending.writeString(framing.ending) }
+      state.isFinished = true
+    }
+  }
 
   /// Ends the stream with an error, after what is in it.
-  package func fail(_ error: APIError) { change { Self.cut(&$0, because: error) } }
+  ///
+  /// - Parameter events: what tells of the error; `nil` for what the API's streams say of all errors.
+  package func fail(_ error: APIError, saying events: [JSONValue]? = nil) {
+    change { cut(&$0, because: error, saying: events) }
+  }
 
   /// All events that have come since the last call; waits for one. `nil` at the end.
   package func next() async -> ByteBuffer? {
@@ -114,22 +128,23 @@ package final class EventQueue: Sendable {
     while let first = state.large.first,
       state.pending.readableBytes == 0 || state.pending.readableBytes + first.text.utf8.count <= limit / 2
     {
-      Self.write(first.text, to: &state.pending)
+      Self.write(first.text, to: &state)
       admitted.append(first.writer)
       state.large.removeFirst()
     }
     return (admitted, [])
   }
 
-  private static func cut(_ state: inout State, because error: APIError) {
+  private func cut(_ state: inout State, because error: APIError, saying events: [JSONValue]? = nil) {
     guard !state.isFinished else { return }
     (state.isFinished, state.isCut, state.cause) = (true, true, error.code ?? error.kind)
-    write(error.json.serialized(), to: &state.pending)
+    for event in events ?? [framing.event(error, number: state.count)] {
+      Self.write(framing.text(event), to: &state)
+    }
   }
 
-  private static func write(_ text: String, to buffer: inout ByteBuffer) {
-    buffer.writeString("data: ")
-    buffer.writeString(text)
-    buffer.writeString("\n\n")
+  private static func write(_ text: String, to state: inout State) {
+    state.pending.writeString(text)
+    state.count += 1
   }
 }

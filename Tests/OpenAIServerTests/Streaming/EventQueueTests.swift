@@ -10,8 +10,7 @@ import Testing
   func order() async {
     let queue = EventQueue(limit: 1000)
     #expect(queue.push(["a": 1]))
-    queue.push(text: "[DONE]")
-    queue.finish()
+    queue.finish(isComplete: true)
     #expect(!queue.push("late"))
     #expect(Self.text(await queue.next()) == "data: {\"a\":1}\n\ndata: [DONE]\n\n")
     #expect(await queue.next() == nil)
@@ -31,7 +30,7 @@ import Testing
 
   @Test("a reader that falls too far behind is told so after what it has")
   func overflow() async {
-    let queue = EventQueue(limit: 20)
+    let queue = EventQueue(limit: 28)
     #expect(queue.push("0123456789"))
     #expect(!queue.push("0123456789"))
     #expect(queue.isCut)
@@ -42,7 +41,7 @@ import Testing
 
   @Test("events that may be large wait for the reader one after another, and are let go when the stream ends")
   func large() async {
-    let queue = EventQueue(limit: 20)
+    let queue = EventQueue(limit: 28)
     let text = String(repeating: "x", count: 100)
     await withTaskGroup(of: Bool.self) { group in
       for _ in 0..<3 { group.addTask { await queue.push(whenThereIsRoom: .string(text)) } }
