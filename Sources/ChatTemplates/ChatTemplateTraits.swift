@@ -17,6 +17,9 @@ package struct ChatTemplateTraits: Sendable, Equatable {
   /// What the template writes right after an assistant's message; `nil` when nothing does.
   package let afterAnswer: String?
 
+  /// Names that templates have for such variables.
+  package static let thinkingVariables = ["enable_thinking", "thinking"]
+
   private static let first = "qprobeonez"
   private static let second = "qprobetwoz"
 
@@ -57,7 +60,7 @@ package struct ChatTemplateTraits: Sendable, Equatable {
     writesTools = text([question], tools: [tool]).map { $0.contains(Self.second) } ?? true
     knowsDeveloper = source.contains("developer")
     let words = Set(source.split { !($0.isLetter || $0.isNumber || $0 == "_") })
-    thinkingSwitches = ["enable_thinking", "thinking"].filter { words.contains($0[...]) }
+    thinkingSwitches = Self.thinkingVariables.filter { words.contains($0[...]) }
     let answered = text([question, ChatMessage(role: "assistant", content: Self.second)])
     afterAnswer = answered.flatMap { text in
       text.ranges(of: Self.second).last.map { String(text[$0.upperBound...].drop(while: \.isWhitespace)) }

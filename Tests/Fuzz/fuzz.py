@@ -336,14 +336,43 @@ class Fuzzer:
             "prompt": "Hi", "max_tokens": 2, "temperature": 0.5, "top_p": 0.9, "top_k": 5, "n": 1, "stop": ["x"], "seed": 1, "logprobs": 2,
             "echo": True, "min_tokens": 1, "logit_bias": {"5": 1}, "stop_token_ids": [3], "priority": 0, "presence_penalty": 0.1,
             "speculative": {"enabled": False}, "stream_options": {"include_usage": True}}
-        if rng.random() < 0.5:
-            body = {**body, "messages": [{"role": "user", "content": [{"type": "text", "text": "a"}]}], "tools": [
-                {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}], "tool_choice": "auto"}
+        path = rng.choice(["/v1/chat/completions"] * 3 + ["/v1/responses", "/v1/messages"] * 2 + ["/v1/completions", "/tokenize"])
+        function = {"name": "f", "parameters": {"type": "object"}}
+        if path == "/v1/chat/completions":
+            body |= {"messages": [{"role": "user", "content": [{"type": "text", "text": "a"}]}], "tool_choice": "auto",
+                     "tools": [{"type": "function", "function": function}]}
             del body["prompt"], body["logprobs"], body["echo"]
-            path = "/v1/chat/completions"
-        else:
-            path = rng.choice(["/v1/completions", "/tokenize"])
+        elif path == "/v1/responses":
+            body = self.response_body(rng, function)
+        elif path == "/v1/messages":
+            body = self.message_body(rng)
+        if path in ["/v1/responses", "/v1/messages"] and rng.random() < 0.3:
+            path += {"/v1/responses": "/input_tokens", "/v1/messages": "/count_tokens"}[path]
         self.checked(self.post(path, mutated_json(json.dumps(body), rng)))
+
+    def response_body(self, rng, function):
+        items = [
+            {"role": "user", "content": [{"type": "input_text", "text": "a"}]}, {"type": "reasoning", "id": "rs", "summary": [],
+                "content": [{"type": "reasoning_text", "text": "b"}]},
+            {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "c", "annotations": []}]},
+            {"type": "function_call", "call_id": "d", "name": "f", "arguments": "{}"},
+            {"type": "function_call_output", "call_id": "d", "output": "e"}]
+        return {
+            "input": items[:rng.randint(1, 5)], "instructions": "f", "max_output_tokens": 2, "tools": [{"type": "function", **function}],
+            "tool_choice": rng.choice(["auto", {"type": "function", "name": "f"}]), "text": {"format": {"type": "json_schema", "name": "r",
+                "schema": {"type": "object"}}}, "reasoning": {"effort": "low", "summary": "auto"}, "store": True, "stream": rng.random() < 0.5,
+            "include": ["message.output_text.logprobs"], "top_logprobs": 2, "metadata": {"a": "b"}, "truncation": rng.choice(["auto", "disabled"])}
+
+    def message_body(self, rng):
+        messages = [
+            {"role": "user", "content": "a"}, {"role": "assistant", "content": [{"type": "thinking", "thinking": "b", "signature": "c"},
+                {"type": "text", "text": "d"}, {"type": "tool_use", "id": "e", "name": "f", "input": {}}]},
+            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "e", "content": [{"type": "text", "text": "g"}]}]}]
+        return {
+            "messages": messages[:rng.choice([1, 3])], "system": [{"type": "text", "text": "h"}], "max_tokens": 2, "stop_sequences": ["i"],
+            "tools": [{"name": "f", "input_schema": {"type": "object"}}], "tool_choice": {"type": "auto", "disable_parallel_tool_use": True},
+            "thinking": {"type": "enabled", "budget_tokens": 1024}, "output_config": {"effort": "low"}, "stream": rng.random() < 0.5,
+            "temperature": 0.5, "top_p": 0.9, "top_k": 5, "metadata": {"user_id": "u"}}
 
     def schemas(self, seed, rng):
         self.serve()

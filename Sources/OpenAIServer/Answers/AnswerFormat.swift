@@ -1,4 +1,5 @@
 internal import Decoding
+internal import Foundation
 internal import JSON
 internal import NIOCore
 
@@ -34,6 +35,9 @@ struct AnswerHead: Sendable {
   /// Unix time.
   let created: Int
   let model: String
+
+  /// The Unix time.
+  static var now: Int { Int(Date().timeIntervalSince1970) }
 }
 
 // MARK: Several choices

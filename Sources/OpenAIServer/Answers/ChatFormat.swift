@@ -92,13 +92,7 @@ struct ChatChoice: ChoiceFormat {
 
   private func logprobs(_ tokens: [GeneratedToken]) -> JSONValue {
     guard format.wantsLogprobs else { return .null }
-    let entries = tokens.compactMap { token -> JSONValue? in
-      guard let logprobs = token.logprobs else { return nil }
-      var entry = format.names.entry(token.id, logprobs.chosen)
-      entry["top_logprobs"] = .array(logprobs.top.map { .object(format.names.entry($0.token, $0.logprob)) })
-      return .object(entry)
-    }
-    return ["content": .array(entries)]
+    return ["content": .array(tokens.compactMap { format.names.chatLogprobs($0) })]
   }
 }
 

@@ -51,4 +51,12 @@ struct TokenNames: Sendable {
       ("bytes", tokenizer.bytes(of: token).map { .array($0.map { .integer(Int($0)) }) } ?? .null),
     ])
   }
+
+  /// A token with its alternatives, as chat completions have it; `nil` where nothing is known about it.
+  func chatLogprobs(_ token: GeneratedToken) -> JSONValue? {
+    guard let logprobs = token.logprobs else { return nil }
+    var entry = entry(token.id, logprobs.chosen)
+    entry["top_logprobs"] = .array(logprobs.top.map { .object(self.entry($0.token, $0.logprob)) })
+    return .object(entry)
+  }
 }

@@ -20,11 +20,7 @@ struct ChatEndpoint: Sendable {
       endOfText: generation.request.stopping.endOfTextTokens,
       wantsLogprobs: generation.request.logprobCount != nil, count: generation.count, prompt: chat.prompt,
       promptScores: PromptScores(generation), parser: chat.parser)
-    let job = try AnswerJob(
-      generation.requests(for: [chat.prompt]), promptTokens: chat.prompt.count, format: format, serving: serving,
-      context: context)
-    var response = generation.streams ? try job.eventStream(generation) : try await job.response()
-    if !chat.warnings.isEmpty { response.headers[.warnings] = chat.warnings.joined(separator: "; ") }
-    return response
+    return try await AnswerJob.answer(
+      chat, format: format, warnings: chat.warnings, serving: serving, context: context)
   }
 }

@@ -29,14 +29,7 @@ package struct ExpositionText {
 
   package mutating func histogram(_ name: String, _ help: String, _ histogram: Histogram) {
     head(name, help, "histogram")
-    var count = 0
-    for (bound, bucket) in zip(histogram.bounds, histogram.counts) {
-      count += bucket
-      line(name + "_bucket", extra: "le=\"\(bound)\"", value: "\(Double(count))")
-    }
-    line(name + "_bucket", extra: "le=\"+Inf\"", value: "\(Double(histogram.count))")
-    line(name + "_count", value: "\(Double(histogram.count))")
-    line(name + "_sum", value: "\(histogram.sum)")
+    buckets(name, histogram, labels: labels)
   }
 
   package mutating func responses(_ counts: [(method: String, handler: String, status: Int, count: Int)]) {
@@ -45,6 +38,29 @@ package struct ExpositionText {
       text +=
         "http_requests_total{method=\"\(Self.escaped(entry.method))\",handler=\"\(Self.escaped(entry.handler))\",status=\"\(entry.status)\"} \(Double(entry.count))\n"
     }
+  }
+
+  /// Those of HTTP responses, whose labels are their own.
+  package mutating func durations(_ histograms: [(method: String, handler: String, histogram: Histogram)]) {
+    let name = "http_request_duration_seconds"
+    head(name, "From a request's head to the end of its response.", "histogram")
+    for entry in histograms {
+      buckets(
+        name, entry.histogram,
+        labels: "method=\"\(Self.escaped(entry.method))\",handler=\"\(Self.escaped(entry.handler))\"")
+    }
+  }
+
+  private mutating func buckets(_ name: String, _ histogram: Histogram, labels: String) {
+    func line(_ name: String, _ labels: String, _ value: Double) { text += "\(name){\(labels)} \(value)\n" }
+    var count = 0
+    for (bound, bucket) in zip(histogram.bounds, histogram.counts) {
+      count += bucket
+      line(name + "_bucket", "\(labels),le=\"\(bound)\"", Double(count))
+    }
+    line(name + "_bucket", "\(labels),le=\"+Inf\"", Double(histogram.count))
+    line(name + "_count", labels, Double(histogram.count))
+    line(name + "_sum", labels, histogram.sum)
   }
 
   private mutating func head(_ name: String, _ help: String, _ kind: String) {

@@ -19,6 +19,12 @@ final class ServerMetrics: Sendable {
     var answers = Histogram(bounds: [1, 2, 5, 10, 20])
     var finished: [String: Int] = ["stop": 0, "length": 0, "abort": 0, "error": 0]
     var responses: [Response: Int] = [:]
+    var durations: [Endpoint: Histogram] = [:]
+  }
+
+  private struct Endpoint: Hashable {
+    let method: String
+    let handler: String
   }
 
   private struct Response: Hashable {
@@ -88,6 +94,14 @@ final class ServerMetrics: Sendable {
     state.withLock { $0.responses[Response(method: method, handler: handler, status: status), default: 0] += 1 }
   }
 
+  /// An HTTP response has been sent to its end.
+  func observe(method: String, handler: String, seconds: Double) {
+    state.withLock {
+      $0.durations[Endpoint(method: method, handler: handler), default: Histogram(bounds: Histogram.requestSeconds)]
+        .observe(seconds)
+    }
+  }
+
   /// The text that Prometheus reads.
   func exposition() -> String {
     let state = state.withLock { $0 }
@@ -140,6 +154,8 @@ final class ServerMetrics: Sendable {
     text.responses(
       state.responses.map { ($0.key.method, $0.key.handler, $0.key.status, $0.value) }
         .sorted { ($0.1, $0.0, $0.2) < ($1.1, $1.0, $1.2) })
+    text.durations(
+      state.durations.map { ($0.key.method, $0.key.handler, $0.value) }.sorted { ($0.1, $0.0) < ($1.1, $1.0) })
     return text.text
   }
 }

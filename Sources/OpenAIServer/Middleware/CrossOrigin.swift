@@ -14,7 +14,7 @@ struct CrossOrigin: RouterMiddleware {
   ) async throws -> Response {
     guard request.method == .options, admits(request) else { return try await next(request, context) }
     var response = Response(status: .noContent)
-    response.headers[.accessControlAllowMethods] = "GET, POST, OPTIONS"
+    response.headers[.accessControlAllowMethods] = "GET, POST, DELETE, OPTIONS"
     // Clients send headers of their own (`x-stainless-…`): an origin that may call may send what it likes.
     response.headers[.accessControlAllowHeaders] =
       request.headers[.accessControlRequestHeaders] ?? "Authorization, Content-Type, X-Request-Id"

@@ -29,17 +29,34 @@ struct ErrorResponses: RouterMiddleware {
       response = errorResponse(error, request: request, context: context)
     }
     response.headers[.requestID] = context.requestID
+    if ErrorShape(path: request.uri.path) == .anthropic { response.headers[.anthropicRequestID] = context.requestID }
     // Errors have to be readable to pages of other origins too.
     CrossOrigin(origins: serving.configuration.allowedOrigins).admit(request, to: &response)
-    let handler = context.endpointPath ?? "none"
-    serving.metrics.observe(method: request.method.rawValue, handler: handler, status: response.status.code)
+    let (method, handler) = (request.method.rawValue, context.endpointPath ?? "none")
+    serving.metrics.observe(method: method, handler: handler, status: response.status.code)
+    measure(&response, from: start, method: method, handler: handler)
     context.logger.debug(
       "response",
       metadata: [
-        "method": "\(request.method.rawValue)", "route": "\(handler)", "status": "\(response.status.code)",
+        "method": "\(method)", "route": "\(handler)", "status": "\(response.status.code)",
         "seconds": "\((ContinuousClock.now - start) / .seconds(1))",
       ])
     return response
+  }
+
+  /// Takes the time that a response needs, streams to their ends.
+  private func measure(
+    _ response: inout Response, from start: ContinuousClock.Instant, method: String, handler: String
+  ) {
+    let observe = { @Sendable [metrics = serving.metrics] in
+      metrics.observe(method: method, handler: handler, seconds: (ContinuousClock.now - start) / .seconds(1))
+    }
+    let body = response.body
+    guard body.contentLength == nil else { return observe() }
+    response.body = ResponseBody { writer in
+      defer { observe() }
+      try await body.write(writer)
+    }
   }
 
   private func errorResponse(_ error: any Error, request: Request, context: ServerRequestContext) -> Response {
@@ -83,6 +100,8 @@ struct ErrorResponses: RouterMiddleware {
 
 extension HTTPField.Name {
   static var requestID: Self { .init(parsed: "x-request-id") ?? .from }
+  /// The same under the name that clients of Anthropic's API look for.
+  static var anthropicRequestID: Self { .init(parsed: "request-id") ?? .from }
   /// The version of HTTP that the client speaks, as `HTTPVersions` found it.
   static var httpVersion: Self { .init(parsed: HTTPVersions.header) ?? .from }
   /// `X-Accel-Buffering`: whether nginx and its like hold back what they pass on.

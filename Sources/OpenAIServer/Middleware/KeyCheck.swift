@@ -11,9 +11,10 @@ struct KeyCheck: RouterMiddleware {
     _ request: Request, context: ServerRequestContext,
     next: (Request, ServerRequestContext) async throws -> Response
   ) async throws -> Response {
-    guard keys.isEmpty || isAllowed(request.headers[.authorization]) else {
+    guard keys.isEmpty || isAllowed(request.headers[.authorization]) || isKey(request.headers[.apiKey]) else {
       throw APIError(
-        .unauthorized, "the API key is missing or wrong; expected the header Authorization: Bearer KEY",
+        .unauthorized,
+        "the API key is missing or wrong; expected the header Authorization: Bearer KEY, or X-Api-Key: KEY",
         kind: "authentication_error", code: "invalid_api_key")
     }
     return try await next(request, context)
@@ -27,4 +28,14 @@ struct KeyCheck: RouterMiddleware {
     else { return false }
     return SecretComparison.matches(bytes.dropFirst(scheme.count), anyOf: keys)
   }
+
+  /// Whether a header is a key by itself, as clients of Anthropic's API send it.
+  private func isKey(_ header: String?) -> Bool {
+    guard let header else { return false }
+    return SecretComparison.matches(header.utf8, anyOf: keys)
+  }
+}
+
+extension HTTPField.Name {
+  fileprivate static var apiKey: Self { .init(parsed: "x-api-key") ?? .authorization }
 }

@@ -11,6 +11,8 @@ struct ChatCompletionRequest: Sendable {
   /// Finds thoughts and calls in an answer.
   let parser: ModelAnswerParser
 
+  /// Whether the answer may hold a thought.
+  let mayThink: Bool
   /// What of the request its answer cannot show that it was not heeded.
   let warnings: [String]
 
@@ -25,6 +27,7 @@ struct ChatCompletionRequest: Sendable {
     prompt = generation.truncated(
       try conversation.tokens(of: text, mostTokens: generation.mostTokens, serving: serving, budget: budget))
     let thoughts = Self.thoughts(after: text, continuing: conversation.continued ?? "", in: served)
+    mayThink = thoughts != .none
     parser = ModelAnswerParser(
       thoughts: thoughts == .none ? nil : ReasoningSplitter(startsInside: thoughts == .open),
       calls: tools.parser(format: served.toolCallFormat),

@@ -78,7 +78,7 @@ struct ChatPrompt {
 
   /// How much the model is to think, where its template has a say in that.
   private static func reasoningEffort(_ fields: JSONFields) throws(APIError) -> String? {
-    let efforts = ["none", "minimal", "low", "medium", "high", "xhigh"]
+    let efforts = ["none", "minimal", "low", "medium", "high", "xhigh", "max"]
     guard let effort = try fields.string("reasoning_effort") else { return nil }
     guard efforts.contains(effort) else {
       throw fields.wrong(

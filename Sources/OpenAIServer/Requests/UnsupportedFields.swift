@@ -52,9 +52,48 @@ package enum UnsupportedFields {
     Field("echo", neutral: [false], "expected continue_final_message to go on with a message")
   ]
 
+  /// Those of `/v1/responses`, and parameters of chats that have another name there. What the others share is looked at
+  /// when the request is read as a chat.
+  private static let responsesFields = [
+    Field("background", neutral: [false], "expected false: who asks waits for the answer, or reads it as a stream"),
+    Field("conversation", "expected previous_response_id, or all items in input"),
+    Field("prompt", "expected instructions and input: there are no prompts to refer to"),
+    Field("context_management", neutral: [[]], "expected truncation, or fewer items in input"), Field("moderation"),
+    Field("messages", "expected input"), Field("n", neutral: [1], "expected 1: a response is one answer"),
+    Field("max_tokens", "expected max_output_tokens"), Field("max_completion_tokens", "expected max_output_tokens"),
+    Field("response_format", "expected text.format"), Field("reasoning_effort", "expected reasoning.effort"),
+    Field("verbosity", "expected text.verbosity"),
+    Field("logprobs", "expected message.output_text.logprobs in include"), Field("prompt_logprobs"),
+    Field("continue_final_message", neutral: [false]), Field("add_generation_prompt", neutral: [true]),
+  ]
+
+  /// Those of `/v1/messages`, likewise.
+  private static let messagesFields = [
+    Field("container"), Field("mcp_servers", neutral: [[]], "expected tools, which the client runs"),
+    Field("context_management", "expected fewer messages"), Field("n", neutral: [1], "expected 1"),
+    Field("max_completion_tokens", "expected max_tokens"), Field("stop", "expected stop_sequences"),
+    Field("response_format", "expected output_config.format"),
+    Field("reasoning_effort", "expected output_config.effort"), Field("logprobs", neutral: [false]),
+    Field("top_logprobs"), Field("prompt_logprobs"), Field("return_token_ids", neutral: [false]),
+    Field("return_token_origins", neutral: [false]), Field("parallel_tool_calls", "expected tool_choice"),
+    Field("continue_final_message", "expected a last message of the assistant"), Field("add_generation_prompt"),
+  ]
+
+  package static func refuseInResponses(_ request: JSONFields) throws(APIError) {
+    try refuse(request, responsesFields)
+  }
+
+  package static func refuseInMessages(_ request: JSONFields) throws(APIError) {
+    try refuse(request, messagesFields)
+  }
+
   /// - Throws: 400 naming the first parameter that asks for what there is not.
   package static func refuse(_ request: JSONFields, inChat: Bool) throws(APIError) {
-    for field in inChat ? fields + chatFields : fields {
+    try refuse(request, inChat ? fields + chatFields : fields)
+  }
+
+  private static func refuse(_ request: JSONFields, _ fields: [Field]) throws(APIError) {
+    for field in fields {
       guard let value = request.value(field.name), !field.neutral.contains(where: { same($0, value) }) else {
         continue
       }

@@ -48,6 +48,10 @@ package struct ServerConfiguration: Sendable {
   package var streamInterval = 1
   /// Bytes of a stream that may wait for a slow reader.
   package var maximumBufferedBytes = 1 << 20
+  /// Responses that are kept for clients to come back to; 0 keeps none.
+  package var maximumStoredResponses = 1024
+  /// Bytes of all of them.
+  package var maximumStoredBytes = 64 << 20
   /// How long a stream may be unable to write anything to its reader.
   package var writeTimeout = Duration.seconds(30)
   /// How long a request's body may take to arrive.

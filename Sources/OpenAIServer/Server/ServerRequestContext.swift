@@ -12,9 +12,13 @@ struct ServerRequestContext: RequestContext {
   init(source: ApplicationRequestContextSource) {
     coreContext = CoreRequestContextStorage(source: source)
     channel = source.channel
+    requestID = Self.randomID()
+  }
+
+  /// 32 digits that nobody can guess.
+  static func randomID() -> String {
     var generator = SystemRandomNumberGenerator()
-    let words = (generator.next(), generator.next())
-    requestID = Self.hexadecimal(words.0) + Self.hexadecimal(words.1)
+    return hexadecimal(generator.next()) + hexadecimal(generator.next())
   }
 
   /// Whether a client's id can go into logs and headers as it is.

@@ -38,6 +38,8 @@ struct ServerRoutes {
   private var routes: [Route] {
     let chat = ChatEndpoint(serving: serving)
     let completion = CompletionEndpoint(serving: serving)
+    let responses = ResponsesEndpoint(serving: serving)
+    let messages = MessagesEndpoint(serving: serving)
     let tokens = TokenEndpoints(serving: serving)
     let models = ModelEndpoints(serving: serving)
     let status = StatusEndpoints(serving: serving)
@@ -48,6 +50,14 @@ struct ServerRoutes {
     return sageMaker + [
       Route(method: .post, path: "/v1/chat/completions", isGuarded: true, handler: chat.handle),
       Route(method: .post, path: "/v1/completions", isGuarded: true, handler: completion.handle),
+      Route(method: .post, path: "/v1/responses", isGuarded: true, handler: responses.create),
+      Route(method: .post, path: "/v1/responses/input_tokens", isGuarded: true, handler: responses.inputTokens),
+      Route(method: .get, path: "/v1/responses/{id}", isGuarded: true, handler: responses.retrieve),
+      Route(method: .delete, path: "/v1/responses/{id}", isGuarded: true, handler: responses.delete),
+      Route(method: .post, path: "/v1/responses/{id}/cancel", isGuarded: true, handler: responses.cancel),
+      Route(method: .get, path: "/v1/responses/{id}/input_items", isGuarded: true, handler: responses.inputItems),
+      Route(method: .post, path: "/v1/messages", isGuarded: true, handler: messages.create),
+      Route(method: .post, path: "/v1/messages/count_tokens", isGuarded: true, handler: messages.countTokens),
       Route(method: .get, path: "/v1/models", isGuarded: true, handler: models.list),
       Route(method: .get, path: "/v1/models/**", isGuarded: true, handler: models.one),
       Route(method: .post, path: "/tokenize", isGuarded: true, handler: tokens.tokenize),

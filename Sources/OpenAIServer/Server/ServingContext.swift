@@ -20,6 +20,7 @@ final class ServingContext: Sendable {
   let running = RunningRequests()
   let connections = ConnectionTable()
   let work: RequestWork
+  let responses: ResponseStore
   let metrics: ServerMetrics
   let pages: EmbeddedPages
   let started = Date()
@@ -41,6 +42,8 @@ final class ServingContext: Sendable {
       })
     work = RequestWork(threadCount: configuration.requestThreads, connections: connections, running: running)
     gate = AdmissionGate(limit: configuration.concurrentRequests + configuration.maximumQueueLength)
+    responses = ResponseStore(
+      maximumCount: configuration.maximumStoredResponses, maximumBytes: configuration.maximumStoredBytes)
     metrics = ServerMetrics(
       modelName: configuration.servedModelNames.first ?? "", engine: model.engine,
       cacheLabels: configuration.cacheFacts.map { ($0.name, $0.value) }

@@ -1,5 +1,4 @@
 internal import Decoding
-internal import Foundation
 internal import HTTPTypes
 internal import Hummingbird
 internal import Inference
@@ -30,7 +29,7 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
     self.context = context
     self.promptTokens = promptTokens
     head = AnswerHead(
-      requestID: context.requestID, created: Int(Date().timeIntervalSince1970), model: serving.modelName)
+      requestID: context.requestID, created: AnswerHead.now, model: serving.modelName)
     ticket = try serving.gate.admit(requests.count)
     var streams: [AsyncStream<GenerationEvent>] = []
     serving.metrics.observe(requests, answersPerPrompt: format.count)
@@ -38,6 +37,22 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
       do { streams.append(try serving.engine.generate(request)) } catch { throw APIError(error) }
     }
     self.streams = streams
+  }
+
+  /// The answer to a conversation, whole or as a stream.
+  ///
+  /// - Parameter warnings: what of the request was not heeded.
+  static func answer(
+    _ chat: ChatCompletionRequest, format: Format, warnings: [String], serving: ServingContext,
+    context: ServerRequestContext
+  ) async throws -> Response {
+    let generation = chat.generation
+    let job = try AnswerJob(
+      generation.requests(for: [chat.prompt]), promptTokens: chat.prompt.count, format: format, serving: serving,
+      context: context)
+    var response = generation.streams ? try job.eventStream(generation) : try await job.response()
+    if !warnings.isEmpty { response.headers[.warnings] = warnings.joined(separator: "; ") }
+    return response
   }
 
   // MARK: Whole
@@ -162,7 +177,9 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
       serving.metrics.observe(longestOf: summaries.map(\.summary))
       log(usage, reasons: summaries.map(\.summary.reason.name))
     }
-    if generation.includesUsage, let last = format.usageEvent(head, usage: usage.json, metrics: serving.metrics(of: usage)) {
+    if generation.includesUsage,
+      let last = format.usageEvent(head, usage: usage.json, metrics: serving.metrics(of: usage))
+    {
       _ = queue.push(last)
     }
     queue.finish(isComplete: true)

@@ -67,6 +67,12 @@ struct ServerOptions: ParsableArguments {
   @Option(help: "Most bytes of a stream that may wait for a slow reader; beyond them the stream is cut.")
   var maxStreamBacklogBytes = 1 << 20
 
+  @Option(help: "Most responses of /v1/responses that are kept in memory; 0 keeps none.")
+  var maxStoredResponses = 1024
+
+  @Option(help: "Most bytes of all of them; those that were used longest ago go first.")
+  var maxStoredResponseBytes = 64 << 20
+
   @Option(help: "Seconds that a stream may be unable to write to its reader.")
   var writeTimeout = 30.0
 
@@ -98,6 +104,8 @@ struct ServerOptions: ParsableArguments {
     try check("--max-body-bytes", maxBodyBytes, 1024...1 << 30)
     try check("--max-header-bytes", maxHeaderBytes, 1024...1 << 20)
     try check("--max-stream-backlog-bytes", maxStreamBacklogBytes, 1024...1 << 30)
+    try check("--max-stored-responses", maxStoredResponses, 0...100_000)
+    try check("--max-stored-response-bytes", maxStoredResponseBytes, 0...1 << 40)
     for (flag, value) in [
       ("--write-timeout", writeTimeout), ("--body-timeout", bodyTimeout), ("--idle-timeout", idleTimeout),
     ] { try check(flag, value, 0.1...86400) }
@@ -129,6 +137,8 @@ struct ServerOptions: ParsableArguments {
     configuration.maximumBodyBytes = maxBodyBytes
     configuration.maximumHeaderBytes = maxHeaderBytes
     configuration.maximumBufferedBytes = maxStreamBacklogBytes
+    configuration.maximumStoredResponses = maxStoredResponses
+    configuration.maximumStoredBytes = maxStoredResponseBytes
     configuration.writeTimeout = .seconds(writeTimeout)
     configuration.bodyTimeout = .seconds(bodyTimeout)
     configuration.idleTimeout = .seconds(idleTimeout)
