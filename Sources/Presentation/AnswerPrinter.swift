@@ -1,7 +1,7 @@
 package import Decoding
 internal import Foundation
 
-/// Prints an answer as it comes; on a terminal, accepted draft tokens stand out from the target's own.
+/// Prints an answer as it comes; on a terminal, accepted tokens stand out by who proposed them from the target's own.
 package struct AnswerPrinter {
   private let style = TextStyle(for: .standardOutput)
   private let marksOrigin: Bool
@@ -9,11 +9,25 @@ package struct AnswerPrinter {
   package init(marksOrigin: Bool) { self.marksOrigin = marksOrigin }
 
   package func print(_ token: GeneratedToken) {
-    emit(marksOrigin && token.origin.isProposed ? style.green(token.text) : token.text)
+    emit(marksOrigin ? painted(token.text, token.origin) : token.text)
+  }
+
+  private func painted(_ text: String, _ origin: TokenOrigin) -> String {
+    switch origin {
+    case .target: text
+    case .draftModel: style.green(text)
+    case .eagle3, .dflash, .mtp: style.blue(text)
+    case .ngram, .suffix: style.yellow(text)
+    case .grammar: style.cyan(text)
+    }
   }
 
   /// What the colours mean; empty where there are none.
   package var legend: String {
-    marksOrigin && style.isEnabled ? "\(style.green("green")): proposed and accepted; plain: the target's own" : ""
+    guard marksOrigin, style.isEnabled else { return "" }
+    return """
+      Proposed and accepted: \(style.green("by the draft")), \(style.blue("by a head")), \
+      \(style.yellow("from the text so far")), \(style.cyan("by the form of the answer")); plain: the target's own
+      """
   }
 }
