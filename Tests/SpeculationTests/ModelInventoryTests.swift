@@ -19,7 +19,7 @@ import Transformer
     let home = try TemporaryDirectory()
     let found = inventory([Places.root.appendingPathComponent("Models").path], home: home)
     #expect(found.models.map(\.path) == [Places.draft, Places.head, Places.target])
-    #expect(found.models.allSatisfy(\.runs))
+    #expect(found.models.allSatisfy { $0.runs })
     let fit = try #require(found.fits.first)
     #expect(found.fits.count == 1 && fit.target == Places.target)
     #expect(fit.draft_models == [Places.draft] && fit.heads == [Places.head] && !fit.carries_mtp)

@@ -94,7 +94,7 @@ package struct Diagnosis: Sendable, Encodable {
     add(
       .machine, "other programs", String(format: "%.1f processors busy", load.busy), isBusy ? .warning : .ok,
       advice: isBusy
-        ? "end them, or expect less speed than below: 'foretoken bench contention' measures how much is left" : nil)
+        ? "end them, or expect less speed than estimated: 'foretoken bench contention' measures how much is left" : nil)
     guard load.stolen >= Self.stolenShare * Double(cores) else { return }
     add(
       .machine, "other guests", String(format: "the host keeps %.1f processors for others", load.stolen), .warning,

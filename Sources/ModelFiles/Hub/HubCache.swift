@@ -82,8 +82,8 @@ package struct HubCache: Sendable {
     let cached = contents().map(\.name)
     // Without its organisation a model is known by its name alone.
     let whole = cached.first { $0.lowercased().hasSuffix("/" + name.lowercased()) }
-    let meant = whole ?? cached.nearest(to: name) ?? paths.nearest(to: name)
-    let question = meant.map { "did you mean '\($0)'? " } ?? ""
+    if let path = paths.nearest(to: name) { return "did you mean '\(path)'?" }
+    let question = (whole ?? cached.nearest(to: name)).map { "did you mean '\($0)'? " } ?? ""
     return question
       + (given.map { "'foretoken pull \($0)' downloads it" } ?? "'foretoken models' lists what is here")
   }

@@ -73,7 +73,7 @@ struct Doctor: AsyncParsableCommand {
     }
     if !diagnosis.expected.isEmpty {
       var table = ReportPage.Table(
-        "Estimates from the measured bandwidth: no code is faster on these weights, and this one comes near. Speculation adds to it ('foretoken bench speculation').",
+        "Estimates, from the bandwidth as measured now: the most without speculation, which adds to it.",
         ["model", "weights", "has room"], numbers: ["in memory", "tokens/s, at most"])
       for estimate in diagnosis.expected {
         table.add([

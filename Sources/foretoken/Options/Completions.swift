@@ -12,13 +12,18 @@ extension CompletionKind {
       let names = cache.contents().flatMap { model in
         model.revisions.first { $0.name == "main" }.map { HubCache.references(to: model.name, in: $0.path) } ?? []
       }
-      return names + paths(typed) { GGUFName.isModel($0) }
+      return forShell(names + paths(typed) { GGUFName.isModel($0) })
     }
   }
 
   /// Names of plugins, and libraries.
   static var pjrtPlugin: CompletionKind {
-    .custom { _, _, typed in PJRTPluginLocation.names + paths(typed) { $0.hasSuffix(".so") } }
+    .custom { _, _, typed in forShell(PJRTPluginLocation.names + paths(typed) { $0.hasSuffix(".so") }) }
+  }
+
+  /// The values as the shell that asks reads them: to zsh, what follows a colon is a description.
+  private static func forShell(_ values: [String]) -> [String] {
+    CompletionShell.requesting == .zsh ? values.map { $0.replacing(":", with: "\\:") } : values
   }
 
   /// Directories, and files that are wanted, which begin as `typed` does.
