@@ -56,6 +56,8 @@ package struct ReportPage: Sendable {
   package struct Block: Sendable {
     package var paragraph: String?
     package var charts: [Chart] = []
+    /// How the charts are read; goes where they go.
+    package var reading: String?
     package var table: Table?
     package var listing: Listing?
     package var facts: [Fact] = []
@@ -64,7 +66,9 @@ package struct ReportPage: Sendable {
     package private(set) var hasFacts = false
 
     package static func paragraph(_ text: String) -> Block { Block(paragraph: text) }
-    package static func charts(_ charts: [Chart]) -> Block { Block(charts: charts, hasCharts: !charts.isEmpty) }
+    package static func charts(_ charts: [Chart], reading: String? = nil) -> Block {
+      Block(charts: charts, reading: reading, hasCharts: !charts.isEmpty)
+    }
     package static func table(_ table: Table) -> Block { Block(table: table) }
     package static func listing(_ caption: String, _ lines: [String]) -> Block {
       Block(listing: Listing(caption: caption, lines: lines))
@@ -78,6 +82,8 @@ package struct ReportPage: Sendable {
   package struct Details: Sendable {
     package let title: String
     package let blocks: [Block]
+    /// Whether forms without charts show them unfolded.
+    package let isOpenInText: Bool
   }
 
   /// A part with a heading.
@@ -87,11 +93,25 @@ package struct ReportPage: Sendable {
     /// Figures behind what `blocks` say, folded where the form can.
     package let details: Details?
 
+    /// Whether the whole part is folded under its heading.
+    package let isFolded: Bool
+
     /// A part; `details` are folded under `detailsTitle`.
-    package init(heading: String, blocks: [Block], detailsTitle: String = "Figures", details: [Block] = []) {
-      (self.heading, self.blocks) = (heading, blocks)
-      self.details = details.isEmpty ? nil : Details(title: detailsTitle, blocks: details)
+    package init(
+      heading: String, blocks: [Block], detailsTitle: String = "Figures", details: [Block] = [],
+      isOpenInText: Bool = false
+    ) {
+      (self.heading, self.blocks, isFolded) = (heading, blocks, false)
+      self.details = details.isEmpty ? nil : Details(title: detailsTitle, blocks: details, isOpenInText: isOpenInText)
     }
+
+    /// A part that is folded under its heading.
+    package init(folded heading: String, _ blocks: [Block]) {
+      (self.heading, self.blocks, details, isFolded) = (heading, blocks, nil, true)
+    }
+
+    /// The same part, folded as a whole.
+    package var folded: Section { Section(folded: heading, blocks + (details?.blocks ?? [])) }
   }
 
   /// Over everything.

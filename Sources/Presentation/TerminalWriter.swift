@@ -23,11 +23,7 @@ package struct TerminalWriter {
 
   /// Blocks with an empty line between them.
   package func text(_ blocks: [ReportPage.Block]) -> String {
-    // A paragraph before charts says how they are read.
-    let shown = blocks.indices.filter { place in
-      blocks[place].paragraph == nil || !blocks.dropFirst(place + 1).prefix(1).contains(where: \.hasCharts)
-    }
-    let texts = shown.map { block(blocks[$0]) }.filter { !$0.isEmpty }
+    let texts = blocks.map(block).filter { !$0.isEmpty }
     return texts.isEmpty ? "" : texts.joined(separator: "\n\n") + "\n"
   }
 

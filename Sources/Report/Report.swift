@@ -87,9 +87,11 @@ struct ReportBuilder {
     let tunings = input.tunings.map { TuningSections(result: $0) }
     let sweep = SweepSections(runs: input.sweep, failures: input.sweepFailures, price: input.price)
     var sections = sweep.sections + serving.sections + tunings.flatMap(\.sections)
-    if let cost = cost(serving, tunings) { sections.append(cost) }
+    if let cost = cost(serving, tunings) { sections.append(cost.folded) }
     sections += tunings.compactMap(\.passTimes)
-    sections += input.forwards.map { ReportPage.Section($0) }
+    // Passes alone are what a report is on; beside answers they are an explanation.
+    let passes = input.forwards.map { ReportPage.Section($0) }
+    sections += sections.isEmpty ? passes : passes.map(\.folded)
     sections += serving.facts + tunings.map(\.facts)
     return ReportPage(
       title: title ?? defaultTitle, subtitle: createdAt.formatted(.iso8601.year().month().day()),

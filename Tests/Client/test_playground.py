@@ -211,7 +211,7 @@ def test_side_by_side_both_say_the_same(page):
 def test_a_completion_and_an_error_are_shown(page):
     page.click('label:has-text("Completion")')
     ask(page, "1, 2, 3, 4, 5,")
-    assert page.inner_text(".answer .given") == "1, 2, 3, 4, 5,"
+    assert page.inner_text(".answer > .text").startswith("1, 2, 3, 4, 5, 6") and page.inner_text(".answer .given") == "1, 2, 3, 4, 5,"
     page.expected = ["Failed to load resource: the server responded with a status of 400 (Bad Request)"]
     page.evaluate("document.getElementById('temperature').value = 1000")
     page.fill("#prompt", "again")
@@ -453,6 +453,34 @@ def test_edited_and_regenerated_turns_are_branches(desktop):
     desktop.reload()
     desktop.wait_for_selector("#dot.ready")
     assert desktop.locator(".switcher span").all_inner_texts() == ["1 of 2", "2 of 2"]
+
+
+def test_edited_prompts_of_completions_are_branches_too(desktop):
+    desktop.click('label:has-text("Completion")')
+    ask(desktop, "1, 2, 3, 4, 5,", tokens=12)
+    desktop.click('button:has-text("Edit prompt")')
+    desktop.fill(".editing textarea", "2, 4, 6, 8,")
+    desktop.keyboard.press("Enter")
+    desktop.wait_for_selector(DONE + " .switcher")
+    assert desktop.inner_text(".answer .given") == "2, 4, 6, 8,"
+    desktop.click('[aria-label="Previous branch"]')
+    assert desktop.inner_text(".answer .given") == "1, 2, 3, 4, 5,"
+
+
+def test_another_conversation_can_be_looked_at_while_an_answer_comes(desktop):
+    ask(desktop, "Write a numbered list of 9 animals.", tokens=8)
+    desktop.click("#new")
+    slow_down(desktop, 4_000)
+    send(desktop, prompt="Write a story that begins at the old harbour with a stranger.")
+    desktop.wait_for_selector(RUNNING + " .answer .token")
+    desktop.locator(".conversation").nth(1).click()
+    assert desktop.inner_text(".asked").startswith("Write a numbered list") and desktop.is_visible("#stop")
+    desktop.locator(".conversation").nth(0).click()
+    before = desktop.locator(".answer .token").count()
+    until(desktop, f"document.querySelectorAll('.answer .token').length > {before}")
+    slow_down(desktop, -1)
+    desktop.click("#stop")
+    desktop.wait_for_selector(DONE + " .ended")
 
 
 def test_two_tabs_do_not_write_over_each_other(desktop):

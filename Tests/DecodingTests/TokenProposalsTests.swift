@@ -16,7 +16,8 @@ import Testing
     let found = verified.indices.map {
       TokenProposals(at: $0, of: verified, proposal: proposal, offers: offers)
     }
-    #expect(found.map(Self.entries) == [["draft_model:1", "suffix:1"], ["draft_model:2", "suffix:7"], ["draft_model:9"]])
+    #expect(
+      found.map(Self.entries) == [["draft_model:1", "suffix:1"], ["draft_model:2", "suffix:7"], ["draft_model:9"]])
     #expect(found.map(\.window) == [3, 3, 3] && found.map(\.position) == [0, 1, 2])
   }
 

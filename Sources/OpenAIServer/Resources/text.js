@@ -61,7 +61,7 @@ export class TokenText {
 
   /** As it was written: what is new is appended. */
   extend(text) {
-    if (this.written === 0 && this.given) this.element.append(make("span", { class: "given" }, this.given));
+    if (this.given && !this.element.firstChild) this.element.append(make("span", { class: "given" }, this.given));
     this.write(this.element, text, this.written, text.length, true);
     this.written = text.length;
   }

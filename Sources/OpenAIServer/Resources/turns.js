@@ -33,7 +33,7 @@ export class Turns {
     const bubble = make("p", { class: "asked" }, turn.text);
     const edit = button({ symbol: "edit", description: "Edit this message", action: () => this.edit(element, turn) });
     edit.classList.add("edit");
-    element.append(make("div", { class: "asked-row" }, edit, bubble), this.switcher(conversation, turn) ?? "");
+    element.append(make("div", { class: "asked-row" }, edit, bubble), (conversation.mode === "chat" && this.switcher(conversation, turn)) || "");
     return element;
   }
 
@@ -58,7 +58,7 @@ export class Turns {
   }
 
   /** "‹ 2 of 3 ›" where a turn has others beside it. */
-  switcher(conversation, turn) {
+  switcher(conversation, turn, label = "Branches") {
     const branches = this.conversations.branches(conversation, turn);
     if (branches.length < 2) return null;
     const place = branches.indexOf(turn);
@@ -71,7 +71,7 @@ export class Turns {
       element.disabled = to < 0 || to >= branches.length;
       return element;
     };
-    return make("div", { class: "switcher", role: "group", "aria-label": "Branches" },
+    return make("div", { class: "switcher", role: "group", "aria-label": label },
       step("previous", "Previous branch", place - 1), make("span", {}, `${place + 1} of ${branches.length}`), step("next", "Next branch", place + 1));
   }
 
@@ -102,6 +102,9 @@ export class Turns {
       actions.append(button({ symbol: "edit", label: "Edit prompt", description: "Edit the prompt", action: () => {
         this.edit(byId("turns").querySelector(`[data-turn="${question.id}"]`), question);
       } }));
+      // Prompts are shown within their answers, and so are their branches.
+      const prompts = this.switcher(conversation, question, "Branches of the prompt");
+      if (prompts) actions.append(prompts);
     }
     element.append(actions);
     return element;

@@ -36,8 +36,9 @@ extension ReportPage.Section {
     self.init(
       heading: "Passes of \(report.model)",
       blocks: [
-        .paragraph("T(n): the time of a pass over n rows. The roofline is the least that the ceilings allow."),
-        .charts(Self.charts(report)),
+        .charts(
+          Self.charts(report),
+          reading: "T(n): the time of a pass over n rows. The roofline is the least that the ceilings allow.")
       ], detailsTitle: "Ceilings, passes, operations",
       details: [
         .facts([

@@ -125,6 +125,14 @@ struct ServingSections {
           label: "Tokens per verification", value: FigureText.significant(length),
           detail: speculation.acceptanceRate.map { "\(FigureText.percent($0)) of proposals accepted" } ?? ""))
     }
+    if let price = input.price ?? Price(notes: result.a.header.metadata),
+      let own = price.perMillionTokens(at: result.a.total.outputThroughput),
+      let other = price.perMillionTokens(at: result.b.total.outputThroughput)
+    {
+      tiles.append(
+        ReportPage.Tile(
+          label: "Per million tokens", value: FigureText.dollars(own), detail: "against \(FigureText.dollars(other))"))
+    }
     if let outputs = result.overall.outputs, outputs.compared > 0 {
       tiles.append(
         ReportPage.Tile(
@@ -144,12 +152,17 @@ struct ServingSections {
     guard !input.comparisons.isEmpty else { return throughput }
     var blocks: [ReportPage.Block] = []
     let confidence = FigureText.percent(input.comparisons[0].confidence)
+    let charts = input.comparisons.compactMap(intervalChart)
     blocks.append(
-      .paragraph(
-        "Requests of both sides ran in turns, so that drift of the machine cancels. Bars are \(confidence) confidence intervals by bootstrap; one that crosses 1 shows no difference."
+      .charts(
+        charts,
+        reading:
+          "Requests of both sides ran in turns, so that drift of the machine cancels. Bars are \(confidence) confidence intervals by bootstrap; one that crosses 1 shows no difference."
       ))
-    blocks.append(.charts(input.comparisons.compactMap(intervalChart)))
-    for comparison in input.comparisons { blocks.append(.table(Self.speedupTable(comparison))) }
+    let tables = input.comparisons.map { ReportPage.Block.table(Self.speedupTable($0)) }
+    // Where charts say it all, the figures are for those who look for them.
+    let isDrawn = charts.count == tables.count
+    if !isDrawn { blocks += tables }
     for comparison in input.comparisons {
       guard let difference = comparison.overall.outputs?.firstDifference else { continue }
       blocks.append(
@@ -157,7 +170,9 @@ struct ServingSections {
           "First difference, \(difference.category), after \(FigureText.count(difference.position)) equal characters: “…\(difference.a)…” against “…\(difference.b)…”."
         ))
     }
-    return ReportPage.Section(heading: "Speedup by kind of prompt", blocks: blocks)
+    return ReportPage.Section(
+      heading: "Speedup by kind of prompt", blocks: blocks, detailsTitle: "Tokens per second by kind of prompt",
+      details: isDrawn ? tables : [], isOpenInText: true)
   }
 
   private func intervalChart(_ result: ServingComparisonResult) -> Chart? {
@@ -169,6 +184,8 @@ struct ServingSections {
           isTotal: category == result.overall)
       }
     }
+    // A bar for all of them is in the summary; kinds without an interval would be missing.
+    guard entries.count == result.categories.count + 1, entries.count > 1 else { return nil }
     return IntervalChart(
       title: Self.setting(result.a),
       summary:
@@ -187,7 +204,7 @@ struct ServingSections {
     }
     let (a, b) = (name(result.a), name(result.b))
     var table = ReportPage.Table(
-      "\(a) over \(b), \(setting(result.a)): above 1, \(a) is better.", ["Prompts"],
+      "\(a) over \(b), \(setting(result.a)), in turns: above 1, \(a) is better.", ["Prompts"],
       numbers: ["\(a), tokens/s", "\(b), tokens/s", "Tokens per second", "First token", "Identical answers"])
     for category in result.categories + [result.overall] {
       let isTotal = category == result.overall
@@ -222,7 +239,8 @@ struct ServingSections {
   private var latency: ReportPage.Section? {
     let sides = sides
     guard !sides.isEmpty else { return nil }
-    let charts = [ServingMetric.ttft, .tpot, .e2el].compactMap { metric in distribution(metric, sides) }
+    let charts = [ServingMetric.ttft, .tpot].compactMap { metric in distribution(metric, sides) }
+    let whole = [distribution(.e2el, sides)].compactMap { $0 }
     var table = ReportPage.Table(
       "Latencies in milliseconds, timed at the client's socket.", ["Server", "Latency"],
       numbers: ["Mean", "Median", "P90", "P99"])
@@ -237,10 +255,12 @@ struct ServingSections {
     return ReportPage.Section(
       heading: "Latency",
       blocks: [
-        .paragraph(
-          "Each curve shows the share of requests that took no longer than the time below it; further left is better."),
-        .charts(charts),
-      ], detailsTitle: "Mean, median, P90 and P99", details: [.table(table)])
+        .charts(
+          charts,
+          reading:
+            "Each curve shows the share of requests that took no longer than the time below it; further left is better."
+        )
+      ], detailsTitle: "Whole answers; mean, median, P90 and P99", details: [.charts(whole), .table(table)])
   }
 
   private func distribution(_ metric: ServingMetric, _ sides: [Side]) -> Chart? {
@@ -288,9 +308,11 @@ struct ServingSections {
     return ReportPage.Section(
       heading: "Acceptance by position",
       blocks: [
-        .paragraph(
-          "Of all verifications, the share whose proposal at a position was accepted. A position counts only if every one before it was accepted, so curves fall."
-        ), .charts(charts),
+        .charts(
+          charts,
+          reading:
+            "Of all verifications, the share whose proposal at a position was accepted. A position counts only if every one before it was accepted, so curves fall."
+        )
       ], detailsTitle: "Acceptance by kind of prompt", details: [.table(table)])
   }
 
@@ -326,10 +348,7 @@ struct ServingSections {
         ))
       facts += own.filter { fact in !facts.contains { $0 == fact } }
     }
-    return [
-      ReportPage.Section(
-        heading: "How it was measured", blocks: [], detailsTitle: "Servers and workload", details: [.facts(facts)])
-    ]
+    return [ReportPage.Section(folded: "How it was measured", [.facts(facts)])]
   }
 }
 

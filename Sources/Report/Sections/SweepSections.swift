@@ -233,8 +233,8 @@ struct SweepSections {
   private var prompts: ReportPage.Section? {
     guard let best else { return nil }
     return ReportPage.Section(
-      heading: "By kind of prompt, \(name(best))", blocks: [], detailsTitle: "Tables by workload",
-      details: runs(of: best).map { .table(ServingSections.speedupTable($0.comparison)) })
+      folded: "By kind of prompt, \(name(best))",
+      runs(of: best).map { .table(ServingSections.speedupTable($0.comparison)) })
   }
 
   private var failed: ReportPage.Section? {
@@ -258,7 +258,6 @@ struct SweepSections {
     where !name.hasPrefix("sweep_") && !name.hasPrefix("price_") {
       facts.append((name, value))
     }
-    return ReportPage.Section(
-      heading: "How it was measured", blocks: [], detailsTitle: "Servers and settings", details: [.facts(facts)])
+    return ReportPage.Section(folded: "How it was measured", [.facts(facts)])
   }
 }

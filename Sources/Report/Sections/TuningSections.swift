@@ -224,8 +224,7 @@ struct TuningSections {
     return ReportPage.Section(
       heading: "Acceptance by position of the window",
       blocks: [
-        .paragraph("The probability that a position is accepted given that every one before it was (α)."),
-        .charts(charts),
+        .charts(charts, reading: "The probability that a position is accepted given that every one before it was (α).")
       ], detailsTitle: "Acceptance by kind of prompt", details: [.table(table)])
   }
 
@@ -252,9 +251,11 @@ struct TuningSections {
     return ReportPage.Section(
       heading: "What a pass costs",
       blocks: [
-        .paragraph(
-          "T(n): the time of a pass over n rows while serving. Verifying k proposals of B sequences is one pass over B (k + 1) rows, so speculation pays as far as T(n) is flat. The dashed line is the least that the machine's measured bandwidth and arithmetic allow."
-        ), .charts(charts),
+        .charts(
+          charts,
+          reading:
+            "T(n): the time of a pass over n rows while serving. Verifying k proposals of B sequences is one pass over B (k + 1) rows, so speculation pays as far as T(n) is flat. The dashed line is the least that the machine's measured bandwidth and arithmetic allow."
+        )
       ], detailsTitle: "Times by rows", details: [.table(table)])
   }
 
@@ -322,8 +323,7 @@ struct TuningSections {
     var blocks: [ReportPage.Block] = [.facts(facts)]
     for sentence in result.assumptions { blocks.append(.paragraph(sentence)) }
     if !result.command.isEmpty { blocks.append(.listing("Command", Self.lines(result.command))) }
-    return ReportPage.Section(
-      heading: "How it was tuned", blocks: [], detailsTitle: "Machine, models, assumptions", details: blocks)
+    return ReportPage.Section(folded: "How it was tuned", blocks)
   }
 
   private static func lines(_ text: String) -> [String] {
