@@ -18,7 +18,8 @@ LETTERS |= {byte: chr(256 + place) for place, byte in enumerate(byte for byte in
 
 
 def checkpoint(folder: pathlib.Path, says: list[str], template: str, control: list[str] = [], added: list[str] = []) -> str:
-    """A checkpoint in `folder` that answers with the texts of `says`, one token each, and then ends.
+    """A checkpoint in `folder` that answers with the texts of `says`, one token each, and then ends. What follows an `END` among them is what a prompt is
+    answered with that ends so.
 
     The template has to end prompts with `<|go|>`. `control` are tokens that decoding leaves out, `added` others that the
     tokenizer finds as they are.
@@ -31,7 +32,7 @@ def checkpoint(folder: pathlib.Path, says: list[str], template: str, control: li
         return "".join(LETTERS[byte] for byte in text.encode())
 
     for text in says:
-        if text not in own:
+        if text not in [*own, END]:
             vocabulary.setdefault(spelled(text), len(vocabulary))
     ids = {text: len(vocabulary) + place for place, text in enumerate(["<|endoftext|>", "<|im_start|>", END, "<|go|>", *own])}
     tokenizer["added_tokens"] = [
