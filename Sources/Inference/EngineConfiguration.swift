@@ -7,6 +7,8 @@ public import Transformer
 public struct EngineConfiguration: Sendable {
   /// The target's directory or GGUF file, or its name in the Hugging Face cache.
   public var model: String
+  /// What the model is to do; `nil` for what it was made for.
+  public var task: ModelTask? = .generate
   /// How to speculate; `nil` for plain decoding.
   public var speculation: SpeculativeConfiguration?
   /// What matrices become in memory, the draft's too.

@@ -126,7 +126,19 @@ extension EngineConfiguration {
   /// Opens the model and its draft, or `drafts` in place of that, when the sizes are right and the vocabularies agree.
   func openSources(drafts: [String]? = nil) throws -> (target: ModelSource, drafts: [Speculator]) {
     try validate()
-    let target = try ModelSource(model)
+    let target = try ModelSource(model, for: task)
+    if target.task != .generate {
+      guard speculation == nil else {
+        throw EngineConfigurationError(
+          description:
+            "'\(target.path)' is to \(target.task.rawValue) (--task), and nothing is speculated on there; expected no draft and no --speculative-config"
+        )
+      }
+      if target.task == .embed, case .pjrt = backend {
+        throw EngineConfigurationError(
+          description: "--task embed is for --backend cpu; on a PJRT plugin hidden states cannot be had")
+      }
+    }
     let names = drafts ?? [speculation?.draftModel].compactMap(\.self)
     let drafts =
       try names.isEmpty && speculation?.method.need == .carriedHead

@@ -19,11 +19,19 @@ public struct ModelSource: Sendable {
   /// often say in one place only what the others do not know.
   public let endOfTextTokens: Set<TokenID>
 
+  /// What it is loaded for.
+  public let task: ModelTask
+  /// How hidden states become an embedding: as the model was made, or the last token's.
+  public let embedding: EmbeddingConfiguration
+  /// The tokens by which it says what fits, where it is loaded to rerank.
+  public let relevanceTokens: RelevanceTokens?
+
   /// Opens a directory or a GGUF file, or a model of the Hugging Face cache by its name.
   ///
+  /// - Parameter task: what it is to do; `nil` for what it was made for.
   /// - Throws: `ModelFileError` or `TokenizerError`, naming the file and the fact; `EngineConfigurationError` when the
-  ///   tokenizer has ids that the model has no embedding for.
-  public init(_ model: String) throws {
+  ///   tokenizer has ids that the model has no embedding for, or the model cannot do what it is to.
+  public init(_ model: String, for task: ModelTask? = .generate) throws {
     let container = try HubCache().open(model)
     path = container.path
     if let head = try? container.head() {
@@ -32,10 +40,27 @@ public struct ModelSource: Sendable {
           "'\(head.path)' is \(head.configuration.kind.description), which goes on from a target: name it with --draft-model"
       )
     }
-    configuration = try container.configuration()
+    let purpose = try Self.purpose(of: container, named: HubCache.modelName(of: model))
+    self.task = task ?? purpose.task
+    if case .embedding(let made) = purpose {
+      guard self.task == .embed else {
+        throw EngineConfigurationError(
+          description:
+            "'\(path)' was made for embeddings (\(made.pooling.rawValue)) and not to \(self.task.rawValue); serve it, and ask /v1/embeddings"
+        )
+      }
+      embedding = made
+    } else {
+      embedding = EmbeddingConfiguration()
+    }
+    checkpoint = try container.checkpoint()
+    let described = try container.configuration()
+    // Embeddings need no output matrix, and checkpoints made for them often have none.
+    configuration =
+      self.task == .embed && checkpoint.shape(of: "lm_head.weight") == nil ? described.tyingWordEmbeddings() : described
     generation = try container.generation()
     tokenizer = try Tokenizer(container.tokenizer)
-    checkpoint = try container.checkpoint()
+    relevanceTokens = self.task == .rerank ? try RelevanceTokens(of: tokenizer, path: path) : nil
     guard tokenizer.vocabularySize <= configuration.vocabularySize else {
       throw EngineConfigurationError(
         description:

@@ -10,6 +10,12 @@ public struct ModelConfiguration: Sendable, Equatable {
     case qwen2 = "Qwen2ForCausalLM"
     /// Llama 2 and 3, and models that follow them.
     case llama = "LlamaForCausalLM"
+
+    /// The family that a file names: with what turns hidden states into logits, or without (`Qwen3Model`).
+    init?(named name: String) {
+      let bare = name.hasSuffix("Model") ? name.dropLast("Model".count) + "ForCausalLM" : name[...]
+      self.init(rawValue: String(bare))
+    }
   }
 
   /// Family.
@@ -33,7 +39,7 @@ public struct ModelConfiguration: Sendable, Equatable {
   /// Longest sequence that the model was made for.
   public let maximumPosition: Int
   /// Whether the output matrix is the embedding.
-  public let tiesWordEmbeddings: Bool
+  public internal(set) var tiesWordEmbeddings: Bool
   /// Biases of the query, key and value projections.
   public let hasQueryKeyValueBias: Bool
   /// Bias of the attention's output projection.
@@ -48,6 +54,13 @@ public struct ModelConfiguration: Sendable, Equatable {
   /// Keys and values of one position in half precision, in bytes.
   package var keyValueBytesPerToken: Int { 2 * 2 * kvHeadCount * headSize * layerCount }
 
+  /// The same with the embedding in the place of an output matrix, for checkpoints that have none.
+  package func tyingWordEmbeddings() -> ModelConfiguration {
+    var tied = self
+    tied.tiesWordEmbeddings = true
+    return tied
+  }
+
   package init(json: [UInt8], path: String) throws(ModelFileError) {
     try self.init(try JSONFile.decode(ConfigurationFile.self, from: Data(json), path: path), path: path)
   }
@@ -56,7 +69,7 @@ public struct ModelConfiguration: Sendable, Equatable {
   init(_ file: ConfigurationFile, as known: Architecture? = nil, path: String) throws(ModelFileError) {
     func unsupported(_ what: String) -> ModelFileError { ModelFileError(path, "unsupported: \(what)") }
     let name = file.architectures?.first ?? "none named"
-    guard let architecture = known ?? Architecture(rawValue: name) else {
+    guard let architecture = known ?? Architecture(named: name) else {
       throw unsupported(
         "architecture \(name); supported are \(Architecture.allCases.map(\.rawValue).joined(separator: ", "))")
     }
@@ -64,6 +77,7 @@ public struct ModelConfiguration: Sendable, Equatable {
       throw unsupported(
         "a checkpoint that is quantised already (quantization_config); take the bf16 one and --quantization")
     }
+    if file.is_causal == false { throw unsupported("attention to later positions (is_causal false)") }
     if let act = file.hidden_act, act != "silu" { throw unsupported("hidden_act \(act); only silu") }
     let bounds = SizeBounds(path: path)
     self.architecture = architecture
@@ -126,7 +140,7 @@ struct ConfigurationFile: Decodable {
   let max_window_layers, sliding_window: Int?
   let rms_norm_eps, rope_theta, partial_rotary_factor: Double?
   let hidden_act: String?
-  let tie_word_embeddings, attention_bias, mlp_bias: Bool?
+  let tie_word_embeddings, attention_bias, mlp_bias, is_causal: Bool?
   var use_sliding_window: Bool?
   var layer_types: [String]?
   let rope_scaling: RotaryFile?

@@ -20,6 +20,8 @@ package final class CPUModelRunner: ModelRunner {
   private let logits: Activations
   /// `[rows, hidden]` each; made when they are first wanted.
   private var tapped: [Activations] = []
+  /// `[rows, hidden]`, before the last norm and after it; made when they are first wanted.
+  private var hidden: (selected: Activations, normalised: Activations)?
 
   /// Packs the checkpoint's weights and reserves the K/V memory.
   ///
@@ -73,7 +75,7 @@ package final class CPUModelRunner: ModelRunner {
     let blockCount = limits.blockCount(ofSize: KVStorage.blockSize)
     capacity = RunnerCapacity(
       rows: limits.rows, logitRows: limits.logitRows, blockCount: blockCount, blockSize: KVStorage.blockSize,
-      positions: limits.positions, taps: 0..<configuration.layerCount + 1)
+      positions: limits.positions, taps: 0..<configuration.layerCount + 1, givesHiddenStates: true)
     steps = try LayerSteps(
       configuration, limits: limits, pool: pool, instructionSet: instructionSet, cacheFormat: cacheFormat)
     selected = try Activations(rowCapacity: limits.logitRows, columns: configuration.hiddenSize)
@@ -132,7 +134,25 @@ package final class CPUModelRunner: ModelRunner {
     stopwatch?.lap(.norms)
     steps.operations.linear(normalised, rowCount: batch.logitRows.count, weight: weights.output.matrix, into: logits)
     stopwatch?.lap(.head)
-    return PassResult(logits: logits, taps: taps)
+    return PassResult(logits: logits, taps: taps, hidden: try hiddenStates(of: pass.hiddenRows))
+  }
+
+  /// The residual streams of `rows` after the last norm; `nil` for none.
+  private func hiddenStates(of rows: [Int]) throws(RunnerError) -> Activations? {
+    guard !rows.isEmpty else { return nil }
+    do {
+      let room =
+        try hidden
+        ?? (
+          Activations(rowCapacity: capacity.rows, columns: configuration.hiddenSize),
+          Activations(rowCapacity: capacity.rows, columns: configuration.hiddenSize)
+        )
+      hidden = room
+      steps.operations.copyRows(rows, of: steps.residual, into: room.0)
+      steps.operations.rmsNorm(
+        room.0, rowCount: rows.count, weight: weights.finalNorm, epsilon: configuration.rmsNormEpsilon, into: room.1)
+      return room.1
+    } catch { throw RunnerError(description: "\(error)") }
   }
 
   /// Room for the residual streams of `count` layers.

@@ -56,11 +56,13 @@ public struct RunnerCapacity: Sendable, Equatable {
   public var stateSlots: Int
   /// Layers whose residual streams can be tapped (`Taps.layers`).
   public var taps: Range<Int>
+  /// Whether last hidden states can be had (`Pass.hiddenRows`).
+  public var givesHiddenStates: Bool
 
   /// Bounds by name.
   public init(
     rows: Int, logitRows: Int, blockCount: Int, blockSize: Int, positions: Int, stateSlots: Int = 0,
-    taps: Range<Int> = 0..<0
+    taps: Range<Int> = 0..<0, givesHiddenStates: Bool = false
   ) {
     self.rows = rows
     self.logitRows = logitRows
@@ -69,6 +71,7 @@ public struct RunnerCapacity: Sendable, Equatable {
     self.positions = positions
     self.stateSlots = stateSlots
     self.taps = taps
+    self.givesHiddenStates = givesHiddenStates
   }
 }
 

@@ -8,10 +8,12 @@ public struct Pass: Sendable, Equatable {
   public var taps: Taps
   /// How the token after each of the batch's logit rows is chosen, where the runner is to choose; empty for the logits.
   public var choices: [TokenChoice]
+  /// Rows of the batch whose last hidden states are wanted, ascending: the stream after the last norm.
+  public var hiddenRows: [Int]
 
   /// A pass over `batch`; for its logits where there are no choices.
-  public init(_ batch: Batch, taps: Taps = Taps(), choices: [TokenChoice] = []) {
-    (self.batch, self.taps, self.choices) = (batch, taps, choices)
+  public init(_ batch: Batch, taps: Taps = Taps(), choices: [TokenChoice] = [], hiddenRows: [Int] = []) {
+    (self.batch, self.taps, self.choices, self.hiddenRows) = (batch, taps, choices, hiddenRows)
   }
 }
 
@@ -67,10 +69,14 @@ public struct PassResult {
   public let tokens: [Int32]
   /// By tapped layer: row `i` belongs to `taps.rows[i]`, `[tapped rows, hidden]`.
   public let taps: [Activations]
+  /// Row `i` belongs to `hiddenRows[i]`, `[hidden rows, hidden]`; `nil` where none are wanted.
+  public let hidden: Activations?
 
   /// A result with what was asked for.
-  public init(logits: Activations? = nil, tokens: [Int32] = [], taps: [Activations] = []) {
-    (self.logits, self.tokens, self.taps) = (logits, tokens, taps)
+  public init(
+    logits: Activations? = nil, tokens: [Int32] = [], taps: [Activations] = [], hidden: Activations? = nil
+  ) {
+    (self.logits, self.tokens, self.taps, self.hidden) = (logits, tokens, taps, hidden)
   }
 }
 
@@ -86,6 +92,12 @@ extension Pass {
     }
     if let row = taps.rows.first(where: { $0 < 0 || $0 >= batch.rowCount }) {
       throw RunnerError(description: "row \(row) is tapped; the pass has \(batch.rowCount)")
+    }
+    guard hiddenRows.isEmpty || capacity.givesHiddenStates else {
+      throw RunnerError(description: "last hidden states are wanted; this runner gives none")
+    }
+    if let row = hiddenRows.first(where: { $0 < 0 || $0 >= batch.rowCount }) {
+      throw RunnerError(description: "the last hidden state of row \(row) is wanted; the pass has \(batch.rowCount)")
     }
     guard choices.isEmpty || choices.count == batch.logitRows.count else {
       throw RunnerError(

@@ -115,6 +115,8 @@ class Fuzzer:
         self.peer = Peer()
         self.server, self.options = None, []
         self.port = 0
+        # Servers of models that do not generate, by name.
+        self.pooling: dict[str, tuple[subprocess.Popen, int]] = {}
         self.lock, self.starting = threading.Lock(), threading.Lock()
 
     # MARK: Files
@@ -290,34 +292,37 @@ class Fuzzer:
 
     # MARK: The server
 
+    def started(self, model: str) -> tuple[subprocess.Popen, int]:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        server = subprocess.Popen(
+            [PROGRAM, "serve", model, "--port", str(port), "--threads", "1", "--log-level", "error"],
+            stderr=subprocess.DEVNULL, env=self.run.environment)
+        for _ in range(300):
+            if self.is_healthy(port):
+                return server, port
+            time.sleep(0.1)
+        raise Failure("the server did not start")
+
     def serve(self):
         with self.starting:
             if self.server and self.server.poll() is None:
                 return
             if self.server:
                 raise Failure(f"the server ended with status {self.server.returncode}")
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                self.port = probe.getsockname()[1]
-            self.server = subprocess.Popen(
-                [PROGRAM, "serve", str(DRAFT), "--port", str(self.port), "--threads", "1", "--log-level", "error"],
-                stderr=subprocess.DEVNULL, env=self.run.environment)
-            for _ in range(300):
-                if self.is_healthy():
-                    return
-                time.sleep(0.1)
-            raise Failure("the server did not start")
+            self.server, self.port = self.started(str(DRAFT))
 
-    def is_healthy(self) -> bool:
+    def is_healthy(self, port: int | None = None) -> bool:
         try:
-            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+            connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=10)
             connection.request("GET", "/health")
             return connection.getresponse().status == 200
         except OSError:
             return False
 
-    def post(self, path: str, body: bytes) -> int:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+    def post(self, path: str, body: bytes, port: int | None = None) -> int:
+        connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=60)
         connection.request("POST", path, body, {"Content-Type": "application/json"})
         response = connection.getresponse()
         response.read()
@@ -374,6 +379,45 @@ class Fuzzer:
             "thinking": {"type": "enabled", "budget_tokens": 1024}, "output_config": {"effort": "low"}, "stream": rng.random() < 0.5,
             "temperature": 0.5, "top_p": 0.9, "top_k": 5, "metadata": {"user_id": "u"}}
 
+    def other_requests(self, seed, rng):
+        """Requests of Ollama's API and of llama.cpp's."""
+        self.serve()
+        options = {"num_predict": 2, "temperature": 0.5, "top_k": 5, "top_p": 0.9, "min_p": 0.1, "seed": 1, "stop": ["x"], "repeat_penalty": 1.1}
+        ollama = {"model": "foretoken-reference-draft", "options": options, "format": "json", "think": False, "keep_alive": "5m", "logprobs": True}
+        message = {"role": "user", "content": "a", "images": [], "thinking": "b", "tool_name": "c"}
+        path, body = rng.choice([
+            ("/api/chat", {**ollama, "messages": [message], "tools": [{"type": "function", "function": {"name": "f"}}]}),
+            ("/api/generate", {**ollama, "prompt": "Hi", "system": "x", "raw": True, "suffix": "", "context": []}),
+            ("/api/show", {"model": "foretoken-reference-draft", "name": "a"}),
+            ("/completion", {
+                "prompt": [[1, "a", 2], "b", {"prompt_string": "c"}], "n_predict": 2, "n_probs": 2, "temperature": 0.5, "top_k": 5, "seed": -1,
+                "stop": ["x"], "stream": False, "return_tokens": True, "logit_bias": [[5, 1.0], ["a", False]], "cache_prompt": True,
+                "response_fields": ["content", "timings/prompt_n"], "json_schema": {"type": "boolean"}, "n_cmpl": 1, "repeat_penalty": 1.1}),
+            ("/apply-template", {"messages": [message], "tools": []}),
+            ("/tokenize", {"content": "a b", "with_pieces": True, "add_special": True}),
+        ])
+        self.checked(self.post(path, mutated_json(json.dumps(body), rng)))
+
+    def pooling_requests(self, seed, rng):
+        """Requests for embeddings and rankings, of models that were made for them."""
+        model, path, body = rng.choice([
+            ("lasttoken", "/v1/embeddings", {"input": ["a", "b"], "dimensions": 8, "encoding_format": "float", "truncate_prompt_tokens": 5, "priority": 0}),
+            ("lasttoken", "/v1/embeddings", {"input": [[1, 2], [3]], "encoding_format": "base64", "add_special_tokens": True}),
+            ("lasttoken", "/api/embed", {"model": "lasttoken", "input": ["a"], "truncate": True, "dimensions": 8}),
+            ("lasttoken", "/api/embeddings", {"model": "lasttoken", "prompt": "a"}),
+            ("tiny-reranker", "/v1/rerank", {"query": "a", "documents": ["b", {"text": "c"}], "top_n": 1, "return_documents": True, "instruction": "d"}),
+            ("tiny-reranker", "/v1/score", {"text_1": "a", "text_2": ["b", "c"], "parse_special": True}),
+        ])
+        with self.starting:
+            if model not in self.pooling:
+                self.pooling[model] = self.started(str(ROOT / "Tests/Golden/embeddings" / model))
+        server, port = self.pooling[model]
+        status = self.post(path, mutated_json(json.dumps(body), rng), port)
+        if status >= 500:
+            raise Failure(f"status {status}")
+        if server.poll() is not None:
+            raise Failure(f"the server ended with status {server.returncode}")
+
     def schemas(self, seed, rng):
         self.serve()
         schema = {
@@ -413,7 +457,7 @@ class Fuzzer:
 
 KINDS = [
     "safetensors", "gguf", "heads", "tokenizer", "configs", "template", "digests", "notes", "speculative_config", "flags", "results", "expositions",
-    "streams", "datasets", "requests", "schemas", "raw_http"]
+    "streams", "datasets", "requests", "other_requests", "pooling_requests", "schemas", "raw_http"]
 
 
 def main() -> int:
@@ -448,8 +492,9 @@ def main() -> int:
                         break
                     list(pool.map(lambda kind: one(kind, seed), options.kinds))
         finally:
-            if fuzzer.server:
-                fuzzer.server.kill()
+            for server in [fuzzer.server, *(server for server, _ in fuzzer.pooling.values())]:
+                if server:
+                    server.kill()
     for kind, count in done.items():
         print(f"{kind:20} {count:6} mutations, {sum(1 for failed, _, _ in failures if failed == kind)} failures")
     return 1 if failures else 0

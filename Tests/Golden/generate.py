@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import blocks
+import embeddings
 import forward
 import gguf_files
 import heads
@@ -15,7 +16,7 @@ import tokenization
 
 def main() -> None:
     output = Path(__file__).resolve().parent
-    for part in (tokenization, templates, forward, gguf_files, heads, mtp, blocks):
+    for part in (tokenization, templates, forward, gguf_files, heads, mtp, blocks, embeddings):
         print(f"{part.__name__} …", flush=True)
         part.generate(output)
 

@@ -9,10 +9,26 @@ package func pairServer(_ change: (inout ServerConfiguration) -> Void = { _ in }
   engine.sequences = 4
   engine.maximumLength = 512
   engine.threads = 2
-  var configuration = ServerConfiguration(servedModelName: "pair")
+  return try server(engine, named: "pair") { configuration in
+    configuration.speculationMethods = [.draftModel]
+    change(&configuration)
+  }
+}
+
+/// A server of the model in a directory, for what it was made for, that does not listen yet.
+package func modelServer(of directory: String, named name: String) throws -> InferenceServer {
+  var engine = EngineConfiguration(model: directory)
+  engine.task = nil
+  (engine.sequences, engine.threads) = (4, 2)
+  return try server(engine, named: name) { _ in }
+}
+
+private func server(
+  _ engine: EngineConfiguration, named name: String, _ change: (inout ServerConfiguration) -> Void
+) throws -> InferenceServer {
+  var configuration = ServerConfiguration(servedModelName: name)
   configuration.port = 0
   configuration.concurrentRequests = 4
-  configuration.speculationMethods = [.draftModel]
   change(&configuration)
   var logger = Logger(label: "test")
   logger.logLevel = .critical

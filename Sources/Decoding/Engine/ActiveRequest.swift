@@ -1,6 +1,7 @@
 internal import Tensor
 internal import Tokenization
 internal import Transformer
+internal import Transformer
 
 /// A request on its way: its text so far and what watches over its end. The loop owns it.
 final class ActiveRequest {
@@ -23,6 +24,8 @@ final class ActiveRequest {
   private var timing = GenerationTiming()
   /// Log-probabilities of the prompt, where they are wanted.
   var promptScores: PromptScores?
+  /// What is pooled of the prompt, where that is wanted.
+  var pooledRows: PooledRows?
   /// Tokens of the prompt that were in the KV cache already.
   private var cachedTokens = 0
   private var hasStarted = false
@@ -36,6 +39,7 @@ final class ActiveRequest {
     counts = TokenCounts(prompt: request.prompt, isKept: request.sampling.hasPenalties)
     constraint = request.constraint
     promptScores = request.promptLogprobCount.map { PromptScores(prompt: request.prompt, count: $0) }
+    pooledRows = request.pooling.map { PooledRows($0) }
     text = AnswerText(tokenizer: tokenizer, request: request)
     maximumOutput = min(request.stopping.maximumTokens, maximumLength - request.prompt.count)
     submitted = .now
@@ -113,6 +117,22 @@ final class ActiveRequest {
     return (events, nil)
   }
 
+  /// Adds what a pass tells of a prompt that is pooled.
+  ///
+  /// - Parameters:
+  ///   - hiddenRow: row of `result.hidden` that belongs to the first of the positions it is wanted of.
+  ///   - logitRow: row of the last position in `result.logits`.
+  /// - Returns: the end, once all of the prompt has been read.
+  func pool(_ share: Scheduler.Share, from result: PassResult, hiddenRow: Int, logitRow: Int) -> FinishReason? {
+    guard let pooling = request.pooling else { return nil }
+    let positions = pooling.hiddenRows(of: share.positions, reachesEnd: share.reachesEnd)
+    if let hidden = result.hidden { pooledRows?.add(positions, hidden, firstRow: hiddenRow) }
+    guard share.reachesEnd else { return nil }
+    if let logits = result.logits, pooling.wantsLogits { pooledRows?.add(logits: logits, row: logitRow) }
+    timing.firstTokenSeconds = secondsSinceSubmission
+    return .pooled
+  }
+
   /// Adds this request's part of a step.
   func spend(_ step: StepTimes, plainSeconds: Double) {
     timing.passes += 1
@@ -136,7 +156,8 @@ final class ActiveRequest {
       GenerationSummary(
         reason: reason, remainingText: remaining, promptTokens: request.prompt.count, cachedTokens: cachedTokens,
         outputTokens: outputCount,
-        speculation: speculation, verifications: verifications, timing: timing))
+        speculation: speculation, verifications: verifications, timing: timing,
+        pooled: reason == .pooled ? pooledRows?.vector ?? [] : []))
   }
 
   private var secondsSinceSubmission: Double { (ContinuousClock.now - submitted) / .seconds(1) }

@@ -59,7 +59,7 @@ final class Auditor {
       self.running = nil
     }
     due += share
-    guard due >= 1, request.window != 0 else { return }
+    guard due >= 1, request.window != 0, request.pooling == nil else { return }
     due -= 1
     watched[id] = Audit(request: request, answered: [])
   }
@@ -79,7 +79,7 @@ final class Auditor {
     case .finished(let summary):
       watched[id] = nil
       switch summary.reason {
-      case .cancelled, .failed: break
+      case .cancelled, .failed, .pooled: break
       case .stopToken, .stopString, .length: if pending.count < Self.mostPending { pending.append(audit) }
       }
     }

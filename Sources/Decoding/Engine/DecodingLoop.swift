@@ -88,7 +88,8 @@ package final class DecodingLoop {
     requests[id] = active
     scheduler.add(
       id, known: active.tokens.count, remaining: active.maximumOutput,
-      scored: request.promptLogprobCount == nil ? 0 : request.prompt.count, priority: request.priority)
+      scored: request.promptLogprobCount == nil ? 0 : request.prompt.count, pooling: request.pooling,
+      priority: request.priority)
   }
 
   /// Ends a request before its time and frees its KV blocks.
@@ -209,6 +210,11 @@ package final class DecodingLoop {
         logitCount: share.logitCount + proposal.tokens.count,
         states: share.states?.keeping(rows: known.count + proposal.tokens.count))
       step.logitRows.append(rows)
+      step.firstHiddenRows.append(step.pass.hiddenRows.count)
+      if let pooling = requests[share.request]?.request.pooling {
+        let end = step.pass.batch.rowCount
+        step.pass.hiddenRows += pooling.hiddenRows(of: end - known.count..<end, reachesEnd: share.reachesEnd)
+      }
     }
     if !proposer.taps.isEmpty {
       step.pass.taps = Taps(layers: proposer.taps, rows: Array(0..<step.pass.batch.rowCount))
@@ -222,7 +228,7 @@ package final class DecodingLoop {
     var choices: [TokenChoice] = []
     for (share, proposal) in zip(step.shares, step.proposals) where share.logitCount > 0 {
       guard share.reachesEnd, share.logitCount == 1, let active = requests[share.request],
-        let first = choice(of: active)
+        active.request.pooling == nil, let first = choice(of: active)
       else { return nil }
       for offset in 0...proposal.tokens.count {
         choices.append(
@@ -243,7 +249,7 @@ package final class DecodingLoop {
       resume(active, waiting: step.shares.count == 1 ? Self.patience : .never)
     }
     for (index, share) in step.shares.enumerated() where share.reachesEnd {
-      guard let active = requests[share.request], !active.isLate else { continue }
+      guard let active = requests[share.request], !active.isLate, active.request.pooling == nil else { continue }
       let proposal = step.proposals[index]
       if let logits = step.result.logits {
         step.verified[index] = verifier.verify(
@@ -290,6 +296,15 @@ package final class DecodingLoop {
     if let logits = step.result.logits, share.logitCount > 1 || !share.reachesEnd {
       requests[share.request]?.promptScores?.add(
         share.positions, logits, firstRow: step.logitRows[index].lowerBound)
+    }
+    if let active = requests[share.request], active.request.pooling != nil {
+      scheduler.commit(share, tokens: active.tokens)
+      let ending = active.pool(
+        share, from: step.result, hiddenRow: step.firstHiddenRows[index], logitRow: step.logitRows[index].upperBound - 1
+      )
+      guard let ending, let last = end(share.request, ending) else { return [] }
+      totals.promptTokens += active.request.prompt.count
+      return [last]
     }
     guard !verified.isEmpty else {
       scheduler.commit(share, accepted: share.reachesEnd ? -1 : 0, tokens: requests[share.request]?.tokens ?? [])

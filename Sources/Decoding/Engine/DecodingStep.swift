@@ -12,6 +12,8 @@ struct DecodingStep {
   var pass = Pass(Batch())
   /// The shares' rows in the pass's logits, or among its chosen tokens.
   var logitRows: [Range<Int>] = []
+  /// Where the shares' rows begin among those of `pass.hiddenRows`.
+  var firstHiddenRows: [Int] = []
   var result = PassResult()
   /// The tokens that each share's sequence goes on with.
   var verified: [[TokenID]]

@@ -58,6 +58,8 @@ package struct Scheduler: Sendable {
     var remaining: Int
     /// The first this many positions want logits each, whoever decodes.
     var scored = 0
+    /// What it is for that is not to be gone on with.
+    var pooling: Pooling?
     var priority = 0
     var table = BlockTable()
     var state = SequenceState()
@@ -71,6 +73,7 @@ package struct Scheduler: Sendable {
     let known: Int
     let remaining: Int
     let scored: Int
+    let pooling: Pooling?
     var priority: Int
     /// Requests submitted later that were admitted before it.
     var overtaken = 0
@@ -111,13 +114,16 @@ package struct Scheduler: Sendable {
   ///
   /// - Parameters:
   ///   - scored: the first this many positions want logits, as prompt log-probabilities need them.
+  ///   - pooling: what a request is for that generates nothing.
   ///   - priority: lower numbers are admitted first, but nobody is overtaken more than `mostOvertakings` times.
   package mutating func add(
-    _ request: RequestID, known: Int, remaining: Int, scored: Int = 0, priority: Int = 0
+    _ request: RequestID, known: Int, remaining: Int, scored: Int = 0, pooling: Pooling? = nil, priority: Int = 0
   ) {
     let place = waiting.firstIndex { $0.priority > priority } ?? waiting.count
     waiting.insert(
-      Waiting(request: request, known: known, remaining: remaining, scored: scored, priority: priority), at: place)
+      Waiting(
+        request: request, known: known, remaining: remaining, scored: scored, pooling: pooling, priority: priority),
+      at: place)
   }
 
   /// Forgets a request and frees its blocks.
@@ -164,11 +170,11 @@ package struct Scheduler: Sendable {
       running.append(
         Running(
           request: next.request, known: next.known, remaining: next.remaining, scored: next.scored,
-          priority: next.priority))
+          pooling: next.pooling, priority: next.priority))
       let index = running.count - 1
       var hits = 0
-      // Prompts whose logits are wanted are computed in full.
-      if limits.sharesPrefixes, next.scored == 0 {
+      // Prompts whose logits or hidden states are wanted are computed in full.
+      if limits.sharesPrefixes, next.scored == 0, next.pooling?.readsAllPositions != true {
         hits = pool.adopt(tokens(next.request), in: &running[index].table)
         running[index].computed = hits
         running[index].state.adopt(after: running[index].table, &pool)
@@ -245,7 +251,7 @@ package struct Scheduler: Sendable {
     guard rows > 0, pass.logitRows > 0 else { return false }
     let end = entry.computed + rows
     let reachesEnd = end == entry.known
-    let logitCount = isScored ? rows : reachesEnd ? 1 : 0
+    let logitCount = isScored ? rows : reachesEnd && entry.pooling?.wantsLogits != false ? 1 : 0
     var window = 0
     if reachesEnd {
       let room = min(
@@ -305,6 +311,6 @@ package struct Scheduler: Sendable {
     waiting.insert(
       Waiting(
         request: entry.request, known: entry.known, remaining: entry.remaining, scored: entry.scored,
-        priority: entry.priority), at: place)
+        pooling: entry.pooling, priority: entry.priority), at: place)
   }
 }

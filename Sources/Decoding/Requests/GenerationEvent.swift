@@ -70,6 +70,8 @@ public struct GenerationSummary: Sendable, Equatable {
   public let verifications: [VerificationCounts]
   /// How long it took.
   public let timing: GenerationTiming
+  /// What was wanted of the prompt (`GenerationRequest.pooling`); empty for an answer.
+  public let pooled: [Float]
 }
 
 /// Durations of one request.

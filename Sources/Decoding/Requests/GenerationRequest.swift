@@ -31,6 +31,8 @@ public struct GenerationRequest: Sendable {
 
   /// Whether and how many alternatives to report log-probabilities for at every position of the prompt but the first.
   public var promptLogprobCount: Int?
+  /// What is wanted of the prompt by a request that generates nothing; `nil` for an answer.
+  public var pooling: Pooling?
   /// Requests with a lower number are admitted first; equal ones in order of submission.
   public var priority = 0
 
@@ -64,12 +66,13 @@ public struct GenerationRequest: Sendable {
   /// - Throws: `RequestError` that names the parameter, what was found and what was expected.
   public func validate(vocabularySize: Int, maximumLength: Int) throws(RequestError) {
     guard !prompt.isEmpty else { throw RequestError(parameter: "prompt", message: "the prompt has no tokens") }
-    guard prompt.count < maximumLength else {
+    let room = pooling == nil ? maximumLength - 1 : maximumLength
+    guard prompt.count <= room else {
       throw RequestError(
         parameter: "prompt",
         message:
           // Clients look for the first words, which are OpenAI's and vLLM's.
-          "this model's maximum context length is \(maximumLength) tokens, and the prompt has \(prompt.count) tokens; with room for an answer at most \(maximumLength - 1) fit"
+          "this model's maximum context length is \(maximumLength) tokens, and the prompt has \(prompt.count) tokens; \(pooling == nil ? "with room for an answer at most" : "at most") \(room) fit"
       )
     }
     for token in prompt where token < 0 || token >= vocabularySize {
@@ -92,6 +95,13 @@ public struct GenerationRequest: Sendable {
       throw RequestError(
         parameter: "prompt_logprobs",
         message: "prompt_logprobs is \(promptLogprobCount); expected 0 to \(Self.maximumLogprobCount)")
+    }
+    if case .logits(let tokens)? = pooling,
+      let token = tokens.first(where: { $0 < 0 || $0 >= vocabularySize })
+    {
+      throw RequestError(
+        parameter: "pooling",
+        message: "pooling asks for the logit of \(token); the vocabulary has ids 0 to \(vocabularySize - 1)")
     }
     if let window, window < 0 {
       throw RequestError(

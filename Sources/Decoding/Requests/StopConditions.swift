@@ -93,6 +93,8 @@ public enum FinishReason: Sendable, Equatable {
   case stopString(String)
   /// `max_tokens` or the context length.
   case length
+  /// The prompt was read, and nothing else was wanted.
+  case pooled
   /// The client went away or called it off.
   case cancelled
   /// The engine could not go on.
@@ -101,7 +103,7 @@ public enum FinishReason: Sendable, Equatable {
   /// The name that the OpenAI API gives it.
   public var name: String {
     switch self {
-    case .stopToken, .stopString: "stop"
+    case .stopToken, .stopString, .pooled: "stop"
     case .length: "length"
     case .cancelled: "abort"
     case .failed: "error"

@@ -36,6 +36,9 @@ extension ModelConfiguration.Architecture {
     }
   }
 
+  /// What `general.architecture` of GGUF files and `model_type` of others say: "qwen3".
+  package var family: String { variations.ggufName }
+
   /// The architecture that GGUF files call `name`.
   init?(ggufName name: String) {
     guard let found = Self.allCases.first(where: { $0.variations.ggufName == name }) else { return nil }

@@ -25,6 +25,13 @@ struct HuggingFaceDirectory: ModelContainer {
     return try Head(path: path, configuration: configuration, checkpoint: try checkpoint().namedAsInModels())
   }
 
+  func purpose() throws(ModelFileError) -> ModelPurpose {
+    if let purpose = try ModelPurpose(directory: path) { return purpose }
+    // Without what turns hidden states into logits there is nothing else to do with them.
+    let name = try description(ConfigurationFile.self).architectures?.first
+    return name?.hasSuffix("Model") == true ? .embedding(EmbeddingConfiguration()) : .generation
+  }
+
   private var descriptionPath: String { path + "/config.json" }
 
   private func description<File: Decodable>(_ type: File.Type) throws(ModelFileError) -> File {
@@ -40,7 +47,9 @@ struct HuggingFaceDirectory: ModelContainer {
     let single = path + "/model.safetensors"
     let index = single + ".index.json"
     // Where both are, the single file counts, as it does for `transformers`.
-    if JSONFile.exists(single) { return Checkpoint(directory: path, tensors: try Self.tensors(in: single)) }
+    if JSONFile.exists(single) {
+      return try Checkpoint(directory: path, tensors: try Self.tensors(in: single)).withModelPrefix()
+    }
     guard JSONFile.exists(index) else {
       if JSONFile.exists(path + "/" + ModelExpansion.Description.fileName) {
         return try ModelExpansion(describedIn: path, shape: configuration()).expandedCheckpoint(in: path)
@@ -60,7 +69,7 @@ struct HuggingFaceDirectory: ModelContainer {
       }
       tensors.merge(found.filter { expected.contains($0.key) }) { first, _ in first }
     }
-    return Checkpoint(directory: path, tensors: tensors)
+    return try Checkpoint(directory: path, tensors: tensors).withModelPrefix()
   }
 
   private static func tensors(in path: String) throws(ModelFileError) -> [String: StoredTensor] {
@@ -75,5 +84,15 @@ struct HuggingFaceDirectory: ModelContainer {
 
   private struct ShardIndex: Decodable {
     let weight_map: [String: String]
+  }
+}
+
+extension Checkpoint {
+  /// The same under the names of models with an output matrix: those without one, as embedding models are often written,
+  /// leave the beginning of every name out.
+  fileprivate func withModelPrefix() throws(ModelFileError) -> Checkpoint {
+    let own = ["embed_tokens.", "layers.", "norm."]
+    guard shape(of: "embed_tokens.weight") != nil, shape(of: "model.embed_tokens.weight") == nil else { return self }
+    return try renamed { name in own.contains(where: name.hasPrefix) ? "model." + name : name }
   }
 }

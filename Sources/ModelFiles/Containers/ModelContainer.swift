@@ -14,6 +14,8 @@ package protocol ModelContainer: Sendable {
   func checkpoint() throws(ModelFileError) -> Checkpoint
   /// The head that this is; `nil` for a model that stands by itself.
   func head() throws(ModelFileError) -> Head?
+  /// What the files say that the model was made for.
+  func purpose() throws(ModelFileError) -> ModelPurpose
 }
 
 extension ModelContainer {

@@ -81,6 +81,8 @@ package struct FileSelection: Sendable, Equatable {
   private static func isModelFile(_ name: String) -> Bool {
     let name = name.lowercased()
     let isTop = !name.contains("/")
+    // Of embedding models: how hidden states are pooled.
+    if name.hasSuffix("_pooling/config.json"), name.split(separator: "/").count == 2 { return true }
     return isTop
       && ([".safetensors", ".json", ".jinja", ".model"].contains { name.hasSuffix($0) } || name == "merges.txt"
         || name.hasPrefix("license"))

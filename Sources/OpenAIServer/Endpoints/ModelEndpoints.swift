@@ -31,7 +31,8 @@ struct ModelEndpoints: Sendable {
     let served = JSONObject(serving.configuration.servedFacts.map { ($0.name, .string($0.value)) })
     return [
       "id": .string(name), "object": "model", "created": .integer(Int(serving.started.timeIntervalSince1970)),
-      "owned_by": "foretoken", "root": .string(serving.modelName), "parent": nil,
+      "owned_by": "foretoken", "task": .string(serving.model.target.task.rawValue), "root": .string(serving.modelName),
+      "parent": nil,
       "max_model_len": .integer(serving.engine.maximumLength), "default_sampling_params": .object(defaults),
       "served": .object(served),
     ]

@@ -6,7 +6,8 @@ internal import JSON
 struct StatusEndpoints: Sendable {
   let serving: ServingContext
 
-  func health(_ request: Request, context: ServerRequestContext) -> Response { Response(status: .ok) }
+  /// vLLM and SageMaker ask for the status alone, llama.cpp's clients read the body.
+  func health(_ request: Request, context: ServerRequestContext) -> Response { .json(["status": "ok"]) }
 
   func version(_ request: Request, context: ServerRequestContext) -> Response {
     .json(["version": .string(serving.configuration.version)])

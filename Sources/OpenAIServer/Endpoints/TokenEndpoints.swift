@@ -3,7 +3,7 @@ internal import Hummingbird
 internal import JSON
 internal import Tokenization
 
-/// `/tokenize` and `/detokenize`, as vLLM has them.
+/// `/tokenize` and `/detokenize`, as vLLM has them, and as llama.cpp does.
 struct TokenEndpoints: Sendable {
   let serving: ServingContext
 
@@ -19,7 +19,16 @@ struct TokenEndpoints: Sendable {
     // A text that is longer than the context is only counted.
     let most = serving.mostReadTokens
     let tokens: [TokenID]
-    if fields.value("messages") != nil {
+    if let content = try fields.string("content") {
+      // llama.cpp's form, whose defaults are others.
+      tokens = try serving.tokens(
+        of: content, parsesSpecialTokens: try serving.parsesSpecialTokens(fields),
+        addsSpecialTokens: try fields.bool("add_special") ?? false, mostTokens: most, budget: budget)
+      guard try fields.bool("with_pieces") ?? false else {
+        return ["tokens": .array(tokens.map { .integer(Int($0)) })]
+      }
+      return ["tokens": .array(tokens.map { ["id": .integer(Int($0)), "piece": piece($0)] })]
+    } else if fields.value("messages") != nil {
       let tools = try fields.array("tools").flatMap { $0.isEmpty ? nil : $0 }
       let conversation = try ChatPrompt(fields, hasTools: tools != nil, serving: serving)
       tokens = try conversation.tokens(
@@ -29,7 +38,7 @@ struct TokenEndpoints: Sendable {
         of: prompt, parsesSpecialTokens: try serving.parsesSpecialTokens(fields),
         addsSpecialTokens: try fields.bool("add_special_tokens") ?? true, mostTokens: most, budget: budget)
     } else {
-      throw fields.missing("prompt", "a string, or messages")
+      throw fields.missing("prompt", "a string, or messages, or content as llama.cpp has it")
     }
     var answer = JSONObject([
       ("count", .integer(tokens.count)), ("max_model_len", .integer(serving.engine.maximumLength)),
@@ -39,6 +48,15 @@ struct TokenEndpoints: Sendable {
       answer["token_strs"] = .array(tokens.map { .string(serving.tokenizer.text(of: $0) ?? "") })
     }
     return .object(answer)
+  }
+
+  /// A token's text, or its bytes where they are no text.
+  private func piece(_ token: TokenID) -> JSONValue {
+    guard let bytes = serving.tokenizer.bytes(of: token) else {
+      return .string(serving.tokenizer.text(of: token) ?? "")
+    }
+    return String(validating: bytes, as: UTF8.self).map(JSONValue.string)
+      ?? .array(bytes.map { .integer(Int($0)) })
   }
 
   /// What the tokenizer is like, under the names of `tokenizer_config.json`.
@@ -81,6 +99,8 @@ struct TokenEndpoints: Sendable {
       throw APIError.badRequest(
         "tokens holds \(token); the vocabulary has ids 0 to \(limit - 1)", parameter: "tokens")
     }
-    return ["prompt": .string(serving.tokenizer.decode(tokens))]
+    let text = JSONValue.string(serving.tokenizer.decode(tokens))
+    // Under llama.cpp's name too.
+    return ["prompt": text, "content": text]
   }
 }

@@ -7,15 +7,22 @@ enum ErrorShape {
   case openAI
   /// `{"type": "error", "error": {"type", "message"}}`
   case anthropic
+  /// `{"error": "message"}`
+  case ollama
 
   init(path: String) {
-    self = path == "/v1/messages" || path.hasPrefix("/v1/messages/") ? .anthropic : .openAI
+    if path == "/v1/messages" || path.hasPrefix("/v1/messages/") {
+      self = .anthropic
+    } else {
+      self = path.hasPrefix("/api/") ? .ollama : .openAI
+    }
   }
 
   /// - Parameter requestID: names the request, where the shape has a place for that.
   func json(_ error: APIError, requestID: String? = nil) -> JSONValue {
     switch self {
     case .openAI: return error.json
+    case .ollama: return ["error": .string(error.message)]
     case .anthropic:
       // Clients look for the beginning to tell when a conversation has to be shortened.
       let isTooLong = error.code == "context_length_exceeded"

@@ -22,9 +22,9 @@ struct CompletionRequest: Sendable {
     try UnsupportedFields.refuse(fields, inChat: false)
     let generation = try GenerationFields(fields, serving: serving, budget: budget)
     self.generation = generation
-    prompts = try Self.prompts(fields, mostTokens: generation.mostTokens, serving: serving, budget: budget).map {
-      generation.truncated($0)
-    }
+    prompts = try serving.prompts(
+      fields, "prompt", limit: Self.maximumPrompts, mostTokens: generation.mostTokens, budget: budget
+    ).map { generation.truncated($0) }
     echoes = try fields.bool("echo") ?? false
     let limit = try fields.integer("max_tokens", in: 0 ... .max) ?? Self.defaultMaximumTokens
     isEchoOnly = limit == 0
@@ -58,42 +58,6 @@ struct CompletionRequest: Sendable {
       throw .badRequest(
         "n \(generation.count) repeats \(tokens) tokens of prompts with \(entries.partialValue) log-probabilities; expected at most \(Self.mostPromptLogprobs)",
         parameter: "n")
-    }
-  }
-
-  /// A text, token ids, or an array of either.
-  private static func prompts(
-    _ fields: JSONFields, mostTokens: Int, serving: ServingContext, budget: WorkBudget
-  ) throws(APIError) -> [[TokenID]] {
-    let expected = "a string, an array of strings, an array of token ids or an array of such arrays"
-    guard let value = fields.value("prompt") else { throw fields.missing("prompt", expected) }
-    let addsSpecialTokens = try fields.bool("add_special_tokens") ?? true
-    let parsesSpecialTokens = try serving.parsesSpecialTokens(fields)
-    func encode(_ text: String) throws(APIError) -> [TokenID] {
-      try serving.tokens(
-        of: text, parsesSpecialTokens: parsesSpecialTokens, addsSpecialTokens: addsSpecialTokens,
-        mostTokens: mostTokens, budget: budget)
-    }
-    switch value {
-    case .string(let text): return [try encode(text)]
-    case .array(let values):
-      guard !values.isEmpty else { throw fields.wrong("prompt", value, expected + "; not an empty one") }
-      guard values.count <= maximumPrompts || values.first?.string == nil && values.first?.array == nil else {
-        throw fields.wrong("prompt", value, "at most \(maximumPrompts) prompts")
-      }
-      if let tokens = JSONFields.tokens(values) { return [tokens] }
-      var prompts: [[TokenID]] = []
-      for value in values {
-        if let text = value.string {
-          prompts.append(try encode(text))
-        } else if let values = value.array, let tokens = JSONFields.tokens(values) {
-          prompts.append(tokens)
-        } else {
-          throw fields.wrong("prompt", value, expected)
-        }
-      }
-      return prompts
-    default: throw fields.wrong("prompt", value, expected)
     }
   }
 }

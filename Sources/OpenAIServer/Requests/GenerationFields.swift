@@ -31,6 +31,7 @@ struct GenerationFields: Sendable {
 
   init(_ fields: JSONFields, serving: ServingContext, budget: WorkBudget) throws(APIError) {
     try serving.check(modelNamed: fields.string("model"))
+    try serving.check(canDo: .generate)
     count = try fields.integer("n", in: 1...Self.maximumCount) ?? 1
     streams = try fields.bool("stream") ?? false
     let streamOptions = try fields.fields("stream_options")
@@ -66,19 +67,23 @@ struct GenerationFields: Sendable {
   }
 
   /// Most tokens of a prompt: of a longer one the beginning is left out (`truncate_prompt_tokens`).
-  private static func longestPrompt(_ fields: JSONFields, serving: ServingContext) throws(APIError) -> Int? {
+  ///
+  /// - Parameter room: tokens that have to fit after it.
+  static func longestPrompt(
+    _ fields: JSONFields, serving: ServingContext, room: Int = 1
+  ) throws(APIError) -> Int? {
     guard let count = try fields.integer("truncate_prompt_tokens") else { return nil }
     guard count == -1 || count > 0 else {
       throw fields.wrong("truncate_prompt_tokens", .integer(count), "1 or more, or -1 for as many as fit")
     }
-    return count == -1 ? serving.engine.maximumLength - 1 : count
+    return count == -1 ? serving.engine.maximumLength - room : count
   }
 
   /// The end of `prompt` that is read.
   func truncated(_ prompt: [TokenID]) -> [TokenID] { longestPrompt.map { Array(prompt.suffix($0)) } ?? prompt }
 
   /// How urgent the request is, which it may say only where the server was told to listen.
-  private static func priority(_ fields: JSONFields, serving: ServingContext) throws(APIError) -> Int {
+  static func priority(_ fields: JSONFields, serving: ServingContext) throws(APIError) -> Int {
     guard let priority = try fields.integer("priority"), priority != 0 else { return 0 }
     guard serving.configuration.allowsPriority else {
       throw .badRequest(
@@ -104,7 +109,7 @@ struct GenerationFields: Sendable {
   }
 
   /// Sampling as asked for; else as the model's makers suggest; else OpenAI's defaults.
-  private static func sampling(
+  static func sampling(
     _ fields: JSONFields, defaults: GenerationConfiguration
   ) throws(APIError) -> SamplingParameters {
     var sampling = SamplingParameters()

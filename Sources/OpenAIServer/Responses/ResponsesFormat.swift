@@ -169,7 +169,7 @@ struct ResponsesChoice: ChoiceFormat {
       isCut ? "incomplete" : "completed", output: output(isCut: isCut),
       with: [("usage", usage.responsesJSON(reasoningTokens: items.thoughtTokens)), end])
     response["metrics"] = format.serving.metrics(of: usage)
-    format.request.chat.generation.extras.add(tokens, to: &response)
+    format.request.chat.generation.extras.add(tokens, format.names, to: &response)
     if let input = format.request.keptInput {
       let text = JSONValue.object(response).serialized()
       format.serving.responses.keep(.init(input: input, response: Array(text.utf8)), as: format.request.id)

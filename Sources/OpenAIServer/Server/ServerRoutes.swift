@@ -60,6 +60,7 @@ struct ServerRoutes {
       Route(method: .post, path: "/v1/messages/count_tokens", isGuarded: true, handler: messages.countTokens),
       Route(method: .get, path: "/v1/models", isGuarded: true, handler: models.list),
       Route(method: .get, path: "/v1/models/**", isGuarded: true, handler: models.one),
+    ] + pooling + ollama + llamaCpp + [
       Route(method: .post, path: "/tokenize", isGuarded: true, handler: tokens.tokenize),
       Route(method: .post, path: "/detokenize", isGuarded: true, handler: tokens.detokenize),
       Route(method: .get, path: "/tokenizer_info", isGuarded: true, handler: tokens.information),
@@ -71,6 +72,50 @@ struct ServerRoutes {
       Route(method: .get, path: "/openapi.json", isGuarded: false, handler: status.description),
       Route(method: .get, path: "/", isGuarded: false, handler: status.playground),
       Route(method: .get, path: "/page/:name", isGuarded: false, handler: status.part),
+    ]
+  }
+
+  /// Embeddings and scores, under the paths that vLLM, Cohere, Jina and llama.cpp have them at.
+  private var pooling: [Route] {
+    let (embeddings, rerank) = (EmbeddingEndpoint(serving: serving), RerankEndpoint(serving: serving))
+    let score = ScoreEndpoint(serving: serving)
+    return [Route(method: .post, path: "/v1/embeddings", isGuarded: true, handler: embeddings.handle)]
+      + ["/rerank", "/v1/rerank", "/v2/rerank"].map {
+        Route(method: .post, path: $0, isGuarded: true, handler: rerank.handle)
+      }
+      + ["/score", "/v1/score"].map { Route(method: .post, path: $0, isGuarded: true, handler: score.handle) }
+  }
+
+  private var ollama: [Route] {
+    let answers = OllamaEndpoints(serving: serving)
+    let embeddings = OllamaEmbeddingEndpoints(serving: serving)
+    let models = OllamaModelEndpoints(serving: serving)
+    return [
+      Route(method: .post, path: "/api/chat", isGuarded: true, handler: answers.chat),
+      Route(method: .post, path: "/api/generate", isGuarded: true, handler: answers.generate),
+      Route(method: .post, path: "/api/embed", isGuarded: true, handler: embeddings.embed),
+      Route(method: .post, path: "/api/embeddings", isGuarded: true, handler: embeddings.embedOne),
+      Route(method: .get, path: "/api/tags", isGuarded: true, handler: models.tags),
+      Route(method: .get, path: "/api/ps", isGuarded: true, handler: models.running),
+      Route(method: .post, path: "/api/show", isGuarded: true, handler: models.show),
+      Route(method: .get, path: "/api/version", isGuarded: false, handler: models.version),
+      Route(method: .delete, path: "/api/delete", isGuarded: true, handler: models.refuse),
+    ]
+      + ["/api/pull", "/api/push", "/api/create", "/api/copy", "/api/blobs/**"].map {
+        Route(method: .post, path: $0, isGuarded: true, handler: models.refuse)
+      }
+  }
+
+  private var llamaCpp: [Route] {
+    let own = LlamaEndpoints(serving: serving)
+    let models = ModelEndpoints(serving: serving)
+    return [
+      Route(method: .post, path: "/completion", isGuarded: true, handler: own.complete),
+      Route(method: .post, path: "/completions", isGuarded: true, handler: own.complete),
+      Route(method: .post, path: "/apply-template", isGuarded: true, handler: own.applyTemplate),
+      Route(method: .get, path: "/props", isGuarded: true, handler: own.properties),
+      Route(method: .get, path: "/slots", isGuarded: true, handler: own.slots),
+      Route(method: .get, path: "/models", isGuarded: true, handler: models.list),
     ]
   }
 

@@ -59,25 +59,9 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
 
   /// The answer in one piece.
   func response() async throws -> Response {
-    let failure = FailureBox()
-    let work = Task { try await answers() }
-    let registration = try serving.running.register { error in
-      failure.set(error)
-      work.cancel()
-    }
-    let departure = serving.connections.connection(of: context.channel).onClose { work.cancel() }
-    defer { withExtendedLifetime((registration, departure, ticket)) {} }
-    do {
-      let answers = try await withTaskCancellationHandler {
-        try await work.value
-      } onCancel: {
-        work.cancel()
-      }
-      return try await serving.work.run(for: context, isNew: false) { _ in try whole(answers) }
-    } catch is CancellationError {
-      logCancellation(because: failure.error?.code ?? "client_left")
-      throw failure.error ?? CancellationError()
-    }
+    defer { withExtendedLifetime(ticket) {} }
+    let answers = try await serving.whileAwaited(context, logCancellation) { try await self.answers() }
+    return try await serving.work.run(for: context, isNew: false) { _ in try whole(answers) }
   }
 
   /// One answer that has come to its end.
@@ -140,7 +124,7 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
       status: .ok,
       headers: [
         // Proxies are to pass events on as they come.
-        .contentType: "text/event-stream; charset=utf-8", .cacheControl: "no-cache", .accelBuffering: "no",
+        .contentType: format.framing.contentType, .cacheControl: "no-cache", .accelBuffering: "no",
       ],
       body: ResponseBody { writer in
         let watch = Task { await hangUpWhenStuck(queue, connection) }

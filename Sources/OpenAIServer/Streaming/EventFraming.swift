@@ -8,11 +8,23 @@ package enum EventFraming: Sendable {
   case responses
   /// Anthropic's messages: each event has its type before it.
   case messages
+  /// Data alone, and nothing at the end, as the last event says that it is: llama.cpp's completions.
+  case dataOnly
+  /// A line for each event (NDJSON): Ollama's answers.
+  case lines
+
+  var contentType: String {
+    switch self {
+    case .data, .responses, .messages, .dataOnly: "text/event-stream; charset=utf-8"
+    case .lines: "application/x-ndjson"
+    }
+  }
 
   /// What an event looks like on its way.
   func text(_ event: JSONValue) -> String {
     switch self {
-    case .data: "data: \(event.serialized())\n\n"
+    case .data, .dataOnly: "data: \(event.serialized())\n\n"
+    case .lines: event.serialized() + "\n"
     case .responses, .messages: "event: \(event["type"]?.string ?? "message")\ndata: \(event.serialized())\n\n"
     }
   }
@@ -25,7 +37,8 @@ package enum EventFraming: Sendable {
   /// - Parameter number: events that came before it.
   func event(_ error: APIError, number: Int) -> JSONValue {
     switch self {
-    case .data: ErrorShape.openAI.json(error)
+    case .data, .dataOnly: ErrorShape.openAI.json(error)
+    case .lines: ErrorShape.ollama.json(error)
     case .messages: ErrorShape.anthropic.json(error)
     case .responses:
       [

@@ -7,6 +7,8 @@ struct DecoderWeights {
   let embedding: EmbeddingTable
   let layers: [DecoderLayerWeights]
   let output: OutputWeights
+  /// Weight of the last norm as the model has it, `[hidden]`; that of `output` goes with its matrix.
+  let finalNorm: [Float]
   /// The weights' name in the cache they were loaded through.
   private(set) var cacheKey: String?
 
@@ -28,6 +30,7 @@ struct DecoderWeights {
     embedding = .checkpoint(try packing.checkpoint.rowReader(of: tensors.embedding))
     layers = try Self.layers(of: tensors, progress: progress) { try DecoderLayerWeights($1, packing) }
     output = try OutputWeights(norm: tensors.finalNorm, matrix: tensors.head, packing)
+    finalNorm = try packing.floats(tensors.finalNorm)
     progress(1)
   }
 
@@ -44,8 +47,9 @@ struct DecoderWeights {
         layer,
         random: RandomWeights(quantization: quantization, pool: pool, arena: arena, seed: UInt64(index + 1) << 32))
     }
+    finalNorm = [Float](repeating: 1, count: tensors.finalNorm.count)
     output = OutputWeights(
-      norm: [Float](repeating: 1, count: tensors.finalNorm.count),
+      norm: finalNorm,
       matrix: try PackedMatrix(
         randomRows: tensors.head.shape[0], columns: tensors.head.shape[1],
         format: quantization.format(of: .bfloat16, isHead: true), seed: 7, pool: pool, arena: arena))

@@ -85,6 +85,9 @@ struct Inspect: ParsableCommand {
       configuration = found
       report.architecture = found.facts
       if let carried { report.architecture["mtp"] = carried.carriedDescription }
+      if let purpose = try container?.purpose(), purpose != .generation {
+        report.architecture["made for"] = purpose.description
+      }
       lines += report.architecture.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
     attempt {
@@ -127,7 +130,7 @@ struct Inspect: ParsableCommand {
     }
     attempt {
       guard head == nil else { return }
-      let directory = try ModelSource(path)
+      let directory = try ModelSource(path, for: nil)
       let hasTemplate = directory.tokenizer.chatTemplate != nil
       report.tokenizer = Report.Tokenizer(
         tokens: directory.tokenizer.vocabularySize, end_of_text_ids: directory.endOfTextTokens.sorted(),

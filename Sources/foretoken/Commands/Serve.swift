@@ -32,6 +32,9 @@ struct Serve: AsyncParsableCommand {
   @Option(help: "YAML file with flags and their values.", completion: .file(extensions: ["yaml", "yml"]))
   var config: String?
 
+  @Option(help: "What the model is to do: auto (what it was made for), generate, embed or rerank.")
+  var task = ServedTask.auto
+
   @Option(help: "Most requests computed on at one time.")
   var maxNumSeqs = 8
 
@@ -68,6 +71,7 @@ struct Serve: AsyncParsableCommand {
     }
     var engine = resources.configuration(for: name)
     engine.speculation = try speculation.configuration()
+    engine.task = task.task
     engine.sequences = maxNumSeqs
     engine.auditShare = speculationAudit
     engine.report = { logger.warning("\($0)") }
@@ -117,6 +121,8 @@ struct Serve: AsyncParsableCommand {
     var facts: [(name: String, value: String)] = []
     let formats = model.target.checkpoint.weightFormats(engine.quantization).map(\.rawValue)
     facts.append(("weights", formats.joined(separator: ", ")))
+    if model.target.task != .generate { facts.append(("task", model.target.task.rawValue)) }
+    if model.target.task == .embed { facts.append(("pooling", model.target.embedding.pooling.rawValue)) }
     facts.append(("context", "\(model.engine.maximumLength) tokens"))
     facts.append(("speculation", engine.speculation?.method.rawValue ?? "none"))
     if let draft = engine.speculation?.draftModel {

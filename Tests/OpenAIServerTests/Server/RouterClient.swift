@@ -12,6 +12,15 @@ func withRouter(
   try await pairServer(change).application.test(.router) { client in try await body(RouterClient(client: client)) }
 }
 
+/// The model in a directory behind a router, for what it was made for.
+func withRouter(
+  of directory: String, named name: String, _ body: @Sendable (RouterClient) async throws -> Void
+) async throws {
+  try await modelServer(of: directory, named: name).application.test(.router) { client in
+    try await body(RouterClient(client: client))
+  }
+}
+
 /// Hands requests to a router in memory.
 struct RouterClient: Sendable {
   let client: any TestClientProtocol

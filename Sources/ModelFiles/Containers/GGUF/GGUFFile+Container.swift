@@ -26,6 +26,19 @@ extension GGUFFile: ModelContainer {
       path: path, configuration: configuration, checkpoint: checkpoint(of: configuration.layers), absoluteMap: true)
   }
 
+  /// `{architecture}.pooling_type`, as llama.cpp has it.
+  package func purpose() throws(ModelFileError) -> ModelPurpose {
+    let key = "\(try family).pooling_type"
+    switch try metadata.integer(key, in: 0...255) {
+    case nil, 0: return .generation
+    case 1: return .embedding(EmbeddingConfiguration(pooling: .mean))
+    case 3: return .embedding(EmbeddingConfiguration(pooling: .lastToken))
+    case 4: return .reranking
+    case .some(let kind):
+      throw ModelFileError(path, "unsupported: \(key) \(kind); expected 1 (mean), 3 (last token) or 4 (rank)")
+    }
+  }
+
   /// What DeepSeek's checkpoints call the tensor of an MTP layer that files call `name`; `nil` for other tensors.
   static func carriedTensor(_ name: String) -> String? {
     let parts = name.split(separator: ".", omittingEmptySubsequences: false)
