@@ -132,7 +132,7 @@ struct MessagesChoice: ChoiceFormat {
         summary.outputTokens < format.chat.generation.request.stopping.maximumTokens
           ? "model_context_window_exceeded" : "max_tokens", .null
       )
-    case .stopToken, .cancelled, .failed: (items.hasCalls ? "tool_use" : "end_turn", .null)
+    case .stopToken, .cancelled, .failed, .pooled: (items.hasCalls ? "tool_use" : "end_turn", .null)
     }
   }
 
