@@ -37,7 +37,7 @@ struct AnswerHead: Sendable {
   let model: String
 
   /// The Unix time.
-  static var now: Int { Int(Date().timeIntervalSince1970) }
+  static var secondsNow: Int { Int(Date().timeIntervalSince1970) }
 }
 
 // MARK: Several choices
