@@ -162,13 +162,13 @@ package struct ModelInventory: Sendable, Encodable {
 
     /// Of a file, or of all files in a directory.
     private static func bytes(at path: String) -> Int {
-      guard let names = FileManager.default.enumerator(atPath: path) else { return size(of: path) }
-      return names.compactMap { $0 as? String }.reduce(0) { sum, name in
-        let file = path + "/" + name
+      func isFile(_ path: String) -> Bool {
         var isDirectory: ObjCBool = false
-        let exists = unsafe FileManager.default.fileExists(atPath: file, isDirectory: &isDirectory)
-        return exists && !isDirectory.boolValue ? sum + size(of: file) : sum
+        return unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) && !isDirectory.boolValue
       }
+      if isFile(path) { return size(of: path) }
+      let names = FileManager.default.enumerator(atPath: path)?.compactMap { $0 as? String } ?? []
+      return names.map { path + "/" + $0 }.filter(isFile).reduce(0) { $0 + size(of: $1) }
     }
   }
 

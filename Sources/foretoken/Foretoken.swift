@@ -23,11 +23,11 @@ struct Foretoken: AsyncParsableCommand {
       """,
     version: Engine.version,
     groupedSubcommands: [
-      CommandGroup(name: "Begin", subcommands: [Demo.self, Doctor.self]),
-      CommandGroup(name: "Models", subcommands: [Models.self, Pull.self, Inspect.self, Tokenize.self, Expand.self]),
-      CommandGroup(name: "Answers", subcommands: [Chat.self, Generate.self, Batch.self, Serve.self]),
+      CommandGroup(name: "Starting", subcommands: [Demo.self, Doctor.self]),
+      CommandGroup(name: "Model", subcommands: [Models.self, Pull.self, Inspect.self, Tokenize.self, Expand.self]),
+      CommandGroup(name: "Inference", subcommands: [Chat.self, Generate.self, Batch.self, Serve.self]),
       CommandGroup(
-        name: "Measuring", subcommands: [Bench.self, Compare.self, Tune.self, Perplexity.self, ReportCommand.self]),
+        name: "Measurement", subcommands: [Bench.self, Compare.self, Tune.self, Perplexity.self, ReportCommand.self]),
       CommandGroup(name: "Deployment", subcommands: [Deploy.self, Devices.self, Compile.self]),
     ])
 

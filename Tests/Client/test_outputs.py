@@ -49,6 +49,8 @@ RUNS = {
     "pull": [["pull", "some/model"]],
     "deploy": [DEPLOY, ["deploy", "--check", "-"]],
     "devices": [["devices", *PJRT]],
+    "models": [["models", str(ROOT / "Models")]],
+    "doctor": [["doctor"]],
     "compile": [["compile", DRAFT, *PJRT, "--pjrt-rows", "8", "--max-model-len", "64"]],
 }
 # The log of `serve` and the line of `expand` go to standard error: they write help alone to standard output.
@@ -61,8 +63,8 @@ def help_of(path):
 
 def commands(path=()):
     """The commands that do something, as their help lists them."""
-    _, _, listing = help_of(path).partition("\nSUBCOMMANDS:\n")
-    names = re.findall(r"^  ([a-z][a-z-]*)(?: \(default\))?(?:,| |$)", listing.partition("\n\n")[0], re.M)
+    listings = re.findall(r"SUBCOMMANDS:\n(.*?)(?:\n\n|\Z)", help_of(path), re.S)
+    names = re.findall(r"^  ([a-z][a-z-]*)(?: \(default\))?(?:,| |$)", "\n".join(listings), re.M)
     return [command for name in names for command in commands((*path, name))] or [" ".join(path)]
 
 
@@ -73,6 +75,7 @@ def lines():
     """Every command line to try, by a name."""
     yield "--help", ["--help"]
     yield "--version", ["--version"]
+    yield "alone", []
     yield "help generate", ["help", "generate"]
     for command in {name for path in ALL for name in (path, path.split()[0])}:
         yield command + " --help", [*command.split(), "--help"]
