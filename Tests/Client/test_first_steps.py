@@ -1,10 +1,12 @@
 """What somebody who has just installed it meets: where to begin, mistakes, shells and manual pages."""
 
 import json
+import math
 import os
 import pathlib
 import re
 import shutil
+import struct
 import subprocess
 
 import pytest
@@ -53,12 +55,41 @@ def test_an_unsupported_model_leads_to_inspect(tmp_path):
     assert f"foretoken inspect {tmp_path}/other'" in result.stderr
 
 
-def test_too_little_memory_leads_to_the_quantization_that_fits():
-    """As large as nothing has it, under a limit on address space."""
-    limit = f"ulimit -v 1900000; exec {PROGRAM} generate -m {TARGET} --max-model-len 4096 --max-tokens 1 Hi"
-    result = subprocess.run(["bash", "-c", limit], capture_output=True, text=True, timeout=120)
-    if result.returncode:
-        assert "ulimit -v" in result.stderr
+def test_too_little_memory_leads_to_the_quantization_that_fits(tmp_path):
+    """A model of 3.2 GB, which are holes in a file: it is refused before anything of it is read."""
+    config = json.loads(pathlib.Path(TARGET, "config.json").read_text())
+    hidden, wide, layers, heads = 2048, 8192, 24, 16
+    config |= {
+        "hidden_size": hidden, "intermediate_size": wide, "num_hidden_layers": layers, "num_attention_heads": heads,
+        "num_key_value_heads": heads, "head_dim": 128, "tie_word_embeddings": True}
+    shapes = {"model.embed_tokens.weight": [config["vocab_size"], hidden], "model.norm.weight": [hidden]}
+    for layer in range(layers):
+        parts = {f"self_attn.{name}_proj.weight": [hidden, hidden] for name in "qkvo"}
+        parts |= {"self_attn.q_norm.weight": [128], "self_attn.k_norm.weight": [128], "mlp.down_proj.weight": [hidden, wide]}
+        parts |= {f"mlp.{name}_proj.weight": [wide, hidden] for name in ("gate", "up")}
+        parts |= {f"{name}_layernorm.weight": [hidden] for name in ("input", "post_attention")}
+        shapes |= {f"model.layers.{layer}.{name}": shape for name, shape in parts.items()}
+    header, place = {}, 0
+    for name, shape in shapes.items():
+        size = 2 * math.prod(shape)
+        header[name] = {"dtype": "BF16", "shape": shape, "data_offsets": [place, place + size]}
+        place += size
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    shutil.copytree(TARGET, tmp_path / "large")
+    (tmp_path / "large/config.json").write_text(json.dumps(config))
+    with open(tmp_path / "large/model.safetensors", "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        file.truncate(8 + len(text) + place)
+
+    def start(gigabytes):
+        line = f"ulimit -v {int(gigabytes * 1e6)}; exec {PROGRAM} generate -m {tmp_path}/large --max-model-len 512 --max-tokens 1 Hi"
+        return subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=120)
+
+    # The file is mapped: it counts beside the weights, and so does a gigabyte for the program.
+    for gigabytes, advice in [(7, "--quantization int8, which fits"), (6, "--quantization int4, which fits"), (4, "take a smaller model")]:
+        result = start(gigabytes)
+        assert result.returncode == 1 and advice in result.stderr, result.stderr
 
 
 def commands(command, path=()):
