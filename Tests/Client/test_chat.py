@@ -318,7 +318,8 @@ def test_proposals_say_what_was_named_at_each_place(client, speculative):
     # The last verification may have gone beyond the limit.
     assert sum(windows) == counted.get("num_draft_tokens", 0)
     if speculative and "num_speculative_tokens" in speculative:
-        assert set(windows[1:-1]) == {4}
+        # Towards the limit fewer tokens are left to guess.
+        assert windows[1] == max(windows) == 4
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ import Tuning
         [
           "label": text, "model_id": text, "base_url": text, "server_version": text, "dataset": text,
           "max_concurrency": 4, "metadata": ["note": text],
+          "served": ["weights": text, "speculation": text, "draft": text, "processor": text],
         ], figures: figures(factor), categories: [text: figures(factor)])
     }
     let difference: [String: Any] = [
@@ -117,12 +118,24 @@ import Tuning
     let report = try Self.report("side")
     for text in [try report.html(), try report.markdown(), report.terminal(style: TextStyle(for: .nullDevice))] {
       for fact in [
-        "1.50×", "49 of 50", "Speedup by kind of prompt", "Latency", "Acceptance by position", "Cost and memory",
+        "side (side), speculation by side with side, on side", "1.50×", "49 of 50", "Speedup by kind of prompt", "Latency", "Acceptance by position", "Cost and memory",
       ] {
         #expect(text.contains(fact), "\(fact)")
       }
     }
     #expect(try report.html().contains("What a pass costs"))
+  }
+
+  @Test("the first paragraph is of the models and the machine, and parts that explain are folded")
+  func order() throws {
+    let html = try Self.report("side").html()
+    let about = try #require(html.range(of: "<p class=\"about\">"))
+    let first = try #require(html.range(of: "<p class=\"lead\">"))
+    #expect(about.lowerBound < first.lowerBound)
+    let folded = html.split(separator: "<details class=\"part\">").dropFirst().map { $0.prefix(80) }
+    for heading in ["Cost and memory", "How it was measured"] {
+      #expect(folded.contains { $0.contains(heading) }, "\(heading)")
+    }
   }
 
   @Test(
