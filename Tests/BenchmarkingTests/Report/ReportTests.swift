@@ -118,7 +118,8 @@ import Tuning
     let report = try Self.report("side")
     for text in [try report.html(), try report.markdown(), report.terminal(style: TextStyle(for: .nullDevice))] {
       for fact in [
-        "side (side), speculation by side with side, on side", "1.50×", "49 of 50", "Speedup by kind of prompt", "Latency", "Acceptance by position", "Cost and memory",
+        "side (side), speculation by side with side, on side", "1.50×", "49 of 50", "Speedup by kind of prompt",
+        "Latency", "Acceptance by position", "Cost and memory",
       ] {
         #expect(text.contains(fact), "\(fact)")
       }
