@@ -20,6 +20,9 @@ package struct Demo: AsyncParsableCommand {
       The weights are those of the small pair that comes with Foretoken, embedded exactly in the shapes of Qwen3-4B (or \
       1.7B, as memory allows) and 0.6B, in int4: each answer costs what such models cost and says what the small ones \
       say. With --small the pair is as it is: its answers take milliseconds, and there is little to win.
+
+        foretoken demo --shape qwen3-8b
+        foretoken demo -m Qwen/Qwen3-4B --draft-model Qwen/Qwen3-0.6B --quantization int4
       """)
 
   @Option(name: [.short, .long], help: "Target (default: the one that comes with Foretoken).")
@@ -166,8 +169,8 @@ package struct Demo: AsyncParsableCommand {
 
   /// The pair that the flags ask for: at true size unless they name models or the small one.
   private func pair() throws -> DemoPair {
-    let target = model ?? DemoPair.shipped("foretoken-reference-target")
-    let draft = draftModel ?? DemoPair.shipped("foretoken-reference-draft")
+    let target = try model ?? DemoPair.shipped("foretoken-reference-target")
+    let draft = try draftModel ?? DemoPair.shipped("foretoken-reference-draft")
     let isShipped = model == nil && draftModel == nil
     guard !small, let shape = shape ?? (isShipped ? DemoPair.fittingShape() : nil) else {
       if isShipped, !small {

@@ -53,7 +53,9 @@ struct DemoPair {
   }
 
   /// A model that comes with Foretoken: below the present folder, or beside the program or a folder above it.
-  static func shipped(_ name: String) -> String {
+  ///
+  /// - Throws: `ModelFileError` when it is at none of these places.
+  static func shipped(_ name: String) throws -> String {
     let place = "Models/" + name
     guard !FileManager.default.fileExists(atPath: place) else { return place }
     var folder = Bundle.main.executableURL?.resolvingSymlinksInPath().deletingLastPathComponent()
@@ -62,6 +64,7 @@ struct DemoPair {
       where FileManager.default.fileExists(atPath: below + place) { return below + place }
       folder = here.deletingLastPathComponent()
     }
-    return place
+    throw ModelFileError(
+      place, "is not here: run the demo in Foretoken's repository or its release, or name --model and --draft-model")
   }
 }

@@ -293,6 +293,19 @@ def test_what_cannot_be_is_refused_by_name(http, body, param, word):
     assert response.status_code == 400 and error["param"] == param and word in error["message"], error
 
 
+def test_a_stream_that_ends_before_its_time_says_why(start):
+    server = start("--threads", "1", "--shutdown-timeout", "0")
+    events = []
+    for event in server.openai().responses.create(
+            model=NAME, input="Count.", max_output_tokens=100_000, stream=True, extra_body={"ignore_eos": True}):
+        events.append(event)
+        if len(events) == 6:
+            server.process.terminate()
+    assert events[-1].type == "error" and events[-1].code == "shutting_down"
+    assert [event.sequence_number for event in events] == list(range(len(events)))
+    server.wait()
+
+
 def test_queries_that_cannot_be_followed_are_refused(http):
     id = http.post("/v1/responses", json={"input": "a", "max_output_tokens": 1}).json()["id"]
     for query in ("limit=0", "limit=x", "order=up", "after=nothing"):

@@ -36,8 +36,8 @@ struct AnswerHead: Sendable {
   let created: Int
   let model: String
 
-  /// The Unix time.
-  static var secondsNow: Int { Int(Date().timeIntervalSince1970) }
+  /// That of now.
+  static var unixTime: Int { Int(Date().timeIntervalSince1970) }
 }
 
 // MARK: Several choices

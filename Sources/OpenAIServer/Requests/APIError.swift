@@ -61,7 +61,7 @@ package struct APIError: Error, Sendable, CustomStringConvertible {
       kind: "rate_limit_error", code: "queue_full", retryAfterSeconds: 1)
   }
 
-  static let shuttingDown = APIError(
+  package static let shuttingDown = APIError(
     .serviceUnavailable, "the server is stopping", kind: "server_error", code: "shutting_down", retryAfterSeconds: 5)
 
   static let readerTooSlow = APIError(

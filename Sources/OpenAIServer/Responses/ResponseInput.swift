@@ -35,19 +35,19 @@ struct ResponseInput {
     written.insert(JSONObject([("role", "system"), ("content", .string(text))]), at: 0)
   }
 
-  /// Leaves out the first `count` messages.
+  /// Leaves out `count` messages after the instructions.
   mutating func drop(messages count: Int) {
-    let instructions = written.prefix { $0["role"] == "system" }
-    written.removeSubrange(instructions.endIndex..<min(written.count, instructions.endIndex + count))
+    written.removeSubrange(instructionCount..<min(written.count, instructionCount + count))
   }
 
-  /// How many messages can be left out at the beginning, so that a user's message comes first.
+  /// How many messages can be left out there, so that a user's message comes first.
   var droppableCounts: [Int] {
-    let conversation = written.drop { $0["role"] == "system" }
-    return conversation.indices.dropFirst().filter { written[$0]["role"] == "user" }.map {
-      $0 - conversation.startIndex
-    }
+    let start = instructionCount
+    return written.indices.dropFirst(start + 1).filter { written[$0]["role"] == "user" }.map { $0 - start }
   }
+
+  /// Messages at the beginning that say how to answer.
+  private var instructionCount: Int { written.prefix { $0["role"] == "system" || $0["role"] == "developer" }.count }
 
   private mutating func add(_ item: JSONValue, at path: String) throws(APIError) {
     guard case .object(let object) = item else { throw Self.wrong(path, item, "an object") }

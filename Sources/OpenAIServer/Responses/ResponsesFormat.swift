@@ -7,7 +7,7 @@ struct ResponsesFormat: SingleAnswerFormat {
 
   let serving: ServingContext
   let request: ResponsesRequest
-  let created = AnswerHead.secondsNow
+  let created = AnswerHead.unixTime
 
   func choice(_ index: Int) -> ResponsesChoice { ResponsesChoice(format: self) }
 
@@ -164,7 +164,7 @@ struct ResponsesChoice: ChoiceFormat {
     let end: (String, JSONValue) =
       isCut
       ? ("incomplete_details", ["reason": "max_output_tokens"])
-      : ("completed_at", .integer(AnswerHead.secondsNow))
+      : ("completed_at", .integer(AnswerHead.unixTime))
     var response = format.response(
       isCut ? "incomplete" : "completed", output: output(isCut: isCut),
       with: [("usage", usage.responsesJSON(reasoningTokens: items.thoughtTokens)), end])

@@ -29,7 +29,7 @@ struct AnswerJob<Format: AnswerFormat>: Sendable {
     self.context = context
     self.promptTokens = promptTokens
     head = AnswerHead(
-      requestID: context.requestID, created: AnswerHead.secondsNow, model: serving.modelName)
+      requestID: context.requestID, created: AnswerHead.unixTime, model: serving.modelName)
     ticket = try serving.gate.admit(requests.count)
     var streams: [AsyncStream<GenerationEvent>] = []
     serving.metrics.observe(requests, answersPerPrompt: format.count)

@@ -23,6 +23,18 @@ import Testing
         """)
   }
 
+  @Test("response times stand by endpoint, under labels of their own")
+  func durations() {
+    var histogram = Histogram(bounds: [1])
+    histogram.observe(0.5)
+    var text = ExpositionText(labels: [("model_name", "m")])
+    text.durations([("GET", "/a", histogram), ("POST", "/a", histogram)])
+    let lines = text.text.split(separator: "\n")
+    #expect(lines.count { $0.hasPrefix("# TYPE http_request_duration_seconds histogram") } == 1 && lines.count == 10)
+    #expect(lines.contains("http_request_duration_seconds_bucket{method=\"GET\",handler=\"/a\",le=\"1.0\"} 1.0"))
+    #expect(lines.contains("http_request_duration_seconds_count{method=\"POST\",handler=\"/a\"} 1.0"))
+  }
+
   @Test("quantiles lie in the bucket that holds them; a difference counts what came since")
   func quantiles() {
     var histogram = Histogram(bounds: [1, 2, 4])

@@ -55,6 +55,27 @@ import Testing
     #expect(!isTaken && !queue.isCut)
   }
 
+  @Test("events of responses and messages have their type before them, and so has the error that ends the stream")
+  func types() async {
+    for (framing, error) in [
+      (
+        EventFraming.responses,
+        "event: error\ndata: {\"type\":\"error\",\"sequence_number\":1,\"code\":\"shutting_down\""
+      ),
+      (.messages, "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\""),
+    ] {
+      let queue = EventQueue(limit: 1000, framing: framing)
+      #expect(queue.push(["type": "a.b", "n": 1]))
+      queue.fail(.shuttingDown)
+      let text = Self.text(await queue.next()) ?? ""
+      #expect(text.hasPrefix("event: a.b\ndata: {\"type\":\"a.b\",\"n\":1}\n\n" + error) && queue.isCut)
+      #expect(await queue.next() == nil)
+    }
+    let queue = EventQueue(limit: 1000, framing: .messages)
+    queue.finish(isComplete: true)
+    #expect(await queue.next() == nil)
+  }
+
   @Test("the time counts while the sender is busy")
   func sendingTime() async {
     let queue = EventQueue(limit: 1000)
