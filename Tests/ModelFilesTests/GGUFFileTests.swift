@@ -254,7 +254,9 @@ import Testing
       HubCache.references(to: "Org/Model", in: snapshot)
         == ["Org/Model", "Org/Model:Q4_K_M", "Org/Model:Q8_0_L", "Org/Model:Q8_0"])
     // Of embedding models: how hidden states are pooled.
-    let files = ["model.safetensors", "modules.json", "1_Pooling/config.json", "onnx/config.json", "a/1_Pooling/config.json"]
+    let files = [
+      "model.safetensors", "modules.json", "1_Pooling/config.json", "onnx/config.json", "a/1_Pooling/config.json",
+    ]
     #expect(
       try FileSelection().choose(from: files.map { ($0, nil) }, of: "Org/Model")
         == ["model.safetensors", "modules.json", "1_Pooling/config.json"])
