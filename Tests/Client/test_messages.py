@@ -20,7 +20,7 @@ def connect(server, key="none", **more):
 
 
 @pytest.fixture
-def claude(server):
+def official(server):
     return connect(server)
 
 
@@ -33,8 +33,8 @@ def scripted(start, tmp_path):
     return begin
 
 
-def test_a_message_is_answered(client, claude):
-    answer = claude.messages.create(model=NAME, max_tokens=12, messages=HELLO, **GREEDY, system="Be brief.", metadata={"user_id": "u"})
+def test_a_message_is_answered(client, official):
+    answer = official.messages.create(model=NAME, max_tokens=12, messages=HELLO, **GREEDY, system="Be brief.", metadata={"user_id": "u"})
     assert answer.type == "message" and answer.role == "assistant" and answer.model == NAME and answer.id.startswith("msg_")
     [block] = answer.content
     chat = client.chat.completions.create(
@@ -46,55 +46,55 @@ def test_a_message_is_answered(client, claude):
     assert answer._request_id and answer.model_extra["metrics"]["speculative_decoding"]
 
 
-def test_blocks_are_text(claude):
-    plain = claude.messages.count_tokens(model=NAME, messages=HELLO, system="Be brief.").input_tokens
+def test_blocks_are_text(official):
+    plain = official.messages.count_tokens(model=NAME, messages=HELLO, system="Be brief.").input_tokens
     blocks = [{"type": "text", "text": "Count to five.", "cache_control": {"type": "ephemeral"}}]
-    assert claude.messages.count_tokens(
+    assert official.messages.count_tokens(
         model=NAME, messages=[{"role": "user", "content": blocks}], system=[{"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral"}}]
     ).input_tokens == plain
-    answer = claude.messages.create(model=NAME, max_tokens=1, messages=[{"role": "user", "content": blocks}], system="Be brief.")
+    answer = official.messages.create(model=NAME, max_tokens=1, messages=[{"role": "user", "content": blocks}], system="Be brief.")
     assert answer.usage.input_tokens + answer.usage.cache_read_input_tokens == plain
     twice = [{"role": "user", "content": "Count"}, {"role": "user", "content": "to five."}]
-    assert claude.messages.count_tokens(model=NAME, messages=twice).input_tokens == claude.messages.count_tokens(
+    assert official.messages.count_tokens(model=NAME, messages=twice).input_tokens == official.messages.count_tokens(
         model=NAME, messages=[{"role": "user", "content": "Count\nto five."}]).input_tokens
 
 
-def test_events_come_in_order_and_add_up(claude):
+def test_events_come_in_order_and_add_up(official):
     given = dict(model=NAME, max_tokens=10, messages=HELLO, **GREEDY)
-    events = list(claude.messages.create(stream=True, **given))
+    events = list(official.messages.create(stream=True, **given))
     kinds = [event.type for event in events if event.type != "ping"]
     assert kinds[:2] == ["message_start", "content_block_start"] and set(kinds[2:-3]) == {"content_block_delta"}
     assert kinds[-3:] == ["content_block_stop", "message_delta", "message_stop"]
-    whole = claude.messages.create(**given)
-    with claude.messages.stream(**given) as stream:
+    whole = official.messages.create(**given)
+    with official.messages.stream(**given) as stream:
         text = "".join(stream.text_stream)
         final = stream.get_final_message()
     assert text == final.content[0].text == whole.content[0].text and final.stop_reason == whole.stop_reason
     assert final.usage.output_tokens == whole.usage.output_tokens
     assert final.usage.input_tokens + final.usage.cache_read_input_tokens == whole.usage.input_tokens + whole.usage.cache_read_input_tokens
-    raw = claude.messages.with_raw_response.create(stream=True, **given)
+    raw = official.messages.with_raw_response.create(stream=True, **given)
     lines = raw.http_response.read().decode().split("\n")
     names = [line[7:] for line in lines if line.startswith("event: ")]
     assert names == [json.loads(line[6:])["type"] for line in lines if line.startswith("data: ")] and names[1] == "ping"
 
 
-def test_a_stop_sequence_is_named(claude):
-    free = claude.messages.create(model=NAME, max_tokens=30, messages=HELLO, **GREEDY).content[0].text
+def test_a_stop_sequence_is_named(official):
+    free = official.messages.create(model=NAME, max_tokens=30, messages=HELLO, **GREEDY).content[0].text
     stop = free[4:7]
-    answer = claude.messages.create(model=NAME, max_tokens=30, messages=HELLO, **GREEDY, stop_sequences=[stop, "never there"])
+    answer = official.messages.create(model=NAME, max_tokens=30, messages=HELLO, **GREEDY, stop_sequences=[stop, "never there"])
     assert answer.stop_reason == "stop_sequence" and answer.stop_sequence == stop and answer.content[0].text == free[:free.index(stop)]
 
 
-def test_sampling_is_that_of_a_chat(client, claude):
+def test_sampling_is_that_of_a_chat(client, official):
     given = dict(model=NAME, max_tokens=20, messages=HELLO)
-    answer = claude.messages.create(**given, extra_body={"seed": 3, "temperature": 0.9, "top_p": 0.9, "top_k": 20, "speculative": {"enabled": False}})
+    answer = official.messages.create(**given, extra_body={"seed": 3, "temperature": 0.9, "top_p": 0.9, "top_k": 20, "speculative": {"enabled": False}})
     chat = client.chat.completions.create(**given, seed=3, temperature=0.9, top_p=0.9, extra_body={"top_k": 20})
     assert answer.content[0].text == chat.choices[0].message.content
 
 
-def test_the_answer_goes_on_with_a_last_message_of_the_assistant(client, claude):
+def test_the_answer_goes_on_with_a_last_message_of_the_assistant(client, official):
     messages = [*HELLO, {"role": "assistant", "content": "One, two,"}]
-    answer = claude.messages.create(model=NAME, max_tokens=8, messages=messages, **GREEDY)
+    answer = official.messages.create(model=NAME, max_tokens=8, messages=messages, **GREEDY)
     chat = client.chat.completions.create(
         model=NAME, max_tokens=8, messages=messages, temperature=0, extra_body={"continue_final_message": True, "add_generation_prompt": False})
     assert "".join(block.text for block in answer.content) == chat.choices[0].message.content
@@ -102,20 +102,20 @@ def test_the_answer_goes_on_with_a_last_message_of_the_assistant(client, claude)
 
 def test_thoughts_and_calls_are_blocks(scripted):
     server = scripted(["<think>", "\nHm.", " So.\n", "</think>", "\n\nWell.", *CALL])
-    claude = connect(server)
+    official = connect(server)
     given = dict(model="model", max_tokens=60, messages=HELLO, tools=[TOOL], tool_choice={"type": "auto", "disable_parallel_tool_use": True})
-    answer = claude.messages.create(**given)
+    answer = official.messages.create(**given)
     thought, text, call = answer.content
     assert (thought.type, thought.thinking) == ("thinking", "Hm. So.\n") and thought.signature and text.text == "Well."
     assert (call.type, call.name, call.input) == ("tool_use", "look", {"q": "x"}) and call.id.startswith("toolu_")
     assert answer.stop_reason == "tool_use" and 0 < answer.usage.output_tokens_details.thinking_tokens < answer.usage.output_tokens
-    with claude.messages.stream(**given) as stream:
+    with official.messages.stream(**given) as stream:
         kinds = [event.type for event in stream]
         final = stream.get_final_message()
     assert [block.type for block in final.content] == ["thinking", "text", "tool_use"]
     assert final.content[0].thinking == "Hm. So.\n" and final.content[0].signature and final.content[2].input == {"q": "x"}
     assert {"thinking", "signature", "text", "input_json"} <= set(kinds) and final.stop_reason == "tool_use"
-    hidden = claude.messages.create(**given, thinking={"type": "adaptive", "display": "omitted"})
+    hidden = official.messages.create(**given, thinking={"type": "adaptive", "display": "omitted"})
     assert [block.type for block in hidden.content] == ["text", "tool_use"]
 
 
@@ -127,12 +127,12 @@ def test_a_call_that_is_cut_off_has_no_input(scripted):
 
 def test_results_of_tools_go_back(scripted):
     server = scripted(["<think>", "\nHm.\n", "</think>", *CALL, END, "It is noon."])
-    claude = connect(server)
-    first = claude.messages.create(model="model", max_tokens=60, messages=HELLO, tools=[TOOL], tool_choice={"type": "auto", "disable_parallel_tool_use": True})
+    official = connect(server)
+    first = official.messages.create(model="model", max_tokens=60, messages=HELLO, tools=[TOOL], tool_choice={"type": "auto", "disable_parallel_tool_use": True})
     call = first.content[-1]
     history = [*HELLO, {"role": "assistant", "content": first.content}, {"role": "user", "content": [
         {"type": "tool_result", "tool_use_id": call.id, "content": [{"type": "text", "text": "12:00"}]}]}]
-    last = claude.messages.create(model="model", max_tokens=60, messages=history, tools=[TOOL])
+    last = official.messages.create(model="model", max_tokens=60, messages=history, tools=[TOOL])
     assert [block.text for block in last.content] == ["It is noon."] and last.stop_reason == "end_turn"
     with server.http() as http:
         function = {"name": "look", "arguments": '{"q": "x"}'}
@@ -140,18 +140,18 @@ def test_results_of_tools_go_back(scripted):
             *HELLO, {"role": "assistant", "reasoning_content": "Hm.\n", "tool_calls": [{"type": "function", "function": function}]},
             {"role": "tool", "content": "12:00"}]}).json()["count"]
     assert count == last.usage.input_tokens + last.usage.cache_read_input_tokens
-    assert count == claude.messages.count_tokens(model="model", messages=history, tools=[TOOL]).input_tokens
+    assert count == official.messages.count_tokens(model="model", messages=history, tools=[TOOL]).input_tokens
 
 
 @pytest.mark.parametrize("choice", [{"type": "any"}, {"type": "tool", "name": "look"}])
 def test_a_call_can_be_asked_for(scripted, choice):
-    claude = connect(scripted(["No."], template=PLAIN))
+    official = connect(scripted(["No."], template=PLAIN))
     choice = {**choice, "disable_parallel_tool_use": True}
-    answer = claude.messages.create(model="model", max_tokens=60, messages=HELLO, tools=[TOOL], tool_choice=choice)
+    answer = official.messages.create(model="model", max_tokens=60, messages=HELLO, tools=[TOOL], tool_choice=choice)
     assert [block.name for block in answer.content] == ["look"] and answer.stop_reason == "tool_use"
     impossible = {**TOOL, "strict": True, "input_schema": {"type": "object", "properties": {"a": {"type": "nothing"}}}}
     with pytest.raises(anthropic.BadRequestError, match="/tools/0/input_schema"):
-        claude.messages.create(model="model", max_tokens=60, messages=HELLO, tools=[impossible], tool_choice=choice)
+        official.messages.create(model="model", max_tokens=60, messages=HELLO, tools=[impossible], tool_choice=choice)
 
 
 def test_a_call_can_be_excluded(scripted):
@@ -162,35 +162,35 @@ def test_a_call_can_be_excluded(scripted):
 
 def test_thinking_is_the_templates_switch(scripted):
     switch = TEMPLATE.replace("<|go|>", "{%- if enable_thinking is defined and enable_thinking %}(thought){%- endif %}<|go|>")
-    claude = connect(scripted(["Yes."], template=switch))
+    official = connect(scripted(["Yes."], template=switch))
 
     def count(**more):
-        return claude.messages.count_tokens(model="model", messages=HELLO, **more).input_tokens
+        return official.messages.count_tokens(model="model", messages=HELLO, **more).input_tokens
 
     plain = count()
     assert count(thinking={"type": "enabled", "budget_tokens": 1024}) > plain == count(thinking={"type": "adaptive"})
     assert count(thinking={"type": "disabled"}) > plain
-    assert claude.messages.create(model="model", max_tokens=20, messages=HELLO, thinking={"type": "disabled"}).content[0].text == "Yes."
+    assert official.messages.create(model="model", max_tokens=20, messages=HELLO, thinking={"type": "disabled"}).content[0].text == "Yes."
 
 
 class Step(pydantic.BaseModel):
     ok: bool
 
 
-def test_answers_have_the_form_that_is_asked_for(claude):
+def test_answers_have_the_form_that_is_asked_for(official):
     schema = {"type": "object", "properties": {"ok": {"type": "boolean"}}, "required": ["ok"], "additionalProperties": False}
-    answer = claude.messages.create(
+    answer = official.messages.create(
         model=NAME, max_tokens=60, messages=HELLO, output_config={"format": {"type": "json_schema", "schema": schema}})
     assert json.loads(answer.content[0].text).keys() == {"ok"}
-    assert isinstance(claude.messages.parse(model=NAME, max_tokens=60, messages=HELLO, output_format=Step).parsed_output, Step)
+    assert isinstance(official.messages.parse(model=NAME, max_tokens=60, messages=HELLO, output_format=Step).parsed_output, Step)
 
 
 def test_the_context_may_end_before_the_answer(start):
-    claude = connect(start("--threads", "2", "--max-model-len", "64"))
-    answer = claude.messages.create(model=NAME, max_tokens=5000, messages=HELLO, extra_body={"ignore_eos": True}, timeout=60)
+    official = connect(start("--threads", "2", "--max-model-len", "64"))
+    answer = official.messages.create(model=NAME, max_tokens=5000, messages=HELLO, extra_body={"ignore_eos": True}, timeout=60)
     assert answer.stop_reason == "model_context_window_exceeded"
     with pytest.raises(anthropic.BadRequestError, match="prompt is too long"):
-        claude.messages.create(model=NAME, max_tokens=5, messages=[{"role": "user", "content": "word " * 90}])
+        official.messages.create(model=NAME, max_tokens=5, messages=[{"role": "user", "content": "word " * 90}])
 
 
 def test_keys_come_in_either_header(start):
@@ -206,10 +206,10 @@ def test_keys_come_in_either_header(start):
         assert http.get("/v1/models", headers={"x-api-key": "hus"}).status_code == 401
 
 
-def test_errors_have_the_shape_of_the_api(http, claude):
+def test_errors_have_the_shape_of_the_api(http, official):
     with pytest.raises(anthropic.NotFoundError) as error:
-        claude.messages.create(model="claude-of-another", max_tokens=1, messages=HELLO)
-    assert error.value.body["error"]["type"] == "not_found_error" and "claude-of-another" in error.value.body["error"]["message"]
+        official.messages.create(model="model-of-another", max_tokens=1, messages=HELLO)
+    assert error.value.body["error"]["type"] == "not_found_error" and "model-of-another" in error.value.body["error"]["message"]
     for response, kind in [
         (http.get("/v1/messages"), "invalid_request_error"), (http.get("/v1/messages/none"), "not_found_error"),
         (http.post("/v1/messages", content=b"{", headers={"content-type": "application/json"}), "invalid_request_error"),
