@@ -90,8 +90,10 @@ struct ReportBuilder {
     if let cost = cost(serving, tunings) { sections.append(cost.folded) }
     sections += tunings.compactMap(\.passTimes)
     // Passes alone are what a report is on; beside answers they are an explanation.
-    let passes = input.forwards.map { ReportPage.Section($0) }
-    sections += sections.isEmpty ? passes : passes.map(\.folded)
+    let isAlone = sections.isEmpty
+    sections += input.forwards.map {
+      isAlone ? ReportPage.Section($0) : ReportPage.Section($0, hasOperations: false).folded
+    }
     sections += serving.facts + tunings.map(\.facts)
     return ReportPage(
       title: title ?? defaultTitle, subtitle: createdAt.formatted(.iso8601.year().month().day()),

@@ -3,7 +3,9 @@ internal import Presentation
 
 extension ReportPage.Section {
   /// Passes of a model beside the machine's limits.
-  package init(_ report: ForwardReport) {
+  ///
+  /// - Parameter hasOperations: whether to say how a pass's time falls to kinds of operation.
+  package init(_ report: ForwardReport, hasOperations: Bool = true) {
     var ceilings = ReportPage.Table(
       "Measured between the passes, on the same threads.", ["Ceiling"], numbers: ["Median", "Spread"])
     for (name, unit, spread) in [
@@ -47,8 +49,8 @@ extension ReportPage.Section {
             "quantization \(report.quantization), \(FigureText.bytes(report.packedWeightBytes)), ready in \(FigureText.decimal(report.loadSeconds, 1)) s"
           ), ("Machine", "\(report.processor), \(report.threads) threads, \(report.kernels) kernels"),
           ("Figures", PassTiming.figures(report.repetitions)),
-        ]), .table(ceilings), .table(passes), .table(breakdown),
-      ])
+        ]), .table(ceilings), .table(passes),
+      ] + (hasOperations ? [.table(breakdown)] : []))
   }
 
   /// A chart for each of the first contexts.

@@ -245,8 +245,10 @@ struct ServingSections {
       "Latencies in milliseconds, timed at the client's socket.", ["Server", "Latency"],
       numbers: ["Mean", "Median", "P90", "P99"])
     for side in sides {
+      let latencies = side.result.total.latencies
       for metric in [ServingMetric.ttft, .tpot, .itl, .itlByToken, .e2el] {
-        guard let summary = side.result.total.latencies[metric] else { continue }
+        // With a token in every event the two are one.
+        guard let summary = latencies[metric], metric != .itlByToken || summary != latencies[.itl] else { continue }
         let figures = [summary.mean, summary.median, summary.milliseconds(at: 90), summary.milliseconds(at: 99)]
         table.add([side.name, metric.title] + figures.map { $0.map(FigureText.significant) })
       }
