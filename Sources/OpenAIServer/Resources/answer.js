@@ -171,6 +171,6 @@ export class Answer {
 const ENDINGS = { stopped: "Stopped.", cut: "Cut off when the page was closed.", skipped: "Not run." };
 
 /** JSON with line breaks; what is not JSON yet as it is. */
-export function formatted(text) {
+function formatted(text) {
   try { return JSON.stringify(JSON.parse(text), null, 2); } catch { return text; }
 }

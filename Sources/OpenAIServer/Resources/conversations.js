@@ -108,14 +108,6 @@ export class Conversations {
     this.save(conversation, { isNews: false });
   }
 
-  /** Takes back a question that nothing was answered to. */
-  remove(conversation, turn) {
-    conversation.turns = conversation.turns.filter((other) => other !== turn);
-    const owner = this.turn(conversation, turn.parent) ?? conversation;
-    owner.chosen = this.branches(conversation, turn).at(-1)?.id ?? null;
-    this.save(conversation);
-  }
-
   // MARK: Storing
 
   /** Stores a conversation, soon and not too often. */

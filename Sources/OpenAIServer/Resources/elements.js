@@ -45,7 +45,7 @@ export function toast(text, { label, action, seconds = 6 } = {}) {
   toastTimer = setTimeout(close, seconds * 1000);
 }
 
-export async function copy(text) {
+async function copy(text) {
   try { await navigator.clipboard.writeText(text); return true; } catch { /* no clipboard without HTTPS: the old way */ }
   const field = make("textarea", { class: "unseen", "aria-hidden": "true", tabindex: "-1" });
   field.value = text;

@@ -46,7 +46,7 @@ function build(nodes, parent, write, depth) {
 }
 
 /** The address if it leads to the web, else `null`. */
-export function webAddress(text) {
+function webAddress(text) {
   try {
     const address = new URL(text);
     return address.protocol === "https:" || address.protocol === "http:" ? address.href : null;
