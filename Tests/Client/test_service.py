@@ -25,7 +25,7 @@ def test_models(client):
 def test_tokens_there_and_back(http, text):
     answer = http.post("/tokenize", json={"prompt": text, "return_token_strs": True}).json()
     assert answer["count"] == len(answer["tokens"]) == len(answer["token_strs"]) and answer["max_model_len"] == 4096
-    assert http.post("/detokenize", json={"tokens": answer["tokens"]}).json() == {"prompt": text}
+    assert http.post("/detokenize", json={"tokens": answer["tokens"]}).json() == {"prompt": text, "content": text}
 
 
 def test_tokenize_a_conversation(http, client):
@@ -82,7 +82,7 @@ def test_metrics_count(server, client):
 
 @pytest.mark.parametrize(("method", "path", "status"), [
     ("GET", "/v1/chat/completions", 405), ("DELETE", "/v1/models", 405), ("POST", "/health", 405), ("PUT", "/tokenize", 405),
-    ("GET", "/nothing", 404), ("POST", "/v1/embeddings", 404), ("OPTIONS", "/v1/models", 405),
+    ("GET", "/nothing", 404), ("POST", "/v1/audio/speech", 404), ("OPTIONS", "/v1/models", 405),
 ])
 def test_wrong_paths_and_methods(http, method, path, status):
     response = http.request(method, path)

@@ -36,10 +36,7 @@ struct EmbeddingEndpoint: Sendable {
     }
   }
 
-  /// The numbers as JSON, which has no infinity.
-  static func numbers(_ vector: [Float]) -> JSONValue {
-    .array(vector.map { $0.isFinite ? .number(Double($0)) : .null })
-  }
+  static func numbers(_ vector: [Float]) -> JSONValue { .array(vector.map { .number(Double($0)) }) }
 
   /// The numbers in single precision, lowest byte first.
   private static func base64(_ vector: [Float]) -> String {

@@ -51,6 +51,10 @@ struct PooledPrompts: Sendable {
             metrics.observe(summary)
             if case .failed(let reason) = summary.reason { throw APIError.engineFailed(reason) }
             guard summary.reason == .pooled else { break }
+            // JSON has no other numbers.
+            guard summary.pooled.allSatisfy(\.isFinite) else {
+              throw APIError.engineFailed("the model's numbers are not finite")
+            }
             return (index, summary.pooled)
           }
           metrics.observeAbort()

@@ -1,6 +1,7 @@
 import Decoding
 import Foundation
 import Inference
+import ModelFiles
 import Tensor
 import TestSupport
 import Testing
@@ -140,23 +141,30 @@ import Tokenization
         #expect(summary.cachedTokens == 0)
       }
     }
-    if setting.testDescription == "too few blocks" { #expect(loop.statistics.preemptions > 0) }
   }
 
-  @Test func `answers and vectors share passes`() throws {
+  @Test(arguments: [Pooling.lastToken, .mean], [nil, 400])
+  func `answers and vectors share passes, and start over when blocks run out`(
+    pooling: Pooling, positions: Int?
+  ) throws {
     let expected = try Self.expected(Relevance.self, of: "tiny-reranker")
     func loop(_ sequences: Int) throws -> DecodingLoop {
-      try Self.loop("tiny-reranker") { ($0.sequences, $0.task, $0.rows) = (sequences, .generate, 40) }.loop
+      try Self.loop("tiny-reranker") { configuration in
+        (configuration.sequences, configuration.task, configuration.rows) = (sequences, .generate, 40)
+        configuration.maximumLength = 384
+        // Room for the longest prompt, but not beside the answer.
+        configuration.cacheBytes = positions.map { 2 * 2 * 2 * 2 * 16 * $0 }
+      }.loop
     }
     var answer = GenerationRequest(prompt: Array(expected.tokens[0].prefix(30)))
-    answer.stopping.maximumTokens = 20
+    answer.stopping.maximumTokens = 60
     let alone = try loop(1)
     let tokens = try alone.outcome(of: answer).tokens
     let vectors = try expected.tokens.map {
-      try Self.summaries(of: [Self.request($0, .lastToken)], in: alone)[0].pooled
+      try Self.summaries(of: [Self.request($0, pooling)], in: alone)[0].pooled
     }
     let both = try loop(5)
-    let requests = [answer] + expected.tokens.map { Self.request($0, .lastToken) }
+    let requests = [answer] + expected.tokens.map { Self.request($0, pooling) }
     var (written, pooled): ([Int32], [RequestID: [Float]]) = ([], [:])
     for (index, request) in requests.enumerated() { try both.submit(request, as: RequestID(index)) }
     while !both.isIdle {
@@ -167,6 +175,7 @@ import Tokenization
         }
       }
     }
+    #expect((both.statistics.preemptions > 0) == (positions != nil))
     #expect(written == tokens && pooled[RequestID(0)] == [])
     #expect(vectors.indices.allSatisfy { pooled[RequestID($0 + 1)] == vectors[$0] })
   }
