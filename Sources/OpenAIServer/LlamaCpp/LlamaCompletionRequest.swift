@@ -23,6 +23,11 @@ struct LlamaCompletionRequest: Sendable {
     "dynatemp_range", "xtc_probability", "dry_multiplier", "top_n_sigma", "samplers",
   ]
 
+  /// What fields of `/v1/completions` are called here, for errors.
+  private static let names: [(chat: String, own: String)] = [
+    ("repetition_penalty", "repeat_penalty"), ("max_tokens", "n_predict"), ("logprobs", "n_probs"),
+  ]
+
   init(_ fields: JSONFields, serving: ServingContext, budget: WorkBudget) throws(APIError) {
     try Self.refuse(fields)
     var body = JSONObject()
@@ -45,7 +50,9 @@ struct LlamaCompletionRequest: Sendable {
     body["logit_bias"] = try Self.logitBias(fields, serving: serving)
     returnsTokens = try fields.bool("return_tokens") ?? false
     responseFields = try fields.strings("response_fields") ?? []
-    completion = try CompletionRequest(JSONFields(body), serving: serving, budget: budget)
+    completion = try APIError.renaming(Self.names) { () throws(APIError) in
+      try CompletionRequest(JSONFields(body), serving: serving, budget: budget)
+    }
     promptTexts = completion.prompts.map { serving.tokenizer.decode($0) }
   }
 

@@ -33,9 +33,7 @@ struct OllamaEndpoints: Sendable {
     try fields.addGeneration(limit: "max_tokens")
     fields.set("messages", to: .array(try OllamaConversation(chat: request).messages))
     fields.set("tools", to: request.value("tools"))
-    return .chat(
-      try ChatCompletionRequest(JSONFields(fields.translated), serving: serving, budget: budget), .message,
-      modelName: fields.modelName)
+    return .chat(try chat(fields, budget), .message, modelName: fields.modelName)
   }
 
   private func generateWish(_ request: JSONFields, _ budget: WorkBudget) throws(APIError) -> Wish {
@@ -53,14 +51,19 @@ struct OllamaEndpoints: Sendable {
       if fields.translated["logprobs"] != nil {
         fields.set("logprobs", to: .integer(try request.integer("top_logprobs") ?? 0))
       }
-      return .text(
-        try CompletionRequest(JSONFields(fields.translated), serving: serving, budget: budget),
-        modelName: fields.modelName)
+      let text = try APIError.renaming(OllamaFields.names) { () throws(APIError) in
+        try CompletionRequest(JSONFields(fields.translated), serving: serving, budget: budget)
+      }
+      return .text(text, modelName: fields.modelName)
     }
     fields.set("messages", to: .array(try OllamaConversation(generate: request).messages))
-    return .chat(
-      try ChatCompletionRequest(JSONFields(fields.translated), serving: serving, budget: budget), .response,
-      modelName: fields.modelName)
+    return .chat(try chat(fields, budget), .response, modelName: fields.modelName)
+  }
+
+  private func chat(_ fields: OllamaFields, _ budget: WorkBudget) throws(APIError) -> ChatCompletionRequest {
+    try APIError.renaming(OllamaFields.names) { () throws(APIError) in
+      try ChatCompletionRequest(JSONFields(fields.translated), serving: serving, budget: budget)
+    }
   }
 
   private func answer(

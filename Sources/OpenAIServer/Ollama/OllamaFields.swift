@@ -60,6 +60,13 @@ struct OllamaFields {
     "tfs_z", "mirostat",
   ]
 
+  /// What fields of OpenAI's API are called here, for errors.
+  static let names: [(chat: String, own: String)] =
+    [
+      ("repetition_penalty", "options.repeat_penalty"), ("max_tokens", "options.num_predict"),
+      ("response_format/json_schema/schema", "format"), ("response_format", "format"), ("reasoning_effort", "think"),
+    ] + sameOptions.map { ($0, "options." + $0) }
+
   private mutating func addOptions(limit: String) throws(APIError) {
     guard let options = try request.fields("options") else { return }
     for name in Self.sameOptions { set(name, to: options.value(name)) }

@@ -10,14 +10,14 @@ struct ChatTranslation {
 
   /// - Throws: 400 in the other API's names.
   func request(serving: ServingContext, budget: WorkBudget) throws(APIError) -> ChatCompletionRequest {
-    do { return try ChatCompletionRequest(JSONFields(fields), serving: serving, budget: budget) } catch {
-      throw error.renamed(names)
+    try APIError.renaming(names) { () throws(APIError) in
+      try ChatCompletionRequest(JSONFields(fields), serving: serving, budget: budget)
     }
   }
 
   /// The number of tokens that the conversation comes to, which may be more than fit the context.
   func promptTokens(serving: ServingContext, budget: WorkBudget) throws(APIError) -> Int {
-    do {
+    try APIError.renaming(names) { () throws(APIError) in
       let fields = JSONFields(fields)
       try serving.check(modelNamed: fields.string("model"))
       let tools = try ToolFields(fields).descriptions
@@ -26,8 +26,6 @@ struct ChatTranslation {
         of: conversation.text(tools: tools, budget: budget), mostTokens: serving.mostReadTokens, serving: serving,
         budget: budget
       ).count
-    } catch {
-      throw error.renamed(names)
     }
   }
 }
@@ -38,6 +36,13 @@ extension APIError {
     _ names: [(chat: String, own: String)], _ body: () async throws -> Value
   ) async throws -> Value {
     do { return try await body() } catch let error as APIError { throw error.renamed(names) }
+  }
+
+  /// The same of what does not wait.
+  static func renaming<Value>(
+    _ names: [(chat: String, own: String)], _ body: () throws(APIError) -> Value
+  ) throws(APIError) -> Value {
+    do { return try body() } catch { throw error.renamed(names) }
   }
 
   /// The same error about fields of other names.
