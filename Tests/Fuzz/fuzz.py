@@ -201,6 +201,21 @@ class Fuzzer:
         name = rng.choice([file for file in ["config.json", "generation_config.json", "tokenizer_config.json"] if (DRAFT / file).exists()])
         self.replaced(seed, name, mutated_json((DRAFT / name).read_text(), rng), "inspect", "DIR")
 
+    def expansion(self, seed, rng):
+        """What is written in place of an expanded model's weights."""
+        whole = self.folder / "expanded"
+        with self.lock:
+            if not whole.exists():
+                self.run("expand", str(DRAFT), "--shape", "qwen3-0.6b", "--output", str(whole))
+        folder = pathlib.Path(tempfile.mkdtemp(prefix=f"model-{seed}-", dir=self.folder))
+        try:
+            shutil.copytree(whole, folder, dirs_exist_ok=True)
+            file = folder / rng.choice(["expansion.json", "expansion.json", "config.json"])
+            file.write_bytes(mutated_json(file.read_text(), rng))
+            self.run("inspect", str(folder))
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
     def template(self, seed, rng):
         source = (
             "{% for m in messages %}<|{{ m.role }}|>{{ m.content|trim }}{% if loop.last %}{{ '%5d' % loop.index }}{% endif %}"
@@ -456,7 +471,7 @@ class Fuzzer:
 
 
 KINDS = [
-    "safetensors", "gguf", "heads", "tokenizer", "configs", "template", "digests", "notes", "speculative_config", "flags", "results", "expositions",
+    "safetensors", "gguf", "heads", "tokenizer", "configs", "expansion", "template", "digests", "notes", "speculative_config", "flags", "results", "expositions",
     "streams", "datasets", "requests", "other_requests", "pooling_requests", "schemas", "raw_http"]
 
 
