@@ -4,7 +4,8 @@ package import Tensor
 package struct ModelSummary: Sendable, Equatable {
   /// Parameters by part of the model.
   package let parameters: [String: Int]
-  package let bytesOnDisk: [String: Int]
+  /// What tensors take as they are stored, by element type.
+  package let tensorBytes: [String: Int]
   /// Memory of the packed matrices, in bytes.
   package let memoryByQuantization: [Quantization: Int]
   /// K/V memory of one position in half precision, in bytes.
@@ -22,7 +23,7 @@ package struct ModelSummary: Sendable, Equatable {
     let matrices = parameters.values.reduce(0, +)
     parameters["norms and biases"] = max(0, checkpoint.parameterCount - matrices)
     self.parameters = parameters
-    bytesOnDisk = checkpoint.bytesByType
+    tensorBytes = checkpoint.bytesByType
     memoryByQuantization = Dictionary(
       uniqueKeysWithValues: Quantization.allCases.map {
         ($0, checkpoint.packedByteCount(configuration: configuration, quantization: $0))

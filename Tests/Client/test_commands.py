@@ -86,15 +86,20 @@ class Terminal:
     def type(self, text):
         os.write(self.file, text.encode())
 
-    def read(self, pattern, seconds=20):
-        """What has come once a pattern has."""
+    def read(self, pattern, seconds=20, settles=True):
+        """What has come once a pattern has, and once nothing more comes for a moment: what is typed sooner is echoed twice."""
         end, output = time.monotonic() + seconds, b""
-        while time.monotonic() < end and not re.search(pattern, output.decode(errors="replace")):
-            if select.select([self.file], [], [], 0.1)[0]:
+        while time.monotonic() < end:
+            is_there = re.search(pattern, output.decode(errors="replace"))
+            if is_there and not settles:
+                break
+            if select.select([self.file], [], [], 0.3 if is_there else 0.1)[0]:
                 try:
                     output += os.read(self.file, 65536)
                 except OSError:
                     break
+            elif is_there:
+                break
         return output.decode(errors="replace")
 
     def end(self, key="\x04", seconds=20):

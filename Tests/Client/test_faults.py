@@ -114,7 +114,7 @@ class Hub(http.server.BaseHTTPRequestHandler):
 
 
 def test_a_disk_that_is_full_stops_a_download_with_the_place(tmp_path):
-    """The cache is a file system of 512 KiB; the file that came as far as it went is whole once there is room."""
+    """The cache is a file system of 512 KiB; the file is whole once there is room."""
     mount = ["unshare", "--user", "--map-root-user", "--mount"]
     script = 'mount -t tmpfs -o size="$1" none "$2" && shift 2 && "$@"'
     if shutil.which("unshare") is None or subprocess.run([*mount, "sh", "-c", script, "-", "64k", str(tmp_path), "true"], capture_output=True).returncode:
@@ -130,7 +130,7 @@ def test_a_disk_that_is_full_stops_a_download_with_the_place(tmp_path):
 
     try:
         full = pull("512k")
-        assert full.returncode != 0 and "disk" in full.stderr and "2097152 bytes" in full.stderr and str(tmp_path) in full.stderr
+        assert full.returncode != 0 and "disk" in full.stderr and "2.1 MB" in full.stderr and str(tmp_path) in full.stderr
         room = pull("8m")
         assert room.returncode == 0, room.stderr
     finally:

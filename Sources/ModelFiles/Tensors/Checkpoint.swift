@@ -10,6 +10,9 @@ public struct Checkpoint: Sendable {
   /// Files of which tensors are made that no file holds.
   private let sources: [MappedFile]
 
+  /// Whether no file holds the tensors: they are made while they are read.
+  package var isMade: Bool { !sources.isEmpty }
+
   /// - Parameter source: what tensors are made of that no file holds.
   init(directory: String, tensors: [String: StoredTensor], madeOf source: Checkpoint? = nil) {
     (self.directory, self.tensors, sources) = (directory, tensors, source?.mappedFiles ?? [])

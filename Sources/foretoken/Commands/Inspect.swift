@@ -94,7 +94,7 @@ struct Inspect: ParsableCommand {
       guard let checkpoint = try container?.checkpoint(), let configuration else { return }
       let summary = ModelSummary(configuration: configuration, checkpoint: checkpoint)
       report.parameters = summary.parameters
-      report.bytes_on_disk = summary.bytesOnDisk
+      report.bytes_on_disk = checkpoint.isMade ? [:] : summary.tensorBytes
       report.tensors = checkpoint.countByType
       report.default_quantization = Quantization.file.rawValue
       report.memory_bytes = Dictionary(
@@ -105,8 +105,8 @@ struct Inspect: ParsableCommand {
       lines.append(("parameters", "\(Self.millions(total)) (\(parts.joined(separator: ", ")))"))
       lines.append(
         (
-          "on disk",
-          summary.bytesOnDisk.sorted { $0.key < $1.key }.map { type, bytes in
+          checkpoint.isMade ? "made while it is read" : "on disk",
+          summary.tensorBytes.sorted { $0.key < $1.key }.map { type, bytes in
             "\(type) \(FigureText.bytes(bytes)) in \(report.tensors[type, default: 0]) tensors"
           }.joined(separator: ", ")
         ))
