@@ -96,36 +96,9 @@ struct ChatChoice: ChoiceFormat {
   }
 }
 
-/// The parts of an assistant's message that have come so far.
-private struct MessageParts {
-  private var content = ""
-  private var reasoning = ""
-  /// Calls by their index.
-  var calls: [Call] = []
-
-  struct Call {
-    var index: Int
-    var id: String?
-    var name: String?
-    var arguments: String
-  }
-
-  mutating func add(_ parts: [AnswerPart]) {
-    for part in parts {
-      switch part {
-      case .content(let text): content += text
-      case .reasoning(let text): reasoning += text
-      case .toolCall(let index, let id, let name, let arguments):
-        if let place = calls.firstIndex(where: { $0.index == index }) {
-          calls[place].arguments += arguments
-        } else {
-          calls.append(Call(index: index, id: id, name: name, arguments: arguments))
-        }
-      }
-    }
-  }
-
-  var message: JSONValue {
+extension MessageParts {
+  /// The whole message.
+  fileprivate var message: JSONValue {
     var message = JSONObject([
       ("role", "assistant"), ("content", content.isEmpty && !calls.isEmpty ? .null : .string(content)),
       ("refusal", .null),
@@ -136,7 +109,7 @@ private struct MessageParts {
   }
 
   /// A piece of a message; the last one says nothing where nothing came.
-  func delta(isLast: Bool) -> JSONValue {
+  fileprivate func delta(isLast: Bool) -> JSONValue {
     var delta = JSONObject()
     addReasoning(to: &delta)
     if !calls.isEmpty { delta["tool_calls"] = .array(calls.map { Self.json($0, withIndex: true) }) }

@@ -26,15 +26,15 @@ struct OllamaFormat: SingleAnswerFormat {
 
   /// An event, or a whole answer, with what has come.
   static func event(
-    _ parts: OllamaParts, in place: Place, modelName: String, isDone: Bool
+    _ parts: MessageParts, in place: Place, modelName: String, isDone: Bool
   ) -> JSONObject {
     var event = JSONObject([("model", .string(modelName)), ("created_at", .string(time(.now)))])
-    let thinking: JSONValue? = parts.thinking.isEmpty ? .none : .string(parts.thinking)
+    let thinking: JSONValue? = parts.reasoning.isEmpty ? .none : .string(parts.reasoning)
     switch place {
     case .message:
       var message = JSONObject([("role", "assistant"), ("content", .string(parts.content))])
       message["thinking"] = thinking
-      if !parts.calls.isEmpty { message["tool_calls"] = .array(parts.calls.map(\.json)) }
+      if !parts.calls.isEmpty { message["tool_calls"] = .array(parts.calls.map(\.ollamaJSON)) }
       event["message"] = .object(message)
     case .response:
       event["response"] = .string(parts.content)
@@ -46,7 +46,7 @@ struct OllamaFormat: SingleAnswerFormat {
 
   /// The answer to a request that only asks for the model to be there.
   static func loaded(_ place: Place, modelName: String) -> JSONValue {
-    var event = event(OllamaParts(), in: place, modelName: modelName, isDone: true)
+    var event = event(MessageParts(), in: place, modelName: modelName, isDone: true)
     event["done_reason"] = "load"
     return .object(event)
   }
@@ -61,7 +61,7 @@ struct OllamaFormat: SingleAnswerFormat {
 struct OllamaChoice: ChoiceFormat {
   private let format: OllamaFormat
   private var parser: any AnswerParser
-  private var parts = OllamaParts()
+  private var parts = MessageParts()
   private var tokens: [GeneratedToken] = []
 
   init(_ format: OllamaFormat) {
@@ -81,7 +81,7 @@ struct OllamaChoice: ChoiceFormat {
   mutating func closing(_ summary: GenerationSummary) -> [JSONValue] {
     parts.add(parser.consume(summary.remainingText) + parser.finish(isCut: summary.reason.isCut))
     let last = parts.isEmpty ? [] : [event(parts, tokens: [])]
-    return last + [end(OllamaParts(), tokens: [], summary)]
+    return last + [end(MessageParts(), tokens: [], summary)]
   }
 
   mutating func add(_ token: GeneratedToken) {
@@ -94,13 +94,13 @@ struct OllamaChoice: ChoiceFormat {
     return end(parts, tokens: tokens, summary)
   }
 
-  private func event(_ parts: OllamaParts, tokens: [GeneratedToken], isDone: Bool) -> JSONObject {
+  private func event(_ parts: MessageParts, tokens: [GeneratedToken], isDone: Bool) -> JSONObject {
     var event = OllamaFormat.event(parts, in: format.place, modelName: format.modelName, isDone: isDone)
     if format.wantsLogprobs, !tokens.isEmpty { event["logprobs"] = .array(tokens.compactMap(logprobs)) }
     return event
   }
 
-  private func event(_ parts: OllamaParts, tokens: [GeneratedToken]) -> JSONValue {
+  private func event(_ parts: MessageParts, tokens: [GeneratedToken]) -> JSONValue {
     .object(event(parts, tokens: tokens, isDone: false))
   }
 
@@ -114,7 +114,7 @@ struct OllamaChoice: ChoiceFormat {
   }
 
   /// The last event: why the answer ended, and what it took in nanoseconds.
-  private func end(_ parts: OllamaParts, tokens: [GeneratedToken], _ summary: GenerationSummary) -> JSONValue {
+  private func end(_ parts: MessageParts, tokens: [GeneratedToken], _ summary: GenerationSummary) -> JSONValue {
     var event = event(parts, tokens: tokens, isDone: true)
     let timing = summary.timing
     event["done_reason"] = .string(summary.reason.name)
@@ -132,55 +132,28 @@ struct OllamaChoice: ChoiceFormat {
   }
 }
 
-/// The parts of an answer that have come and are not written yet. Calls are written whole.
-struct OllamaParts {
-  var content = ""
-  var thinking = ""
-  var calls: [Call] = []
-
-  struct Call {
-    var index: Int
-    var id: String?
-    var name: String?
-    var arguments: String
-
-    /// Arguments are an object here; what the model wrote that is none stays text under the key `arguments`.
-    var json: JSONValue {
-      var arguments = JSONObject()
-      if case .object(let object)? = try? JSONValue(parsing: self.arguments) {
-        arguments = object
-      } else if !self.arguments.isEmpty {
-        arguments["arguments"] = .string(self.arguments)
-      }
-      var call = JSONObject()
-      call["id"] = id.map(JSONValue.string)
-      call["function"] = [
-        "index": .integer(index), "name": .string(name ?? ""), "arguments": .object(arguments),
-      ]
-      return .object(call)
-    }
+extension MessageParts {
+  /// Text that has come, without the calls, which are written whole and may go on.
+  fileprivate mutating func takeText() -> MessageParts {
+    defer { (content, reasoning) = ("", "") }
+    return MessageParts(content: content, reasoning: reasoning)
   }
+}
 
-  var isEmpty: Bool { content.isEmpty && thinking.isEmpty && calls.isEmpty }
-
-  mutating func add(_ new: [AnswerPart]) {
-    for part in new {
-      switch part {
-      case .content(let text): content += text
-      case .reasoning(let text): thinking += text
-      case .toolCall(let index, let id, let name, let arguments):
-        if let place = calls.firstIndex(where: { $0.index == index }) {
-          calls[place].arguments += arguments
-        } else {
-          calls.append(Call(index: index, id: id, name: name, arguments: arguments))
-        }
-      }
+extension MessageParts.Call {
+  /// Arguments are an object here; what the model wrote that is none stays text under the key `arguments`.
+  fileprivate var ollamaJSON: JSONValue {
+    var arguments = JSONObject()
+    if case .object(let object)? = try? JSONValue(parsing: self.arguments) {
+      arguments = object
+    } else if !self.arguments.isEmpty {
+      arguments["arguments"] = .string(self.arguments)
     }
-  }
-
-  /// Text that has come, without the calls, which may go on.
-  mutating func takeText() -> OllamaParts {
-    defer { (content, thinking) = ("", "") }
-    return OllamaParts(content: content, thinking: thinking)
+    var call = JSONObject()
+    call["id"] = id.map(JSONValue.string)
+    call["function"] = [
+      "index": .integer(index), "name": .string(name ?? ""), "arguments": .object(arguments),
+    ]
+    return .object(call)
   }
 }
