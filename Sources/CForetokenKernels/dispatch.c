@@ -111,6 +111,14 @@ size_t ft_draw_candidates(ft_instruction_set set, const float *logits, size_t fi
 float ft_sum_exp(ft_instruction_set set, const float *values, size_t count, float peak, float scale) {
   return ft_kernels_of(set)->sum_exp(values, count, peak, scale);
 }
+void ft_choose_experts(ft_instruction_set set, float *scores, size_t count, size_t chosen, bool is_share_of_all,
+                       uint32_t *experts, float *shares) {
+  ft_kernels_of(set)->choose_experts(scores, count, chosen, is_share_of_all, experts, shares);
+}
+void ft_add_shares(ft_instruction_set set, const float *const *rows, const float *shares, size_t count, size_t columns,
+                   float *output) {
+  ft_kernels_of(set)->add_shares(rows, shares, count, columns, output);
+}
 void ft_norm_rotate(ft_instruction_set set, float *head, size_t head_size, const float *norm, float epsilon,
                     const float *cosines, const float *sines) {
   ft_kernels_of(set)->norm_rotate(head, head_size, norm, epsilon, cosines, sines);

@@ -78,6 +78,8 @@ typedef struct {
   void (*rms_norm)(const float *, size_t, const float *, float, float *);
   size_t (*argmax)(const float *, size_t);
   float (*sum_exp)(const float *, size_t, float, float);
+  void (*choose_experts)(float *, size_t, size_t, bool, uint32_t *, float *);
+  void (*add_shares)(const float *const *, const float *, size_t, size_t, float *);
   void (*norm_rotate)(float *, size_t, const float *, float, const float *, const float *);
   void (*attention)(const ft_attention_task *, const ft_attention_query *, size_t, float *);
   uint32_t (*read_memory)(const uint8_t *, size_t, size_t);
@@ -92,7 +94,7 @@ typedef struct {
 #define FT_KERNELS \
   { \
     FT_NAME(prepare_rows), FT_NAME(linear), FT_NAME(rms_norm), FT_NAME(argmax), FT_NAME(sum_exp), \
-      FT_NAME(norm_rotate), FT_NAME(attention), FT_NAME(read_memory), FT_NAME(multiply_bytes), FT_NAME(multiply_floats), \
+      FT_NAME(choose_experts), FT_NAME(add_shares), FT_NAME(norm_rotate), FT_NAME(attention), FT_NAME(read_memory), FT_NAME(multiply_bytes), FT_NAME(multiply_floats), \
       FT_NAME(find_offset_scales), FT_NAME(find_scales), FT_NAME(store_key_value), FT_NAME(draw_candidates) \
   }
 

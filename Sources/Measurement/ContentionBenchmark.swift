@@ -76,7 +76,7 @@ package struct ContentionBenchmark: Sendable {
   }
 
   private static func rate(of runner: CPUModelRunner, seconds: Double) throws -> Double {
-    let pass = PassMeasurement(kind: .decode, context: 0, rows: 1)
+    var pass = PassMeasurement(kind: .decode, context: 0, rows: 1)
     _ = try pass.time(on: runner, chunk: 8)
     let began = ContinuousClock.now
     var passes = 0

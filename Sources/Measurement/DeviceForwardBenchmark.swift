@@ -33,7 +33,7 @@ package struct DeviceForwardBenchmark: Sendable {
     let loadSeconds = (ContinuousClock.now - began).inSeconds
     var passes = plan.passes
     // Once each without counting: programs for longer contexts are compiled.
-    for pass in passes { _ = try pass.time(on: runner, chunk: plan.chunk) }
+    for index in passes.indices { _ = try passes[index].time(on: runner, chunk: plan.chunk) }
     for round in 0..<plan.repetitions {
       for index in passes.indices {
         passes[index].add(try passes[index].time(on: runner, chunk: plan.chunk), [:])

@@ -1,3 +1,4 @@
+internal import Decoding
 internal import Foundation
 package import Inference
 internal import ModelFiles
@@ -33,6 +34,15 @@ package struct ForwardBenchmark: Sendable {
       }
     }
 
+    /// Those of a model with experts besides, whose rows go through others: in the first context.
+    func expertPasses(_ text: [Int32]?) -> [PassMeasurement] {
+      rows.filter { $0 > 1 }.flatMap { rows in
+        ([.alike] + (text.map { [.text($0)] } ?? [])).map {
+          PassMeasurement(kind: .decode, context: contexts.first ?? 0, rows: rows, tokens: $0)
+        }
+      }
+    }
+
     /// What a runner needs room for.
     var limits: RunnerLimits {
       let most = rows.max() ?? 1
@@ -44,11 +54,21 @@ package struct ForwardBenchmark: Sendable {
 
   private let configuration: EngineConfiguration
   private let shape: ModelShape?
+  private let layers: Int?
   private let plan: Plan
+  private let text: [Int32]?
 
   /// A benchmark of the model that `configuration` names, or of random weights in `shape`.
-  package init(_ configuration: EngineConfiguration, shape: ModelShape? = nil, plan: Plan) {
-    (self.configuration, self.shape, self.plan) = (configuration, shape, plan)
+  ///
+  /// - Parameters:
+  ///   - layers: of the shape, if not all of them.
+  ///   - text: tokens by which a model with experts is measured too.
+  package init(
+    _ configuration: EngineConfiguration, shape: ModelShape? = nil, layers: Int? = nil, plan: Plan,
+    text: [Int32]? = nil
+  ) {
+    (self.configuration, self.shape, self.layers, self.plan) = (configuration, shape, layers, plan)
+    self.text = text
   }
 
   /// Loads the weights and measures.
@@ -60,13 +80,18 @@ package struct ForwardBenchmark: Sendable {
     backend.prepareThread()
     let ceilings = try MachineCeilings(pool: backend.pool, instructionSet: configuration.instructionSet)
     let began = ContinuousClock.now
-    let (runner, name) = try backend.load(shape, limits: plan.limits) { progress("Loading", $0) }
+    let (runner, name) = try backend.load(shape, layers: layers, limits: plan.limits) { progress("Loading", $0) }
     let loadSeconds = (ContinuousClock.now - began).inSeconds
+    var costs: PassCosts?
+    if runner.capacity.experts != nil { costs = try PassCosts.measure(runner, rows: plan.rows.max() ?? 1) }
     runner.fillKeyValueCacheRandomly()
 
-    var passes = plan.passes
+    let plain = plan.passes
+    var passes = plain + (costs == nil ? [] : plan.expertPasses(text))
     // Once each without counting: pages are touched, frequencies settle.
-    for pass in passes where pass.kind == .decode { _ = try pass.time(on: runner, chunk: plan.chunk) }
+    for index in passes.indices where passes[index].kind == .decode {
+      _ = try passes[index].time(on: runner, chunk: plan.chunk)
+    }
     var samples: [MachineCeilings.Sample] = []
     let stopwatch = PassStopwatch()
     runner.stopwatch = stopwatch
@@ -86,21 +111,37 @@ package struct ForwardBenchmark: Sendable {
       kernels: (configuration.instructionSet ?? .best).rawValue, processor: Processor.name,
       repetitions: plan.repetitions, chunk: plan.chunk,
       packedWeightBytes: runner.memory.packedWeights, loadSeconds: loadSeconds, ceilings: found,
-      passes: passes.map { pass in
+      passes: passes.prefix(plain.count).map { pass in
         report(
           pass, of: runner, limits: found.medians,
           single: passes.first { $0.kind == .decode && $0.context == pass.context && $0.rows == 1 })
-      })
+      },
+      expertPasses: costs.map { costs in
+        passes.filter { $0.kind == .decode && $0.context == plan.contexts.first }.sorted { $0.rows < $1.rows }.map {
+          expertReport($0, of: runner, costs)
+        }
+      }, secondsPerExpert: costs?.experts?.secondsPerExpert)
+  }
+
+  private func expertReport(
+    _ pass: PassMeasurement, of runner: CPUModelRunner, _ costs: PassCosts
+  ) -> ForwardReport.ExpertPass {
+    ForwardReport.ExpertPass(
+      rows: pass.rows, tokens: pass.tokens.name,
+      experts: Double(pass.experts) / Double(runner.capacity.experts?.layers ?? 1),
+      predictedSeconds: costs.seconds(rows: pass.rows, experts: pass.experts), seconds: Spread(pass.seconds))
   }
 
   private func report(
     _ pass: PassMeasurement, of runner: CPUModelRunner, limits: MachineCeilings.Sample,
     single: PassMeasurement?
   ) -> ForwardReport.Pass {
-    let costs = pass.chunks(of: plan.chunk).map { chunk in
+    let chunks = pass.chunks(of: plan.chunk)
+    let readExperts = runner.capacity.experts.map { Double(pass.experts) / Double($0.total * chunks.count) }
+    let costs = chunks.map { chunk in
       PassCost(
         runner.configuration, memory: runner.memory, cacheFormat: configuration.cacheFormat, rows: chunk.rows,
-        context: chunk.context, logitRows: chunk.logitRows)
+        context: chunk.context, logitRows: chunk.logitRows, readExperts: readExperts)
     }
     let floor = costs.reduce(0) { $0 + $1.floor(limits, isQuantised: runner.isQuantised) }
     let arithmetic = costs.reduce(0) { $0 + $1.arithmeticSeconds(limits, isQuantised: runner.isQuantised) }
@@ -119,12 +160,16 @@ package struct ForwardBenchmark: Sendable {
 
 extension CPUBackend {
   /// Loads the configuration's model, or random weights in `shape`, and says what results call it.
+  ///
+  /// - Parameter layers: of the shape, if not all of them.
   func load(
-    _ shape: ModelShape?, limits: RunnerLimits, progress: (Double) -> Void
+    _ shape: ModelShape?, layers: Int? = nil, limits: RunnerLimits, progress: (Double) -> Void
   ) throws -> (runner: CPUModelRunner, name: String) {
     if let shape {
+      let configuration = try shape.configuration(layers: layers)
       return (
-        try load(randomWeightsFor: shape.configuration(), limits: limits, progress: progress), shape.rawValue
+        try load(randomWeightsFor: configuration, limits: limits, progress: progress),
+        shape.rawValue + (layers.map { ", \($0) layers" } ?? "")
       )
     }
     // Not as a `ModelSource`: passes need no tokenizer, and files made to be measured have none.

@@ -46,6 +46,18 @@ package struct ForwardReport: Sendable, Codable {
     package let breakdown: [String: Double]
   }
 
+  /// A pass of a model with experts, beside what it was expected to take.
+  package struct ExpertPass: Sendable, Codable {
+    package let rows: Int
+    /// What the rows are about: `various` unrelated tokens, one token (`alike`), or a `text`.
+    package let tokens: String
+    /// D: experts that a layer read, on average.
+    package let experts: Double
+    /// T(n, D) by what was measured when the model was loaded.
+    package let predictedSeconds: Double
+    package let seconds: Spread
+  }
+
   package let model: String
   /// Format of the layers' matrices: none (bf16), int8 or int4.
   package let quantization: String
@@ -64,4 +76,8 @@ package struct ForwardReport: Sendable, Codable {
   package let ceilings: Ceilings
   /// In the order of contexts, then rows.
   package let passes: [Pass]
+  /// By rows, then tokens; `nil` for models without experts.
+  package let expertPasses: [ExpertPass]?
+  /// What one more expert of a layer costs, in seconds; `nil` as above.
+  package let secondsPerExpert: Double?
 }

@@ -6,12 +6,15 @@ package enum ModelShape: String, Sendable, CaseIterable {
   case qwen3Small = "qwen3-1.7b"
   case qwen3Medium = "qwen3-4b"
   case qwen3Large = "qwen3-8b"
+  case qwen3Experts = "qwen3-30b-a3b"
 
   /// The architecture as the model's `config.json` has it.
-  package func configuration() throws(ModelFileError) -> ModelConfiguration {
+  ///
+  /// - Parameter layers: how many layers, if not all.
+  package func configuration(layers: Int? = nil) throws(ModelFileError) -> ModelConfiguration {
     guard let model = PublishedModel.all.first(where: { $0.name.lowercased().hasSuffix("/" + rawValue) }) else {
       throw ModelFileError(rawValue, "is not among the models whose sizes are known")
     }
-    return try model.configuration()
+    return try model.configuration(layers: layers)
   }
 }

@@ -13,13 +13,17 @@ package struct PassCost: Sendable {
   let attentionOperations: Double
 
   /// A pass of a model with weights of `memory` over `rows` rows that begin at position `context`, of which `logitRows` want logits.
+  ///
+  /// - Parameter readExperts: the share of experts that it reads; what a single row reads by default.
   package init(
     _ configuration: ModelConfiguration, memory: RunnerMemory, cacheFormat: KVCacheFormat = .float16, rows: Int,
-    context: Int, logitRows: Int
+    context: Int, logitRows: Int, readExperts: Double? = nil
   ) {
     let tensors = DecoderTensors(configuration)
     let layers = Double(tensors.layers.count)
-    let weightBytes = memory.packedWeights - (logitRows > 0 ? 0 : memory.packedHead)
+    let chosen = configuration.experts.map { Double($0.chosenCount) / Double($0.count) } ?? 1
+    let unread = Double(memory.packedExperts) * (1 - (readExperts ?? chosen))
+    let weightBytes = Double(memory.packedWeights - (logitRows > 0 ? 0 : memory.packedHead)) - unread
     // Keys and values of every position seen, read once; those of the rows written once.
     let positionBytes =
       Double(
@@ -27,8 +31,8 @@ package struct PassCost: Sendable {
           kvHeadCount: configuration.kvHeadCount, headSize: configuration.headSize, format: cacheFormat))
       / Double(KVStorage.blockSize)
     let cacheBytes = positionBytes * Double(context + 2 * rows)
-    bytes = Double(weightBytes) + layers * cacheBytes
-    layerOperations = 2 * Double(tensors.layerMatrices.matrixElements) * Double(rows)
+    bytes = weightBytes + layers * cacheBytes
+    layerOperations = 2 * Double(tensors.elementsPerRow) * Double(rows)
     headOperations = 2 * Double(logitRows) * Double(tensors.head.count)
     // Each row sees everything up to itself, once for the scores and once for the values.
     let positionsSeen = Double(rows) * Double(context) + Double(rows) * Double(rows + 1) / 2

@@ -6,6 +6,8 @@ public struct ModelConfiguration: Sendable, Equatable {
   public enum Architecture: String, Sendable, CaseIterable {
     /// Qwen3: norms on queries and keys.
     case qwen3 = "Qwen3ForCausalLM"
+    /// Qwen3 with experts.
+    case qwen3MoE = "Qwen3MoeForCausalLM"
     /// Qwen2 and Qwen2.5: biases on queries, keys and values.
     case qwen2 = "Qwen2ForCausalLM"
     /// Llama 2 and 3, and models that follow them.
@@ -46,6 +48,8 @@ public struct ModelConfiguration: Sendable, Equatable {
   public let hasAttentionOutputBias: Bool
   /// Biases of the feed-forward network.
   public let hasFeedForwardBias: Bool
+  /// The experts that stand in place of feed-forward networks; `nil` where there are none.
+  public internal(set) var experts: ExpertConfiguration?
   /// Positions.
   public let rotary: RotaryConfiguration
 
@@ -59,6 +63,11 @@ public struct ModelConfiguration: Sendable, Equatable {
     var tied = self
     tied.tiesWordEmbeddings = true
     return tied
+  }
+
+  /// - Parameter file: a `config.json`, under whatever name.
+  package init(file path: String) throws(ModelFileError) {
+    try self.init(try JSONFile.decode(ConfigurationFile.self, at: path), path: path)
   }
 
   package init(json: [UInt8], path: String) throws(ModelFileError) {
@@ -110,6 +119,8 @@ public struct ModelConfiguration: Sendable, Equatable {
     hasQueryKeyValueBias = variations.queryKeyValueBias.isPresent(file.attention_bias)
     hasAttentionOutputBias = variations.attentionOutputBias.isPresent(file.attention_bias)
     hasFeedForwardBias = variations.feedForwardBias.isPresent(file.mlp_bias)
+    experts =
+      variations.hasExperts ? try ExpertConfiguration(file, layerCount: layerCount, path: path) : nil
     rotary = try RotaryConfiguration(file, maximumPosition: maximumPosition, path: path)
     let (frequencies, scale) = rotary.frequencies(headSize: headSize)
     guard scale.isFinite, frequencies.allSatisfy(\.isFinite) else {
@@ -138,6 +149,9 @@ struct ConfigurationFile: Decodable {
   var head_dim: Int?
   let num_hidden_layers, num_key_value_heads, vocab_size: Int?
   let max_window_layers, sliding_window: Int?
+  let num_experts, num_local_experts, num_experts_per_tok, moe_intermediate_size, decoder_sparse_step: Int?
+  let mlp_only_layers: [Int]?
+  let norm_topk_prob: Bool?
   let rms_norm_eps, rope_theta, partial_rotary_factor: Double?
   let hidden_act: String?
   let tie_word_embeddings, attention_bias, mlp_bias, is_causal: Bool?

@@ -1,9 +1,16 @@
 /// The sizes of models that many know by name, from each one's `config.json` at https://huggingface.co/NAME.
 package struct PublishedModel: Sendable, Equatable {
-  /// What models of one maker share.
-  package enum Family: String, Sendable {
-    case qwen3 = "Qwen"
-    case llama3 = "Llama 3"
+  /// What models of one architecture share.
+  package enum Family: Sendable {
+    case qwen3, qwen3MoE, llama3
+
+    /// Whose tokenizer they have.
+    package var tokenizer: String {
+      switch self {
+      case .qwen3, .qwen3MoE: "Qwen"
+      case .llama3: "Llama 3"
+      }
+    }
   }
 
   /// ORG/NAME on the hub.
@@ -13,19 +20,24 @@ package struct PublishedModel: Sendable, Equatable {
   var headSize = 128
   let intermediateSize: Int
   var tiesEmbeddings = false
+  var kvHeads = 8
 
   /// What `config.json` says, but for Llama's stretched positions, on which no size depends.
-  package func configuration() throws(ModelFileError) -> ModelConfiguration {
+  ///
+  /// - Parameter layers: how many layers, if not all.
+  package func configuration(layers: Int? = nil) throws(ModelFileError) -> ModelConfiguration {
     let (architecture, vocabulary, positions, rotaryBase, epsilon) =
       switch family {
       case .qwen3: ("Qwen3ForCausalLM", 151_936, 40_960, 1_000_000, "1e-6")
+      case .qwen3MoE: ("Qwen3MoeForCausalLM", 151_936, 40_960, 1_000_000, "1e-6")
       case .llama3: ("LlamaForCausalLM", 128_256, 131_072, 500_000, "1e-5")
       }
     let json = """
-      {"architectures": ["\(architecture)"], "hidden_size": \(hiddenSize), "num_hidden_layers": \(layers),
-       "num_attention_heads": \(heads), "num_key_value_heads": 8, "head_dim": \(headSize),
+      {"architectures": ["\(architecture)"], "hidden_size": \(hiddenSize), "num_hidden_layers": \(layers ?? self.layers),
+       "num_attention_heads": \(heads), "num_key_value_heads": \(kvHeads), "head_dim": \(headSize),
        "intermediate_size": \(intermediateSize), "vocab_size": \(vocabulary), "max_position_embeddings": \(positions),
-       "rms_norm_eps": \(epsilon), "rope_theta": \(rotaryBase), "tie_word_embeddings": \(tiesEmbeddings)}
+       "rms_norm_eps": \(epsilon), "rope_theta": \(rotaryBase), "tie_word_embeddings": \(tiesEmbeddings),
+       "num_experts": 128, "num_experts_per_tok": 8, "moe_intermediate_size": 768, "norm_topk_prob": true}
       """
     return try ModelConfiguration(json: Array(json.utf8), path: name)
   }
@@ -37,6 +49,9 @@ package struct PublishedModel: Sendable, Equatable {
     qwen3("8B", hidden: 4096, layers: 36, heads: 32, intermediate: 12288),
     qwen3("14B", hidden: 5120, layers: 40, heads: 40, intermediate: 17408),
     qwen3("32B", hidden: 5120, layers: 64, heads: 64, intermediate: 25600),
+    PublishedModel(
+      name: "Qwen/Qwen3-30B-A3B", family: .qwen3MoE, hiddenSize: 2048, layers: 48, heads: 32, intermediateSize: 6144,
+      kvHeads: 4),
     llama("3.1-8B-Instruct", hidden: 4096, layers: 32, heads: 32, intermediate: 14336),
     llama("3.1-8B", hidden: 4096, layers: 32, heads: 32, intermediate: 14336),
     llama("3.3-70B-Instruct", hidden: 8192, layers: 80, heads: 64, intermediate: 28672),

@@ -66,6 +66,7 @@ struct DecoderGraph {
       }
       switch layer.feedForward {
       case .gated(let tensors): feedForward(tensors, &residual, &builder)
+      case .experts: preconditionFailure("DecoderPlan refuses models with experts")
       }
     }
     return residual

@@ -69,6 +69,12 @@ package struct DecoderPlan {
   private static func check(
     _ configuration: ModelConfiguration, isSharedBy partitionCount: Int
   ) throws(RunnerError) {
+    guard configuration.experts == nil else {
+      throw RunnerError(
+        description:
+          "\(configuration.architecture.rawValue) has experts, which --backend pjrt does not compute; expected --backend cpu"
+      )
+    }
     for (name, count) in [
       ("num_key_value_heads", configuration.kvHeadCount), ("intermediate_size", configuration.intermediateSize),
     ] where count % partitionCount != 0 {

@@ -46,6 +46,24 @@ final class PreparedRows {
     let values, scratch, scales, sums, secondCounts, secondGroups, secondDigits, secondScales, secondSums: SharedAddress
     let stride: Int
 
+    /// The scratch from row `first` on, for a product of its own.
+    @unsafe func kernelValue(from first: Int, of format: ft_weight_format) -> ft_prepared_rows {
+      var value = unsafe kernelValue
+      let width = format == FT_WEIGHT_BFLOAT16 ? MemoryLayout<Float>.size : 1
+      let stride = unsafe stride
+      let groups = stride / Int(FT_GROUP)
+      unsafe value.values += first * stride * width
+      unsafe value.scratch += first * stride
+      unsafe value.scales += first * groups
+      unsafe value.sums += first * (stride / Int(FT_RUN)) * 4
+      unsafe value.second_counts += first
+      unsafe value.second_groups += first * groups
+      unsafe value.second_digits += first * stride
+      unsafe value.second_scales += first * groups
+      unsafe value.second_sums += first * (stride / Int(FT_RUN)) * 4
+      return unsafe value
+    }
+
     @unsafe var kernelValue: ft_prepared_rows {
       unsafe ft_prepared_rows(
         values: values.pointer, scratch: scratch.pointer.assumingMemoryBound(to: Int8.self),

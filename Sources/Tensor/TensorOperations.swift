@@ -6,9 +6,9 @@ internal import Foundation
 /// Every output row depends on its own input row alone, bit for bit: the number of rows, the number of threads and the
 /// instruction set change the speed only.
 package final class TensorOperations {
-  private let pool: WorkerPool
-  private let set: ft_instruction_set
-  private let prepared: PreparedRows
+  let pool: WorkerPool
+  let set: ft_instruction_set
+  let prepared: PreparedRows
   private let attentionScratch: AlignedMemory
   /// Queries that one worker takes through the keys and values together.
   private static let queriesTogether = 24
@@ -196,7 +196,7 @@ package final class TensorOperations {
   }
 
   /// Calls `work` with parts of the rows: on all threads when it is worth waking them.
-  private func forRows(_ rowCount: Int, columns: Int, _ work: @Sendable (Range<Int>) -> Void) {
+  func forRows(_ rowCount: Int, columns: Int, _ work: @Sendable (Range<Int>) -> Void) {
     forShares(of: rowCount, work: rowCount * columns, work)
   }
 

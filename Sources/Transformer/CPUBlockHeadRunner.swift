@@ -99,7 +99,7 @@ package final class CPUBlockHeadRunner: HeadRunner {
     steps.begin(batch)
     for (index, layer) in weights.layers.enumerated() {
       steps.normalise(by: layer.attention.norm)
-      steps.attend(layer.attention, index, next: layer.feedForward.gateUp)
+      steps.attend(layer.attention, index, next: layer.feedForward.first)
       let isLast = index + 1 == weights.layers.count
       steps.feedForward(
         layer.feedForward, next: isLast ? weights.output.matrix : weights.layers[index + 1].attention.queryKeyValue[0])

@@ -149,7 +149,7 @@ package final class CPUHeadRunner: HeadRunner {
     for (index, layer) in weights.layers.enumerated() {
       let isPaired = index == 0 && !joins
       if !isPaired { steps.normalise(by: layer.attention.norm) }
-      steps.attend(layer.attention, index, of: isPaired ? paired : nil, next: layer.feedForward.gateUp)
+      steps.attend(layer.attention, index, of: isPaired ? paired : nil, next: layer.feedForward.first)
       let isLast = index + 1 == weights.layers.count
       steps.feedForward(
         layer.feedForward, next: isLast ? weights.output.matrix : weights.layers[index + 1].attention.queryKeyValue[0])

@@ -1,7 +1,7 @@
 package import ModelFiles
 package import Tensor
 
-/// Qwen3, Qwen2.5 and Llama on the CPU.
+/// A model on the CPU.
 package final class CPUModelRunner: ModelRunner {
   /// What the model is.
   package let configuration: ModelConfiguration
@@ -75,7 +75,8 @@ package final class CPUModelRunner: ModelRunner {
     let blockCount = limits.blockCount(ofSize: KVStorage.blockSize)
     capacity = RunnerCapacity(
       rows: limits.rows, logitRows: limits.logitRows, blockCount: blockCount, blockSize: KVStorage.blockSize,
-      positions: limits.positions, taps: 0..<configuration.layerCount + 1, givesHiddenStates: true)
+      positions: limits.positions, taps: 0..<configuration.layerCount + 1, givesHiddenStates: true,
+      experts: ExpertLayout(configuration))
     steps = try LayerSteps(
       configuration, limits: limits, pool: pool, instructionSet: instructionSet, cacheFormat: cacheFormat)
     selected = try Activations(rowCapacity: limits.logitRows, columns: configuration.hiddenSize)
@@ -87,11 +88,12 @@ package final class CPUModelRunner: ModelRunner {
   package var memory: RunnerMemory {
     RunnerMemory(
       packedWeights: weights.packedByteCount, packedHead: weights.output.matrix.byteCount,
+      packedExperts: weights.layers.reduce(0) { $0 + $1.feedForward.expertByteCount },
       keyValueCache: steps.storage.byteCount)
   }
 
   /// Whether products are of integers.
-  package var isQuantised: Bool { weights.layers.contains { $0.feedForward.down.format != .bfloat16 } }
+  package var isQuantised: Bool { weights.layers.contains { $0.matrices.last?.format != .bfloat16 } }
 
   /// The weights' name in the cache they were loaded through; equal contents in one format have one name.
   package var cacheKey: String? { weights.cacheKey }
@@ -121,7 +123,7 @@ package final class CPUModelRunner: ModelRunner {
     for (index, layer) in weights.layers.enumerated() {
       tap(pass.taps, at: index, into: taps)
       steps.normalise(by: layer.attention.norm)
-      steps.attend(layer.attention, index, next: layer.feedForward.gateUp)
+      steps.attend(layer.attention, index, next: layer.feedForward.first)
       let isLast = index + 1 == weights.layers.count
       steps.feedForward(
         layer.feedForward, next: isLast ? weights.output.matrix : weights.layers[index + 1].attention.queryKeyValue[0])
@@ -134,7 +136,8 @@ package final class CPUModelRunner: ModelRunner {
     stopwatch?.lap(.norms)
     steps.operations.linear(normalised, rowCount: batch.logitRows.count, weight: weights.output.matrix, into: logits)
     stopwatch?.lap(.head)
-    return PassResult(logits: logits, taps: taps, hidden: try hiddenStates(of: pass.hiddenRows))
+    return PassResult(
+      logits: logits, taps: taps, hidden: try hiddenStates(of: pass.hiddenRows), expertCount: steps.touchedExperts)
   }
 
   /// The residual streams of `rows` after the last norm; `nil` for none.

@@ -21,6 +21,8 @@ final class LayerSteps {
   private let mixed: Activations
   /// `[rows, intermediate]`.
   private let gated: Activations
+  /// `nil` where no layer has experts.
+  private let experts: ExpertSteps?
   /// Keys and values of what is not in the residual stream, `[rows, 2 · kvHeads · headSize]`; `nil` where there is none.
   private let keyValue: Activations?
   /// `[rows, headSize / 2]`.
@@ -46,13 +48,16 @@ final class LayerSteps {
       layerCount: configuration.layerCount, blockCount: limits.blockCount(ofSize: KVStorage.blockSize),
       kvHeadCount: configuration.kvHeadCount, headSize: headSize, format: cacheFormat)
     operations = try TensorOperations(
-      pool: pool, instructionSet: instructionSet, rowCapacity: max(rows, limits.logitRows),
-      columnCapacity: max(hidden, configuration.intermediateSize, queries, widestInput))
+      pool: pool, instructionSet: instructionSet,
+      rowCapacity: max(rows * (configuration.experts?.chosenCount ?? 1), limits.logitRows),
+      columnCapacity: max(
+        hidden, configuration.intermediateSize, configuration.experts?.intermediateSize ?? 0, queries, widestInput))
     residual = try Activations(rowCapacity: rows, columns: hidden)
     normalised = try Activations(rowCapacity: rows, columns: hidden)
     queryKeyValue = try Activations(rowCapacity: rows, columns: queries + 2 * configuration.kvHeadCount * headSize)
     mixed = try Activations(rowCapacity: rows, columns: queries)
     gated = try Activations(rowCapacity: rows, columns: configuration.intermediateSize)
+    experts = try configuration.experts.map { try ExpertSteps($0, rows: rows, hiddenSize: hidden) }
     keyValue =
       hasContext ? try Activations(rowCapacity: rows, columns: 2 * configuration.kvHeadCount * headSize) : nil
     cosines = try Activations(rowCapacity: rows, columns: headSize / 2)
@@ -72,6 +77,7 @@ final class LayerSteps {
   func begin(_ slices: [AttentionSlice]) {
     self.slices = slices
     rows = slices.reduce(0) { $0 + $1.rowCount }
+    experts?.touchedCount = 0
     operations.rotaryAngles(
       positions: slices.flatMap { slice in (0..<slice.rowCount).map { Int32(slice.firstPosition + $0) } },
       inverseFrequencies: rotary.inverseFrequencies, scale: rotary.attentionScale,
@@ -122,6 +128,35 @@ final class LayerSteps {
       storage: storage, layer: index)
   }
 
+  /// Experts that the rows of the pass went through so far, added up over its layers.
+  var touchedExperts: Int { experts?.touchedCount ?? 0 }
+
+  /// Adds what each row of a layer goes through alone to the residual stream.
+  func feedForward(_ weights: FeedForwardWeights, next: PackedMatrix) {
+    switch weights {
+    case .gated(let weights): feedForward(weights, next: next)
+    case .experts(let weights): feedForward(weights, next: next)
+    }
+  }
+
+  /// residual += Σ share · down(silu(gate(normal)) · up(normal)) over each row's experts, where normal is norm(residual)
+  private func feedForward(_ weights: ExpertWeights, next: PackedMatrix) {
+    guard let experts else { preconditionFailure("a configuration without experts has a layer with them") }
+    normalise(by: weights.norm)
+    operations.linear(normalised, rowCount: rows, weight: weights.router, into: experts.scores)
+    let routes = operations.chooseExperts(
+      experts.scores, rowCount: rows, chosenCount: experts.configuration.chosenCount,
+      isShareOfAll: !experts.configuration.normalizesWeights)
+    experts.touchedCount += routes.groups.count
+    stopwatch?.lap(.router)
+    let first = routes.groups.first.map { weights.down[$0.expert] }
+    operations.gatedLinear(normalised, routes, weights: weights.gateUp, into: experts.gated, next: first)
+    stopwatch?.lap(.gateUp)
+    operations.linear(experts.gated, routes, weights: weights.down, into: experts.outputs, next: next)
+    operations.addShares(experts.outputs, routes, to: residual)
+    stopwatch?.lap(.down)
+  }
+
   /// residual += down(silu(gate(norm(residual))) · up(norm(residual)))
   func feedForward(_ weights: GatedWeights, next: PackedMatrix) {
     normalise(by: weights.norm)
@@ -131,5 +166,24 @@ final class LayerSteps {
     operations.linearAdding(
       gated, rowCount: rows, weight: weights.down, bias: weights.downBias, to: residual, next: next)
     stopwatch?.lap(.down)
+  }
+}
+
+/// The memory that layers with experts go through.
+private final class ExpertSteps {
+  let configuration: ExpertConfiguration
+  /// `[rows, experts]`.
+  let scores: Activations
+  /// For each row of each of its experts, `[places, intermediate]` and `[places, hidden]`.
+  let gated, outputs: Activations
+  /// Experts that the rows of the pass went through so far, added up over its layers.
+  var touchedCount = 0
+
+  init(_ configuration: ExpertConfiguration, rows: Int, hiddenSize: Int) throws {
+    self.configuration = configuration
+    let places = rows * configuration.chosenCount
+    scores = try Activations(rowCapacity: rows, columns: configuration.count)
+    gated = try Activations(rowCapacity: places, columns: configuration.intermediateSize)
+    outputs = try Activations(rowCapacity: places, columns: hiddenSize)
   }
 }

@@ -58,11 +58,13 @@ public struct RunnerCapacity: Sendable, Equatable {
   public var taps: Range<Int>
   /// Whether last hidden states can be had (`Pass.hiddenRows`).
   public var givesHiddenStates: Bool
+  /// The experts that passes choose from; `nil` for models without any.
+  public var experts: ExpertLayout?
 
   /// Bounds by name.
   public init(
     rows: Int, logitRows: Int, blockCount: Int, blockSize: Int, positions: Int, stateSlots: Int = 0,
-    taps: Range<Int> = 0..<0, givesHiddenStates: Bool = false
+    taps: Range<Int> = 0..<0, givesHiddenStates: Bool = false, experts: ExpertLayout? = nil
   ) {
     self.rows = rows
     self.logitRows = logitRows
@@ -72,6 +74,7 @@ public struct RunnerCapacity: Sendable, Equatable {
     self.stateSlots = stateSlots
     self.taps = taps
     self.givesHiddenStates = givesHiddenStates
+    self.experts = experts
   }
 }
 
@@ -90,12 +93,15 @@ public struct RunnerMemory: Sendable, Equatable {
   public let packedWeights: Int
   /// The output head's part of them; 0 where it is not told apart.
   public let packedHead: Int
+  /// The experts' part of them, of which a pass reads some.
+  public let packedExperts: Int
   /// K/V memory at full use; on a CPU, blocks never touched are not resident.
   public let keyValueCache: Int
 
   /// Memory by owner.
-  public init(packedWeights: Int, packedHead: Int = 0, keyValueCache: Int) {
-    (self.packedWeights, self.packedHead, self.keyValueCache) = (packedWeights, packedHead, keyValueCache)
+  public init(packedWeights: Int, packedHead: Int = 0, packedExperts: Int = 0, keyValueCache: Int) {
+    (self.packedWeights, self.packedHead, self.packedExperts) = (packedWeights, packedHead, packedExperts)
+    self.keyValueCache = keyValueCache
   }
 }
 

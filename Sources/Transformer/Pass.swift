@@ -71,12 +71,16 @@ public struct PassResult {
   public let taps: [Activations]
   /// Row `i` belongs to `hiddenRows[i]`, `[hidden rows, hidden]`; `nil` where none are wanted.
   public let hidden: Activations?
+  /// Experts whose weights the pass read, added up over layers; 0 for models without any.
+  public let expertCount: Int
 
   /// A result with what was asked for.
   public init(
-    logits: Activations? = nil, tokens: [Int32] = [], taps: [Activations] = [], hidden: Activations? = nil
+    logits: Activations? = nil, tokens: [Int32] = [], taps: [Activations] = [], hidden: Activations? = nil,
+    expertCount: Int = 0
   ) {
     (self.logits, self.tokens, self.taps, self.hidden) = (logits, tokens, taps, hidden)
+    self.expertCount = expertCount
   }
 }
 

@@ -7,6 +7,7 @@ package final class PassStopwatch {
     case rotary = "rope and store"
     case attention
     case attentionOutput = "attention output"
+    case router
     case gateUp = "gate and up"
     case down, head
   }

@@ -45,6 +45,43 @@ static void check_values(size_t count) {
   release_all();
 }
 
+static void check_experts(size_t count, size_t chosen, size_t columns) {
+  context("%zu of %zu experts, %zu columns", chosen, count, columns);
+  float *scores = guarded(count * sizeof(float)), *shares = guarded(chosen * sizeof(float));
+  float *given = guarded(count * sizeof(float)), *added = guarded(columns * sizeof(float));
+  uint32_t *experts = guarded(chosen * sizeof(uint32_t));
+  float *values = guarded(chosen * columns * sizeof(float)), *start = guarded(columns * sizeof(float));
+  const float *rows[64];
+  for (size_t r = 0; r < chosen; r++) rows[r] = values + r * columns;
+  fill_floats(values, chosen * columns, 3);
+  fill_floats(start, columns, 3);
+  for (int kind = 0; kind < 3; kind++) {
+    fill_floats(given, count, 5);
+    // Equals, and nothing that is a number.
+    if (kind == 1)
+      for (size_t i = 0; i < count; i++) given[i] = (float)(random_word() % 3);
+    if (kind == 2)
+      for (size_t i = 0; i < count; i++) given[i] = NAN;
+    for (int of_all = 0; of_all < 2; of_all++)
+      for (int s = 0; s < set_count; s++) {
+        memcpy(scores, given, count * sizeof(float));
+        ft_choose_experts(sets[s]->set, scores, count, chosen, of_all, experts, shares);
+        compare(sets[s], "experts", experts, chosen * sizeof(uint32_t));
+        for (size_t i = 0; i < chosen; i++) demand(experts[i] < count, sets[s], "an expert that is none");
+        if (kind == 2) continue;
+        for (size_t i = 1; i < chosen; i++)
+          demand(given[experts[i - 1]] > given[experts[i]] ||
+                   (given[experts[i - 1]] == given[experts[i]] && experts[i - 1] < experts[i]),
+                 sets[s], "experts out of order");
+        compare(sets[s], "shares", shares, chosen * sizeof(float));
+        memcpy(added, start, columns * sizeof(float));
+        ft_add_shares(sets[s]->set, rows, shares, chosen, columns, added);
+        compare(sets[s], "sum of shares", added, columns * sizeof(float));
+      }
+  }
+  release_all();
+}
+
 static void check_reads(size_t bytes, size_t streams) {
   context("reads of %zu bytes as %zu streams", bytes, streams);
   uint8_t *memory = guarded(bytes);
@@ -67,6 +104,8 @@ void check_rows(void) {
   check_norms(2568);
   for (size_t count = 1; count <= 140; count++) check_values(count);
   check_values(10007);
+  for (size_t count = 1; count <= 70; count++) check_experts(count, count < 9 ? count : count % 8 + 1, 3 * count);
+  check_experts(128, 8, 2048);
   check_reads(4096, 1);
   check_reads(10240, 4);
 }

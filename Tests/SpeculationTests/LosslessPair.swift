@@ -35,11 +35,13 @@ extension LosslessTests {
         tokenizer: try Tokenizer(directory: Places.target), directories: [directory])
     }
 
-    static func random() throws -> Pair {
+    /// - Parameter experts: of the target's layers.
+    static func random(experts: Int = 0) throws -> Pair {
       let directories = [try TemporaryDirectory(), try TemporaryDirectory()]
       let (headDirectory, blockDirectory) = (try TemporaryDirectory(), try TemporaryDirectory())
       var model = RandomModel(seed: 1)
       model.carriesMTP = true
+      if experts > 0 { (model.architecture, model.expertCount) = ("Qwen3MoeForCausalLM", experts) }
       try model.write(to: directories[0])
       try RandomModel(seed: 1).writeHead(to: headDirectory)
       try RandomModel(seed: 1).writeBlockHead(to: blockDirectory)

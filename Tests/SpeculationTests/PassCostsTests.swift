@@ -44,14 +44,19 @@ import Transformer
     #expect(abs(costs.seconds(rows: 8) / costs.seconds(rows: 1) / 1.5 - 1) < 0.08)
   }
 
+  /// Numbers of rows whose passes were timed.
+  private func sizes(of costs: PassCosts) throws -> Int? {
+    let written = try JSONSerialization.jsonObject(with: JSONEncoder().encode(costs)) as? [String: Any]
+    return (written?["seconds"] as? [Double])?.count
+  }
+
   @Test("a model whose passes take long is timed for few rows")
   func largeModel() throws {
     let runner = try CPUModelRunner(
       checkpoint: Checkpoint(directory: Places.draft), configuration: ModelConfiguration(directory: Places.draft),
       quantization: .none, limits: RunnerLimits(rows: 48, positions: 64), pool: WorkerPool(threadCount: 1))
     let costs = try PassCosts.measure(runner, rows: 48, budget: 0, passes: 0)
-    let seconds = try JSONDecoder().decode([Double].self, from: JSONEncoder().encode(costs))
-    #expect(seconds.count == 4)
+    #expect(try sizes(of: costs) == 4)
     #expect(costs.seconds(rows: 48) >= costs.seconds(rows: 4))
   }
 
@@ -62,7 +67,52 @@ import Transformer
       quantization: .none, limits: RunnerLimits(rows: 48, logitRows: 2, positions: 64), pool: WorkerPool(threadCount: 1)
     )
     let costs = try PassCosts.measure(runner, rows: 64, budget: 60)
-    let seconds = try JSONDecoder().decode([Double].self, from: JSONEncoder().encode(costs))
-    #expect(seconds.count == runner.capacity.rows)
+    #expect(try sizes(of: costs) == runner.capacity.rows)
+  }
+
+  @Test("T(n, D): a pass costs what its rows and its experts cost, and how many experts rows go through is learnt")
+  func experts() throws {
+    // 4 layers of 16 experts, of which a row takes 2: 8, 15, ... with rows that choose by themselves.
+    let layout = ExpertLayout(layers: 4, count: 16, chosen: 2)
+    #expect(layout.experts(rows: 1) == 8 && abs(layout.experts(rows: 2) - 15) < 1e-9)
+    #expect(abs(layout.rows(experts: 15) - 2) < 1e-9)
+    let measured = Int(layout.experts(rows: 8).rounded())
+    var costs = PassCosts(
+      samples: [(rows: 1, seconds: 1e-3), (rows: 8, seconds: 5e-3)],
+      experts: ExpertCosts(layout, secondsPerExpert: 1e-4, rows: 8, experts: measured))
+    #expect(abs(costs.seconds(rows: 8) / 5e-3 - 1) < 1e-9)
+    #expect(abs(costs.seconds(rows: 8, experts: measured + 10) - costs.seconds(rows: 8) - 1e-3) < 1e-9)
+    // Rows of a text that choose alike: the passes are cheaper by as many experts, and are expected to be.
+    for _ in 0..<100 {
+      costs.observe(rows: 8, seconds: costs.seconds(rows: 8, experts: measured - 20), experts: measured - 20)
+    }
+    #expect(abs(costs.drift - 1) < 1e-6)
+    let experts = try #require(costs.experts)
+    #expect(abs(experts.expected(rows: 8) - Double(measured - 20)) < 0.5)
+    #expect(abs(costs.seconds(rows: 8) - 3e-3) < 1e-4)
+    #expect(abs(costs.seconds(rows: 1) - 1e-3) < 1e-9)
+    // Of other sizes as many fewer as the same likeness gives.
+    #expect(experts.expected(rows: 4) < layout.experts(rows: 4))
+    let again = try JSONDecoder().decode(PassCosts.self, from: JSONEncoder().encode(costs))
+    #expect(again.experts == costs.experts)
+  }
+
+  @Test("the experts of a real runner are counted, and what they cost is measured")
+  func measuredExperts() throws {
+    let directory = try TemporaryDirectory()
+    var model = RandomModel(seed: 4)
+    (model.architecture, model.expertCount) = ("Qwen3MoeForCausalLM", 12)
+    try model.write(to: directory)
+    let runner = try CPUModelRunner(
+      checkpoint: Checkpoint(directory: directory.path), configuration: ModelConfiguration(directory: directory.path),
+      quantization: .none, limits: RunnerLimits(rows: 16, logitRows: 16, positions: 64),
+      pool: WorkerPool(threadCount: 1))
+    #expect(runner.capacity.experts == ExpertLayout(layers: 2, count: 12, chosen: 2))
+    #expect(runner.memory.packedExperts > 0 && runner.memory.packedExperts < runner.memory.packedWeights)
+    let experts = try #require(try PassCosts.measure(runner, rows: 16).experts)
+    #expect(experts.expected(rows: 1) == 4 && experts.expected(rows: 8) > 4 && experts.expected(rows: 8) <= 24)
+    var batch = Batch()
+    batch.append([5], at: 0, blocks: [0], logitCount: 1)
+    #expect(try runner.run(Pass(batch)).expertCount == 4)
   }
 }

@@ -4,13 +4,16 @@ internal import Tensor
 
 /// Model directories as GGUF files, in the way that llama.cpp's converter writes them.
 public enum GGUFModel {
-  private static let families = ["Qwen3ForCausalLM": "qwen3", "Qwen2ForCausalLM": "qwen2", "LlamaForCausalLM": "llama"]
+  private static let families = [
+    "Qwen3ForCausalLM": "qwen3", "Qwen3MoeForCausalLM": "qwen3moe", "Qwen2ForCausalLM": "qwen2",
+    "LlamaForCausalLM": "llama",
+  ]
   private static let outer = ["model.embed_tokens": "token_embd", "model.norm": "output_norm", "lm_head": "output"]
   private static let inner = [
     "input_layernorm": "attn_norm", "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k",
     "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output", "self_attn.q_norm": "attn_q_norm",
     "self_attn.k_norm": "attn_k_norm", "post_attention_layernorm": "ffn_norm", "mlp.gate_proj": "ffn_gate",
-    "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
+    "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down", "mlp.gate": "ffn_gate_inp",
   ]
 
   /// The model in `directory`, its matrices in `kind`, with its tokenizer if it has one.
@@ -22,7 +25,7 @@ public enum GGUFModel {
     if FileManager.default.fileExists(atPath: directory + "/tokenizer.json") {
       try addTokenizer(in: directory, size: configuration.vocabularySize, to: &writer)
     }
-    for name in checkpoint.tensorNames {
+    for name in checkpoint.tensorNames where !name.contains(".experts.") {
       let shape = checkpoint.shape(of: name) ?? []
       let values = try checkpoint.tensor(name, shape: shape).floats()
       let parts = name.split(separator: ".").map(String.init)
@@ -37,7 +40,25 @@ public enum GGUFModel {
       writer.add(
         "\(target).\(parts[parts.count - 1])", shape, rows, as: shape.count == 1 ? .float32 : fits ? kind : .float16)
     }
+    try addExperts(of: configuration, checkpoint, as: kind, to: &writer)
     return writer
+  }
+
+  /// All experts of a layer are one tensor.
+  private static func addExperts(
+    of configuration: ModelConfiguration, _ checkpoint: Checkpoint, as kind: GGUFWriter.Kind,
+    to writer: inout GGUFWriter
+  ) throws {
+    guard let experts = configuration.experts else { return }
+    for (layer, part) in (0..<configuration.layerCount).flatMap({ layer in ["gate", "up", "down"].map { (layer, $0) } })
+    where !experts.denseLayers.contains(layer) {
+      let name = { "model.layers.\(layer).mlp.experts.\($0).\(part)_proj.weight" }
+      let shape = checkpoint.shape(of: name(0)) ?? []
+      let values = try (0..<experts.count).flatMap { try checkpoint.tensor(name($0), shape: shape).floats() }
+      writer.add(
+        "blk.\(layer).ffn_\(part)_exps.weight", [experts.count] + shape, values,
+        as: (shape.last ?? 1) % 32 == 0 ? kind : .float16)
+    }
   }
 
   /// Rows of heads in the order that llama.cpp wants Llama's queries and keys in: of the two halves in turns.
@@ -60,6 +81,12 @@ public enum GGUFModel {
     add("context_length", configuration.maximumPosition)
     add("embedding_length", configuration.hiddenSize)
     add("feed_forward_length", configuration.intermediateSize)
+    if let experts = configuration.experts {
+      add("expert_count", experts.count)
+      add("expert_used_count", experts.chosenCount)
+      add("expert_feed_forward_length", experts.intermediateSize)
+      writer.add("\(family).expert_weights_norm", .boolean(experts.normalizesWeights))
+    }
     add("attention.head_count", configuration.headCount)
     add("attention.head_count_kv", configuration.kvHeadCount)
     add("attention.key_length", configuration.headSize)

@@ -20,6 +20,9 @@ public struct RandomModel: Sendable {
   public var vocabularySize = 193
   /// As `config.json` names it.
   public var architecture = "Qwen3ForCausalLM"
+  /// Experts in the place of each layer's feed-forward network, of which a row goes through two; 0 for none. They go with
+  /// an architecture that has them.
+  public var expertCount = 0
   /// Whether it carries an MTP layer, under Qwen3-Next's names.
   public var carriesMTP = false
   /// Selects the weights.
@@ -40,7 +43,7 @@ public struct RandomModel: Sendable {
     add("model.embed_tokens.weight", [vocabularySize, hiddenSize], spread: 1)
     for layer in 0..<layerCount {
       let prefix = "model.layers.\(layer)."
-      addLayer(prefix, inputs: hiddenSize, add)
+      addLayer(prefix, inputs: hiddenSize, experts: expertCount, add)
       add(prefix + "self_attn.q_norm.weight", [headSize], spread: 0.1, mean: 1)
       add(prefix + "self_attn.k_norm.weight", [headSize], spread: 0.1, mean: 1)
     }
@@ -114,11 +117,14 @@ public struct RandomModel: Sendable {
       "num_attention_heads": headCount, "num_key_value_heads": kvHeadCount, "head_dim": headSize,
       "intermediate_size": intermediateSize, "vocab_size": vocabularySize, "max_position_embeddings": 512,
       "rms_norm_eps": 1e-6, "rope_theta": 10000.0, "hidden_act": "silu", "tie_word_embeddings": false,
+      "num_experts": expertCount, "num_experts_per_tok": 2, "moe_intermediate_size": intermediateSize / 2,
+      "norm_topk_prob": true,
     ]
   }
 
   private func addLayer(
-    _ prefix: String, inputs: Int, _ add: (_ name: String, _ shape: [Int], _ spread: Float, _ mean: Float) -> Void
+    _ prefix: String, inputs: Int, experts: Int = 0,
+    _ add: (_ name: String, _ shape: [Int], _ spread: Float, _ mean: Float) -> Void
   ) {
     add(prefix + "input_layernorm.weight", [hiddenSize], 0.1, 1)
     add(prefix + "self_attn.q_proj.weight", [headCount * headSize, inputs], 0.2, 0)
@@ -126,9 +132,13 @@ public struct RandomModel: Sendable {
     add(prefix + "self_attn.v_proj.weight", [kvHeadCount * headSize, inputs], 0.2, 0)
     add(prefix + "self_attn.o_proj.weight", [hiddenSize, headCount * headSize], 0.2, 0)
     add(prefix + "post_attention_layernorm.weight", [hiddenSize], 0.1, 1)
-    add(prefix + "mlp.gate_proj.weight", [intermediateSize, hiddenSize], 0.2, 0)
-    add(prefix + "mlp.up_proj.weight", [intermediateSize, hiddenSize], 0.2, 0)
-    add(prefix + "mlp.down_proj.weight", [hiddenSize, intermediateSize], 0.2, 0)
+    if experts > 0 { add(prefix + "mlp.gate.weight", [experts, hiddenSize], 0.5, 0) }
+    let width = experts > 0 ? intermediateSize / 2 : intermediateSize
+    for network in experts > 0 ? (0..<experts).map({ "mlp.experts.\($0)." }) : ["mlp."] {
+      add(prefix + network + "gate_proj.weight", [width, hiddenSize], 0.2, 0)
+      add(prefix + network + "up_proj.weight", [width, hiddenSize], 0.2, 0)
+      add(prefix + network + "down_proj.weight", [hiddenSize, width], 0.2, 0)
+    }
   }
 
   /// The tensors as a safetensors file in bf16 (truncated, which is as good for random numbers).

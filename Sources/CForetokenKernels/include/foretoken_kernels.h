@@ -173,6 +173,16 @@ size_t ft_draw_candidates(ft_instruction_set set, const float *logits, size_t fi
 /// Sum of e^((values[i] - peak) * scale).
 float ft_sum_exp(ft_instruction_set set, const float *values, size_t count, float peak, float scale);
 
+// --- Experts -----------------------------------------------------------------------------------------------------
+
+/// The `chosen` experts of one row with the largest of `count` scores, that of the lowest number first among equals, and
+/// each one's share: its part of the softmax over all experts, or over those that are chosen. Overwrites the scores.
+void ft_choose_experts(ft_instruction_set set, float *scores, size_t count, size_t chosen, bool is_share_of_all,
+                       uint32_t *experts, float *shares);
+/// output[i] += sum over r of shares[r] * rows[r][i], from the first of `count` rows to the last.
+void ft_add_shares(ft_instruction_set set, const float *const *rows, const float *shares, size_t count, size_t columns,
+                   float *output);
+
 // --- Attention -----------------------------------------------------------------------------------------------------
 
 /// Rotates (after normalising, when `norm` is not NULL) one head in place. Channel i pairs with i + head_size / 2.

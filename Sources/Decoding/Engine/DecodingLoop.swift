@@ -270,7 +270,8 @@ package final class DecodingLoop {
     // Rows that only read a prompt cost less: they want no logits, and nothing is chosen from them.
     if batch.logitRows.count == batch.rowCount {
       costs.observe(
-        rows: batch.rowCount, seconds: step.clock.timer.seconds, wasHeldUp: step.clock.timer.wasHeldUp)
+        rows: batch.rowCount, seconds: step.clock.timer.seconds, experts: step.result.expertCount,
+        wasHeldUp: step.clock.timer.wasHeldUp)
     }
     try proposer.process(step.targetPass(of: { requests[$0] }))
     proposer.observe(step.verdicts)

@@ -107,7 +107,7 @@ extension ServedModel {
 
   private static let table = PublishedModel.all.compactMap { model in
     (try? model.configuration()).map {
-      ServedModel(name: model.name, isOnHub: true, $0, tokenizer: model.family.rawValue)
+      ServedModel(name: model.name, isOnHub: true, $0, tokenizer: model.family.tokenizer)
     }
   }
 }

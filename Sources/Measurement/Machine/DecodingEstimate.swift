@@ -5,13 +5,22 @@ internal import Transformer
 
 /// How fast a model whose shape is known could decode, from what the machine was measured to do.
 package struct DecodingEstimate: Sendable, Encodable {
-  /// ORG/NAME.
+  /// What speculation could give at best: every proposal right, and made in no time.
+  package struct Speculation: Sendable, Encodable {
+    /// Proposals in a pass.
+    package let window: Int
+    /// Tokens per second over those of plain decoding.
+    package let best_speedup: Double
+  }
+
+  /// ORG/NAME, or where the configuration is.
   package let model: String
   package let quantization: String
   /// Of the packed weights.
   package let weight_bytes: Int
   /// Without speculation, one sequence: no code can be faster, and this one comes near.
   package let tokens_per_second: Double
+  package let speculation: [Speculation]
   /// Whether weights, program and the keys and values of a conversation have room.
   package let fits: Bool
 
@@ -21,20 +30,33 @@ package struct DecodingEstimate: Sendable, Encodable {
   private static let positions = 4096
   /// What those who try it have heard of, a small, a middling and a large one.
   private static let models = ["Qwen/Qwen3-0.6B", "Qwen/Qwen3-4B", "Qwen/Qwen3-8B"]
+  private static let windows = [3, 7]
 
   /// - Parameter room: bytes of memory that a process can have.
-  init(
-    _ model: PublishedModel, _ quantization: Quantization, ceilings: MachineCeilings.Sample, room: Int
-  ) throws(ModelFileError) {
-    let configuration = try model.configuration()
-    let bytes = DecoderTensors(configuration).packedByteCount(quantization)
-    let cost = PassCost(
-      configuration, memory: RunnerMemory(packedWeights: bytes, keyValueCache: 0), rows: 1, context: Self.context,
-      logitRows: 1)
-    self.model = model.name
+  package init(
+    _ model: String, _ configuration: ModelConfiguration, _ quantization: Quantization,
+    ceilings: MachineCeilings.Sample, room: Int
+  ) {
+    let tensors = DecoderTensors(configuration)
+    let bytes = tensors.packedByteCount(quantization)
+    let memory = RunnerMemory(
+      packedWeights: bytes, packedExperts: bytes - tensors.packedByteCount(quantization, experts: 0), keyValueCache: 0)
+    let layout = ExpertLayout(configuration)
+    /// The least time of a pass over `rows` rows, whose experts are as many as if each chose by itself.
+    func seconds(rows: Int) -> Double {
+      let read = layout.map { $0.experts(rows: Double(rows)) / Double($0.total) }
+      return PassCost(
+        configuration, memory: memory, rows: rows, context: Self.context, logitRows: rows, readExperts: read
+      ).floor(ceilings, isQuantised: quantization == .int8 || quantization == .int4)
+    }
+    self.model = model
     self.quantization = quantization.rawValue
     weight_bytes = bytes
-    tokens_per_second = 1 / cost.floor(ceilings, isQuantised: true)
+    tokens_per_second = 1 / seconds(rows: 1)
+    speculation = Self.windows.map { window in
+      Speculation(
+        window: window, best_speedup: Double(window + 1) * seconds(rows: 1) / seconds(rows: window + 1))
+    }
     fits =
       bytes + MemoryNeed.bytes(Self.positions, of: configuration.keyValueBytesPerToken) + MemoryNeed.overhead <= room
   }
@@ -49,7 +71,8 @@ package struct DecodingEstimate: Sendable, Encodable {
     for model in PublishedModel.all where models.contains(model.name) {
       for quantization in [Quantization.int4, .int8] {
         estimates.append(
-          try DecodingEstimate(model, quantization, ceilings: ceilings, room: room))
+          DecodingEstimate(
+            model.name, try model.configuration(), quantization, ceilings: ceilings, room: room))
       }
     }
     return estimates

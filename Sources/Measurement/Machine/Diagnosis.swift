@@ -2,7 +2,7 @@ internal import Foundation
 internal import Inference
 package import ModelFiles
 internal import PJRT
-internal import Tensor
+package import Tensor
 package import Transformer
 
 /// What `foretoken doctor` finds: whether this machine is fit to run models, and how fast it could.
@@ -119,7 +119,7 @@ package struct Diagnosis: Sendable, Encodable {
     if let memory { add(.memory, "memory", "\(memory.available.byteText) available of \(memory.total.byteText)") }
     for limit in limits { add(.memory, "limit", "\(limit.name): \(limit.bytes.byteText)") }
     do {
-      let sample = try measure()
+      let sample = try MachineCeilings.measured(threads: threads)
       ceilings = Ceilings(
         read_bytes: sample.readBandwidth, byte_operations: sample.byteOperations,
         float_operations: sample.floatOperations)
@@ -136,16 +136,6 @@ package struct Diagnosis: Sendable, Encodable {
     add(
       .memory, "room for models", "none: not even \(expected[0].model) in \(expected[0].quantization) has room", .fault,
       advice: "end other programs, or raise the limit on memory")
-  }
-
-  /// The median of about a second of measurements.
-  private func measure() throws -> MachineCeilings.Sample {
-    let pool = WorkerPool(threadCount: threads, affinity: .auto)
-    let ceilings = try MachineCeilings(pool: pool)
-    var samples: [MachineCeilings.Sample] = []
-    let started = ContinuousClock.now
-    while samples.count < 3 || ContinuousClock.now - started < .seconds(1) { samples.append(ceilings.measure()) }
-    return ForwardReport.Ceilings(samples).medians
   }
 
   // MARK: Storage and hub
@@ -228,5 +218,16 @@ package struct Diagnosis: Sendable, Encodable {
       let names = PJRTPluginLocation.names.joined(separator: ", ")
       add(.accelerators, "plugins", "none of \(names): models run on the processor")
     }
+  }
+}
+
+extension MachineCeilings {
+  /// The median of about a second of measurements.
+  package static func measured(threads: Int) throws -> Sample {
+    let ceilings = try MachineCeilings(pool: WorkerPool(threadCount: threads, affinity: .auto))
+    var samples: [Sample] = []
+    let started = ContinuousClock.now
+    while samples.count < 3 || ContinuousClock.now - started < .seconds(1) { samples.append(ceilings.measure()) }
+    return ForwardReport.Ceilings(samples).medians
   }
 }

@@ -17,13 +17,23 @@ struct DecoderArchitecture: Sendable {
   /// Channels of a head where `config.json` does not say; `nil` for hidden size / heads.
   var defaultHeadSize: Int?
   var hasQueryKeyNorm = false
+  /// Whether layers have experts where `config.json` does not say otherwise.
+  var hasExperts = false
   let queryKeyValueBias, attentionOutputBias, feedForwardBias: Bias
 
   /// The tensors of a layer.
   func layer(_ index: Int, of configuration: ModelConfiguration) -> DecoderLayer {
     DecoderLayer(
       mixer: .attention(AttentionTensors(layer: index, of: configuration)),
-      feedForward: .gated(GatedTensors(layer: index, of: configuration)))
+      feedForward: feedForward(index, of: configuration))
+  }
+
+  /// What each row of a layer goes through alone.
+  func feedForward(_ index: Int, of configuration: ModelConfiguration) -> FeedForward {
+    guard let experts = configuration.experts, experts.isSparse(index) else {
+      return .gated(GatedTensors(layer: index, of: configuration))
+    }
+    return .experts(ExpertTensors(layer: index, experts, of: configuration))
   }
 }
 
@@ -31,6 +41,7 @@ extension ModelConfiguration.Architecture {
   var variations: DecoderArchitecture {
     switch self {
     case .qwen3: .qwen3
+    case .qwen3MoE: .qwen3MoE
     case .qwen2: .qwen2
     case .llama: .llama
     }

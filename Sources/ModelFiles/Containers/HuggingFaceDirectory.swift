@@ -48,7 +48,7 @@ struct HuggingFaceDirectory: ModelContainer {
     let index = single + ".index.json"
     // Where both are, the single file counts, as it does for `transformers`.
     if JSONFile.exists(single) {
-      return try Checkpoint(directory: path, tensors: try Self.tensors(in: single)).withModelPrefix()
+      return try Checkpoint(directory: path, tensors: try Self.tensors(in: single)).withModelPrefix().withExpertsApart()
     }
     guard JSONFile.exists(index) else {
       if JSONFile.exists(path + "/" + ModelExpansion.Description.fileName) {
@@ -69,7 +69,7 @@ struct HuggingFaceDirectory: ModelContainer {
       }
       tensors.merge(found.filter { expected.contains($0.key) }) { first, _ in first }
     }
-    return try Checkpoint(directory: path, tensors: tensors).withModelPrefix()
+    return try Checkpoint(directory: path, tensors: tensors).withModelPrefix().withExpertsApart()
   }
 
   private static func tensors(in path: String) throws(ModelFileError) -> [String: StoredTensor] {

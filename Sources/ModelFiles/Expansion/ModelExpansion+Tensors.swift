@@ -38,6 +38,7 @@ extension ModelExpansion {
       }
       switch layer.feedForward {
       case .gated(let gated): tensors += try gatedTensors(index, gated, trained: trained?.feedForward)
+      case .experts: throw ModelFileError(checkpoint.directory, "has experts, which are not expanded")
       }
     }
     let norm = try checkpoint.tensor(trained.finalNorm)
@@ -124,6 +125,7 @@ extension ModelExpansion {
     let original: GatedTensors? =
       switch trained {
       case .gated(let tensors)?: tensors
+      case .experts?: throw ModelFileError(checkpoint.directory, "has experts, which are not expanded")
       case nil: nil
       }
     let (small, smallIntermediate) = (source.hiddenSize, source.intermediateSize)

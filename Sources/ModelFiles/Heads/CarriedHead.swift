@@ -9,16 +9,20 @@ extension ModelContainer {
     if let second = all.tensorNames.first(where: { $0.hasPrefix(names.secondLayer) }) {
       throw ModelFileError(path, "unsupported: the tensor '\(second)', of an MTP head of several layers; only one")
     }
+    let own = try all.selected(names.canonical)
+    var layers = trunk
+    layers.layerCount = 1
+    // Its layer need not have experts where the model's have.
+    let hasExperts = own.shape(of: TensorName(.router, layer: 0).huggingFace) != nil
+    layers.experts = hasExperts ? trunk.experts?.everywhere : nil
     return try Head(
-      path: path, configuration: HeadConfiguration(names, trunk: trunk), checkpoint: try all.selected(names.canonical),
+      path: path, configuration: HeadConfiguration(names, layers: layers, trunk: trunk), checkpoint: own,
       named: names.original)
   }
 }
 
 extension HeadConfiguration {
-  fileprivate init(_ names: MTPNames, trunk: ModelConfiguration) {
-    var layers = trunk
-    layers.layerCount = 1
+  fileprivate init(_ names: MTPNames, layers: ModelConfiguration, trunk: ModelConfiguration) {
     self.init(
       kind: .mtp, layers: layers, targetHiddenSize: trunk.hiddenSize, vocabularySize: trunk.vocabularySize,
       tappedLayers: [trunk.layerCount])

@@ -38,7 +38,7 @@ package struct HeadTensors: Sendable {
         mixer: .attention(
           AttentionTensors(
             layer: index, of: head.layers, besideStream: head.kind == .eagle3 && index == 0, contextNorm: contextNorm)),
-        feedForward: .gated(GatedTensors(layer: index, of: head.layers)))
+        feedForward: head.layers.architecture.variations.feedForward(index, of: head.layers))
     }
     finalNorm = DecoderTensor(TensorName(.finalNorm), [hidden])
     output = DecoderTensor(TensorName(.output), [head.vocabularySize, hidden])

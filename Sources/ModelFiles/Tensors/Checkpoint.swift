@@ -18,6 +18,15 @@ public struct Checkpoint: Sendable {
     (self.directory, self.tensors, sources) = (directory, tensors, source?.mappedFiles ?? [])
   }
 
+  /// Other tensors of the same files.
+  private func with(_ tensors: [String: StoredTensor]) -> Checkpoint {
+    Checkpoint(directory: directory, tensors: tensors, sources: sources)
+  }
+
+  private init(directory: String, tensors: [String: StoredTensor], sources: [MappedFile]) {
+    (self.directory, self.tensors, self.sources) = (directory, tensors, sources)
+  }
+
   private var mappedFiles: [MappedFile] { tensors.values.map(\.file) + sources }
 
   /// Paths of the files that hold the tensors, sorted.
@@ -103,7 +112,24 @@ public struct Checkpoint: Sendable {
         throw ModelFileError(directory, "has the tensor '\(name)' under another name too")
       }
     }
-    return Checkpoint(directory: directory, tensors: renamed, madeOf: self)
+    return with(renamed)
+  }
+
+  /// The same with others in place of the tensors for which `parts` has some.
+  ///
+  /// - Throws: `ModelFileError` when two would have one name.
+  func replacing(
+    _ parts: (String, StoredTensor) throws(ModelFileError) -> [(String, StoredTensor)]?
+  ) throws(ModelFileError) -> Checkpoint {
+    var replaced: [String: StoredTensor] = [:]
+    for (name, tensor) in tensors {
+      for (own, part) in try parts(name, tensor) ?? [(name, tensor)] {
+        guard replaced.updateValue(part, forKey: own) == nil else {
+          throw ModelFileError(directory, "has the tensor '\(own)' twice, once as a part of another")
+        }
+      }
+    }
+    return with(replaced)
   }
 
   /// The tensors that `rename` gives a name, under it.
@@ -111,7 +137,7 @@ public struct Checkpoint: Sendable {
   /// - Throws: `ModelFileError` when two would have one name.
   func selected(_ rename: (String) -> String?) throws(ModelFileError) -> Checkpoint {
     let chosen = tensors.filter { rename($0.key) != nil }
-    return try Checkpoint(directory: directory, tensors: chosen).renamed { rename($0) ?? $0 }
+    return try with(chosen).renamed { rename($0) ?? $0 }
   }
 
   // MARK: What there is

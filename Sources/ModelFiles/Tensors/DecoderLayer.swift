@@ -29,13 +29,15 @@ package enum Mixer: Sendable, Equatable {
 
 /// What each row of a layer goes through alone.
 ///
-/// A kind of its own (a mixture of experts) is a case of its own: the compiler then names every place that has to know it.
+/// A kind of its own is a case of its own: the compiler then names every place that has to know it.
 package enum FeedForward: Sendable, Equatable {
   case gated(GatedTensors)
+  case experts(ExpertTensors)
 
   package var all: [DecoderTensor] {
     switch self {
     case .gated(let tensors): tensors.all
+    case .experts(let tensors): tensors.all
     }
   }
 }
@@ -108,4 +110,42 @@ package struct GatedTensors: Sendable, Equatable {
   }
 
   var all: [DecoderTensor] { [norm] + gate.all + up.all + down.all }
+}
+
+/// Σ share · down(silu(gate(normal)) · up(normal)) over the experts that the router chooses for a row, where normal is
+/// norm(residual).
+package struct ExpertTensors: Sendable, Equatable {
+  /// One of many feed-forward networks.
+  package struct Expert: Sendable, Equatable {
+    /// `[intermediate, hidden]`.
+    package let gate, up: ProjectionTensors
+    /// `[hidden, intermediate]`.
+    package let down: ProjectionTensors
+
+    package var all: [DecoderTensor] { gate.all + up.all + down.all }
+  }
+
+  /// `[hidden]`.
+  package let norm: DecoderTensor
+  /// `[experts, hidden]`.
+  package let router: ProjectionTensors
+  package let experts: [Expert]
+  package let configuration: ExpertConfiguration
+
+  init(layer: Int, _ experts: ExpertConfiguration, of configuration: ModelConfiguration) {
+    let (hidden, inner) = (configuration.hiddenSize, experts.intermediateSize)
+    self.configuration = experts
+    norm = DecoderTensor(TensorName(.feedForwardNorm, layer: layer), [hidden])
+    router = ProjectionTensors(.router, layer: layer, [experts.count, hidden], split: nil, hasBias: false)
+    self.experts = (0..<experts.count).map { expert in
+      func projection(_ role: TensorRole, _ shape: [Int], split: Int) -> ProjectionTensors {
+        ProjectionTensors(role, layer: layer, expert: expert, shape, split: split, hasBias: false)
+      }
+      return Expert(
+        gate: projection(.gate, [inner, hidden], split: 0), up: projection(.up, [inner, hidden], split: 0),
+        down: projection(.down, [hidden, inner], split: 1))
+    }
+  }
+
+  var all: [DecoderTensor] { [norm] + router.all + experts.flatMap(\.all) }
 }

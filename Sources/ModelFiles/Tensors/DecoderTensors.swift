@@ -28,18 +28,48 @@ package struct DecoderTensors: Sendable {
   /// The matrices of the layers: what a pass multiplies each of its rows by, besides the head.
   package var layerMatrices: [DecoderTensor] { layers.flatMap(\.all).filter(\.isMatrix) }
 
+  /// Elements of the layers' matrices that a row is multiplied by: of experts, those that it goes through.
+  package var elementsPerRow: Int {
+    layers.reduce(0) { sum, layer in
+      switch layer.feedForward {
+      case .gated(let tensors): sum + (layer.mixer.all + tensors.all).matrixElements
+      case .experts(let tensors):
+        sum + (layer.mixer.all + tensors.router.all).matrixElements
+          + tensors.experts.prefix(tensors.configuration.chosenCount).flatMap(\.all).matrixElements
+      }
+    }
+  }
+
   /// Memory of the packed matrices, in bytes.
   ///
-  /// - Parameter type: what a file has of a matrix; `nil` for a matrix that it lacks. By default bf16, as most have.
+  /// - Parameters:
+  ///   - type: what a file has of a matrix; `nil` for a matrix that it lacks. By default bf16, as most have.
+  ///   - experts: how many experts of a layer count, on average; all by default.
   package func packedByteCount(
-    _ quantization: Quantization, type: (DecoderTensor) -> ElementType? = { _ in .bfloat16 }
+    _ quantization: Quantization, experts: Double? = nil, type: (DecoderTensor) -> ElementType? = { _ in .bfloat16 }
   ) -> Int {
-    func byteCount(_ matrix: DecoderTensor, as type: ElementType, isHead: Bool = false) -> Int {
-      quantization.format(of: type, isHead: isHead).packedByteCount(rows: matrix.shape[0], columns: matrix.shape[1])
+    func byteCount(_ matrix: DecoderTensor) -> Int {
+      type(matrix).map { matrix.packedByteCount(quantization.format(of: $0, for: matrix.name.role)) } ?? 0
     }
-    return layerMatrices.reduce(byteCount(head, as: type(head) ?? .bfloat16, isHead: true)) { total, matrix in
-      total + (type(matrix).map { byteCount(matrix, as: $0) } ?? 0)
+    func byteCount(_ layer: DecoderLayer) -> Int {
+      guard let experts, case .experts(let tensors) = layer.feedForward else {
+        return layer.all.filter(\.isMatrix).reduce(0) { $0 + byteCount($1) }
+      }
+      let all = tensors.experts.reduce(0) { $0 + $1.all.filter(\.isMatrix).reduce(0) { $0 + byteCount($1) } }
+      let share = experts / Double(tensors.experts.count)
+      return layer.mixer.all.filter(\.isMatrix).reduce(byteCount(tensors.router.weight)) { $0 + byteCount($1) }
+        + Int(Double(all) * share)
     }
+    let output = head.packedByteCount(quantization.format(of: type(head) ?? .bfloat16, isHead: true))
+    return layers.reduce(output) { $0 + byteCount($1) }
+  }
+}
+
+extension Quantization {
+  /// The format for a matrix of a layer that a file has as `element`: routers keep theirs, as a small difference there is a
+  /// whole other expert.
+  package func format(of element: ElementType, for role: TensorRole) -> WeightFormat {
+    role == .router ? .bfloat16 : format(of: element)
   }
 }
 
@@ -60,6 +90,8 @@ package struct DecoderTensor: Sendable, Equatable {
   }
 
   package var isMatrix: Bool { shape.count == 2 }
+
+  func packedByteCount(_ format: WeightFormat) -> Int { format.packedByteCount(rows: shape[0], columns: shape[1]) }
   package var count: Int { shape.reduce(1, *) }
 }
 
@@ -70,12 +102,14 @@ package struct ProjectionTensors: Sendable, Equatable {
   /// `[outputs]`; `nil` where the model has none.
   package let bias: DecoderTensor?
 
-  /// - Parameter split: 0 where devices share the outputs, 1 where they share the inputs and add up what comes out.
-  init(_ role: TensorRole, layer: Int, _ shape: [Int], split: Int, hasBias: Bool) {
-    weight = DecoderTensor(TensorName(role, layer: layer), shape, split: split)
+  /// - Parameter split: 0 where devices share the outputs, 1 where they share the inputs and add up what comes out; `nil`
+  ///   where each has all.
+  init(_ role: TensorRole, layer: Int, expert: Int? = nil, _ shape: [Int], split: Int?, hasBias: Bool) {
+    weight = DecoderTensor(TensorName(role, layer: layer, expert: expert), shape, split: split)
     bias =
       hasBias
-      ? DecoderTensor(TensorName(role, layer: layer, isBias: true), [shape[0]], split: split == 0 ? 0 : nil) : nil
+      ? DecoderTensor(
+        TensorName(role, layer: layer, expert: expert, isBias: true), [shape[0]], split: split == 0 ? 0 : nil) : nil
   }
 
   var all: [DecoderTensor] { [weight] + (bias.map { [$0] } ?? []) }

@@ -3,6 +3,8 @@ package enum TensorRole: Sendable, CaseIterable {
   case embedding, finalNorm, output
   case attentionNorm, query, key, value, queryNorm, keyNorm, attentionOutput
   case feedForwardNorm, gate, up, down
+  /// Of layers with experts: what chooses among them.
+  case router
   /// Of heads: what joins the target's streams, and the norms before it, of all and of each.
   case fusion, fusionNorm, streamNorm
   /// Of heads: the norm of the stream in the first layer, or of what the target's streams are joined to.
@@ -29,6 +31,7 @@ package enum TensorRole: Sendable, CaseIterable {
     case .gate: ("mlp.gate_proj", "ffn_gate")
     case .up: ("mlp.up_proj", "ffn_up")
     case .down: ("mlp.down_proj", "ffn_down")
+    case .router: ("mlp.gate", "ffn_gate_inp")
     case .fusion: ("fc", "fc")
     case .fusionNorm: ("input_norm", "enc.output_norm")
     case .streamNorm: ("fc_norm", "fc_norm")
@@ -58,26 +61,29 @@ package enum TensorRole: Sendable, CaseIterable {
   }
 }
 
-/// Which tensor of a model: what it is for, in which layer, and whether it is the weight or the bias.
+/// Which tensor of a model: what it is for, in which layer, of which expert, and whether it is the weight or the bias.
 package struct TensorName: Sendable, Hashable {
   package let role: TensorRole
   /// `nil` outside of the layers, but for the streams' norms, which are numbered.
   package let layer: Int?
+  /// `nil` for what is no expert's.
+  package let expert: Int?
   package let isBias: Bool
 
-  init(_ role: TensorRole, layer: Int? = nil, isBias: Bool = false) {
-    (self.role, self.layer, self.isBias) = (role, layer, isBias)
+  init(_ role: TensorRole, layer: Int? = nil, expert: Int? = nil, isBias: Bool = false) {
+    (self.role, self.layer, self.expert, self.isBias) = (role, layer, expert, isBias)
   }
 
   /// Its name in Hugging Face's checkpoints.
   package var huggingFace: String {
     let kind = isBias ? "bias" : "weight"
-    guard let layer else { return "\(role.spelling.huggingFace).\(kind)" }
-    return role.isInLayers
-      ? "model.layers.\(layer).\(role.spelling.huggingFace).\(kind)" : "\(role.spelling.huggingFace).\(layer).\(kind)"
+    var own = role.spelling.huggingFace
+    guard let layer else { return "\(own).\(kind)" }
+    if let expert { own.replace("mlp.", with: "mlp.experts.\(expert).", maxReplacements: 1) }
+    return role.isInLayers ? "model.layers.\(layer).\(own).\(kind)" : "\(own).\(layer).\(kind)"
   }
 
-  /// Its name in GGUF files.
+  /// Its name in GGUF files, where it has one: those of experts are parts of larger tensors (`StackedExperts`).
   var gguf: String { "\(layer.map { "blk.\($0)." } ?? "")\(role.spelling.gguf).\(isBias ? "bias" : "weight")" }
 
   /// The tensor that a GGUF file calls `name`; `nil` for a name that is none of these.
@@ -91,7 +97,7 @@ package struct TensorName: Sendable, Hashable {
       own = own.dropFirst(2)
     }
     guard let role = Self.roles[own.joined(separator: ".")], role.isInLayers == (layer != nil) else { return nil }
-    (self.role, isBias) = (role, kind == "bias")
+    (self.role, expert, isBias) = (role, nil, kind == "bias")
   }
 
   private static let roles = Dictionary(uniqueKeysWithValues: TensorRole.allCases.map { ($0.spelling.gguf, $0) })

@@ -18,9 +18,9 @@ extension ReportPage.Section {
     // Milliseconds by kind of operation.
     let operations = [
       ("embedding", "Embedding"), ("norms", "Norms"), ("qkv", "QKV"), ("rope and store", "RoPE"),
-      ("attention", "Attention"), ("attention output", "Output"), ("gate and up", "Gate, up"), ("down", "Down"),
-      ("head", "Head"),
-    ]
+      ("attention", "Attention"), ("attention output", "Output"), ("router", "Router"), ("gate and up", "Gate, up"),
+      ("down", "Down"), ("head", "Head"),
+    ].filter { $0.0 != "router" || report.expertPasses != nil }
     var breakdown = ReportPage.Table(
       "Milliseconds by kind of operation, medians.", numbers: PassTiming.head.prefix(2) + operations.map(\.1))
     for pass in report.passes {
@@ -50,7 +50,23 @@ extension ReportPage.Section {
           ), ("Machine", "\(report.processor), \(report.threads) threads, \(report.kernels) kernels"),
           ("Figures", PassTiming.figures(report.repetitions)),
         ]), .table(ceilings), .table(passes),
-      ] + (hasOperations ? [.table(breakdown)] : []))
+      ] + (Self.experts(report).map { [.table($0)] } ?? []) + (hasOperations ? [.table(breakdown)] : []))
+  }
+
+  /// T(n, D) as it was measured, beside what was expected.
+  private static func experts(_ report: ForwardReport) -> ReportPage.Table? {
+    guard let passes = report.expertPasses, let cost = report.secondsPerExpert else { return nil }
+    var table = ReportPage.Table(
+      "T(n, D): n rows that go through D experts of a layer, on average. One more expert of a layer costs \(FigureText.decimal(cost * 1e6, 1)) µs by what was measured when the model was loaded.",
+      ["Tokens"], numbers: ["Rows", "D", "Expected ms", "Measured ms", "Spread", "Off by"])
+    for pass in passes {
+      table.add([
+        pass.tokens, "\(pass.rows)", FigureText.decimal(pass.experts, 1),
+        FigureText.decimal(pass.predictedSeconds * 1000, 2), FigureText.decimal(pass.seconds.median * 1000, 2),
+        pass.seconds.relative, FigureText.percent(pass.predictedSeconds / pass.seconds.median - 1),
+      ])
+    }
+    return table
   }
 
   /// A chart for each of the first contexts.

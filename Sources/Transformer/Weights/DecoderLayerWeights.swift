@@ -3,16 +3,17 @@ internal import Tensor
 
 struct DecoderLayerWeights {
   let attention: AttentionWeights
-  let feedForward: GatedWeights
+  let feedForward: FeedForwardWeights
 
-  var matrices: [PackedMatrix] { attention.queryKeyValue + [attention.output, feedForward.gateUp, feedForward.down] }
+  var matrices: [PackedMatrix] { attention.queryKeyValue + [attention.output] + feedForward.matrices }
 
   init(_ layer: DecoderLayer, _ packing: WeightPacking) throws {
     switch layer.mixer {
     case .attention(let tensors): attention = try AttentionWeights(tensors, packing)
     }
     switch layer.feedForward {
-    case .gated(let tensors): feedForward = try GatedWeights(tensors, packing)
+    case .gated(let tensors): feedForward = .gated(try GatedWeights(tensors, packing))
+    case .experts(let tensors): feedForward = .experts(try ExpertWeights(tensors, packing))
     }
   }
 
@@ -22,7 +23,37 @@ struct DecoderLayerWeights {
     case .attention(let tensors): attention = try AttentionWeights(tensors, random: random)
     }
     switch layer.feedForward {
-    case .gated(let tensors): feedForward = try GatedWeights(tensors, random: random)
+    case .gated(let tensors): feedForward = .gated(try GatedWeights(tensors, random: random))
+    case .experts(let tensors): feedForward = .experts(try ExpertWeights(tensors, random: random))
+    }
+  }
+}
+
+/// The weights of what each row of a layer goes through alone.
+enum FeedForwardWeights {
+  case gated(GatedWeights)
+  case experts(ExpertWeights)
+
+  var matrices: [PackedMatrix] {
+    switch self {
+    case .gated(let weights): [weights.gateUp, weights.down]
+    case .experts(let weights): [weights.router] + weights.gateUp + weights.down
+    }
+  }
+
+  /// Memory of experts' matrices.
+  var expertByteCount: Int {
+    switch self {
+    case .gated: 0
+    case .experts(let weights): (weights.gateUp + weights.down).reduce(0) { $0 + $1.byteCount }
+    }
+  }
+
+  /// The matrix that is read first.
+  var first: PackedMatrix {
+    switch self {
+    case .gated(let weights): weights.gateUp
+    case .experts(let weights): weights.router
     }
   }
 }
@@ -43,6 +74,10 @@ struct WeightPacking {
   func floats(ifPresent tensor: DecoderTensor?) throws(ModelFileError) -> [Float]? {
     guard let tensor else { return nil }
     return try floats(tensor)
+  }
+
+  func format(of matrix: TensorView, for role: TensorRole) -> WeightFormat {
+    quantization.format(of: matrix.elementType, for: role)
   }
 
   func format(of matrix: TensorView) -> WeightFormat { quantization.format(of: matrix.elementType) }

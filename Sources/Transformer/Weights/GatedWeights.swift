@@ -59,7 +59,7 @@ struct GatedWeights {
   }
 
   /// The one format of gate and up: theirs, or eight bits where a file has them in two.
-  private static func commonFormat(_ gate: WeightFormat, _ up: WeightFormat) -> WeightFormat {
+  static func commonFormat(_ gate: WeightFormat, _ up: WeightFormat) -> WeightFormat {
     gate == up ? gate : gate == .bfloat16 || up == .bfloat16 ? .bfloat16 : .int8
   }
 }

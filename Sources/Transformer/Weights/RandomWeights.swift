@@ -18,6 +18,13 @@ struct RandomWeights {
       format: quantization.format(of: .bfloat16), seed: seed &+ place << 24, pool: pool, arena: arena)
   }
 
+  /// As above for what chooses experts, with scores that tell them apart as those of trained ones do.
+  func router(_ tensor: DecoderTensor, place: UInt64) throws -> PackedMatrix {
+    try PackedMatrix(
+      randomRows: tensor.shape[0], columns: tensor.shape[1], format: .bfloat16, seed: seed &+ place << 24, pool: pool,
+      arena: arena)
+  }
+
   func ones(_ tensor: DecoderTensor) -> [Float] { [Float](repeating: 1, count: tensor.count) }
 
   func zeros(_ tensors: [DecoderTensor]) -> [Float] {

@@ -31,6 +31,11 @@ struct BenchForward: ParsableCommand {
   @Option(parsing: .upToNextOption, help: "Positions in the KV cache before the pass.")
   var context = [0, 1024, 8192]
 
+  @Option(
+    help: "Of a model with experts, also rows of this text file: related rows go through fewer experts.",
+    completion: .file())
+  var text: String?
+
   @Option(help: "Rounds.")
   var repetitions = 7
 
@@ -61,6 +66,9 @@ struct BenchForward: ParsableCommand {
     }
     guard prefill.allSatisfy({ (0...1_000_000).contains($0) }), context.allSatisfy({ (0...1_000_000).contains($0) })
     else { throw ValidationError("--prefill and --context take numbers from 0 to 1000000.") }
+    guard text == nil || measured.model != nil else {
+      throw ValidationError("--text is for --model: shapes have no tokenizer.")
+    }
     guard !context.isEmpty else { throw ValidationError("--context takes at least one number.") }
     guard (1...1000).contains(repetitions) else {
       throw ValidationError("--repetitions is \(repetitions); expected 1 to 1000.")
@@ -71,6 +79,14 @@ struct BenchForward: ParsableCommand {
     if let kernels, !InstructionSet.available.contains(kernels) {
       throw ValidationError("This machine cannot run \(kernels.rawValue) kernels.")
     }
+  }
+
+  /// The tokens of `--text`, of the model's tokenizer.
+  private func textTokens() throws -> [Int32]? {
+    guard let text, let model = measured.model else { return nil }
+    let tokens = try ModelSource.tokenizer(of: model).encode(try String(contentsOfFile: text, encoding: .utf8))
+    guard !tokens.isEmpty else { throw ValidationError("--text '\(text)' is empty.") }
+    return tokens
   }
 
   private var plan: ForwardBenchmark.Plan {
@@ -92,7 +108,9 @@ struct BenchForward: ParsableCommand {
       bar.clear()
       if json { try emitJSON(report) } else { emit(ReportPage.Section(report)) }
     } else {
-      let report = try ForwardBenchmark(configuration, shape: measured.shape, plan: plan).run(progress: show)
+      let report = try ForwardBenchmark(
+        configuration, shape: measured.shape, layers: measured.layers, plan: plan, text: textTokens()
+      ).run(progress: show)
       bar.clear()
       if json { try emitJSON(report) } else { emit(ReportPage.Section(report)) }
     }

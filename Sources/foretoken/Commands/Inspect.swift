@@ -12,13 +12,16 @@ struct Inspect: ParsableCommand {
     abstract: "Show a model's architecture, size, tokenizer, and what of it is unsupported.",
     discussion: """
       Looks at each part by itself, so that one problem does not hide the others. Exits with 1 where a part cannot be \
-      used.
+      used. Of a config.json alone it says whether the model is supported, what memory it takes, and how fast this \
+      machine could decode with it.
 
         foretoken inspect Qwen/Qwen3-0.6B
+        foretoken inspect config.json
         foretoken inspect Models/foretoken-reference-eagle3 --target Models/foretoken-reference-target
       """)
 
-  @Argument(help: "A model directory, a GGUF file, or ORG/NAME in the Hugging Face cache.", completion: .model)
+  @Argument(
+    help: "A model directory, a GGUF file, a config.json, or ORG/NAME in the Hugging Face cache.", completion: .model)
   var model: String
 
   @Option(help: "Of a head: the model that it is to go on from; says whether it fits.", completion: .model)
@@ -61,6 +64,13 @@ struct Inspect: ParsableCommand {
   }
 
   func run() throws {
+    if model.hasSuffix(".json") {
+      guard target == nil else { throw ValidationError("--target is for heads; a configuration alone tells of none.") }
+      let report = try ShapeReport(path: model)
+      if json { try emitJSON(report) } else { emit(.facts(report.lines)) }
+      if !report.unsupported.isEmpty { throw ExitCode.failure }
+      return
+    }
     let path = try HubCache().locate(model)
     var report = Report(path: path)
     var container: (any ModelContainer)?
@@ -250,14 +260,20 @@ extension Head {
 
 extension ModelConfiguration {
   /// The architecture in words, by the keys of `config.json`.
-  fileprivate var facts: [String: String] {
-    [
+  var facts: [String: String] {
+    var facts = [
       "architecture": architecture.rawValue, "hidden_size": "\(hiddenSize)", "num_hidden_layers": "\(layerCount)",
       "num_attention_heads": "\(headCount)", "num_key_value_heads": "\(kvHeadCount)", "head_dim": "\(headSize)",
       "intermediate_size": "\(intermediateSize)", "vocab_size": "\(vocabularySize)",
       "max_position_embeddings": "\(maximumPosition)", "tie_word_embeddings": "\(tiesWordEmbeddings)",
       "rope": "base \(rotary.base), \(scaling)",
     ]
+    if let experts {
+      facts["experts"] =
+        "\(experts.count) of width \(experts.intermediateSize) in a layer, of which a token goes through \(experts.chosenCount)"
+        + (experts.denseLayers.isEmpty ? "" : "; none in \(experts.denseLayers.count) of the layers")
+    }
+    return facts
   }
 
   private var scaling: String {

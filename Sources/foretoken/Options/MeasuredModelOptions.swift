@@ -15,6 +15,9 @@ struct MeasuredModelOptions: ParsableArguments {
   @Option(help: "Instead of a model, random weights in a shape.")
   var shape: ModelShape?
 
+  @Option(help: "Of the shape, so many layers instead of all.")
+  var layers: Int?
+
   @Option(help: "Weights in memory: file (as the file has them), none (bf16), int8 or int4.")
   var quantization = Quantization.file
 
@@ -23,6 +26,10 @@ struct MeasuredModelOptions: ParsableArguments {
 
   func validate() throws {
     guard (model == nil) != (shape == nil) else { throw ValidationError("Name one of --model and --shape.") }
+    if let layers {
+      guard shape != nil else { throw ValidationError("--layers is for --shape.") }
+      guard (1...1024).contains(layers) else { throw ValidationError("--layers is \(layers); expected 1 to 1024.") }
+    }
     if let threads, !(1...WorkerPool.mostThreads).contains(threads) {
       throw ValidationError("--threads is \(threads); expected 1 to \(WorkerPool.mostThreads).")
     }

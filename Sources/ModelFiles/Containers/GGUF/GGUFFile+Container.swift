@@ -12,7 +12,7 @@ extension GGUFFile: ModelContainer {
   package func generation() throws(ModelFileError) -> GenerationConfiguration { try GenerationConfiguration(self) }
 
   /// Its tensors under the names that Hugging Face's checkpoints have.
-  package func checkpoint() throws(ModelFileError) -> Checkpoint { checkpoint(of: try configuration()) }
+  package func checkpoint() throws(ModelFileError) -> Checkpoint { try checkpoint(of: try configuration()) }
 
   /// What `general.architecture` says.
   var family: String {
@@ -23,7 +23,7 @@ extension GGUFFile: ModelContainer {
     guard try family == HeadConfiguration.ggufName else { return nil }
     let configuration = try HeadConfiguration(self)
     return try Head(
-      path: path, configuration: configuration, checkpoint: checkpoint(of: configuration.layers), absoluteMap: true)
+      path: path, configuration: configuration, checkpoint: try checkpoint(of: configuration.layers), absoluteMap: true)
   }
 
   /// `{architecture}.pooling_type`, as llama.cpp has it.
@@ -53,7 +53,7 @@ extension GGUFFile: ModelContainer {
     "shared_head_norm": "shared_head.norm", "shared_head_head": "shared_head.head",
   ]
 
-  private func checkpoint(of configuration: ModelConfiguration) -> Checkpoint {
+  private func checkpoint(of configuration: ModelConfiguration) throws(ModelFileError) -> Checkpoint {
     let hasPairedHalves = configuration.architecture.variations.hasPairedHalvesInGGUF
     var places: [String: StoredTensor] = [:]
     for var tensor in tensors {
@@ -61,6 +61,10 @@ extension GGUFFile: ModelContainer {
       // are those of its other tensors.
       if let name = Self.carriedTensor(tensor.name) {
         places[name] = tensor
+        continue
+      }
+      if let experts = StackedExperts(gguf: tensor.name) {
+        for (name, expert) in try experts.split(tensor) { places[name.huggingFace] = expert }
         continue
       }
       guard let name = TensorName(gguf: tensor.name) else {

@@ -1,7 +1,7 @@
 extension ModelConfiguration {
   /// Keys, after the architecture's name, that would change what is computed in ways that are not implemented.
   private static let unsupportedKeys = [
-    "expert_count", "attention.sliding_window", "attention.scale", "attention.clamp_kqv", "logit_scale",
+    "attention.sliding_window", "attention.scale", "attention.clamp_kqv", "logit_scale",
     "embedding_scale", "residual_scale",
   ]
 
@@ -19,7 +19,7 @@ extension ModelConfiguration {
     }
     if let odd = file.tensors.first(where: {
       $0.name != GGUFFile.rotaryFactors && GGUFFile.carriedTensor($0.name) == nil
-        && TensorName(gguf: $0.name)?.role.isHeads ?? true
+        && StackedExperts(gguf: $0.name) == nil && TensorName(gguf: $0.name)?.role.isHeads ?? true
     }) {
       throw ModelFileError(path, "unsupported: the tensor '\(odd.name)', which models of \(family) do not have")
     }
@@ -40,6 +40,10 @@ extension ModelConfiguration {
     for key in Self.unsupportedKeys {
       guard let value = metadata["\(family).\(key)"], value.number != 0 else { continue }
       throw ModelFileError(path, "unsupported: \(family).\(key), which is \(value)")
+    }
+    let hasExperts = architecture.variations.hasExperts
+    if !hasExperts, let value = metadata["\(family).expert_count"], value.number != 0 {
+      throw ModelFileError(path, "unsupported: \(family).expert_count, which is \(value): a mixture of experts")
     }
     self.architecture = architecture
     hiddenSize = try metadata.required("\(family).embedding_length", in: 1...65_536)
@@ -73,6 +77,7 @@ extension ModelConfiguration {
     hasQueryKeyValueBias = hasBias(.query)
     hasAttentionOutputBias = hasBias(.attentionOutput)
     hasFeedForwardBias = hasBias(.gate)
+    experts = hasExperts ? try ExpertConfiguration(file, family: family, layerCount: layerCount) : nil
     rotary = try RotaryConfiguration(file, family: family, headSize: headSize, maximumPosition: maximumPosition)
   }
 }

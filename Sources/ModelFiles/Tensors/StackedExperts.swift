@@ -1,0 +1,69 @@
+internal import Tensor
+
+/// A tensor that has the weights of all experts of a layer, one after the other, as GGUF files and newer checkpoints of
+/// Hugging Face's have them.
+struct StackedExperts {
+  private let layer: Int
+  /// What each expert's part is: the rows of one matrix, or of two, one below the other.
+  private let roles: [TensorRole]
+
+  /// Sources: llama.cpp's tensor names; `Qwen3MoeExperts` in `transformers`.
+  private static let gguf: [String: [TensorRole]] = [
+    "ffn_gate_exps": [.gate], "ffn_up_exps": [.up], "ffn_down_exps": [.down], "ffn_gate_up_exps": [.gate, .up],
+  ]
+  private static let huggingFace: [String: [TensorRole]] = ["gate_up_proj": [.gate, .up], "down_proj": [.down]]
+
+  /// Those that GGUF files call `name`; `nil` for the name of something else.
+  init?(gguf name: String) {
+    let parts = name.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+    guard parts.count == 4, parts[0] == "blk", parts[3] == "weight", let layer = Int(parts[1]), "\(layer)" == parts[1],
+      let roles = Self.gguf[parts[2]]
+    else { return nil }
+    (self.layer, self.roles) = (layer, roles)
+  }
+
+  /// Those that Hugging Face's checkpoints call `name` ("model.layers.0.mlp.experts.down_proj"); `nil` as above.
+  init?(huggingFace name: String) {
+    let parts = name.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+    guard parts.count == 6, parts[0] == "model", parts[1] == "layers", parts[3] == "mlp", parts[4] == "experts",
+      let layer = Int(parts[2]), "\(layer)" == parts[2], let roles = Self.huggingFace[parts[5]]
+    else { return nil }
+    (self.layer, self.roles) = (layer, roles)
+  }
+
+  /// The experts' matrices.
+  ///
+  /// - Throws: `ModelFileError` for a tensor that cannot be cut into as many.
+  func split(_ tensor: StoredTensor) throws(ModelFileError) -> [(TensorName, StoredTensor)] {
+    let shape = tensor.shape
+    guard shape.count == 3, (1...ExpertConfiguration.mostExperts).contains(shape[0]), shape[1] % roles.count == 0,
+      shape[1] > 0, tensor.byteRange.count % (shape[0] * roles.count) == 0
+    else {
+      throw ModelFileError(
+        tensor.file.path,
+        "tensor '\(tensor.name)' has shape \(shape); expected [experts, outputs, inputs], of at most \(ExpertConfiguration.mostExperts) experts"
+      )
+    }
+    let (rows, bytes) = (shape[1] / roles.count, tensor.byteRange.count / (shape[0] * roles.count))
+    return (0..<shape[0] * roles.count).map { part in
+      let (expert, place) = part.quotientAndRemainder(dividingBy: roles.count)
+      let first = tensor.byteRange.lowerBound + part * bytes
+      var own = StoredTensor(
+        name: tensor.name, elementType: tensor.elementType, shape: [rows, shape[2]], byteRange: first..<first + bytes,
+        file: tensor.file)
+      if let make = tensor.makeRow { own.makeRow = { row, values in make(part * rows + row, &values) } }
+      return (TensorName(roles[place], layer: layer, expert: expert), own)
+    }
+  }
+}
+
+extension Checkpoint {
+  /// The same with a tensor for each expert's matrix.
+  ///
+  /// - Throws: `ModelFileError` for tensors of experts that cannot be cut.
+  func withExpertsApart() throws(ModelFileError) -> Checkpoint {
+    try replacing { name, tensor throws(ModelFileError) in
+      try StackedExperts(huggingFace: name)?.split(tensor).map { ($0.huggingFace, $1) }
+    }
+  }
+}
