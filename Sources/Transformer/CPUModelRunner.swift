@@ -75,7 +75,10 @@ package final class CPUModelRunner: ModelRunner {
     let blockCount = limits.blockCount(ofSize: KVStorage.blockSize)
     capacity = RunnerCapacity(
       rows: limits.rows, logitRows: limits.logitRows, blockCount: blockCount, blockSize: KVStorage.blockSize,
-      positions: limits.positions, taps: 0..<configuration.layerCount + 1, givesHiddenStates: true)
+      positions: limits.positions,
+      windows: limits.windowBlocks.flatMap { count in
+        configuration.largestWindow.map { WindowCapacity(window: $0, blockCount: count) }
+      }, taps: 0..<configuration.layerCount + 1, givesHiddenStates: true)
     steps = try LayerSteps(
       configuration, limits: limits, pool: pool, instructionSet: instructionSet, cacheFormat: cacheFormat)
     selected = try Activations(rowCapacity: limits.logitRows, columns: configuration.hiddenSize)
@@ -87,7 +90,7 @@ package final class CPUModelRunner: ModelRunner {
   package var memory: RunnerMemory {
     RunnerMemory(
       packedWeights: weights.packedByteCount, packedHead: weights.output.matrix.byteCount,
-      keyValueCache: steps.storage.byteCount)
+      keyValueCache: steps.keyValueByteCount)
   }
 
   /// Whether products are of integers.
@@ -103,7 +106,7 @@ package final class CPUModelRunner: ModelRunner {
   }
 
   /// Fills the K/V memory with random values, so that a benchmark's passes read real memory at any position.
-  package func fillKeyValueCacheRandomly() { steps.storage.fillRandomly() }
+  package func fillKeyValueCacheRandomly() { steps.fillKeyValueCacheRandomly() }
 
   /// The forward pass, top to bottom as the papers describe it.
   ///
@@ -115,6 +118,9 @@ package final class CPUModelRunner: ModelRunner {
     stopwatch?.start()
     do { try weights.embedding.gather(batch.tokens, with: steps.operations, into: steps.residual) } catch {
       throw RunnerError(description: "\(error)")
+    }
+    if configuration.embeddingScale != 1 {
+      steps.operations.scale(steps.residual, rowCount: batch.rowCount, by: configuration.embeddingScale)
     }
     steps.begin(batch)
     stopwatch?.lap(.embedding)
@@ -133,6 +139,9 @@ package final class CPUModelRunner: ModelRunner {
       into: normalised)
     stopwatch?.lap(.norms)
     steps.operations.linear(normalised, rowCount: batch.logitRows.count, weight: weights.output.matrix, into: logits)
+    if let cap = configuration.logitSoftCap {
+      steps.operations.softCap(logits, rowCount: batch.logitRows.count, cap: cap)
+    }
     stopwatch?.lap(.head)
     return PassResult(logits: logits, taps: taps, hidden: try hiddenStates(of: pass.hiddenRows))
   }

@@ -45,6 +45,22 @@ static void check_values(size_t count) {
   release_all();
 }
 
+static void check_caps(size_t count) {
+  context("%zu capped values", count);
+  float *values = guarded(count * sizeof(float));
+  fill_floats(values, count, 400);
+  if (count > 2) values[1] = INFINITY, values[2] = -INFINITY;
+  for (int s = 0; s < set_count; s++) {
+    float *output = guarded(count * sizeof(float));
+    memcpy(output, values, count * sizeof(float));
+    ft_soft_cap(sets[s]->set, output, count, 30);
+    compare(sets[s], "capped values", output, count * sizeof(float));
+    for (size_t i = 0; i < count; i++)
+      demand(fabs(output[i] - 30 * tanh((double)values[i] / 30)) < 1e-5, sets[s], "a capped value is far from its formula");
+  }
+  release_all();
+}
+
 static void check_reads(size_t bytes, size_t streams) {
   context("reads of %zu bytes as %zu streams", bytes, streams);
   uint8_t *memory = guarded(bytes);
@@ -67,6 +83,7 @@ void check_rows(void) {
   check_norms(2568);
   for (size_t count = 1; count <= 140; count++) check_values(count);
   check_values(10007);
+  for (size_t count = 1; count <= 50; count++) check_caps(count);
   check_reads(4096, 1);
   check_reads(10240, 4);
 }

@@ -103,7 +103,8 @@ public struct PassCosts: Sendable, Equatable {
   ) throws(RunnerError) -> PassCosts {
     let capacity = runner.capacity
     let limit = min(
-      limit, Self.mostMeasuredRows, capacity.rows, capacity.positions, capacity.blockCount * capacity.blockSize)
+      limit, Self.mostMeasuredRows, capacity.rows, capacity.positions, capacity.blockCount * capacity.blockSize,
+      (capacity.windows?.blockCount ?? capacity.blockCount) * capacity.blockSize)
     let blocks = Array(
       (0..<Int32(capacity.blockCount)).prefix((limit + capacity.blockSize - 1) / capacity.blockSize))
     let clock = ContinuousClock()
@@ -111,7 +112,7 @@ public struct PassCosts: Sendable, Equatable {
       var batch = Batch()
       batch.append(
         Array(repeating: 0, count: rows), at: 0, blocks: blocks, logitCount: min(rows, capacity.logitRows),
-        states: capacity.stateSlots > 0 ? StatePlan() : nil)
+        windowBlocks: capacity.windows == nil ? [] : blocks, states: capacity.stateSlots > 0 ? StatePlan() : nil)
       let start = clock.now
       _ = try runner.logits(of: batch)
       return (clock.now - start) / .seconds(1)

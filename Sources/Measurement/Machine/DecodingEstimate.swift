@@ -36,7 +36,7 @@ package struct DecodingEstimate: Sendable, Encodable {
     weight_bytes = bytes
     tokens_per_second = 1 / cost.floor(ceilings, isQuantised: true)
     fits =
-      bytes + MemoryNeed.bytes(Self.positions, of: configuration.keyValueBytesPerToken) + MemoryNeed.overhead <= room
+      bytes + configuration.keyValueBytes(positions: Self.positions) + MemoryNeed.overhead <= room
   }
 
   /// Of a few models in the quantizations that people take.

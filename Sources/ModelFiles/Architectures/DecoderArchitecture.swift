@@ -17,6 +17,12 @@ struct DecoderArchitecture: Sendable {
   /// Channels of a head where `config.json` does not say; `nil` for hidden size / heads.
   var defaultHeadSize: Int?
   var hasQueryKeyNorm = false
+  /// Whether norms follow attention and the feed-forward network too.
+  var hasPostNorms = false
+  /// Which layers have a window.
+  var windows = AttentionWindows.Layout.never
+  /// Of Gemma's families: what files leave unsaid.
+  var gemma: Defaults?
   let queryKeyValueBias, attentionOutputBias, feedForwardBias: Bias
 
   /// The tensors of a layer.
@@ -33,6 +39,9 @@ extension ModelConfiguration.Architecture {
     case .qwen3: .qwen3
     case .qwen2: .qwen2
     case .llama: .llama
+    case .mistral: .mistral
+    case .gemma2: .gemma2
+    case .gemma3: .gemma3
     }
   }
 

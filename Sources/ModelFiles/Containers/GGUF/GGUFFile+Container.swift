@@ -63,7 +63,7 @@ extension GGUFFile: ModelContainer {
         places[name] = tensor
         continue
       }
-      guard let name = TensorName(gguf: tensor.name) else {
+      guard let name = TensorName(gguf: tensor.name)?.among(postNorms: configuration.hasPostNorms) else {
         if tensor.name != Self.rotaryFactors { places[tensor.name] = tensor }
         continue
       }
