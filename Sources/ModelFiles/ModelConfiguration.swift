@@ -87,7 +87,16 @@ public struct ModelConfiguration: Sendable, Equatable {
   }
 
   package init(json: [UInt8], path: String) throws(ModelFileError) {
-    try self.init(try JSONFile.decode(ConfigurationFile.self, from: Data(json), path: path), path: path)
+    try self.init(describedBy: try JSONFile.decode(ConfigurationFile.self, from: Data(json), path: path), path: path)
+  }
+
+  /// The model that a file describes, or of one that sees pictures too the part that reads and writes text.
+  init(describedBy file: ConfigurationFile, path: String) throws(ModelFileError) {
+    if file.architectures?.first == "Gemma3ForConditionalGeneration", let text = file.text_config {
+      try self.init(text.file, as: .gemma3, path: path)
+    } else {
+      try self.init(file, path: path)
+    }
   }
 
   /// - Parameter known: the architecture, where the file does not name one.
@@ -184,6 +193,15 @@ struct ConfigurationFile: Decodable {
   /// Where newer writers put both the base and the scaling.
   let rope_parameters: RotaryFiles?
   let quantization_config: Presence?
+  /// Of models that see pictures too, the part that reads and writes text.
+  let text_config: Nested?
+
+  /// A file within a file.
+  final class Nested: Decodable, Sendable {
+    let file: ConfigurationFile
+
+    init(from decoder: any Decoder) throws { file = try ConfigurationFile(from: decoder) }
+  }
 
   /// One for all layers, or one for each type of layer.
   struct RotaryFiles: Decodable {

@@ -1,5 +1,6 @@
 internal import ModelFiles
 internal import StableHLO
+internal import Tensor
 
 /// The forward pass as a graph, top to bottom as the papers describe it.
 struct DecoderGraph {

@@ -195,7 +195,7 @@ final class LayerSteps {
 
 /// Cosines and sines of the angles of a pass's rows.
 private struct RotaryAngles {
-  private let frequencies: (inverse: [Float], attentionScale: Float)
+  private let frequencies: (inverseFrequencies: [Float], attentionScale: Float)
   /// `[rows, headSize / 2]`.
   let cosines, sines: Activations
 
@@ -207,7 +207,7 @@ private struct RotaryAngles {
 
   func fill(_ positions: [Int32], with operations: TensorOperations) {
     operations.rotaryAngles(
-      positions: positions, inverseFrequencies: frequencies.inverse, scale: frequencies.attentionScale, into: cosines,
-      sin: sines)
+      positions: positions, inverseFrequencies: frequencies.inverseFrequencies, scale: frequencies.attentionScale,
+      into: cosines, sin: sines)
   }
 }

@@ -110,11 +110,11 @@ package struct GatedTensors: Sendable, Equatable {
     func projection(_ role: TensorRole, _ shape: [Int], split: Int) -> ProjectionTensors {
       ProjectionTensors(role, layer: layer, shape, split: split, hasBias: configuration.hasFeedForwardBias)
     }
-    func norm(_ role: TensorRole) -> DecoderTensor {
+    func vector(_ role: TensorRole) -> DecoderTensor {
       DecoderTensor(TensorName(role, layer: layer), [hidden], addend: configuration.normAddend)
     }
-    norm = norm(configuration.hasPostNorms ? .feedForwardPreNorm : .feedForwardNorm)
-    postNorm = configuration.hasPostNorms ? norm(.feedForwardPostNorm) : nil
+    norm = vector(configuration.hasPostNorms ? .feedForwardPreNorm : .feedForwardNorm)
+    postNorm = configuration.hasPostNorms ? vector(.feedForwardPostNorm) : nil
     gate = projection(.gate, [inner, hidden], split: 0)
     up = projection(.up, [inner, hidden], split: 0)
     down = projection(.down, [hidden, inner], split: 1)

@@ -1,3 +1,5 @@
+internal import Tensor
+
 extension ModelConfiguration {
   /// Keys, after the architecture's name, that would change what is computed in ways that are not implemented.
   private static let unsupportedKeys = [
