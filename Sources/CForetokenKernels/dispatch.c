@@ -103,6 +103,9 @@ void ft_linear(ft_instruction_set set, const ft_linear_task *task, size_t first,
 void ft_rms_norm(ft_instruction_set set, const float *x, size_t columns, const float *weight, float epsilon, float *output) {
   ft_kernels_of(set)->rms_norm(x, columns, weight, epsilon, output);
 }
+void ft_soft_cap(ft_instruction_set set, float *values, size_t count, float cap) {
+  ft_kernels_of(set)->soft_cap(values, count, cap);
+}
 size_t ft_argmax(ft_instruction_set set, const float *values, size_t count) { return ft_kernels_of(set)->argmax(values, count); }
 size_t ft_draw_candidates(ft_instruction_set set, const float *logits, size_t first, size_t count, uint64_t key,
                           uint64_t position, float scale, float limit, uint32_t *candidates) {

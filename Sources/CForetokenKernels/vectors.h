@@ -86,3 +86,6 @@ FT_INLINE f32x16 FT_NAME(exp)(f32x16 x) {
   FT_NAME(exp_each)(&x, 1);
   return x;
 }
+
+/// tanh(x), within 2e-7.
+FT_INLINE f32x16 FT_NAME(tanh)(f32x16 x) { return 1.0f - 2.0f / (FT_NAME(exp)(x + x) + 1.0f); }

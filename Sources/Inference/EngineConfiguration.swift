@@ -95,16 +95,19 @@ public struct EngineConfiguration: Sendable {
   ///   - bytes: of one block.
   ///   - size: positions of one block.
   ///   - positions: the context length.
-  func blocks(ofBytes bytes: Int, size: Int, positions: Int) throws(EngineConfigurationError) -> Int? {
+  ///   - fixed: bytes that are not of blocks.
+  func blocks(
+    ofBytes bytes: Int, size: Int, positions: Int, besides fixed: Int = 0
+  ) throws(EngineConfigurationError) -> Int? {
     guard let cacheBytes else { return nil }
     let least = (positions + size - 1) / size
-    guard cacheBytes / bytes >= least else {
+    guard cacheBytes >= fixed, bytes == 0 || (cacheBytes - fixed) / bytes >= least else {
       throw EngineConfigurationError(
         description:
-          "--kv-cache-memory-bytes is \(cacheBytes); a sequence of \(positions) positions (--max-model-len) takes \(least * bytes)"
+          "--kv-cache-memory-bytes is \(cacheBytes); a sequence of \(positions) positions (--max-model-len) takes \(least * bytes + fixed)"
       )
     }
-    return cacheBytes / bytes
+    return bytes == 0 ? nil : (cacheBytes - fixed) / bytes
   }
 
   /// The context length for a model that can take `modelLimit` positions.

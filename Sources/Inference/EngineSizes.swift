@@ -1,3 +1,4 @@
+internal import Decoding
 internal import ModelFiles
 internal import Tensor
 internal import Transformer
@@ -26,14 +27,19 @@ extension EngineConfiguration {
   ) throws(EngineConfigurationError) -> EngineSizes {
     let decodingRows = sequences * (1 + (speculation?.window ?? 0))
     let positions = try positions(modelLimit: target.maximumPosition)
-    let blocks = try blocks(
-      ofBytes: target.layerCount * backend.blockByteCount(of: target), size: KVStorage.blockSize, positions: positions)
     var limits = RunnerLimits(
       rows: max(rows, decodingRows), logitRows: max(decodingRows, Self.scoringRows), sequences: sequences,
       positions: positions)
+    let layerBytes = backend.blockByteCount(of: target)
+    limits.windowBlocks =
+      backend.freesWindows ? windowBlocks(of: target, within: limits, layerBytes: layerBytes) : nil
+    let blocks = try blocks(
+      ofBytes: fullLayers(of: target, within: limits) * layerBytes, size: KVStorage.blockSize, positions: positions,
+      besides: windowBytes(of: target, within: limits, layerBytes: layerBytes))
     if let blocks {
       let each = (positions + KVStorage.blockSize - 1) / KVStorage.blockSize
       limits.sequences = min(limits.sequences, (blocks + each - 1) / each)
+      limits.windowBlocks = limits.windowBlocks.map { min($0, blocks) }
     }
     // The draft's blocks are parallel to the target's.
     let draftLimits = draft.map {
@@ -53,6 +59,7 @@ extension EngineConfiguration {
     _ sizes: inout EngineSizes, target: ModelSource, drafts: [Speculator], on backend: some Backend,
     limits: [MemoryLimit]
   ) throws(EngineConfigurationError) {
+    let layerBytes = backend.blockByteCount(of: target.configuration)
     func blockBytes(_ model: ModelConfiguration) -> Int { model.layerCount * backend.blockByteCount(of: model) }
     let size = KVStorage.blockSize
     let wanted = (
@@ -62,8 +69,10 @@ extension EngineConfiguration {
       drafts.reduce(target.weightBytes(quantization)) { $0 + $1.weightBytes(quantization) }
     }
     var need = MemoryNeed(
-      weights: weights(quantization), files: target.fileBytes, draftCache: 0,
-      blockBytes: blockBytes(target.configuration), blocks: min(sizes.blocks ?? .max, wanted.all),
+      weights: weights(quantization), files: target.fileBytes,
+      draftCache: windowBytes(of: target.configuration, within: sizes.target, layerBytes: layerBytes),
+      blockBytes: fullLayers(of: target.configuration, within: sizes.target) * layerBytes,
+      blocks: min(sizes.blocks ?? .max, wanted.all),
       leastBlocks: wanted.each)
     for draft in drafts {
       guard let limits = sizes.draft else { continue }
@@ -89,5 +98,31 @@ extension EngineConfiguration {
     sizes.blocks = fitting
     sizes.draft?.blocks = fitting
     sizes.target.sequences = min(sizes.target.sequences, (fitting + wanted.each - 1) / wanted.each)
+    sizes.target.windowBlocks = sizes.target.windowBlocks.map { min($0, fitting) }
+  }
+
+  /// Blocks for the layers with a window: what all sequences see at a time while a pass goes over them, and with a prefix
+  /// cache as much again for what is found later; `nil` where no layer has one.
+  private func windowBlocks(of model: ModelConfiguration, within limits: RunnerLimits, layerBytes: Int) -> Int? {
+    guard let window = model.largestWindow else { return nil }
+    let size = KVStorage.blockSize
+    let all = limits.blockCount(ofSize: size)
+    let least = WindowLimits.leastSlots(window: window, rows: limits.rows, blockSize: size)
+    let each = WindowLimits.leastSlots(window: window, rows: 1 + (speculation?.window ?? 0), blockSize: size)
+    let wanted = each * limits.sequences * (sharesPrefixes ? 2 : 1) + limits.rows / size + 1
+    // Of memory that was asked for, layers that see everything get half.
+    let share = (cacheBytes ?? .max) / (model.windowedLayerCount < model.layerCount ? 2 : 1)
+    let room = share / max(MemoryNeed.bytes(model.windowedLayerCount, of: layerBytes), 1)
+    return min(all, max(least, min(wanted, room)))
+  }
+
+  /// Layers whose keys and values are in the blocks that every position has.
+  private func fullLayers(of model: ModelConfiguration, within limits: RunnerLimits) -> Int {
+    model.layerCount - (limits.windowBlocks == nil ? 0 : model.windowedLayerCount)
+  }
+
+  /// Bytes of the layers with a window, where those have blocks of their own.
+  private func windowBytes(of model: ModelConfiguration, within limits: RunnerLimits, layerBytes: Int) -> Int {
+    limits.windowBlocks.map { MemoryNeed.bytes($0, of: model.windowedLayerCount * layerBytes) } ?? 0
   }
 }

@@ -20,7 +20,6 @@ package struct PassCost: Sendable {
     context: Int, logitRows: Int, readExperts: Double? = nil
   ) {
     let tensors = DecoderTensors(configuration)
-    let layers = Double(tensors.layers.count)
     let chosen = configuration.experts.map { Double($0.chosenCount) / Double($0.count) } ?? 1
     let unread = Double(memory.packedExperts) * (1 - (readExperts ?? chosen))
     let weightBytes = Double(memory.packedWeights - (logitRows > 0 ? 0 : memory.packedHead)) - unread
@@ -30,18 +29,23 @@ package struct PassCost: Sendable {
         KVStorage.blockByteCount(
           kvHeadCount: configuration.kvHeadCount, headSize: configuration.headSize, format: cacheFormat))
       / Double(KVStorage.blockSize)
-    let cacheBytes = positionBytes * Double(context + 2 * rows)
-    bytes = weightBytes + layers * cacheBytes
+    let windows = tensors.layers.indices.map { configuration.window(ofLayer: $0) }
+    bytes = windows.reduce(weightBytes) { sum, window in
+      let seen = min(context + rows, window.map { $0 - 1 + rows } ?? .max)
+      return sum + positionBytes * Double(seen + rows)
+    }
     layerOperations = 2 * Double(tensors.elementsPerRow) * Double(rows)
     headOperations = 2 * Double(logitRows) * Double(tensors.head.count)
-    // Each row sees everything up to itself, once for the scores and once for the values.
+    // Each row sees everything up to itself, or a window of it, once for the scores and once for the values.
     let positionsSeen = Double(rows) * Double(context) + Double(rows) * Double(rows + 1) / 2
-    let queries = tensors.layers.reduce(0.0) { sum, layer in
-      switch layer.mixer {
-      case .attention(let attention): sum + Double(attention.headCount * attention.headSize)
+    attentionOperations = zip(tensors.layers, windows).reduce(0.0) { sum, layer in
+      let seen =
+        layer.1.map { window in (0..<rows).reduce(0.0) { $0 + Double(min(context + $1 + 1, window)) } } ?? positionsSeen
+      switch layer.0.mixer {
+      case .attention(let attention):
+        return sum + 2 * 2 * Double(attention.headCount * attention.headSize) * seen
       }
     }
-    attentionOperations = 2 * 2 * queries * positionsSeen
   }
 
   /// The least time that the measured ceilings allow, in seconds.

@@ -1,4 +1,5 @@
 internal import Foundation
+package import Tensor
 
 /// The architecture of a model, from its `config.json`. Names are the file's, in Swift's spelling.
 public struct ModelConfiguration: Sendable, Equatable {
@@ -12,6 +13,12 @@ public struct ModelConfiguration: Sendable, Equatable {
     case qwen2 = "Qwen2ForCausalLM"
     /// Llama 2 and 3, and models that follow them.
     case llama = "LlamaForCausalLM"
+    /// Mistral: all layers with a window, or none.
+    case mistral = "MistralForCausalLM"
+    /// Gemma 2: layers with and without a window in turns, capped scores and logits.
+    case gemma2 = "Gemma2ForCausalLM"
+    /// Gemma 3, its text model: five of six layers with a window and positions of their own.
+    case gemma3 = "Gemma3ForCausalLM"
 
     /// The family that a file names: with what turns hidden states into logits, or without (`Qwen3Model`).
     init?(named name: String) {
@@ -52,9 +59,27 @@ public struct ModelConfiguration: Sendable, Equatable {
   public internal(set) var experts: ExpertConfiguration?
   /// Positions.
   public let rotary: RotaryConfiguration
+  /// By layer its window (`window(ofLayer:)`); empty where no layer has one.
+  package internal(set) var windows: [Int?]
+  /// Positions in layers that have a window, where they are not as in the others.
+  package let windowRotary: RotaryConfiguration?
+  /// Factor of the products of queries and keys.
+  package let attentionScale: Float
+  /// Scores stay within it, cap · tanh(score / cap); `nil` where they are as they are.
+  package let attentionSoftCap: Float?
+  /// Logits stay within it, in the same way.
+  package let logitSoftCap: Float?
+  /// Factor of embeddings.
+  package let embeddingScale: Float
+  /// What is added to the weights of norms as the files have them.
+  package let normAddend: Float
+  /// What opens the gates of feed-forward networks.
+  package let activation: GateActivation
 
   /// RMS norms on the heads of queries and keys.
   package var hasQueryKeyNorm: Bool { architecture.variations.hasQueryKeyNorm }
+  /// Norms after attention and after the feed-forward network.
+  package var hasPostNorms: Bool { architecture.variations.hasPostNorms }
   /// Keys and values of one position in half precision, in bytes.
   package var keyValueBytesPerToken: Int { 2 * 2 * kvHeadCount * headSize * layerCount }
 
@@ -71,7 +96,16 @@ public struct ModelConfiguration: Sendable, Equatable {
   }
 
   package init(json: [UInt8], path: String) throws(ModelFileError) {
-    try self.init(try JSONFile.decode(ConfigurationFile.self, from: Data(json), path: path), path: path)
+    try self.init(describedBy: try JSONFile.decode(ConfigurationFile.self, from: Data(json), path: path), path: path)
+  }
+
+  /// The model that a file describes, or of one that sees pictures too the part that reads and writes text.
+  init(describedBy file: ConfigurationFile, path: String) throws(ModelFileError) {
+    if file.architectures?.first == "Gemma3ForConditionalGeneration", let text = file.text_config {
+      try self.init(text.file, as: .gemma3, path: path)
+    } else {
+      try self.init(file, path: path)
+    }
   }
 
   /// - Parameter known: the architecture, where the file does not name one.
@@ -87,14 +121,14 @@ public struct ModelConfiguration: Sendable, Equatable {
         "a checkpoint that is quantised already (quantization_config); take the bf16 one and --quantization")
     }
     if file.is_causal == false { throw unsupported("attention to later positions (is_causal false)") }
-    if let act = file.hidden_act, act != "silu" { throw unsupported("hidden_act \(act); only silu") }
     let bounds = SizeBounds(path: path)
+    let variations = architecture.variations
+    let file = variations.gemma.map { file.filled($0) } ?? file
     self.architecture = architecture
     hiddenSize = try bounds.check("hidden_size", file.hidden_size, in: 1...65_536)
     layerCount = try bounds.check("num_hidden_layers", file.num_hidden_layers, in: 1...1024)
     headCount = try bounds.check("num_attention_heads", file.num_attention_heads, in: 1...1024)
     kvHeadCount = try bounds.check("num_key_value_heads", file.num_key_value_heads ?? headCount, in: 1...1024)
-    let variations = architecture.variations
     headSize = try bounds.check(
       "head_dim", file.head_dim ?? variations.defaultHeadSize ?? hiddenSize / headCount, in: 2...1024)
     intermediateSize = try bounds.check("intermediate_size", file.intermediate_size, in: 1...1_048_576)
@@ -108,23 +142,29 @@ public struct ModelConfiguration: Sendable, Equatable {
     let epsilon = file.rms_norm_eps ?? 1e-6
     guard epsilon >= 0, epsilon < 1 else { throw ModelFileError(path, "rms_norm_eps is \(epsilon); expected 0 to 1") }
     rmsNormEpsilon = Float(epsilon)
-    if let kind = file.layer_types?.first(where: { $0 != "full_attention" }) {
-      throw unsupported("layers of type \(kind); only full_attention")
-    }
-    // Files without a list of layers name the first that has a window; in many it is past the last.
-    if file.use_sliding_window == true, file.layer_types == nil, file.max_window_layers ?? 0 < layerCount {
-      throw unsupported("sliding-window attention (use_sliding_window)")
-    }
+    windows = try AttentionWindows.of(file, as: variations.windows, layerCount: layerCount, path: path)
     tiesWordEmbeddings = file.tie_word_embeddings ?? false
     hasQueryKeyValueBias = variations.queryKeyValueBias.isPresent(file.attention_bias)
     hasAttentionOutputBias = variations.attentionOutputBias.isPresent(file.attention_bias)
     hasFeedForwardBias = variations.feedForwardBias.isPresent(file.mlp_bias)
     experts =
       variations.hasExperts ? try ExpertConfiguration(file, layerCount: layerCount, path: path) : nil
-    rotary = try RotaryConfiguration(file, maximumPosition: maximumPosition, path: path)
-    let (frequencies, scale) = rotary.frequencies(headSize: headSize)
-    guard scale.isFinite, frequencies.allSatisfy(\.isFinite) else {
-      throw ModelFileError(path, "rope_theta \(rotary.base) with scaling \(rotary.scaling) gives no finite frequencies")
+    activation = try file.activation(as: variations, path: path)
+    let scales = try LayerScales(file, as: variations, hiddenSize: hiddenSize, headSize: headSize, path: path)
+    (attentionScale, embeddingScale, normAddend) = (scales.attention, scales.embedding, scales.normAddend)
+    (attentionSoftCap, logitSoftCap) = (scales.attentionSoftCap, scales.logitSoftCap)
+    rotary = try RotaryConfiguration(
+      file, usualBase: variations.gemma?.rotaryBase ?? RotaryConfiguration.usualBase,
+      isByLayerType: variations.gemma?.windowRotaryBase != nil, maximumPosition: maximumPosition, path: path)
+    windowRotary = try variations.gemma?.windowRotaryBase.map { usual throws(ModelFileError) in
+      try RotaryConfiguration(windowsOf: file, usualBase: usual, maximumPosition: maximumPosition, path: path)
+    }
+    for rotary in [rotary] + [windowRotary].compactMap(\.self) {
+      let (frequencies, scale) = rotary.frequencies(headSize: headSize)
+      guard scale.isFinite, frequencies.allSatisfy(\.isFinite) else {
+        throw ModelFileError(
+          path, "rope_theta \(rotary.base) with scaling \(rotary.scaling) gives no finite frequencies")
+      }
     }
   }
 }
@@ -147,20 +187,50 @@ struct ConfigurationFile: Decodable {
   let architectures: [String]?
   var hidden_size, num_attention_heads, intermediate_size, max_position_embeddings: Int?
   var head_dim: Int?
-  let num_hidden_layers, num_key_value_heads, vocab_size: Int?
-  let max_window_layers, sliding_window: Int?
+  let num_hidden_layers: Int?
+  var num_key_value_heads, vocab_size: Int?
+  let max_window_layers, sliding_window_pattern: Int?
+  let sliding_window: Stated<Int>
   let num_experts, num_local_experts, num_experts_per_tok, moe_intermediate_size, decoder_sparse_step: Int?
   let mlp_only_layers: [Int]?
   let norm_topk_prob: Bool?
-  let rms_norm_eps, rope_theta, partial_rotary_factor: Double?
+  let rms_norm_eps, partial_rotary_factor, rope_theta, rope_local_base_freq, query_pre_attn_scalar: Double?
+  let attn_logit_softcapping, final_logit_softcapping: Stated<Double>
+  let dtype, torch_dtype: String?
   let hidden_act: String?
-  let tie_word_embeddings, attention_bias, mlp_bias, is_causal: Bool?
+  var hidden_activation: String?
+  var tie_word_embeddings: Bool?
+  let attention_bias, mlp_bias, is_causal, use_bidirectional_attention: Bool?
   var use_sliding_window: Bool?
   var layer_types: [String]?
   let rope_scaling: RotaryFile?
   /// Where newer writers put both the base and the scaling.
-  let rope_parameters: RotaryFile?
+  let rope_parameters: RotaryFiles?
   let quantization_config: Presence?
+  /// Of models that see pictures too, the part that reads and writes text.
+  let text_config: Nested?
+
+  /// A file within a file.
+  final class Nested: Decodable, Sendable {
+    let file: ConfigurationFile
+
+    init(from decoder: any Decoder) throws { file = try ConfigurationFile(from: decoder) }
+  }
+
+  /// One for all layers, or one for each type of layer.
+  struct RotaryFiles: Decodable {
+    let all: RotaryFile
+    let full_attention, sliding_attention: RotaryFile?
+
+    private enum Keys: String, CodingKey { case full_attention, sliding_attention }
+
+    init(from decoder: any Decoder) throws {
+      let keys = try decoder.container(keyedBy: Keys.self)
+      full_attention = try keys.decodeIfPresent(RotaryFile.self, forKey: .full_attention)
+      sliding_attention = try keys.decodeIfPresent(RotaryFile.self, forKey: .sliding_attention)
+      all = try RotaryFile(from: decoder)
+    }
+  }
 
   struct RotaryFile: Decodable {
     let rope_type, type: String?

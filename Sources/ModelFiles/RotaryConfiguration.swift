@@ -24,13 +24,47 @@ public struct RotaryConfiguration: Sendable, Equatable {
   /// How frequencies are changed.
   public let scaling: Scaling
 
-  init(_ file: ConfigurationFile, maximumPosition: Int, path: String) throws(ModelFileError) {
+  init(base: Double, scaling: Scaling = .none) { (self.base, self.scaling) = (base, scaling) }
+
+  /// The base where a file does not say.
+  static let usualBase = 10_000.0
+
+  /// - Parameters:
+  ///   - usualBase: the base where the file does not say.
+  ///   - isByLayerType: whether the file may have positions of their own for layers with a window; these are the others'.
+  init(
+    _ file: ConfigurationFile, usualBase: Double = usualBase, isByLayerType: Bool = false, maximumPosition: Int,
+    path: String
+  ) throws(ModelFileError) {
+    let newer = file.rope_parameters
+    guard isByLayerType || newer?.full_attention == nil && newer?.sliding_attention == nil else {
+      throw ModelFileError(path, "unsupported: rope_parameters by type of layer in models of this family")
+    }
     // A scaling that someone adds to a file of the newer form, as Qwen3's model cards tell them to, prevails.
     let isScaled = file.rope_scaling?.rope_type != nil || file.rope_scaling?.type != nil
-    let parameters = isScaled ? file.rope_scaling : file.rope_parameters
-    base = parameters?.rope_theta ?? file.rope_theta ?? file.rope_parameters?.rope_theta ?? 10_000
+    let given = newer?.full_attention ?? newer?.all
+    let parameters = isScaled ? file.rope_scaling : given
+    try self.init(
+      parameters, base: parameters?.rope_theta ?? file.rope_theta ?? given?.rope_theta ?? usualBase,
+      partial: file.partial_rotary_factor, maximumPosition: maximumPosition, path: path)
+  }
+
+  /// Positions in layers with a window.
+  init(
+    windowsOf file: ConfigurationFile, usualBase: Double, maximumPosition: Int, path: String
+  ) throws(ModelFileError) {
+    let given = file.rope_parameters?.sliding_attention
+    try self.init(
+      given, base: given?.rope_theta ?? file.rope_local_base_freq ?? usualBase, partial: nil,
+      maximumPosition: maximumPosition, path: path)
+  }
+
+  private init(
+    _ parameters: ConfigurationFile.RotaryFile?, base: Double, partial: Double?, maximumPosition: Int, path: String
+  ) throws(ModelFileError) {
+    self.base = base
     guard base > 1, Float(base).isFinite else { throw ModelFileError(path, "rope_theta is \(base); expected above 1") }
-    if let share = parameters?.partial_rotary_factor ?? file.partial_rotary_factor, share != 1 {
+    if let share = parameters?.partial_rotary_factor ?? partial, share != 1 {
       throw ModelFileError(path, "unsupported: partial_rotary_factor \(share); only heads that are rotated in full")
     }
     let type = parameters?.rope_type ?? parameters?.type ?? "default"

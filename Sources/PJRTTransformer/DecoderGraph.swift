@@ -1,5 +1,6 @@
 internal import ModelFiles
 internal import StableHLO
+internal import Tensor
 
 /// The forward pass as a graph, top to bottom as the papers describe it.
 struct DecoderGraph {
@@ -32,6 +33,8 @@ struct DecoderGraph {
   private struct Places {
     /// `[rows, head size / 2]`.
     let cosines, sines: Value
+    /// The same in layers that have a window, where theirs are others.
+    let window: (cosines: Value, sines: Value)?
     /// The last position that each row attends to, `[lanes, rows per lane]`.
     let ends: Value
   }
@@ -55,9 +58,18 @@ struct DecoderGraph {
     let places = Places(
       cosines: builder.gather(weight(DecoderParameters.cosines), rows.positions),
       sines: builder.gather(weight(DecoderParameters.sines), rows.positions),
+      window: configuration.windowRotary == nil
+        ? nil
+        : (
+          builder.gather(weight(DecoderParameters.windowCosines), rows.positions),
+          builder.gather(weight(DecoderParameters.windowSines), rows.positions)
+        ),
       ends: builder.reshape(rows.positions, [rows.size.lanes, rows.size.rowsPerLane]))
     let embedded = builder.gather(weight(tensors.embedding), rows.tokens)
     var residual = builder.convert(embedded, to: .float32)
+    if configuration.embeddingScale != 1 {
+      residual = builder.apply(.multiply, residual, configuration.embeddingScale)
+    }
     for (index, layer) in tensors.layers.enumerated() {
       builder.comment("\(prefix)layer \(index)")
       tap(index, residual)
@@ -75,7 +87,15 @@ struct DecoderGraph {
   /// Logits of the residual stream, `[rows, vocabulary]`.
   func logits(_ residual: Value, _ builder: inout ProgramBuilder) -> Value {
     let normal = norm(residual, tensors.finalNorm, &builder)
-    return linear(normal, tensors.head, &builder)
+    return capped(linear(normal, tensors.head, &builder), configuration.logitSoftCap, &builder)
+  }
+
+  /// cap · tanh(value / cap), where there is a cap.
+  private func capped(_ value: Value, _ cap: Float?, _ builder: inout ProgramBuilder) -> Value {
+    guard let cap else { return value }
+    // tanh(x) = 2σ(2x) − 1
+    let half = builder.apply(.logistic, builder.apply(.multiply, value, 2 / cap))
+    return builder.apply(.subtract, builder.apply(.multiply, half, 2 * cap), cap)
   }
 
   private var tensors: DecoderTensors { program.parameters.tensors }
@@ -102,24 +122,40 @@ struct DecoderGraph {
     value = builder.reshape(value, [rows.size.rows, kvHeads, headSize])
     if let queryNorm = tensors.queryNorm { query = norm(query, queryNorm, &builder) }
     if let keyNorm = tensors.keyNorm { key = norm(key, keyNorm, &builder) }
-    query = rotate(query, places, &builder)
-    key = rotate(key, places, &builder)
+    let window = configuration.window(ofLayer: layer)
+    let angles = window == nil ? nil : places.window
+    query = rotate(query, angles ?? (places.cosines, places.sines), &builder)
+    key = rotate(key, angles ?? (places.cosines, places.sines), &builder)
     let keys = store(key, in: caches[2 * layer], rows, &builder)
     let values = store(value, in: caches[2 * layer + 1], rows, &builder)
     (caches[2 * layer], caches[2 * layer + 1]) = (keys, values)
-    let mixed = attention(query, keys, values, rows, ends: places.ends, &builder)
-    let output = linear(mixed, tensors.output, &builder)
+    let mixed = attention(query, keys, values, rows, ends: places.ends, window: window, &builder)
+    var output = linear(mixed, tensors.output, &builder)
+    if let postNorm = tensors.postNorm { output = norm(output, postNorm, &builder) }
     residual = builder.apply(.add, residual, output)
   }
 
-  /// residual += down(silu(gate(norm(residual))) · up(norm(residual)))
+  /// residual += down(activation(gate(norm(residual))) · up(norm(residual)))
   private func feedForward(_ tensors: GatedTensors, _ residual: inout Value, _ builder: inout ProgramBuilder) {
     let normal = norm(residual, tensors.norm, &builder)
     let gate = linear(normal, tensors.gate, &builder)
     let up = linear(normal, tensors.up, &builder)
-    let open = builder.apply(.multiply, gate, builder.apply(.logistic, gate))
+    let open = builder.apply(.multiply, gate, builder.apply(.logistic, openness(of: gate, &builder)))
     let inner = builder.apply(.multiply, open, up)
-    residual = builder.apply(.add, residual, linear(inner, tensors.down, &builder))
+    var output = linear(inner, tensors.down, &builder)
+    if let postNorm = tensors.postNorm { output = norm(output, postNorm, &builder) }
+    residual = builder.apply(.add, residual, output)
+  }
+
+  /// What the logistic function makes the factor of: x · σ(x), or by the tangent's approximation of GELU x · σ(2u), where
+  /// u = √(2/π) · (x + 0.044715 x³).
+  private func openness(of gate: Value, _ builder: inout ProgramBuilder) -> Value {
+    switch configuration.activation {
+    case .silu: return gate
+    case .geluTanh:
+      let squares = builder.apply(.multiply, builder.apply(.multiply, gate, gate), 0.0713548163)
+      return builder.apply(.multiply, gate, builder.apply(.add, squares, 1.59576912))
+    }
   }
 
   /// `x · Wᵀ + b`, with the bias where the model has one: `[rows, outputs]` in single precision.
@@ -147,13 +183,15 @@ struct DecoderGraph {
   }
 
   /// RoPE: channel `i` of a head turns with channel `i + head size / 2` by its position's angle.
-  private func rotate(_ heads: Value, _ places: Places, _ builder: inout ProgramBuilder) -> Value {
+  private func rotate(
+    _ heads: Value, _ angles: (cosines: Value, sines: Value), _ builder: inout ProgramBuilder
+  ) -> Value {
     let (count, headCount, headSize) = (heads.shape[0], heads.shape[1], heads.shape[2])
     let half = headSize / 2
     let first = builder.slice(heads, [0..<count, 0..<headCount, 0..<half])
     let second = builder.slice(heads, [0..<count, 0..<headCount, half..<headSize])
-    let cosines = builder.broadcast(places.cosines, first.shape, dimensions: [0, 2])
-    let sines = builder.broadcast(places.sines, first.shape, dimensions: [0, 2])
+    let cosines = builder.broadcast(angles.cosines, first.shape, dimensions: [0, 2])
+    let sines = builder.broadcast(angles.sines, first.shape, dimensions: [0, 2])
     let left = builder.apply(
       .subtract, builder.apply(.multiply, first, cosines), builder.apply(.multiply, second, sines))
     let right = builder.apply(
@@ -168,9 +206,11 @@ struct DecoderGraph {
     return builder.reshape(stored, cache.shape)
   }
 
-  /// Attention of each row to the positions of its lane up to its own: `[rows, heads · head size]`.
+  /// Attention of each row to the positions of its lane up to its own, or the last `window` of them:
+  /// `[rows, heads · head size]`.
   private func attention(
-    _ query: Value, _ keys: Value, _ values: Value, _ rows: Rows, ends: Value, _ builder: inout ProgramBuilder
+    _ query: Value, _ keys: Value, _ values: Value, _ rows: Rows, ends: Value, window: Int?,
+    _ builder: inout ProgramBuilder
   ) -> Value {
     let size = rows.size
     let (kvHeads, headSize) = (configuration.kvHeadCount, configuration.headSize)
@@ -179,15 +219,21 @@ struct DecoderGraph {
     let laneKeys = builder.reshape(builder.gather(keys, rows.tables), context)
     let laneValues = builder.reshape(builder.gather(values, rows.tables), context)
     let scaled = builder.convert(
-      builder.apply(.multiply, query, 1 / Float(headSize).squareRoot()), to: program.element)
+      builder.apply(.multiply, query, configuration.attentionScale), to: program.element)
     let queries = builder.reshape(scaled, [size.lanes, size.rowsPerLane, kvHeads, group, headSize])
-    let scores = builder.dot(
+    let products = builder.dot(
       queries, laneKeys, batching: ([0, 2], [0, 2]), contracting: ([4], [3]), result: .float32)
+    let scores = capped(products, configuration.attentionSoftCap, &builder)
     // Scores are [lanes, KV heads, rows per lane, group, context].
     let places = builder.iota(TensorType(scores.shape, .int32), dimension: 4)
     let limits = builder.broadcast(ends, scores.shape, dimensions: [0, 2])
     let isPast = builder.compare(.lessOrEqual, places, limits)
-    let masked = builder.select(isPast, scores, builder.splat(-1e30, scores.type))
+    let hidden = builder.splat(-1e30, scores.type)
+    var masked = builder.select(isPast, scores, hidden)
+    if let window {
+      let firsts = builder.apply(.subtract, limits, builder.splat(UInt64(clamping: window), limits.type))
+      masked = builder.select(builder.compare(.greater, places, firsts), masked, hidden)
+    }
     let shares = softmax(masked, &builder)
     let mixed = builder.dot(
       builder.convert(shares, to: program.element), laneValues, batching: ([0, 1], [0, 2]), contracting: ([4], [1]),

@@ -8,7 +8,7 @@ struct DecoderParameters {
       /// A tensor of the checkpoint: matrices in the weights' format, vectors in single precision.
       case tensor(DecoderTensor)
       /// Cosines or sines of every position's angles.
-      case cosines, sines
+      case cosines(RotaryConfiguration), sines(RotaryConfiguration)
     }
 
     /// Its name in programs.
@@ -45,14 +45,23 @@ struct DecoderParameters {
 
   static let cosines = "rotary.cosines"
   static let sines = "rotary.sines"
+  /// The same in layers that have a window, where those have positions of their own.
+  static let windowCosines = "rotary.window.cosines"
+  static let windowSines = "rotary.window.sines"
 
   /// What a model needs for sequences of up to `positions`.
   init(_ configuration: ModelConfiguration, positions: Int) {
     tensors = DecoderTensors(configuration)
     let angles = [positions, configuration.headSize / 2]
-    let first = [
-      Parameter(tensors.embedding), Parameter(Self.cosines, angles, .cosines), Parameter(Self.sines, angles, .sines),
+    let rotary = configuration.rotary
+    var first = [
+      Parameter(tensors.embedding), Parameter(Self.cosines, angles, .cosines(rotary)),
+      Parameter(Self.sines, angles, .sines(rotary)),
     ]
+    if let rotary = configuration.windowRotary {
+      first.append(Parameter(Self.windowCosines, angles, .cosines(rotary)))
+      first.append(Parameter(Self.windowSines, angles, .sines(rotary)))
+    }
     let body = first + tensors.layers.flatMap(\.all).map { Parameter($0) }
     all = body + ([tensors.finalNorm] + (tensors.output.map { [$0] } ?? [])).map { Parameter($0) }
     self.body = Array(body.indices)

@@ -29,12 +29,12 @@ struct WeightUpload {
   private func buffer(of parameter: DecoderParameters.Parameter) throws -> PJRTBuffers {
     let split = partitionCount > 1 ? parameter.split : nil
     switch parameter.source {
-    case .cosines: return try client.upload(angles(parameter.shape, cosf), shape: parameter.shape)
-    case .sines: return try client.upload(angles(parameter.shape, sinf), shape: parameter.shape)
+    case .cosines(let rotary): return try client.upload(angles(rotary, parameter.shape, cosf), shape: parameter.shape)
+    case .sines(let rotary): return try client.upload(angles(rotary, parameter.shape, sinf), shape: parameter.shape)
     case .tensor(let tensor):
       let view = try checkpoint.tensor(tensor)
       guard tensor.isMatrix, element == .bfloat16 else {
-        return try client.upload(view.floats(), shape: parameter.shape, split: split)
+        return try client.upload(checkpoint.floats(tensor), shape: parameter.shape, split: split)
       }
       if view.elementType == .bfloat16, view.rowOrder == .natural {
         // As they lie in the mapped file.
@@ -49,8 +49,10 @@ struct WeightUpload {
   }
 
   /// Cosines or sines of every position's angles: `[positions, head size / 2]`.
-  private func angles(_ shape: [Int], _ function: (Float) -> Float) -> [Float] {
-    let (frequencies, scale) = configuration.rotaryFrequencies()
+  private func angles(
+    _ rotary: RotaryConfiguration, _ shape: [Int], _ function: (Float) -> Float
+  ) -> [Float] {
+    let (frequencies, scale) = rotary.frequencies(headSize: configuration.headSize)
     return (0..<shape[0]).flatMap { position in frequencies.map { scale * function(Float(position) * $0) } }
   }
 }

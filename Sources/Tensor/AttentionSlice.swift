@@ -18,14 +18,17 @@ package struct AttentionSlice: Sendable {
 /// Which positions the rows of a slice see.
 package enum AttentionSight: Sendable, Equatable {
   /// Those up to the row's own, but for so many at the beginning that no later row sees; a row among them sees itself alone.
-  case causal(skipping: Int = 0)
+  /// With a window so many of them at most, the row's own included.
+  case causal(skipping: Int = 0, window: Int? = nil)
   /// Of those before the slice the last `window`, or all; and all of the slice, or of it those up to the row's own.
   case block(window: Int? = nil, isCausal: Bool = false)
 
   func positions(of row: Int, in slice: AttentionSlice) -> Range<Int> {
     let own = slice.firstPosition + row
     switch self {
-    case .causal(let skipped): return min(skipped, own)..<own + 1
+    case .causal(let skipped, let window):
+      let first = window.map { max(0, own + 1 - $0) } ?? 0
+      return max(first, min(skipped, own))..<own + 1
     case .block(let window, let isCausal):
       let first = window.map { max(0, slice.firstPosition - $0) } ?? 0
       return first..<(isCausal ? own + 1 : slice.firstPosition + slice.rowCount)

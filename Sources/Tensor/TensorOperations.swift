@@ -144,12 +144,12 @@ package final class TensorOperations {
     product(x, rowCount, weight, bias, nil, residual, FT_ADD, next)
   }
 
-  /// output = silu(gate · x) · (up · x), for a matrix packed as a pair of gate and up.
+  /// output = activation(gate · x) · (up · x), for a matrix packed as a pair of gate and up.
   package func gatedLinear(
     _ x: Activations, rowCount: Int, weight: PackedMatrix, bias: (gate: [Float], up: [Float])? = nil,
-    into output: Activations, next: PackedMatrix? = nil
+    activation: GateActivation = .silu, into output: Activations, next: PackedMatrix? = nil
   ) {
-    product(x, rowCount, weight, bias?.gate, bias?.up, output, FT_GATE, next)
+    product(x, rowCount, weight, bias?.gate, bias?.up, output, activation.epilogue, next)
   }
 
   private func product(
@@ -158,7 +158,7 @@ package final class TensorOperations {
   ) {
     guard rowCount > 0 else { return }
     precondition(x.columns == weight.columns && output.columns >= firstColumn + weight.rows)
-    precondition(weight.isGatePair == (epilogue == FT_GATE))
+    precondition(weight.isGatePair == ft_is_gated(epilogue))
     precondition(bias.map { $0.count == output.columns } ?? true && upBias.map { $0.count == output.columns } ?? true)
     let result = unsafe output.shared(rows: rowCount)
     let inputs = unsafe prepare(x, rowCount: rowCount, for: weight.format)
@@ -261,12 +261,19 @@ package final class TensorOperations {
     }
   }
 
-  /// Attention of the rows of each slice to the positions that `sight` lets them see.
+  /// Attention of the rows of each slice to the positions that `sight` lets them see. Blocks of which they see nothing are
+  /// not looked at.
+  ///
+  /// - Parameters:
+  ///   - cap: scores are bent to stay within it, cap · tanh(score / cap); `nil` for none.
+  ///   - sinks: by head, the score of something without a value that all rows see; `nil` for none.
   package func attention(
-    _ qkv: Activations, headCount: Int, kvHeadCount: Int, headSize: Int, scale: Float, slices: [AttentionSlice],
-    storage: KVStorage, layer: Int, seeing sight: AttentionSight = .causal(), into output: Activations
+    _ qkv: Activations, headCount: Int, kvHeadCount: Int, headSize: Int, scale: Float, cap: Float? = nil,
+    sinks: [Float]? = nil, slices: [AttentionSlice], storage: KVStorage, layer: Int,
+    seeing sight: AttentionSight = .causal(), into output: Activations
   ) {
     precondition(output.columns == headCount * headSize && headSize <= Self.largestHeadSize)
+    precondition(sinks.map { $0.count == headCount } ?? true)
     let rowCount = slices.reduce(0) { $0 + $1.rowCount }
     let queries = unsafe qkv.shared(rows: rowCount)
     let results = unsafe output.shared(rows: rowCount)
@@ -276,8 +283,10 @@ package final class TensorOperations {
       set, storage.format.kernelValue, storage.blockStride, storage.headBytes
     )
     let (queryStride, resultStride) = (qkv.stride, output.stride)
-    for slice in slices {
-      for block in 0..<(slice.firstPosition + slice.rowCount + KVStorage.blockSize - 1) / KVStorage.blockSize {
+    for slice in slices where slice.rowCount > 0 {
+      // The first row sees what is farthest back.
+      let seen = sight.positions(of: 0, in: slice).lowerBound..<slice.firstPosition + slice.rowCount
+      for block in seen.lowerBound / KVStorage.blockSize...(seen.upperBound - 1) / KVStorage.blockSize {
         _ = checkedBlock(slice, block, storage)
       }
     }
@@ -301,12 +310,12 @@ package final class TensorOperations {
             at: place,
             to: ft_attention_query(
               query: start + head * headSize, output: result + head * headSize, first: seen.lowerBound,
-              length: seen.upperBound))
+              length: seen.upperBound, sink: sinks?[head] ?? -.infinity))
         }
         unsafe slice.blocks.withUnsafeBufferPointer { blocks in
           var task = unsafe ft_attention_task(
             format: format, keys: keys, values: keys + headBytes, block_stride: blockStride,
-            blocks: blocks.baseAddress, head_size: headSize, scale: scale)
+            blocks: blocks.baseAddress, head_size: headSize, scale: scale, cap: cap ?? 0)
           unsafe ft_attention(set, &task, list.baseAddress, list.count, own)
         }
       }

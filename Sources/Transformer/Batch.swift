@@ -28,18 +28,22 @@ public struct Batch: Sendable, Equatable {
   ///   - firstPosition: position of the first of them; everything before it is in the KV cache already.
   ///   - blocks: the sequence's KV blocks, covering every position up to the last of `tokens`.
   ///   - logitCount: how many of the last rows want logits.
+  ///   - windowBlocks: the same for layers with a window, where those have blocks of their own; of blocks of which no row sees
+  ///     anything −1.
   ///   - states: where the sequence's recurrent state is read from and kept, for models that have one.
   /// - Returns: indices into the resulting logits, one for each of the last `logitCount` rows.
   @discardableResult
   public mutating func append(
-    _ tokens: some Collection<Int32>, at firstPosition: Int, blocks: [Int32], logitCount: Int, states: StatePlan? = nil
+    _ tokens: some Collection<Int32>, at firstPosition: Int, blocks: [Int32], logitCount: Int,
+    windowBlocks: [Int32] = [], states: StatePlan? = nil
   ) -> Range<Int> {
     precondition(logitCount <= tokens.count && firstPosition >= 0)
     let firstRow = rowCount
     self.tokens.append(contentsOf: tokens)
     slices.append(
       SequenceSlice(
-        firstRow: firstRow, rowCount: tokens.count, firstPosition: firstPosition, blocks: blocks, states: states))
+        firstRow: firstRow, rowCount: tokens.count, firstPosition: firstPosition, blocks: blocks,
+        windowBlocks: windowBlocks, states: states))
     let firstLogit = logitRows.count
     logitRows.append(contentsOf: rowCount - logitCount..<rowCount)
     return firstLogit..<logitRows.count
@@ -56,6 +60,9 @@ public struct SequenceSlice: Sendable, Equatable {
   public let firstPosition: Int
   /// The sequence's KV blocks: position `p` lives in `blocks[p / blockSize]`.
   public let blocks: [Int32]
+  /// The same for layers with a window, where those have blocks of their own (`RunnerCapacity.windows`); −1 where no row
+  /// sees anything any more.
+  public let windowBlocks: [Int32]
   /// Its recurrent state, for models that have one.
   public let states: StatePlan?
 }

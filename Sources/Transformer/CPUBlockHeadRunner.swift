@@ -57,7 +57,7 @@ package final class CPUBlockHeadRunner: HeadRunner {
   package var memory: RunnerMemory {
     RunnerMemory(
       packedWeights: weights.packedByteCount, packedHead: weights.output.matrix.byteCount,
-      keyValueCache: steps.storage.byteCount)
+      keyValueCache: steps.keyValueByteCount)
   }
 
   package var cacheKey: String? { weights.cacheKey }

@@ -70,7 +70,7 @@ package final class CPUHeadRunner: HeadRunner {
   package var memory: RunnerMemory {
     RunnerMemory(
       packedWeights: weights.packedByteCount, packedHead: weights.output.matrix.byteCount,
-      keyValueCache: steps.storage.byteCount + streams.byteCount)
+      keyValueCache: steps.keyValueByteCount + streams.byteCount)
   }
 
   package var cacheKey: String? { weights.cacheKey }

@@ -75,8 +75,10 @@ package final class CPUModelRunner: ModelRunner {
     let blockCount = limits.blockCount(ofSize: KVStorage.blockSize)
     capacity = RunnerCapacity(
       rows: limits.rows, logitRows: limits.logitRows, blockCount: blockCount, blockSize: KVStorage.blockSize,
-      positions: limits.positions, taps: 0..<configuration.layerCount + 1, givesHiddenStates: true,
-      experts: ExpertLayout(configuration))
+      positions: limits.positions,
+      windows: limits.windowBlocks.flatMap { count in
+        configuration.largestWindow.map { WindowCapacity(window: $0, blockCount: count) }
+      }, taps: 0..<configuration.layerCount + 1, givesHiddenStates: true, experts: ExpertLayout(configuration))
     steps = try LayerSteps(
       configuration, limits: limits, pool: pool, instructionSet: instructionSet, cacheFormat: cacheFormat)
     selected = try Activations(rowCapacity: limits.logitRows, columns: configuration.hiddenSize)
@@ -89,7 +91,7 @@ package final class CPUModelRunner: ModelRunner {
     RunnerMemory(
       packedWeights: weights.packedByteCount, packedHead: weights.output.matrix.byteCount,
       packedExperts: weights.layers.reduce(0) { $0 + $1.feedForward.expertByteCount },
-      keyValueCache: steps.storage.byteCount)
+      keyValueCache: steps.keyValueByteCount)
   }
 
   /// Whether products are of integers.
@@ -105,7 +107,7 @@ package final class CPUModelRunner: ModelRunner {
   }
 
   /// Fills the K/V memory with random values, so that a benchmark's passes read real memory at any position.
-  package func fillKeyValueCacheRandomly() { steps.storage.fillRandomly() }
+  package func fillKeyValueCacheRandomly() { steps.fillKeyValueCacheRandomly() }
 
   /// The forward pass, top to bottom as the papers describe it.
   ///
@@ -117,6 +119,9 @@ package final class CPUModelRunner: ModelRunner {
     stopwatch?.start()
     do { try weights.embedding.gather(batch.tokens, with: steps.operations, into: steps.residual) } catch {
       throw RunnerError(description: "\(error)")
+    }
+    if configuration.embeddingScale != 1 {
+      steps.operations.scale(steps.residual, rowCount: batch.rowCount, by: configuration.embeddingScale)
     }
     steps.begin(batch)
     stopwatch?.lap(.embedding)
@@ -135,6 +140,9 @@ package final class CPUModelRunner: ModelRunner {
       into: normalised)
     stopwatch?.lap(.norms)
     steps.operations.linear(normalised, rowCount: batch.logitRows.count, weight: weights.output.matrix, into: logits)
+    if let cap = configuration.logitSoftCap {
+      steps.operations.softCap(logits, rowCount: batch.logitRows.count, cap: cap)
+    }
     stopwatch?.lap(.head)
     return PassResult(
       logits: logits, taps: taps, hidden: try hiddenStates(of: pass.hiddenRows), expertCount: steps.touchedExperts)

@@ -4,14 +4,20 @@ internal import Tensor
 /// The steps of a pass through layers, and the memory that they go through: what models and heads share.
 final class LayerSteps {
   let operations: TensorOperations
-  let storage: KVStorage
+  private let storage: KVStorage
+  /// Of layers that have a window, where those have blocks of their own.
+  private let windowStorage: KVStorage?
+  /// By layer: in which of the two it is, and as which of its layers.
+  private let places: [(isWindowed: Bool, layer: Int)]
   /// `[rows, hidden]`.
   let residual: Activations
   /// Hears how long each kind of operation takes; `nil` outside of benchmarks.
   var stopwatch: PassStopwatch?
 
   private let configuration: ModelConfiguration
-  private let rotary: (inverseFrequencies: [Float], attentionScale: Float)
+  private let rotary: RotaryAngles
+  /// Of layers that have a window; `nil` where theirs are those of all layers.
+  private let windowRotary: RotaryAngles?
   private let sights: [AttentionSight]
   /// `[rows, hidden]`.
   private let normalised: Activations
@@ -25,10 +31,12 @@ final class LayerSteps {
   private let experts: ExpertSteps?
   /// Keys and values of what is not in the residual stream, `[rows, 2 · kvHeads · headSize]`; `nil` where there is none.
   private let keyValue: Activations?
-  /// `[rows, headSize / 2]`.
-  private let cosines, sines: Activations
+  /// What is normalised before it is added to the residual stream, `[rows, hidden]`; `nil` where nothing is.
+  private let added: Activations?
   /// The sequences' shares of the pass's rows.
   private var slices: [AttentionSlice] = []
+  /// The same in the blocks of layers that have a window.
+  private var windowSlices: [AttentionSlice] = []
   private var rows = 0
 
   /// - Parameters:
@@ -40,12 +48,25 @@ final class LayerSteps {
     cacheFormat: KVCacheFormat, widestInput: Int = 0, sights: [AttentionSight] = [], hasContext: Bool = false
   ) throws {
     self.configuration = configuration
-    self.sights = sights
-    rotary = configuration.rotaryFrequencies()
+    self.sights =
+      sights.isEmpty
+      ? configuration.windows.map { .causal(window: $0) } : sights
     let (rows, hidden, headSize) = (limits.rows, configuration.hiddenSize, configuration.headSize)
     let queries = configuration.headCount * headSize
+    let windowBlocks = configuration.windowedLayerCount > 0 ? limits.windowBlocks : nil
+    var counts = (all: 0, windowed: 0)
+    places = (0..<configuration.layerCount).map { layer in
+      let isWindowed = windowBlocks != nil && configuration.window(ofLayer: layer) != nil
+      if isWindowed { counts.windowed += 1 } else { counts.all += 1 }
+      return (isWindowed, (isWindowed ? counts.windowed : counts.all) - 1)
+    }
+    windowStorage = try windowBlocks.map {
+      try KVStorage(
+        layerCount: counts.windowed, blockCount: $0, kvHeadCount: configuration.kvHeadCount, headSize: headSize,
+        format: cacheFormat)
+    }
     storage = try KVStorage(
-      layerCount: configuration.layerCount, blockCount: limits.blockCount(ofSize: KVStorage.blockSize),
+      layerCount: counts.all, blockCount: limits.blockCount(ofSize: KVStorage.blockSize),
       kvHeadCount: configuration.kvHeadCount, headSize: headSize, format: cacheFormat)
     operations = try TensorOperations(
       pool: pool, instructionSet: instructionSet,
@@ -60,8 +81,9 @@ final class LayerSteps {
     experts = try configuration.experts.map { try ExpertSteps($0, rows: rows, hiddenSize: hidden) }
     keyValue =
       hasContext ? try Activations(rowCapacity: rows, columns: 2 * configuration.kvHeadCount * headSize) : nil
-    cosines = try Activations(rowCapacity: rows, columns: headSize / 2)
-    sines = try Activations(rowCapacity: rows, columns: headSize / 2)
+    rotary = try RotaryAngles(configuration.rotary, headSize: headSize, rows: rows)
+    windowRotary = try configuration.windowRotary.map { try RotaryAngles($0, headSize: headSize, rows: rows) }
+    added = configuration.hasPostNorms ? try Activations(rowCapacity: rows, columns: hidden) : nil
   }
 
   /// Begins a pass over `batch`.
@@ -71,6 +93,11 @@ final class LayerSteps {
         AttentionSlice(
           firstRow: $0.firstRow, rowCount: $0.rowCount, firstPosition: $0.firstPosition, blocks: $0.blocks)
       })
+    guard windowStorage != nil else { return }
+    windowSlices = batch.slices.map {
+      AttentionSlice(
+        firstRow: $0.firstRow, rowCount: $0.rowCount, firstPosition: $0.firstPosition, blocks: $0.windowBlocks)
+    }
   }
 
   /// Begins a pass over the rows of `slices`.
@@ -78,10 +105,9 @@ final class LayerSteps {
     self.slices = slices
     rows = slices.reduce(0) { $0 + $1.rowCount }
     experts?.touchedCount = 0
-    operations.rotaryAngles(
-      positions: slices.flatMap { slice in (0..<slice.rowCount).map { Int32(slice.firstPosition + $0) } },
-      inverseFrequencies: rotary.inverseFrequencies, scale: rotary.attentionScale,
-      into: cosines, sin: sines)
+    let positions = slices.flatMap { slice in (0..<slice.rowCount).map { Int32(slice.firstPosition + $0) } }
+    rotary.fill(positions, with: operations)
+    windowRotary?.fill(positions, with: operations)
   }
 
   /// Normalises the residual stream for what reads it next.
@@ -94,6 +120,7 @@ final class LayerSteps {
   /// residual += output(attention(input)), where the input is the normalised residual stream unless another is given.
   func attend(_ weights: AttentionWeights, _ index: Int, of input: Activations? = nil, next: PackedMatrix) {
     let (heads, kvHeads, headSize) = (configuration.headCount, configuration.kvHeadCount, configuration.headSize)
+    let (rotary, place) = (rotary(of: index), place(of: index))
     operations.linear(
       input ?? normalised, rowCount: rows, weights: weights.queryKeyValue, bias: weights.queryKeyValueBias,
       into: queryKeyValue, next: weights.output)
@@ -101,15 +128,15 @@ final class LayerSteps {
     operations.normRotateStore(
       queryKeyValue, rowCount: rows, headCount: heads, kvHeadCount: kvHeads, headSize: headSize,
       queryNorm: weights.queryNorm, keyNorm: weights.keyNorm, epsilon: configuration.rmsNormEpsilon,
-      cos: cosines, sin: sines, slices: slices, storage: storage, layer: index)
+      cos: rotary.cosines, sin: rotary.sines, slices: place.slices, storage: place.storage, layer: place.layer)
     stopwatch?.lap(.rotary)
     operations.attention(
       queryKeyValue, headCount: heads, kvHeadCount: kvHeads, headSize: headSize,
-      scale: 1 / Float(headSize).squareRoot(), slices: slices, storage: storage, layer: index,
-      seeing: sights.indices.contains(index) ? sights[index] : .causal(), into: mixed)
+      scale: configuration.attentionScale, cap: configuration.attentionSoftCap, slices: place.slices,
+      storage: place.storage, layer: place.layer, seeing: sights.indices.contains(index) ? sights[index] : .causal(),
+      into: mixed)
     stopwatch?.lap(.attention)
-    operations.linearAdding(
-      mixed, rowCount: rows, weight: weights.output, bias: weights.outputBias, to: residual, next: next)
+    add(mixed, through: weights.output, bias: weights.outputBias, postNorm: weights.postNorm, next: next)
     stopwatch?.lap(.attentionOutput)
   }
 
@@ -124,8 +151,8 @@ final class LayerSteps {
       bias: weights.queryKeyValueBias.map { Array($0.suffix(keyValue.columns)) }, into: keyValue)
     operations.normRotateStore(
       keyValue, rowCount: rows, headCount: 0, kvHeadCount: kvHeads, headSize: headSize, queryNorm: nil,
-      keyNorm: weights.keyNorm, epsilon: configuration.rmsNormEpsilon, cos: cosines, sin: sines, slices: slices,
-      storage: storage, layer: index)
+      keyNorm: weights.keyNorm, epsilon: configuration.rmsNormEpsilon, cos: rotary(of: index).cosines,
+      sin: rotary(of: index).sines, slices: slices, storage: storage, layer: index)
   }
 
   /// Experts that the rows of the pass went through so far, added up over its layers.
@@ -157,15 +184,66 @@ final class LayerSteps {
     stopwatch?.lap(.down)
   }
 
-  /// residual += down(silu(gate(norm(residual))) · up(norm(residual)))
+  /// residual += down(activation(gate(norm(residual))) · up(norm(residual)))
   func feedForward(_ weights: GatedWeights, next: PackedMatrix) {
     normalise(by: weights.norm)
     operations.gatedLinear(
-      normalised, rowCount: rows, weight: weights.gateUp, bias: weights.gateUpBias, into: gated, next: weights.down)
+      normalised, rowCount: rows, weight: weights.gateUp, bias: weights.gateUpBias,
+      activation: configuration.activation, into: gated, next: weights.down)
     stopwatch?.lap(.gateUp)
-    operations.linearAdding(
-      gated, rowCount: rows, weight: weights.down, bias: weights.downBias, to: residual, next: next)
+    add(gated, through: weights.down, bias: weights.downBias, postNorm: weights.postNorm, next: next)
     stopwatch?.lap(.down)
+  }
+
+  /// Where the keys and values of a layer are.
+  private func place(of layer: Int) -> (storage: KVStorage, slices: [AttentionSlice], layer: Int) {
+    let (isWindowed, index) = places[layer]
+    guard isWindowed, let windowStorage else { return (storage, slices, index) }
+    return (windowStorage, windowSlices, index)
+  }
+
+  /// K/V memory at full use.
+  var keyValueByteCount: Int { storage.byteCount + (windowStorage?.byteCount ?? 0) }
+
+  func fillKeyValueCacheRandomly() {
+    storage.fillRandomly()
+    windowStorage?.fillRandomly()
+  }
+
+  private func rotary(of layer: Int) -> RotaryAngles {
+    configuration.window(ofLayer: layer) == nil ? rotary : windowRotary ?? rotary
+  }
+
+  /// residual += postNorm(weight · x + bias)
+  private func add(
+    _ x: Activations, through weight: PackedMatrix, bias: [Float]?, postNorm: [Float]?, next: PackedMatrix
+  ) {
+    guard let added, let postNorm else {
+      return operations.linearAdding(x, rowCount: rows, weight: weight, bias: bias, to: residual, next: next)
+    }
+    operations.linear(x, rowCount: rows, weight: weight, bias: bias, into: added, next: next)
+    operations.rmsNorm(
+      added, rowCount: rows, weight: postNorm, epsilon: configuration.rmsNormEpsilon, into: added)
+    operations.add(added, rowCount: rows, to: residual)
+  }
+}
+
+/// Cosines and sines of the angles of a pass's rows.
+private struct RotaryAngles {
+  private let frequencies: (inverseFrequencies: [Float], attentionScale: Float)
+  /// `[rows, headSize / 2]`.
+  let cosines, sines: Activations
+
+  init(_ configuration: RotaryConfiguration, headSize: Int, rows: Int) throws {
+    frequencies = configuration.frequencies(headSize: headSize)
+    cosines = try Activations(rowCapacity: rows, columns: headSize / 2)
+    sines = try Activations(rowCapacity: rows, columns: headSize / 2)
+  }
+
+  func fill(_ positions: [Int32], with operations: TensorOperations) {
+    operations.rotaryAngles(
+      positions: positions, inverseFrequencies: frequencies.inverseFrequencies, scale: frequencies.attentionScale,
+      into: cosines, sin: sines)
   }
 }
 

@@ -54,6 +54,8 @@ public struct RunnerCapacity: Sendable, Equatable {
   /// Slots for recurrent states, shared by all sequences; 0 for a model without recurrent layers, else at least 3. A
   /// sequence that verifies `n` proposals takes `n + 3`; those that nobody needs serve the prefix cache.
   public var stateSlots: Int
+  /// The blocks of layers with a window, where those have some of their own; `nil` where all layers have the same.
+  public var windows: WindowCapacity?
   /// Layers whose residual streams can be tapped (`Taps.layers`).
   public var taps: Range<Int>
   /// Whether last hidden states can be had (`Pass.hiddenRows`).
@@ -64,7 +66,8 @@ public struct RunnerCapacity: Sendable, Equatable {
   /// Bounds by name.
   public init(
     rows: Int, logitRows: Int, blockCount: Int, blockSize: Int, positions: Int, stateSlots: Int = 0,
-    taps: Range<Int> = 0..<0, givesHiddenStates: Bool = false, experts: ExpertLayout? = nil
+    windows: WindowCapacity? = nil, taps: Range<Int> = 0..<0, givesHiddenStates: Bool = false,
+    experts: ExpertLayout? = nil
   ) {
     self.rows = rows
     self.logitRows = logitRows
@@ -72,10 +75,22 @@ public struct RunnerCapacity: Sendable, Equatable {
     self.blockSize = blockSize
     self.positions = positions
     self.stateSlots = stateSlots
+    self.windows = windows
     self.taps = taps
     self.givesHiddenStates = givesHiddenStates
     self.experts = experts
   }
+}
+
+/// The KV blocks of layers that have a window.
+public struct WindowCapacity: Sendable, Equatable {
+  /// Positions that a row of such a layer sees, its own included; the most of any layer.
+  public var window: Int
+  /// Number of blocks, shared by all sequences; each is as long as the others.
+  public var blockCount: Int
+
+  /// Blocks of layers of which no row sees more than `window` positions.
+  public init(window: Int, blockCount: Int) { (self.window, self.blockCount) = (window, blockCount) }
 }
 
 /// A batch that a runner cannot run.
@@ -105,6 +120,25 @@ public struct RunnerMemory: Sendable, Equatable {
   }
 }
 
+extension SequenceSlice {
+  /// Checks the blocks of layers with a window, as far as rows see them.
+  fileprivate func check(against windows: WindowCapacity, blockSize: Int) throws(RunnerError) {
+    let seen = max(0, firstPosition + 1 - windows.window)..<firstPosition + rowCount
+    guard windowBlocks.count * blockSize >= seen.upperBound else {
+      throw RunnerError(
+        description:
+          "a sequence reaches position \(seen.upperBound); its \(windowBlocks.count) blocks of \(blockSize) for layers with a window do not"
+      )
+    }
+    guard !seen.isEmpty else { return }
+    for block in windowBlocks[seen.lowerBound / blockSize...(seen.upperBound - 1) / blockSize]
+    where block < 0 || block >= windows.blockCount {
+      throw RunnerError(
+        description: "KV block \(block) of layers with a window does not exist; there are \(windows.blockCount)")
+    }
+  }
+}
+
 extension Batch {
   /// Checks every index of the batch against what a runner has.
   package func check(against capacity: RunnerCapacity, vocabularySize: Int) throws(RunnerError) {
@@ -129,9 +163,11 @@ extension Batch {
       for block in slice.blocks where block < 0 || block >= capacity.blockCount {
         throw RunnerError(description: "KV block \(block) does not exist; there are \(capacity.blockCount)")
       }
+      if let windows = capacity.windows { try slice.check(against: windows, blockSize: capacity.blockSize) }
       try check(slice.states, of: slice, stateSlots: capacity.stateSlots)
     }
   }
+
   private func check(_ states: StatePlan?, of slice: SequenceSlice, stateSlots: Int) throws(RunnerError) {
     guard let states else {
       guard stateSlots == 0 else { throw RunnerError(description: "a sequence has no plan for its recurrent state") }

@@ -10,6 +10,8 @@ package struct RunnerLimits: Sendable, Equatable {
   package var positions: Int
   /// KV blocks; room for all sequences at full length when `nil`.
   package var blocks: Int?
+  /// KV blocks of layers with a window; those of all layers when `nil`, or where no layer has one.
+  package var windowBlocks: Int?
 
   /// Limits with a chunk of 256 rows, room for 32 rows of logits and one sequence.
   package init(rows: Int = 256, logitRows: Int = 32, sequences: Int = 1, positions: Int, blocks: Int? = nil) {

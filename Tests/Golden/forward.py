@@ -73,6 +73,10 @@ def write_checkpoint(place: Path, name: str) -> None:
 @torch.no_grad()
 def expectations(model_directory: Path, prompt: list[int], positions: int, new_tokens: int) -> dict[str, object]:
     model = AutoModelForCausalLM.from_pretrained(model_directory, dtype=torch.float32, attn_implementation="eager").eval()
+    embedding = model.model.embed_tokens
+    if hasattr(embedding, "embed_scale"):
+        # Rounded as in the precision of the weights.
+        embedding.embed_scale = embedding.embed_scale.bfloat16().float()
     logits = model(torch.tensor([prompt])).logits[0]
     chosen = [round(index * (len(prompt) - 1) / (positions - 1)) for index in range(positions)]
     tokens, margins, past, step = [], [], None, torch.tensor([prompt])
@@ -84,6 +88,8 @@ def expectations(model_directory: Path, prompt: list[int], positions: int, new_t
         margins.append(round(float(best.values[0] - best.values[1]), 5))
         step = best.indices[:1].view(1, 1)
     rotary = model.model.rotary_emb
+    # Of models with two, those of layers without a window.
+    kind = "" if hasattr(rotary, "inv_freq") else "full_attention_"
     return {
         "prompt": prompt,
         "positions": chosen,
@@ -91,8 +97,8 @@ def expectations(model_directory: Path, prompt: list[int], positions: int, new_t
         "argmax": logits.argmax(-1).tolist(),
         "continuation": tokens,
         "margins": margins,
-        "inverse_frequencies": rotary.inv_freq.tolist(),
-        "attention_scaling": float(rotary.attention_scaling),
+        "inverse_frequencies": getattr(rotary, f"{kind}inv_freq").tolist(),
+        "attention_scaling": float(getattr(rotary, f"{kind}attention_scaling")),
     }
 
 

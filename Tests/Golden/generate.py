@@ -12,11 +12,12 @@ import heads
 import mtp
 import templates
 import tokenization
+import windows
 
 
 def main() -> None:
     output = Path(__file__).resolve().parent
-    for part in (tokenization, templates, forward, gguf_files, heads, mtp, blocks, embeddings):
+    for part in (tokenization, templates, forward, windows, gguf_files, heads, mtp, blocks, embeddings):
         print(f"{part.__name__} …", flush=True)
         part.generate(output)
 

@@ -21,6 +21,9 @@ static void check_head(ft_cache_format format, size_t size, size_t positions, si
     firsts[q] = q % 3 == 1 ? firsts[q - 1] : random_word() % 2 == 0 ? 0 : random_word() % lengths[q];
   }
   const size_t one = random_word() % count;
+  const float cap = random_word() % 3 == 0 ? 3.0f : 0.0f;
+  float sinks[16];
+  for (size_t q = 0; q < count; q++) sinks[q] = q % 2 == 0 || random_word() % 2 == 0 ? -INFINITY : random_float(-5, 5);
   for (int s = 0; s < set_count; s++) {
     uint8_t *cache = guarded(total);
     memset(cache, 0, total);
@@ -30,12 +33,12 @@ static void check_head(ft_cache_format format, size_t size, size_t positions, si
                          heads + (2 * p + 1) * size, size);
     }
     compare(sets[s], "cache", cache, total);
-    ft_attention_task task = {format, cache, cache + bytes, stride, order, size, 1.0f / sqrtf((float)size)};
+    ft_attention_task task = {format, cache, cache + bytes, stride, order, size, 1.0f / sqrtf((float)size), cap};
     float *output = guarded(count * size * sizeof(float)), *scratch = guarded(count * FT_ATTENTION_SCRATCH(size) * sizeof(float));
     float *alone = guarded(size * sizeof(float));
     ft_attention_query queries[16];
     for (size_t q = 0; q < count; q++)
-      queries[q] = (ft_attention_query){vectors + q * size, output + q * size, firsts[q], lengths[q]};
+      queries[q] = (ft_attention_query){vectors + q * size, output + q * size, firsts[q], lengths[q], sinks[q]};
     ft_attention(sets[s]->set, &task, queries, count, scratch);
     compare(sets[s], "attention", output, count * size * sizeof(float));
     ft_attention_query query = queries[one];

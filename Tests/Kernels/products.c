@@ -77,7 +77,7 @@ static void multiply(const instruction_set *set, const product *p, const uint8_t
 static void check_product(product p) {
   context("product %s, %zu rows, %zu inputs, %zu outputs, epilogue %d, bias %d", formats[p.format], p.rows, p.columns,
           p.outputs, (int)p.epilogue, (int)p.has_bias);
-  const size_t panels = (p.outputs + FT_PANEL - 1) / FT_PANEL * (p.epilogue == FT_GATE ? 2 : 1);
+  const size_t panels = (p.outputs + FT_PANEL - 1) / FT_PANEL * (ft_is_gated(p.epilogue) ? 2 : 1);
   const size_t bytes = ft_panel_bytes(p.format, p.columns), stride = p.outputs + 3;
   uint8_t *weights = guarded(panels * bytes);
   float *x = guarded(p.rows * p.columns * sizeof(float)), *bias = guarded(2 * p.outputs * sizeof(float));
@@ -112,7 +112,7 @@ void check_products(void) {
   for (int format = FT_WEIGHT_BFLOAT16; format <= FT_WEIGHT_Q3_K; format++) {
     // All counts of rows at a size with a last group that is not full, and one after the other of the other sizes.
     for (size_t rows = 1; rows <= 18; rows++)
-      for (int epilogue = FT_STORE; epilogue <= FT_GATE; epilogue++)
+      for (int epilogue = FT_STORE; epilogue <= FT_GATE_GELU; epilogue++)
         for (int i = 0; i < 3; i++, next++) {
           const size_t inputs = i == 0 ? 300 : columns[next % 13];
           check_product((product){format, epilogue, rows, inputs, outputs[next / 2 % 7], next % 2, false});

@@ -82,6 +82,22 @@ static void check_experts(size_t count, size_t chosen, size_t columns) {
   release_all();
 }
 
+static void check_caps(size_t count) {
+  context("%zu capped values", count);
+  float *values = guarded(count * sizeof(float));
+  fill_floats(values, count, 400);
+  if (count > 2) values[1] = INFINITY, values[2] = -INFINITY;
+  for (int s = 0; s < set_count; s++) {
+    float *output = guarded(count * sizeof(float));
+    memcpy(output, values, count * sizeof(float));
+    ft_soft_cap(sets[s]->set, output, count, 30);
+    compare(sets[s], "capped values", output, count * sizeof(float));
+    for (size_t i = 0; i < count; i++)
+      demand(fabs(output[i] - 30 * tanh((double)values[i] / 30)) < 1e-5, sets[s], "a capped value is far from its formula");
+  }
+  release_all();
+}
+
 static void check_reads(size_t bytes, size_t streams) {
   context("reads of %zu bytes as %zu streams", bytes, streams);
   uint8_t *memory = guarded(bytes);
@@ -106,6 +122,7 @@ void check_rows(void) {
   check_values(10007);
   for (size_t count = 1; count <= 70; count++) check_experts(count, count < 9 ? count : count % 8 + 1, 3 * count);
   check_experts(128, 8, 2048);
+  for (size_t count = 1; count <= 50; count++) check_caps(count);
   check_reads(4096, 1);
   check_reads(10240, 4);
 }

@@ -103,7 +103,40 @@ import Testing
     (["vocab_size": "99999999999"], "vocab_size is 99999999999"), (["hidden_act": "\"gelu\""], "hidden_act gelu"),
     (["rope_scaling": #"{"rope_type":"spiral"}"#], "rope scaling 'spiral'"),
     (["rope_scaling": #"{"rope_type":"yarn"}"#], "lacks 'factor'"), (["rope_theta": "-1"], "rope_theta is -1"),
-    (["quantization_config": "{}"], "quantised already"), (["use_sliding_window": "true"], "sliding-window"),
+    (["quantization_config": "{}"], "quantised already"),
+    (
+      ["layer_types": #"["full_attention","sliding_attention"]"#], "sliding_attention without use_sliding_window"
+    ),
+    (["layer_types": #"["chunked_attention"]"#], "layers of type chunked_attention"),
+    (
+      ["use_sliding_window": "true", "max_window_layers": "0", "sliding_window": "0"],
+      "sliding_window is 0; expected 1 to 16777216"
+    ),
+    (
+      ["use_sliding_window": "true", "layer_types": #"["sliding_attention"]"#],
+      "layer_types has 1 entries for num_hidden_layers 2"
+    ),
+    (
+      ["architectures": #"["LlamaForCausalLM"]"#, "layer_types": #"["sliding_attention","sliding_attention"]"#],
+      "layers of type sliding_attention in models of this family"
+    ),
+    (
+      ["architectures": #"["MistralForCausalLM"]"#, "layer_types": #"["sliding_attention","full_attention"]"#],
+      "layer_types that are not all sliding_attention"
+    ),
+    (
+      ["rope_parameters": #"{"full_attention":{"rope_theta":10000}}"#],
+      "rope_parameters by type of layer"
+    ),
+    (
+      ["architectures": #"["Gemma3ForCausalLM"]"#, "use_bidirectional_attention": "true"],
+      "attention to later positions (use_bidirectional_attention)"
+    ),
+    (["architectures": #"["Gemma3ForCausalLM"]"#, "attn_logit_softcapping": "50"], "attn_logit_softcapping in models"),
+    (["architectures": #"["Gemma3ForCausalLM"]"#, "query_pre_attn_scalar": "0"], "query_pre_attn_scalar is 0.0"),
+    (["architectures": #"["Gemma3ForCausalLM"]"#, "hidden_activation": "\"gelu\""], "hidden_activation gelu"),
+    (["architectures": #"["Gemma2ForCausalLM"]"#, "final_logit_softcapping": "1e9"], "final_logit_softcapping is 1"),
+    (["architectures": #"["Gemma3ForCausalLM"]"#, "dtype": "\"int8\""], "dtype int8"),
     (["num_hidden_layers": "1e400"], "config.json"), (["partial_rotary_factor": "0.5"], "partial_rotary_factor 0.5"),
     (["rope_theta": "1e300"], "rope_theta is 1e+300"),
     (["rope_scaling": #"{"rope_type":"linear","factor":1e-320}"#], "factor is 1e-320"),

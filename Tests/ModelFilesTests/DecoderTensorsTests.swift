@@ -4,7 +4,9 @@ import TestSupport
 import Testing
 
 @Suite struct DecoderTensorsTests {
-  @Test("a model's list is what its checkpoint holds", arguments: ForwardCase.random + ForwardCase.pair)
+  @Test(
+    "a model's list is what its checkpoint holds",
+    arguments: ForwardCase.random + ForwardCase.windowed + ForwardCase.pair)
   func complete(example: ForwardCase) throws {
     let tensors = DecoderTensors(try ModelConfiguration(directory: example.directory)).all
     let checkpoint = try Checkpoint(directory: example.directory)
@@ -12,7 +14,7 @@ import Testing
     for tensor in tensors { #expect(checkpoint.shape(of: tensor.name.huggingFace) == tensor.shape) }
   }
 
-  @Test("a GGUF file has the same list, whatever it calls it", arguments: ForwardCase.random)
+  @Test("a GGUF file has the same list, whatever it calls it", arguments: ForwardCase.random + ForwardCase.windowed)
   func containers(example: ForwardCase) throws {
     let directory = try TemporaryDirectory()
     try directory.write(try GGUFModel.writer(of: example.directory, as: .float32).data, to: "m.gguf")

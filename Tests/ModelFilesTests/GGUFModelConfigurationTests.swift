@@ -77,8 +77,8 @@ import Testing
 
   static let faults: [(changes: [String: GGUFWriter.Value?], tensors: [(String, [Int])], says: String)] = [
     (
-      ["general.architecture": .string("gemma3")], [],
-      "general.architecture 'gemma3'; supported are llama, qwen2, qwen3"
+      ["general.architecture": .string("gemma4")], [],
+      "general.architecture 'gemma4'; supported are gemma2, gemma3, llama, qwen2, qwen3"
     ),
     (["general.architecture": nil], [], "'none named'"),
     (["llama.block_count": nil], [], "lacks the key 'llama.block_count'"),
@@ -90,6 +90,19 @@ import Testing
     (["llama.rope.dimension_count": .uint32(2)], [], "llama.rope.dimension_count is 2"),
     (["llama.expert_count": .uint32(8)], [], "unsupported: llama.expert_count, which is 8"),
     (["llama.attention.layer_norm_rms_epsilon": .float32(.nan)], [], "layer_norm_rms_epsilon is nan"),
+    (["llama.final_logit_softcapping": .float32(30)], [], "llama.final_logit_softcapping in models of this family"),
+    (
+      [
+        "llama.attention.sliding_window": .uint32(8),
+        "llama.attention.sliding_window_pattern": .int32s([]),
+      ], [], "llama.attention.sliding_window_pattern has 0 entries for 1 layers"
+    ),
+    (
+      [
+        "llama.attention.sliding_window": .uint32(8),
+        "llama.attention.sliding_window_pattern": .strings(["a"]),
+      ], [], "expected a list of true and false"
+    ),
     (["llama.rope.freq_base": .float32(0.5)], [], "rope.freq_base"),
     (["llama.rope.scaling.type": .string("longrope")], [], "'longrope'; supported are none, linear, yarn"),
     (["llama.rope.scaling.type": .string("linear")], [("rope_freqs.weight", [2])], "beside the tensor"),

@@ -46,15 +46,64 @@ import Testing
       try Self.configuration(["head_dim": "null", "architectures": #"["LlamaForCausalLM"]"#]).headSize == 16)
   }
 
-  @Test("a sliding window counts only where a layer has one")
-  func slidingWindow() throws {
-    let window = ["use_sliding_window": "true", "sliding_window": "4096"]
-    #expect(throws: Never.self) { try Self.configuration(window.merging(["max_window_layers": "2"]) { $1 }) }
-    #expect(throws: ModelFileError.self) { try Self.configuration(window.merging(["max_window_layers": "1"]) { $1 }) }
-    #expect(throws: ModelFileError.self) {
-      try Self.configuration(["layer_types": #"["full_attention","sliding_attention"]"#])
+  static let windows: [(file: [String: String], windows: [Int?])] = [
+    (["sliding_window": "4096"], []), (["use_sliding_window": "true"], []),
+    (["use_sliding_window": "true", "sliding_window": "9", "max_window_layers": "1"], [nil, 9]),
+    (["use_sliding_window": "true", "max_window_layers": "0"], [4096, 4096]),
+    (["use_sliding_window": "true", "sliding_window": "null", "max_window_layers": "0"], []),
+    (["use_sliding_window": "true", "sliding_window": "9", "max_window_layers": "2"], []),
+    (
+      [
+        "use_sliding_window": "true", "sliding_window": "9", "max_window_layers": "0",
+        "layer_types": #"["sliding_attention","full_attention"]"#,
+      ], [9, nil]
+    ),
+    (["layer_types": #"["full_attention","full_attention"]"#, "use_sliding_window": "true"], []),
+    (["architectures": #"["LlamaForCausalLM"]"#, "sliding_window": "9"], []),
+    (["architectures": #"["MistralForCausalLM"]"#, "sliding_window": "9"], [9, 9]),
+    (["architectures": #"["MistralForCausalLM"]"#, "sliding_window": "null"], []),
+    (["architectures": #"["MistralForCausalLM"]"#], [4096, 4096]),
+    (["architectures": #"["Gemma2ForCausalLM"]"#, "sliding_window": "9"], [9, nil]),
+    (["architectures": #"["Gemma3ForCausalLM"]"#, "sliding_window": "9"], [9, 9]),
+    (
+      ["architectures": #"["Gemma3ForCausalLM"]"#, "sliding_window": "9", "sliding_window_pattern": "2"], [9, nil]
+    ),
+    (["architectures": #"["Gemma3ForCausalLM"]"#, "sliding_window_pattern": "1"], []),
+    (
+      ["architectures": #"["Gemma3ForCausalLM"]"#, "layer_types": #"["full_attention","sliding_attention"]"#],
+      [nil, 4096]
+    ),
+  ]
+
+  @Test("windows are those of transformers, whichever way the file states them", arguments: windows.indices)
+  func slidingWindow(index: Int) throws {
+    let (file, windows) = Self.windows[index]
+    #expect(try Self.configuration(file).windows == windows, "\(file)")
+  }
+
+  @Test("what Gemma's files leave unsaid is what transformers takes")
+  func gemma() throws {
+    let silent = Dictionary(
+      uniqueKeysWithValues: [
+        "num_attention_heads", "num_key_value_heads", "head_dim", "vocab_size", "max_position_embeddings", "rope_theta",
+        "tie_word_embeddings",
+      ].map { ($0, "null") })
+    let third = try Self.configuration(silent.merging(["architectures": #"["Gemma3ForCausalLM"]"#]) { $1 })
+    #expect(third.headCount == 8 && third.kvHeadCount == 4 && third.headSize == 256 && third.tiesWordEmbeddings)
+    #expect(third.vocabularySize == 262_208 && third.maximumPosition == 131_072)
+    #expect(third.rotary.base == 1_000_000 && third.windowRotary?.base == 10_000)
+    #expect(third.attentionScale == 1 / 16 && third.embeddingScale == 8 && third.activation == .geluTanh)
+    #expect(third.attentionSoftCap == nil && third.logitSoftCap == nil)
+    let second = try Self.configuration(silent.merging(["architectures": #"["Gemma2ForCausalLM"]"#]) { $1 })
+    #expect(second.attentionSoftCap == 50 && second.logitSoftCap == 30 && second.windowRotary == nil)
+    #expect(second.rotary.base == 10_000 && second.vocabularySize == 256_000)
+    // √96 = 9.798, of which eight digits are left in bf16, eleven in half precision.
+    for (type, scale) in [("bfloat16", 9.8125), ("float16", 9.796875), ("float32", 9.7979589711)] {
+      let found = try Self.configuration([
+        "architectures": #"["Gemma3ForCausalLM"]"#, "hidden_size": "96", "dtype": "\"\(type)\"",
+      ])
+      #expect(found.embeddingScale == Float(scale))
     }
-    #expect(throws: Never.self) { try Self.configuration(["sliding_window": "4096"]) }
   }
 
   static let generations: [(text: String, says: String?)] = [

@@ -25,7 +25,7 @@ enum CPUPlugin {
 }
 
 @Suite(.enabled(if: CPUPlugin.location != nil)) struct PJRTRunnerTests {
-  static let models = (ForwardCase.random + ForwardCase.pair).map(\.directory)
+  static let models = (ForwardCase.random + ForwardCase.windowed + ForwardCase.pair).map(\.directory)
 
   /// Largest difference from the CPU engine, which rounds keys, values and activations to bf16.
   static let tolerance: Float = 4e-2
@@ -41,8 +41,8 @@ enum CPUPlugin {
   }
 
   @Test(
-    "logits and greedy continuations are those of transformers", arguments: ForwardCase.random + ForwardCase.pair,
-    [PJRTOptions.Element.float32, .bfloat16])
+    "logits and greedy continuations are those of transformers",
+    arguments: ForwardCase.random + ForwardCase.windowed + ForwardCase.pair, [PJRTOptions.Element.float32, .bfloat16])
   func transformers(example: ForwardCase, element: PJRTOptions.Element) throws {
     let expected = try ForwardReference(example.expected)
     let checkpoint = try Checkpoint(directory: example.directory)

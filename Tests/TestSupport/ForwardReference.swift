@@ -48,6 +48,13 @@ public struct ForwardCase: Sendable, CustomStringConvertible {
     let folder = ForwardReference.folder.appendingPathComponent(name)
     return ForwardCase(name: name, directory: folder.path, expected: folder.appendingPathComponent("expected.json"))
   }
+  /// Random weights, models whose layers have windows: prompts are longer than these.
+  public static let windowed: [ForwardCase] = [
+    "gemma2", "gemma3", "gemma3-odd", "mistral-full", "mistral-window", "qwen2-windows", "qwen3-windows",
+  ].map { name in
+    let folder = ForwardReference.folder.appendingPathComponent(name)
+    return ForwardCase(name: name, directory: folder.path, expected: folder.appendingPathComponent("expected.json"))
+  }
   /// The shipped pair.
   public static let pair: [ForwardCase] = [("target", Places.target), ("draft", Places.draft)].map { part, directory in
     let file = ForwardReference.folder.appendingPathComponent("reference-\(part).json")

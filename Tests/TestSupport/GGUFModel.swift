@@ -6,7 +6,8 @@ internal import Tensor
 public enum GGUFModel {
   private static let families = [
     "Qwen3ForCausalLM": "qwen3", "Qwen3MoeForCausalLM": "qwen3moe", "Qwen2ForCausalLM": "qwen2",
-    "LlamaForCausalLM": "llama",
+    "LlamaForCausalLM": "llama", "MistralForCausalLM": "llama", "Gemma2ForCausalLM": "gemma2",
+    "Gemma3ForCausalLM": "gemma3",
   ]
   private static let outer = ["model.embed_tokens": "token_embd", "model.norm": "output_norm", "lm_head": "output"]
   private static let inner = [
@@ -14,6 +15,7 @@ public enum GGUFModel {
     "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output", "self_attn.q_norm": "attn_q_norm",
     "self_attn.k_norm": "attn_k_norm", "post_attention_layernorm": "ffn_norm", "mlp.gate_proj": "ffn_gate",
     "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down", "mlp.gate": "ffn_gate_inp",
+    "pre_feedforward_layernorm": "ffn_norm", "post_feedforward_layernorm": "post_ffw_norm",
   ]
 
   /// The model in `directory`, its matrices in `kind`, with its tokenizer if it has one.
@@ -34,8 +36,15 @@ public enum GGUFModel {
       if target.isEmpty {
         target = "blk.\(parts[2])." + (inner[parts.dropFirst(3).dropLast().joined(separator: ".")] ?? "unknown")
       }
-      let isTurned = ["attn_q", "attn_k"].contains { target.hasSuffix($0) } && configuration.architecture == .llama
-      let rows = isTurned ? paired(values, rows: shape[0], headSize: configuration.headSize) : values
+      if configuration.hasPostNorms, stem.hasSuffix("post_attention_layernorm") {
+        target = "blk.\(parts[2]).post_attention_norm"
+      }
+      let isTurned =
+        ["attn_q", "attn_k"].contains { target.hasSuffix($0) }
+        && [.llama, .mistral].contains(configuration.architecture)
+      let addend = stem.hasSuffix("norm") ? configuration.normAddend : 0
+      let rows =
+        isTurned ? paired(values, rows: shape[0], headSize: configuration.headSize) : values.map { $0 + addend }
       let fits = shape[shape.count - 1] % 32 == 0 || [.float32, .float16, .bfloat16].contains(kind)
       writer.add(
         "\(target).\(parts[parts.count - 1])", shape, rows, as: shape.count == 1 ? .float32 : fits ? kind : .float16)
@@ -92,6 +101,18 @@ public enum GGUFModel {
     add("attention.key_length", configuration.headSize)
     add("attention.value_length", configuration.headSize)
     add("rope.dimension_count", configuration.headSize)
+    if let window = configuration.largestWindow {
+      add("attention.sliding_window", window)
+      writer.add(
+        "\(family).attention.sliding_window_pattern", .int32s(configuration.windows.map { $0 == nil ? 0 : 1 }))
+    }
+    for (key, value) in [
+      ("rope.freq_base_swa", configuration.windowRotary.map { Float($0.base) }),
+      ("attn_logit_softcapping", configuration.attentionSoftCap),
+      ("final_logit_softcapping", configuration.logitSoftCap),
+    ] {
+      if let value { writer.add("\(family).\(key)", .float32(value)) }
+    }
     writer.add("\(family).attention.layer_norm_rms_epsilon", .float32(configuration.rmsNormEpsilon))
     writer.add("\(family).rope.freq_base", .float32(Float(configuration.rotary.base)))
     switch configuration.rotary.scaling {

@@ -138,8 +138,11 @@ void ft_prepare_rows(ft_instruction_set set, ft_weight_format format, const floa
 typedef enum {
   FT_STORE = 0, ///< output = product + bias
   FT_ADD = 1,   ///< output += product + bias
-  FT_GATE = 2   ///< panels alternate gate and up; output = silu(gate) * up
+  FT_GATE = 2,  ///< panels alternate gate and up; output = silu(gate) * up
+  FT_GATE_GELU = 3 ///< the same; output = gelu(gate) * up, with the tangent's approximation of gelu
 } ft_epilogue;
+/// Whether panels alternate gate and up.
+static inline bool ft_is_gated(ft_epilogue epilogue) { return epilogue == FT_GATE || epilogue == FT_GATE_GELU; }
 
 typedef struct {
   ft_weight_format format;
@@ -149,19 +152,21 @@ typedef struct {
   size_t outputs;      ///< columns of `output`
   ft_prepared_rows x;  ///< [rows, columns], prepared for `format`
   size_t rows;
-  const float *bias;    ///< [outputs] or NULL; the gate's for FT_GATE
+  const float *bias;    ///< [outputs] or NULL; of pairs the gate's
   const float *up_bias; ///< [outputs] or NULL
   float *output;        ///< [rows, output_stride]
   size_t output_stride;
 } ft_linear_task;
 
-/// Computes the output panels `first ..< first + count`; for FT_GATE a unit is a pair of panels.
+/// Computes the output panels `first ..< first + count`; of gated products a unit is a pair of panels.
 void ft_linear(ft_instruction_set set, const ft_linear_task *task, size_t first, size_t count);
 
 // --- Rows --------------------------------------------------------------------------------------------------------
 
 /// output = x / rms(x) * weight, for one row.
 void ft_rms_norm(ft_instruction_set set, const float *x, size_t columns, const float *weight, float epsilon, float *output);
+/// values[i] = cap * tanh(values[i] / cap), for a cap above 0.
+void ft_soft_cap(ft_instruction_set set, float *values, size_t count, float cap);
 /// Index of the largest value, the lowest one of several; NaN never wins.
 size_t ft_argmax(ft_instruction_set set, const float *values, size_t count);
 /// Tokens from `first`, a multiple of 4, on for `count` that may reach a value of log(2) * `limit` with their noise: those
@@ -209,6 +214,7 @@ typedef struct {
   const int32_t *blocks; ///< the sequence's blocks
   size_t head_size;
   float scale;
+  float cap; ///< scores are bent to stay within it, cap * tanh(score / cap); 0 for none
 } ft_attention_task;
 
 /// One query head of one row: attention over positions `first` ..< `length`.
@@ -217,6 +223,7 @@ typedef struct {
   float *output;      ///< [head_size]
   size_t first;       ///< below `length`
   size_t length;
+  float sink; ///< the score of something that every row sees and that has no value; -INFINITY for none
 } ft_attention_query;
 
 /// Floats of scratch for each query.

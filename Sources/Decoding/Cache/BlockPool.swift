@@ -13,6 +13,8 @@ package struct BlockPool: Sendable {
   package let blockSize: Int
   /// Slots for recurrent states; 0 where sequences have none.
   package let stateSlots: Int
+  /// What layers with a window have memory for; `nil` where theirs is that of all layers.
+  package let windows: WindowLimits?
   /// Blocks that nobody holds.
   package private(set) var freeCount: Int
 
@@ -30,6 +32,7 @@ package struct BlockPool: Sendable {
   private var keys: [PrefixKey?]
   private var lastSerial: UInt64 = 0
   private var states: StateSlots
+  private var windowSlots: WindowSlots
 
   /// What a full block contains: its tokens, after a certain prefix. Tokens are compared, so nothing can collide.
   private struct PrefixKey: Hashable {
@@ -45,11 +48,13 @@ package struct BlockPool: Sendable {
   }
 
   /// A pool of blocks `0..<capacity` and of slots `0..<stateSlots`, all free.
-  package init(capacity: Int, blockSize: Int, stateSlots: Int = 0) {
+  package init(capacity: Int, blockSize: Int, stateSlots: Int = 0, windows: WindowLimits? = nil) {
     self.capacity = capacity
     self.blockSize = blockSize
     self.stateSlots = stateSlots
+    self.windows = windows
     states = StateSlots(count: stateSlots)
+    windowSlots = WindowSlots(count: windows?.slots ?? 0, blockCount: windows == nil ? 0 : capacity)
     freeCount = capacity
     holders = Array(repeating: 0, count: capacity)
     stamps = Array(repeating: 0, count: capacity)
@@ -66,8 +71,12 @@ package struct BlockPool: Sendable {
   package mutating func reserve(_ positions: Int, in table: inout BlockTable) -> Bool {
     let missing = (positions + blockSize - 1) / blockSize - table.blocks.count
     guard missing > 0 else { return true }
-    guard missing <= freeCount else { return false }
-    for _ in 0..<missing { table.blocks.append(take()) }
+    guard missing <= freeCount, windows == nil || missing <= windowSlots.availableCount else { return false }
+    for _ in 0..<missing {
+      let block = take()
+      table.blocks.append(block)
+      if windows != nil { windowSlots.take(for: block) }
+    }
     return true
   }
 
@@ -75,12 +84,17 @@ package struct BlockPool: Sendable {
   package mutating func truncate(_ table: inout BlockTable, to positions: Int) {
     let kept = (positions + blockSize - 1) / blockSize
     // The end of a sequence goes first: its beginning is more likely to be wanted again.
-    while table.blocks.count > kept { release(table.blocks.removeLast()) }
+    while table.blocks.count > kept {
+      let block = table.blocks.removeLast()
+      if windows != nil, table.blocks.count >= table.firstNeeded { letGo(block) }
+      release(block)
+    }
+    table.firstNeeded = min(table.firstNeeded, table.blocks.count)
     if table.findable > kept { (table.findable, table.prefix) = (0, 0) }
   }
 
   /// Gives an empty `table` the blocks that hold the beginning of `tokens`, as far as there are such, and where sequences
-  /// have states, as far as the last that has one.
+  /// have states, as far as the last that has one. Where layers have a window, what the next position sees is there too.
   ///
   /// At least one token is left over: somebody has to compute the logits.
   ///
@@ -96,7 +110,7 @@ package struct BlockPool: Sendable {
       last = next.serial
       rest = rest.dropFirst(blockSize)
     }
-    if stateSlots > 0 { found.removeLast(found.count - states.reach(of: found.map(\.block))) }
+    found.removeLast(found.count - reach(of: found.map(\.block)))
     for next in found {
       if holders[Int(next.block)] == 0 {
         stamps[Int(next.block)] &+= 1
@@ -107,7 +121,24 @@ package struct BlockPool: Sendable {
       table.prefix = next.serial
     }
     table.findable = table.blocks.count
+    if let windows {
+      table.firstNeeded = windows.firstBlock(for: table.blocks.count * blockSize, blockSize: blockSize)
+      for block in table.blocks[table.firstNeeded...] { windowSlots.need(block) }
+    }
     return table.blocks.count * blockSize
+  }
+
+  /// How many of the first of `blocks` can be gone on from.
+  private func reach(of blocks: [Int32]) -> Int {
+    var reach = blocks.count
+    while reach > 0 {
+      if stateSlots > 0 { reach = states.reach(of: Array(blocks[..<reach])) }
+      guard let windows else { return reach }
+      let needed = windows.firstBlock(for: reach * blockSize, blockSize: blockSize)..<reach
+      guard needed.contains(where: { windowSlots.slot(of: blocks[$0]) == nil }) else { return reach }
+      reach -= 1
+    }
+    return 0
   }
 
   /// Makes the full blocks of `table` findable.
@@ -131,6 +162,33 @@ package struct BlockPool: Sendable {
       }
       table.findable += 1
     }
+  }
+
+  // MARK: - Layers with a window
+
+  /// Blocks of layers with a window that can be had.
+  package var freeWindowSlots: Int { windowSlots.availableCount }
+
+  /// Where layers with a window have the blocks of `table`: none of those that no row sees any more.
+  package func windowBlocks(of table: BlockTable) -> [Int32] {
+    guard windows != nil else { return [] }
+    return table.blocks.enumerated().map { index, block in
+      index < table.firstNeeded ? -1 : windowSlots.slot(of: block) ?? -1
+    }
+  }
+
+  /// Lets go of what layers with a window have of blocks of which the row at `position`, and all after it, see nothing.
+  package mutating func advance(_ table: inout BlockTable, to position: Int) {
+    guard let windows else { return }
+    let first = min(windows.firstBlock(for: position, blockSize: blockSize), table.blocks.count)
+    while table.firstNeeded < first {
+      letGo(table.blocks[table.firstNeeded])
+      table.firstNeeded += 1
+    }
+  }
+
+  private mutating func letGo(_ block: Int32) {
+    windowSlots.letGo(block, isFindable: keys[Int(block)] != nil)
   }
 
   // MARK: - Recurrent states
@@ -178,6 +236,7 @@ package struct BlockPool: Sendable {
         prefixes[key] = nil
         keys[Int(block)] = nil
         states.forget(block)
+        if windows != nil { windowSlots.forget(block) }
       }
       holders[Int(block)] = 1
       freeCount -= 1
@@ -203,6 +262,8 @@ package struct BlockTable: Sendable, Equatable {
   fileprivate var findable = 0
   /// Names the prefix that they hold.
   fileprivate var prefix: UInt64 = 0
+  /// Of layers with a window those of the first blocks are let go of.
+  fileprivate var firstNeeded = 0
 
   /// A table that covers nothing.
   package init() {}

@@ -61,7 +61,9 @@ package final class DecodingLoop {
       limits: Scheduler.Limits(
         rows: min(rows, capacity.rows), logitRows: capacity.logitRows, sequences: sequences, positions: maximumLength,
         sharesPrefixes: sharesPrefixes),
-      pool: BlockPool(capacity: blockCount, blockSize: capacity.blockSize, stateSlots: capacity.stateSlots))
+      pool: BlockPool(
+        capacity: blockCount, blockSize: capacity.blockSize, stateSlots: capacity.stateSlots,
+        windows: capacity.windows.map { WindowLimits(window: $0.window, slots: $0.blockCount) }))
   }
 
   /// Whether no request is under way.
@@ -208,6 +210,7 @@ package final class DecodingLoop {
       let rows = step.pass.batch.append(
         known + proposal.tokens, at: share.positions.lowerBound, blocks: scheduler.blocks(of: share.request),
         logitCount: share.logitCount + proposal.tokens.count,
+        windowBlocks: scheduler.windowBlocks(of: share.request),
         states: share.states?.keeping(rows: known.count + proposal.tokens.count))
       step.logitRows.append(rows)
       step.firstHiddenRows.append(step.pass.hiddenRows.count)

@@ -17,7 +17,8 @@ extension PassCosts {
   ) throws(RunnerError) -> PassCosts {
     let capacity = runner.capacity
     let limit = min(
-      limit, Self.mostMeasuredRows, capacity.rows, capacity.positions, capacity.blockCount * capacity.blockSize)
+      limit, Self.mostMeasuredRows, capacity.rows, capacity.positions, capacity.blockCount * capacity.blockSize,
+      (capacity.windows?.blockCount ?? capacity.blockCount) * capacity.blockSize)
     let blocks = Array(
       (0..<Int32(capacity.blockCount)).prefix((limit + capacity.blockSize - 1) / capacity.blockSize))
     let clock = ContinuousClock()
@@ -27,7 +28,7 @@ extension PassCosts {
       let tokens = (0..<rows).map { repeating ? 0 : Int32(($0 * 7919 + 13) % runner.vocabularySize) }
       batch.append(
         tokens, at: 0, blocks: blocks, logitCount: min(rows, capacity.logitRows),
-        states: capacity.stateSlots > 0 ? StatePlan() : nil)
+        windowBlocks: capacity.windows == nil ? [] : blocks, states: capacity.stateSlots > 0 ? StatePlan() : nil)
       let start = clock.now
       let result = try runner.run(Pass(batch))
       return ((clock.now - start) / .seconds(1), result.expertCount)

@@ -83,7 +83,7 @@ package struct Scheduler: Sendable {
   static let mostOvertakings = 32
 
   let limits: Limits
-  private(set) var pool: BlockPool
+  package private(set) var pool: BlockPool
   /// In order of admission.
   private(set) var running: [Running] = []
   /// In order of admission to come.
@@ -143,6 +143,11 @@ package struct Scheduler: Sendable {
   /// The KV blocks of a running request.
   package func blocks(of request: RequestID) -> [Int32] {
     running.first { $0.request == request }?.table.blocks ?? []
+  }
+
+  /// Where layers with a window have the KV blocks of a running request; empty where their memory is that of all layers.
+  package func windowBlocks(of request: RequestID) -> [Int32] {
+    running.first { $0.request == request }.map { pool.windowBlocks(of: $0.table) } ?? []
   }
 
   /// The shares of the next pass, with KV blocks reserved for each, window included.
@@ -208,6 +213,7 @@ package struct Scheduler: Sendable {
     if limits.sharesPrefixes {
       pool.publish(&running[index].table, computed: running[index].computed, tokens: tokens)
     }
+    pool.advance(&running[index].table, to: running[index].computed)
     running[index].state.commit(
       at: running[index].computed, from: share.positions.lowerBound, in: running[index].table, &pool)
   }

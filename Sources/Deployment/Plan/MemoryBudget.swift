@@ -38,7 +38,11 @@ struct MemoryBudget {
     quantization == .fp8 ? target.weightBytes - target.linearParameters : target.weightBytes
   }
   private func keyValuesPerCore(_ model: ServedModel) -> Double {
-    perCore(model.keyValueBytes(tensorParallel: tensorParallel)) * Double(tokens)
+    perCore(model.keyValueBytes(tensorParallel: tensorParallel)) * Double(tokens) * share(of: model)
+  }
+  /// What of a full sequence's keys and values is kept: on accelerators of AWS everything, whatever its layers see.
+  private func share(of model: ServedModel) -> Double {
+    instance.isNeuron ? 1 : model.keyValueShare(positions: maximumLength)
   }
 
   var targetWeights: Double { perCore(targetBytes + adapterBytes) }
@@ -74,7 +78,7 @@ struct MemoryBudget {
         text: """
           2 × \(target.layers) layers × \(heads) heads\(heads > target.keyValueHeads ? " (\(target.keyValueHeads), repeated for \(tensorParallel) cores)" : "") \
           × \(target.headSize) × 2 bytes = \(perToken / 1024) KiB per token; × \(maximumLength) tokens × \
-          \(maximumSequences) sequences = \(gib(Double(perToken) * Double(tokens)))
+          \(maximumSequences) sequences = \(gib(Double(perToken) * Double(tokens) * share(of: target)))\(windowText)
           """),
       ArithmeticLine(
         topic: "memory per \(unit)",
@@ -82,6 +86,11 @@ struct MemoryBudget {
           \(parts.joined(separator: " + ")) = \(gib(needed)) of \(gib(usable)) (\(Int(share * 100)) % of \(gib(available)))
           """),
     ]
+  }
+
+  private var windowText: String {
+    guard let windows = target.windows, share(of: target) < 1 else { return "" }
+    return ", as \(windows.layers) of the layers keep the last \(windows.size) tokens only"
   }
 
   /// What to do about too little memory.

@@ -40,6 +40,21 @@ package struct ServedModel: Sendable, Equatable {
 }
 
 extension ServedModel {
+  /// Layers with a window, and the most that any of them sees.
+  var windows: (layers: Int, size: Int)? {
+    configuration.largestWindow.map { (configuration.windowedLayerCount, $0) }
+  }
+
+  /// Of `keyValueBytes` the share that a sequence of `positions` takes where layers with a window let go of what is behind
+  /// it: 1 without such layers.
+  func keyValueShare(positions: Int) -> Double {
+    guard let windows, windows.size < positions else { return 1 }
+    let kept = Double(layers - windows.layers) + Double(windows.layers) * Double(windows.size) / Double(positions)
+    return kept / Double(layers)
+  }
+}
+
+extension ServedModel {
   /// Reads `config.json`: of a file, of a directory, or of a model in the Hugging Face cache; or takes what is known
   /// of the name.
   ///

@@ -18,6 +18,8 @@ protocol Backend {
   var kernelsName: String { get }
   /// Called on the thread that will run the models, before it does.
   var prepareThread: @Sendable () -> Void { get }
+  /// Whether layers with a window keep the keys and values of those positions alone that rows still see.
+  var freesWindows: Bool { get }
   /// Bytes of one layer's keys and values in one KV block.
   func blockByteCount(of model: ModelConfiguration) -> Int
   /// Refuses what it cannot do before minutes go into loading weights.
@@ -69,6 +71,7 @@ package struct CPUBackend: Backend {
   package var prepareThread: @Sendable () -> Void { { [pool] in pool.bindCaller() } }
 
   var usesOwnMemory: Bool { true }
+  var freesWindows: Bool { true }
   var formatName: String { configuration.quantization.rawValue }
   var kernelsName: String { (configuration.instructionSet ?? .best).rawValue }
 
@@ -125,6 +128,7 @@ package struct PJRTBackend: Backend {
   }
 
   var usesOwnMemory: Bool { false }
+  var freesWindows: Bool { false }
   var formatName: String { session.element.rawValue }
   var kernelsName: String { "PJRT \(session.client.platform)" }
 

@@ -58,7 +58,7 @@ package struct DecodingEstimate: Sendable, Encodable {
         window: window, best_speedup: Double(window + 1) * seconds(rows: 1) / seconds(rows: window + 1))
     }
     fits =
-      bytes + MemoryNeed.bytes(Self.positions, of: configuration.keyValueBytesPerToken) + MemoryNeed.overhead <= room
+      bytes + configuration.keyValueBytes(positions: Self.positions) + MemoryNeed.overhead <= room
   }
 
   /// Of a few models in the quantizations that people take.

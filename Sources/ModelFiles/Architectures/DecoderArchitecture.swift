@@ -19,6 +19,12 @@ struct DecoderArchitecture: Sendable {
   var hasQueryKeyNorm = false
   /// Whether layers have experts where `config.json` does not say otherwise.
   var hasExperts = false
+  /// Whether norms follow attention and the feed-forward network too.
+  var hasPostNorms = false
+  /// Which layers have a window.
+  var windows = AttentionWindows.Layout.never
+  /// Of Gemma's families: what files leave unsaid.
+  var gemma: Defaults?
   let queryKeyValueBias, attentionOutputBias, feedForwardBias: Bias
 
   /// The tensors of a layer.
@@ -44,6 +50,9 @@ extension ModelConfiguration.Architecture {
     case .qwen3MoE: .qwen3MoE
     case .qwen2: .qwen2
     case .llama: .llama
+    case .mistral: .mistral
+    case .gemma2: .gemma2
+    case .gemma3: .gemma3
     }
   }
 

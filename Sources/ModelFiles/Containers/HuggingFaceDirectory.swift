@@ -10,7 +10,7 @@ struct HuggingFaceDirectory: ModelContainer {
   var keys: [(name: String, value: String)]? { nil }
 
   func configuration() throws(ModelFileError) -> ModelConfiguration {
-    try ModelConfiguration(try description(ConfigurationFile.self), path: descriptionPath)
+    try ModelConfiguration(describedBy: try description(ConfigurationFile.self), path: descriptionPath)
   }
 
   func head() throws(ModelFileError) -> Head? {
@@ -89,8 +89,15 @@ struct HuggingFaceDirectory: ModelContainer {
 
 extension Checkpoint {
   /// The same under the names of models with an output matrix: those without one, as embedding models are often written,
-  /// leave the beginning of every name out.
+  /// leave the beginning of every name out. Of models that see pictures too, the part that reads and writes text alone.
   fileprivate func withModelPrefix() throws(ModelFileError) -> Checkpoint {
+    // As published, and as newer versions of `transformers` write them.
+    for (prefix, canonical) in [("language_model.", ""), ("model.language_model.", "model.")]
+    where tensorNames.contains(where: { $0.hasPrefix(prefix) }) {
+      return try selected { name in
+        name.hasPrefix(prefix) ? canonical + name.dropFirst(prefix.count) : name == "lm_head.weight" ? name : nil
+      }
+    }
     let own = ["embed_tokens.", "layers.", "norm."]
     guard shape(of: "embed_tokens.weight") != nil, shape(of: "model.embed_tokens.weight") == nil else { return self }
     return try renamed { name in own.contains(where: name.hasPrefix) ? "model." + name : name }

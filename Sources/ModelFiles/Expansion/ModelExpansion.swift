@@ -42,6 +42,9 @@ package struct ModelExpansion: Sendable {
     guard source.architecture == .qwen3, shape.architecture == .qwen3, !source.hasQueryKeyValueBias else {
       throw refuse("is a \(source.architecture.rawValue) or has biases; only Qwen3 models without biases are expanded")
     }
+    guard source.windows.isEmpty, shape.windows.isEmpty else {
+      throw refuse("or its shape has layers with a window; only models without are expanded")
+    }
     for (name, small, large) in [
       ("hidden_size", source.hiddenSize + 2, shape.hiddenSize),
       ("num_hidden_layers", source.layerCount, shape.layerCount),

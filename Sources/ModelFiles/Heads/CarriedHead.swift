@@ -9,6 +9,9 @@ extension ModelContainer {
     if let second = all.tensorNames.first(where: { $0.hasPrefix(names.secondLayer) }) {
       throw ModelFileError(path, "unsupported: the tensor '\(second)', of an MTP head of several layers; only one")
     }
+    guard trunk.windows.isEmpty else {
+      throw ModelFileError(path, "unsupported: an MTP head in a model whose layers have windows")
+    }
     let own = try all.selected(names.canonical)
     var layers = trunk
     layers.layerCount = 1

@@ -98,6 +98,9 @@ public struct Head: Sendable {
       let made = configuration.targetName.map { "; it was made for \($0)" } ?? ""
       return ModelFileError(path, "does not fit this target: \(what)\(made)")
     }
+    guard target.architecture.variations.gemma == nil else {
+      throw refuse("heads on models of the family \(target.architecture.rawValue) are unsupported")
+    }
     guard configuration.targetHiddenSize == target.hiddenSize else {
       throw refuse(
         "it reads streams of \(configuration.targetHiddenSize) channels, and the target's have \(target.hiddenSize)")

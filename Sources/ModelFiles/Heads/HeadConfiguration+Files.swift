@@ -69,6 +69,9 @@ extension HeadConfiguration {
     _ kind: Kind, _ file: HeadFile, _ layers: ModelConfiguration, tappedLayers: [Int]?, path: String
   ) throws(ModelFileError) {
     let bounds = SizeBounds(path: path)
+    guard layers.windows.isEmpty else {
+      throw ModelFileError(path, "unsupported: sliding-window attention in a head of the kind \(kind.rawValue)")
+    }
     (self.kind, self.layers, self.tappedLayers) = (kind, layers, tappedLayers)
     targetHiddenSize = try bounds.check(
       "target_hidden_size", file.target_hidden_size ?? layers.hiddenSize, in: 1...65_536)
@@ -101,22 +104,20 @@ extension HeadConfiguration {
   private static func windows(
     _ shape: inout ConfigurationFile, isNested: Bool, path: String
   ) throws(ModelFileError) -> [Int?]? {
-    guard let kinds = shape.layer_types, kinds.contains(slidingAttention) else { return nil }
+    guard let kinds = shape.layer_types, kinds.contains(AttentionWindows.slidingAttention) else { return nil }
     guard isNested else {
       throw ModelFileError(
         path,
-        "unsupported: layers of type \(slidingAttention) in a DFlashDraftModel, which its readers understand in different ways; a head in the format of speculators says what is meant"
+        "unsupported: layers of type \(AttentionWindows.slidingAttention) in a DFlashDraftModel, which its readers understand in different ways; a head in the format of speculators says what is meant"
       )
     }
-    let size = try SizeBounds(path: path).check("sliding_window", shape.sliding_window, in: 1...16_777_216)
+    let size = try SizeBounds(path: path).check("sliding_window", shape.sliding_window.value, in: 1...16_777_216)
     guard kinds.count == shape.num_hidden_layers else {
       throw ModelFileError(
         path, "layer_types has \(kinds.count) entries for num_hidden_layers \(shape.num_hidden_layers ?? 0)")
     }
-    shape.layer_types = kinds.map { $0 == slidingAttention ? "full_attention" : $0 }
+    shape.layer_types = kinds.map { $0 == AttentionWindows.slidingAttention ? AttentionWindows.fullAttention : $0 }
     shape.use_sliding_window = false
-    return kinds.map { $0 == slidingAttention ? size : nil }
+    return kinds.map { $0 == AttentionWindows.slidingAttention ? size : nil }
   }
-
-  private static let slidingAttention = "sliding_attention"
 }

@@ -49,7 +49,13 @@ public struct Checkpoint: Sendable {
     try self.tensor(tensor.name.huggingFace, shape: tensor.shape)
   }
 
-  /// The same, read and not mapped.
+  /// The tensor's elements as the model has them.
+  package func floats(_ tensor: DecoderTensor) throws(ModelFileError) -> [Float] {
+    let floats = try self.tensor(tensor).floats()
+    return tensor.addend == 0 ? floats : floats.map { $0 + tensor.addend }
+  }
+
+  /// The tensor, read and not mapped.
   func tensorInMemory(_ tensor: DecoderTensor) throws(ModelFileError) -> TensorView {
     let read = try rowReader(of: tensor)
     do { return try read((0..<tensor.shape[0]).map { Int32($0) }) } catch {

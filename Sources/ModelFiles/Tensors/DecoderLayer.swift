@@ -56,6 +56,8 @@ package struct AttentionTensors: Sendable, Equatable {
   package let query, key, value: ProjectionTensors
   /// `[headSize]`; `nil` where the model has none.
   package let queryNorm, keyNorm: DecoderTensor?
+  /// `[hidden]`, of what is added to the residual stream; `nil` where that is added as it is.
+  package let postNorm: DecoderTensor?
   /// `[hidden, heads · headSize]`.
   package let output: ProjectionTensors
 
@@ -71,10 +73,14 @@ package struct AttentionTensors: Sendable, Equatable {
         hasBias: configuration.hasQueryKeyValueBias)
     }
     func headNorm(_ role: TensorRole) -> DecoderTensor? {
-      configuration.hasQueryKeyNorm ? DecoderTensor(TensorName(role, layer: layer), [headSize]) : nil
+      configuration.hasQueryKeyNorm
+        ? DecoderTensor(TensorName(role, layer: layer), [headSize], addend: configuration.normAddend) : nil
     }
     (self.headSize, self.contextNorm) = (headSize, contextNorm)
-    norm = DecoderTensor(TensorName(.attentionNorm, layer: layer), [hidden])
+    norm = DecoderTensor(TensorName(.attentionNorm, layer: layer), [hidden], addend: configuration.normAddend)
+    postNorm =
+      configuration.hasPostNorms
+      ? DecoderTensor(TensorName(.attentionPostNorm, layer: layer), [hidden], addend: configuration.normAddend) : nil
     streamNorm = besideStream ? DecoderTensor(TensorName(.hiddenNorm, layer: layer), [hidden]) : nil
     (query, key, value) = (input(.query, queries), input(.key, keys), input(.value, keys))
     (queryNorm, keyNorm) = (headNorm(.queryNorm), headNorm(.keyNorm))
@@ -86,10 +92,11 @@ package struct AttentionTensors: Sendable, Equatable {
 
   var all: [DecoderTensor] {
     [norm, streamNorm].compactMap(\.self) + inputs.flatMap(\.all) + [queryNorm, keyNorm].compactMap(\.self) + output.all
+      + [postNorm].compactMap(\.self)
   }
 }
 
-/// `down(silu(gate(norm(residual))) · up(norm(residual)))`.
+/// `down(activation(gate(norm(residual))) · up(norm(residual)))`.
 package struct GatedTensors: Sendable, Equatable {
   /// `[hidden]`.
   package let norm: DecoderTensor
@@ -97,19 +104,25 @@ package struct GatedTensors: Sendable, Equatable {
   package let gate, up: ProjectionTensors
   /// `[hidden, intermediate]`.
   package let down: ProjectionTensors
+  /// `[hidden]`, of what is added to the residual stream; `nil` where that is added as it is.
+  package let postNorm: DecoderTensor?
 
   init(layer: Int, of configuration: ModelConfiguration) {
     let (hidden, inner) = (configuration.hiddenSize, configuration.intermediateSize)
     func projection(_ role: TensorRole, _ shape: [Int], split: Int) -> ProjectionTensors {
       ProjectionTensors(role, layer: layer, shape, split: split, hasBias: configuration.hasFeedForwardBias)
     }
-    norm = DecoderTensor(TensorName(.feedForwardNorm, layer: layer), [hidden])
+    func vector(_ role: TensorRole) -> DecoderTensor {
+      DecoderTensor(TensorName(role, layer: layer), [hidden], addend: configuration.normAddend)
+    }
+    norm = vector(configuration.hasPostNorms ? .feedForwardPreNorm : .feedForwardNorm)
+    postNorm = configuration.hasPostNorms ? vector(.feedForwardPostNorm) : nil
     gate = projection(.gate, [inner, hidden], split: 0)
     up = projection(.up, [inner, hidden], split: 0)
     down = projection(.down, [hidden, inner], split: 1)
   }
 
-  var all: [DecoderTensor] { [norm] + gate.all + up.all + down.all }
+  var all: [DecoderTensor] { [norm] + gate.all + up.all + down.all + [postNorm].compactMap(\.self) }
 }
 
 /// Σ share · down(silu(gate(normal)) · up(normal)) over the experts that the router chooses for a row, where normal is

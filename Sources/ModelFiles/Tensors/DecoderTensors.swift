@@ -18,7 +18,7 @@ package struct DecoderTensors: Sendable {
     embedding = DecoderTensor(TensorName(.embedding), [vocabulary, hidden])
     let architecture = configuration.architecture.variations
     layers = (0..<configuration.layerCount).map { architecture.layer($0, of: configuration) }
-    finalNorm = DecoderTensor(TensorName(.finalNorm), [hidden])
+    finalNorm = DecoderTensor(TensorName(.finalNorm), [hidden], addend: configuration.normAddend)
     output = configuration.tiesWordEmbeddings ? nil : DecoderTensor(TensorName(.output), [vocabulary, hidden])
   }
 
@@ -84,9 +84,11 @@ package struct DecoderTensor: Sendable, Equatable {
   package let shape: [Int]
   /// The dimension of which each of several devices has its part; `nil` where each has all.
   package let split: Int?
+  /// What is added to every element as the files have it.
+  package let addend: Float
 
-  init(_ name: TensorName, _ shape: [Int], split: Int? = nil) {
-    (self.name, self.shape, self.split) = (name, shape, split)
+  init(_ name: TensorName, _ shape: [Int], split: Int? = nil, addend: Float = 0) {
+    (self.name, self.shape, self.split, self.addend) = (name, shape, split, addend)
   }
 
   package var isMatrix: Bool { shape.count == 2 }

@@ -5,6 +5,8 @@ package enum TensorRole: Sendable, CaseIterable {
   case feedForwardNorm, gate, up, down
   /// Of layers with experts: what chooses among them.
   case router
+  /// Of layers with norms before and after: what follows attention, and what stands around the feed-forward network.
+  case attentionPostNorm, feedForwardPreNorm, feedForwardPostNorm
   /// Of heads: what joins the target's streams, and the norms before it, of all and of each.
   case fusion, fusionNorm, streamNorm
   /// Of heads: the norm of the stream in the first layer, or of what the target's streams are joined to.
@@ -28,6 +30,9 @@ package enum TensorRole: Sendable, CaseIterable {
     case .keyNorm: ("self_attn.k_norm", "attn_k_norm")
     case .attentionOutput: ("self_attn.o_proj", "attn_output")
     case .feedForwardNorm: ("post_attention_layernorm", "ffn_norm")
+    case .attentionPostNorm: ("post_attention_layernorm", "post_attention_norm")
+    case .feedForwardPreNorm: ("pre_feedforward_layernorm", "ffn_norm")
+    case .feedForwardPostNorm: ("post_feedforward_layernorm", "post_ffw_norm")
     case .gate: ("mlp.gate_proj", "ffn_gate")
     case .up: ("mlp.up_proj", "ffn_up")
     case .down: ("mlp.down_proj", "ffn_down")
@@ -100,5 +105,12 @@ package struct TensorName: Sendable, Hashable {
     (self.role, expert, isBias) = (role, nil, kind == "bias")
   }
 
-  private static let roles = Dictionary(uniqueKeysWithValues: TensorRole.allCases.map { ($0.spelling.gguf, $0) })
+  /// Of two roles of one name the first.
+  private static let roles = Dictionary(TensorRole.allCases.map { ($0.spelling.gguf, $0) }) { first, _ in first }
+
+  /// The same in a layer with norms before and after, where files call the norm before the feed-forward network as others
+  /// call their only one.
+  func among(postNorms hasPostNorms: Bool) -> TensorName {
+    hasPostNorms && role == .feedForwardNorm ? TensorName(.feedForwardPreNorm, layer: layer, isBias: isBias) : self
+  }
 }

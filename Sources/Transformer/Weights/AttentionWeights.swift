@@ -19,6 +19,8 @@ struct AttentionWeights {
   /// `[hidden, heads · headSize]`.
   let output: PackedMatrix
   let outputBias: [Float]?
+  /// `[hidden]`, of what is added to the residual stream; `nil` when the model has none.
+  let postNorm: [Float]?
 
   init(_ tensors: AttentionTensors, _ packing: WeightPacking) throws {
     let (heads, kvHeads, headSize) = (tensors.headCount, tensors.kvHeadCount, tensors.headSize)
@@ -88,6 +90,7 @@ struct AttentionWeights {
       queryKeyValueBias = nil
     }
     outputBias = try packing.floats(ifPresent: tensors.output.bias)
+    postNorm = try packing.floats(ifPresent: tensors.postNorm)
   }
 
   init(_ tensors: AttentionTensors, random: RandomWeights) throws {
@@ -98,5 +101,6 @@ struct AttentionWeights {
     (keyValue, contextNorm) = ([], nil)
     output = try random.matrix([tensors.output.weight], place: 1)
     outputBias = tensors.output.bias.map { random.zeros([$0]) }
+    postNorm = tensors.postNorm.map(random.ones)
   }
 }

@@ -69,7 +69,7 @@ struct WeightPacking {
     try packer.isPacking ? checkpoint.tensor(tensor) : checkpoint.outline(of: tensor)
   }
 
-  func floats(_ tensor: DecoderTensor) throws(ModelFileError) -> [Float] { try checkpoint.tensor(tensor).floats() }
+  func floats(_ tensor: DecoderTensor) throws(ModelFileError) -> [Float] { try checkpoint.floats(tensor) }
 
   func floats(ifPresent tensor: DecoderTensor?) throws(ModelFileError) -> [Float]? {
     guard let tensor else { return nil }

@@ -11,6 +11,8 @@ struct GatedWeights {
   /// `[hidden, intermediate]`.
   let down: PackedMatrix
   let downBias: [Float]?
+  /// `[hidden]`, of what is added to the residual stream; `nil` when the model has none.
+  let postNorm: [Float]?
 
   init(_ tensors: GatedTensors, _ packing: WeightPacking) throws {
     let (gate, up) = (try packing.view(tensors.gate.weight), try packing.view(tensors.up.weight))
@@ -48,6 +50,7 @@ struct GatedWeights {
       gateUpBias = nil
     }
     downBias = try packing.floats(ifPresent: tensors.down.bias)
+    postNorm = try packing.floats(ifPresent: tensors.postNorm)
   }
 
   init(_ tensors: GatedTensors, random: RandomWeights) throws {
@@ -56,6 +59,7 @@ struct GatedWeights {
     gateUpBias = tensors.gate.bias.map { (random.zeros([$0]), random.zeros([$0])) }
     down = try random.matrix([tensors.down.weight], place: 3)
     downBias = tensors.down.bias.map { random.zeros([$0]) }
+    postNorm = tensors.postNorm.map(random.ones)
   }
 
   /// The one format of gate and up: theirs, or eight bits where a file has them in two.

@@ -55,7 +55,7 @@ struct HeadWeights {
       ? layers.first?.attention.norm ?? [] : try tensors.joinedNorms.flatMap { try packing.floats($0) }
     targetNorm =
       configuration.kind == .mtp
-      ? try target.checkpoint.tensor(DecoderTensors(target.configuration).finalNorm).floats() : nil
+      ? try target.checkpoint.floats(DecoderTensors(target.configuration).finalNorm) : nil
     (embeddingNorm, streamNorm) = (Array(norms.prefix(hidden)), Array(norms.dropFirst(hidden)))
     residualNorm =
       configuration.normalisesResidual ? try packing.floats(ifPresent: tensors.layers.first?.mixer.streamNorm) : nil

@@ -136,7 +136,8 @@ struct Inspect: ParsableCommand {
         lines.append(
           ("\(conversion.from) as \(conversion.quantization)", "\(conversion.to), \(error ?? "cannot be packed")"))
       }
-      lines.append(("KV cache", "\(FigureText.bytes(summary.keyValueBytesPerToken)) per token"))
+      lines.append(
+        ("KV cache", "\(FigureText.bytes(summary.keyValueBytesPerToken)) per token\(configuration.windowText)"))
     }
     attempt {
       guard head == nil else { return }
@@ -266,17 +267,28 @@ extension ModelConfiguration {
       "num_attention_heads": "\(headCount)", "num_key_value_heads": "\(kvHeadCount)", "head_dim": "\(headSize)",
       "intermediate_size": "\(intermediateSize)", "vocab_size": "\(vocabularySize)",
       "max_position_embeddings": "\(maximumPosition)", "tie_word_embeddings": "\(tiesWordEmbeddings)",
-      "rope": "base \(rotary.base), \(scaling)",
+      "rope": "base \(rotary.base), \(scaling(of: rotary))",
     ]
     if let experts {
       facts["experts"] =
         "\(experts.count) of width \(experts.intermediateSize) in a layer, of which a token goes through \(experts.chosenCount)"
         + (experts.denseLayers.isEmpty ? "" : "; none in \(experts.denseLayers.count) of the layers")
     }
+    if let window = largestWindow {
+      facts["sliding_window"] = "\(window) in \(windowedLayerCount) of \(layerCount) layers"
+      facts["rope in windows"] = windowRotary.map { "base \($0.base), \(scaling(of: $0))" }
+    }
     return facts
   }
 
-  private var scaling: String {
+  /// What of the K/V memory is not of every position.
+  fileprivate var windowText: String {
+    guard let window = largestWindow else { return "" }
+    let share = keyValueBytesPerToken / layerCount * windowedLayerCount
+    return ", of which \(FigureText.bytes(share)) for the last \(window) tokens only"
+  }
+
+  private func scaling(of rotary: RotaryConfiguration) -> String {
     guard case .factors(let factors) = rotary.scaling else { return "scaling \(rotary.scaling)" }
     return "frequencies divided by \(factors.min() ?? 1) to \(factors.max() ?? 1)"
   }

@@ -67,7 +67,7 @@ extension GGUFFile: ModelContainer {
         for (name, expert) in try experts.split(tensor) { places[name.huggingFace] = expert }
         continue
       }
-      guard let name = TensorName(gguf: tensor.name) else {
+      guard let name = TensorName(gguf: tensor.name)?.among(postNorms: configuration.hasPostNorms) else {
         if tensor.name != Self.rotaryFactors { places[tensor.name] = tensor }
         continue
       }

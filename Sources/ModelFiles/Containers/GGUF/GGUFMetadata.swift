@@ -68,6 +68,15 @@ package struct GGUFMetadata: Sendable {
     }
   }
 
+  /// A list of what is so and what is not; `nil` where the key has a single value.
+  func flags(_ key: String) throws(ModelFileError) -> [Bool]? {
+    guard case .array(let list)? = values[key] else { return nil }
+    guard let flags = list.flags else {
+      throw ModelFileError(path, "\(key) is a \(GGUFValue.array(list)); expected a list of true and false")
+    }
+    return flags
+  }
+
   private func read<Value>(
     _ key: String, expecting expected: @autoclosure () -> String, _ convert: (GGUFValue) -> Value?
   ) throws(ModelFileError) -> Value? {

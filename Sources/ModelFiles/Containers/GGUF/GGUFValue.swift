@@ -61,6 +61,19 @@ package struct GGUFArray: Sendable {
     return strings
   }
 
+  /// True and false, or numbers that are 0 or not.
+  var flags: [Bool]? {
+    guard let size = elementType.byteCount else { return nil }
+    let flags = (0..<count).compactMap { index -> Bool? in
+      switch elementType.value(at: start + index * size, of: file) {
+      case .boolean(let flag)?: flag
+      case let value?: value.integer.map { $0 != 0 }
+      case nil: nil
+      }
+    }
+    return flags.count == count ? flags : nil
+  }
+
   var integers: [Int]? {
     guard let size = elementType.byteCount else { return nil }
     let values = (0..<count).compactMap { elementType.value(at: start + $0 * size, of: file)?.integer }

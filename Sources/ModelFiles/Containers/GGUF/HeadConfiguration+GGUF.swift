@@ -19,6 +19,9 @@ extension HeadConfiguration {
       vocabularySize = try metadata.required(key("vocab_size"), in: 1...16_777_216)
     }
     layers = try ModelConfiguration(file, family: family, as: .llama, vocabularySize: vocabularySize)
+    guard layers.windows.isEmpty else {
+      throw ModelFileError(path, "unsupported: \(key("attention.sliding_window")) in a head")
+    }
     targetHiddenSize = try metadata.integer(key("target_hidden_size"), in: 1...65_536) ?? layers.hiddenSize
     self.vocabularySize = file[TensorName(.output).gguf]?.shape.first ?? vocabularySize
     let ids = try metadata.integers(key("target_layers"))

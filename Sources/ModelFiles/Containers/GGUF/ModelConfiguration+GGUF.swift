@@ -1,7 +1,9 @@
+internal import Tensor
+
 extension ModelConfiguration {
   /// Keys, after the architecture's name, that would change what is computed in ways that are not implemented.
   private static let unsupportedKeys = [
-    "attention.sliding_window", "attention.scale", "attention.clamp_kqv", "logit_scale",
+    "attention.scale", "attention.clamp_kqv", "logit_scale",
     "embedding_scale", "residual_scale",
   ]
 
@@ -14,7 +16,7 @@ extension ModelConfiguration {
     guard let architecture = Architecture(ggufName: family) else {
       throw ModelFileError(
         path,
-        "unsupported: general.architecture '\(family)'; supported are \(Architecture.allCases.map(\.variations.ggufName).sorted().joined(separator: ", "))"
+        "unsupported: general.architecture '\(family)'; supported are \(Set(Architecture.allCases.map(\.variations.ggufName)).sorted().joined(separator: ", "))"
       )
     }
     if let odd = file.tensors.first(where: {
@@ -41,9 +43,14 @@ extension ModelConfiguration {
       guard let value = metadata["\(family).\(key)"], value.number != 0 else { continue }
       throw ModelFileError(path, "unsupported: \(family).\(key), which is \(value)")
     }
-    let hasExperts = architecture.variations.hasExperts
+    let variations = architecture.variations
+    let hasExperts = variations.hasExperts
     if !hasExperts, let value = metadata["\(family).expert_count"], value.number != 0 {
       throw ModelFileError(path, "unsupported: \(family).expert_count, which is \(value): a mixture of experts")
+    }
+    let caps = ["attn_logit_softcapping", "final_logit_softcapping"].map { "\(family).\($0)" }
+    if variations.gemma == nil, let key = caps.first(where: { metadata[$0] != nil }) {
+      throw ModelFileError(path, "unsupported: \(key) in models of this family")
     }
     self.architecture = architecture
     hiddenSize = try metadata.required("\(family).embedding_length", in: 1...65_536)
@@ -79,5 +86,21 @@ extension ModelConfiguration {
     hasFeedForwardBias = hasBias(.gate)
     experts = hasExperts ? try ExpertConfiguration(file, family: family, layerCount: layerCount) : nil
     rotary = try RotaryConfiguration(file, family: family, headSize: headSize, maximumPosition: maximumPosition)
+    windows = try AttentionWindows.of(file, family: family, as: variations.windows, layerCount: layerCount)
+    let usual = LayerScales.usualAttention(headSize: headSize)
+    guard let gemma = variations.gemma else {
+      (windowRotary, attentionSoftCap, logitSoftCap) = (nil, nil, nil)
+      (attentionScale, embeddingScale, normAddend, activation) = (usual, 1, 0, .silu)
+      return
+    }
+    windowRotary = try gemma.windowRotaryBase.map { usual throws(ModelFileError) in
+      RotaryConfiguration(base: try metadata.number("\(family).rope.freq_base_swa", in: 1.01...1e12) ?? usual)
+    }
+    attentionSoftCap = try metadata.number(caps[0], in: 1e-6...1e6).map { Float($0) }
+    logitSoftCap = try metadata.number(caps[1], in: 1e-6...1e6).map { Float($0) }
+    // llama.cpp knows the largest model of each family, whose scale is another, by its number of layers; its converter adds
+    // 1 to norms, and it computes the root in single precision.
+    attentionScale = layerCount == gemma.largestLayerCount ? 1 / Float(hiddenSize / headCount).squareRoot() : usual
+    (embeddingScale, normAddend, activation) = (Float(hiddenSize).squareRoot(), 0, .geluTanh)
   }
 }

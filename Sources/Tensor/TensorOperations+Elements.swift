@@ -1,0 +1,54 @@
+internal import CForetokenKernels
+
+/// What opens the gate of a feed-forward network.
+public enum GateActivation: Sendable, Equatable {
+  case silu
+  /// GELU, by the tangent's approximation (`gelu_pytorch_tanh`).
+  case geluTanh
+
+  var epilogue: ft_epilogue {
+    switch self {
+    case .silu: FT_GATE
+    case .geluTanh: FT_GATE_GELU
+    }
+  }
+}
+
+extension TensorOperations {
+  /// sums += x.
+  package func add(_ x: Activations, rowCount: Int, to sums: Activations) {
+    precondition(x.columns == sums.columns)
+    let (columns, stride, sumStride) = (x.columns, x.stride, sums.stride)
+    let (input, output) = unsafe (x.shared(rows: rowCount), sums.shared(rows: rowCount))
+    forRows(rowCount, columns: columns) { rows in
+      for row in rows {
+        let values = unsafe input.pointer.assumingMemoryBound(to: Float.self) + row * stride
+        let total = unsafe output.pointer.assumingMemoryBound(to: Float.self) + row * sumStride
+        for column in 0..<columns { unsafe total[column] += values[column] }
+      }
+    }
+  }
+
+  /// x = x · factor.
+  package func scale(_ x: Activations, rowCount: Int, by factor: Float) {
+    let (columns, stride) = (x.columns, x.stride)
+    let values = unsafe x.shared(rows: rowCount)
+    forRows(rowCount, columns: columns) { rows in
+      for row in rows {
+        let row = unsafe values.pointer.assumingMemoryBound(to: Float.self) + row * stride
+        for column in 0..<columns { unsafe row[column] *= factor }
+      }
+    }
+  }
+
+  /// x = cap · tanh(x / cap).
+  package func softCap(_ x: Activations, rowCount: Int, cap: Float) {
+    let (set, columns, stride) = (set, x.columns, x.stride)
+    let values = unsafe x.shared(rows: rowCount)
+    forRows(rowCount, columns: columns) { rows in
+      for row in rows {
+        unsafe ft_soft_cap(set, values.pointer.assumingMemoryBound(to: Float.self) + row * stride, columns, cap)
+      }
+    }
+  }
+}
