@@ -86,7 +86,7 @@ public struct ModelSource: Sendable {
       guard let template = try? ChatTemplate(source: source) else { continue }
       let traits = ChatTemplateTraits(of: template, source: source, context: templateContext(tokenizer))
       // Only a control token can end an answer: what is text, an answer may hold.
-      let next = traits.afterAnswer.flatMap { tokenizer.encode($0).first }
+      let next = traits.afterAnswer.flatMap { tokenizer.encodeContinuation($0).first }
       if let next, tokenizer.isSpecial(next) { tokens.insert(next) }
     }
     return tokens

@@ -32,6 +32,7 @@ struct ChatCompletionRequest: Sendable {
       thoughts: thoughts == .none ? nil : ReasoningSplitter(startsInside: thoughts == .open),
       calls: tools.parser(format: served.toolCallFormat),
       givesReasoning: try fields.bool("include_reasoning") ?? true)
+    generation.request.startsText = conversation.continued == nil
     generation.request.visibleTokens = served.visibleTokens(in: serving.tokenizer, hasTools: hasTools)
     if thoughts != .none {
       generation.request.stopping.thought = StopConditions.Thought(
