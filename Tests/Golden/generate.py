@@ -8,15 +8,17 @@ import blocks
 import embeddings
 import forward
 import gguf_files
+import harmony
 import heads
 import mtp
+import pieces
 import templates
 import tokenization
 
 
 def main() -> None:
     output = Path(__file__).resolve().parent
-    for part in (tokenization, templates, forward, gguf_files, heads, mtp, blocks, embeddings):
+    for part in (tokenization, pieces, templates, harmony, forward, gguf_files, heads, mtp, blocks, embeddings):
         print(f"{part.__name__} …", flush=True)
         part.generate(output)
 

@@ -33,10 +33,13 @@ package struct ToolFields {
     allowsSeveralCalls = try fields.bool("parallel_tool_calls") ?? true
   }
 
+  /// The names of the functions that may be called; `nil` when there are none.
+  var names: Set<String>? { definitions.isEmpty ? nil : Set(definitions.map(\.name)) }
+
   /// Finds calls in an answer; `nil` when none can be made.
   func parser(format: ToolCallFormat?) -> ToolCallParser? {
-    guard let format, !definitions.isEmpty else { return nil }
-    return ToolCallParser(format: format, names: Set(definitions.map(\.name)))
+    guard let format, let names else { return nil }
+    return ToolCallParser(format: format, names: names)
   }
 
   /// What keeps an answer to calls and to a form: a call where one must be made; else text of the form or a call, and
