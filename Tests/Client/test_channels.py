@@ -4,7 +4,6 @@ import json
 import pathlib
 
 import anthropic
-import httpx
 import openai
 import pytest
 from conftest import NAME
@@ -99,6 +98,6 @@ def test_a_form_holds_for_the_answer_alone(scripted):
 def test_efforts_reach_the_template(scripted):
     server = scripted([*FINAL, "Yes"])
     def prompt(effort):
-        return httpx.post(server.url + "/apply-template", json={"messages": HELLO, "reasoning_effort": effort}).json()["prompt"]
+        return server.http.post("/apply-template", json={"messages": HELLO, "reasoning_effort": effort}).json()["prompt"]
     for given, written in {"none": "low", "minimal": "low", "low": "low", "medium": "medium", "high": "high", "max": "high"}.items():
         assert f"Reasoning: {written}\n" in prompt(given)

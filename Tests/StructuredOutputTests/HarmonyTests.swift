@@ -122,7 +122,8 @@ import Tokenization
   @Test(
     arguments: [
       ("{{ '<|channel|>' }}{{ '<|message|>' }}", ReasoningFormat.harmony, ToolCallFormat.harmony),
-      ("<think> <tool_call>", .think, .qwen), ("[THINK] [TOOL_CALLS] [ARGS]", .brackets, .mistralNamed),
+      ("<think> <tool_call>", .think, .qwen), ("<tool_call> <parameter=", nil, .qwenCoder),
+      ("[THINK] [TOOL_CALLS] [ARGS]", .brackets, .mistralNamed),
       ("[TOOL_CALLS][", nil, .mistral), ("plain", nil, nil),
     ] as [(String, ReasoningFormat?, ToolCallFormat?)]) func `templates show their formats`(
       source: String, reasoning: ReasoningFormat?, calls: ToolCallFormat?

@@ -36,6 +36,9 @@ import Tokenization
     }
   }
 
+  /// The formats that answers can be kept to.
+  static let kept = ToolCallFormat.allCases.filter(\.isKept)
+
   static func parse(_ text: String, _ format: ToolCallFormat, names: Set<String>? = nil, pieces: Int) -> Answer {
     if format == .harmony { return HarmonyTests.parse(text, names: names, pieces: pieces).answer }
     var parser = ToolCallParser(format: format, names: names) { "id\($0)" }
@@ -140,6 +143,56 @@ import Tokenization
     }
   }
 
+  @Test(
+    "calls in Qwen3-Coder's format are found however the text is cut, their arguments as the schemas say",
+    arguments: [
+      ("Hello <tool", Answer("Hello <tool")),
+      (
+        "Look:\n<tool_call>\n<function=f>\n<parameter=s>\n12\n</parameter>\n<parameter=n>\n12\n</parameter>\n</function>\n</tool_call>",
+        Answer("Look:", [("f", #"{"s": "12", "n": 12}"#)])
+      ),
+      (
+        "<tool_call>\n<function=f>\n<parameter=s>\na \"b\"\n</p>\n\n</parameter>\n<parameter=o>\n{\"x\": [1]}\n</parameter>\n</function>\n</tool_call>\n<tool_call>\n<function=g>\n</function>\n</tool_call>",
+        Answer("", [("f", #"{"s": "a \"b\"\n</p>\n", "o": {"x": [1]}}"#), ("g", "{}")])
+      ),
+      (
+        "<tool_call><function=f><parameter=b>True</parameter><parameter=m>null</parameter><parameter=u>1e3</parameter><parameter=v>No</parameter></function></tool_call>",
+        Answer("", [("f", #"{"b": true, "m": null, "u": 1e3, "v": "No"}"#)])
+      ),
+      // The end of an argument is forgotten.
+      (
+        "<tool_call>\n<function=f>\n<parameter=s>\nx\n<parameter=n>\n1\n</function>\n</tool_call>",
+        Answer("", [("f", #"{"s": "x", "n": 1}"#)])
+      ),
+      ("<tool_call>\n{\"name\": \"f\", \"arguments\": {}}\n</tool_call>", Answer("", [("f", "{}")])),
+      (
+        "<tool_call>\n<function=h>\n</function>\n</tool_call>",
+        Answer("<tool_call>\n<function=h>\n</function>\n</tool_call>")
+      ),
+      ("<tool_call>\nfunction=f", Answer("<tool_call>\nfunction=f")),
+      ("<tool_call>\n<function=f>\n<parameter=s>\nx", Answer("", [("f", "")])),
+    ])
+  func qwenCoder(text: String, expected: Answer) throws {
+    let schema: JSONValue = [
+      "type": "object",
+      "properties": [
+        "s": ["type": "string"], "n": ["type": "integer"], "o": ["type": "object"], "b": ["type": "boolean"],
+        "m": ["anyOf": [["type": "string"], ["type": "null"]]],
+      ],
+    ]
+    for size in [1, 2, 7, 1_000] {
+      var parser = ToolCallParser(format: .qwenCoder, names: ["f", "g"], schemas: ["f": schema]) { "id\($0)" }
+      var answer = Answer()
+      var rest = Array(text)[...]
+      while !rest.isEmpty {
+        answer.add(parser.append(String(rest.prefix(size))))
+        rest = rest.dropFirst(size)
+      }
+      answer.add(parser.finish())
+      #expect(answer == expected, "\(size)")
+    }
+  }
+
   @Test("ids of calls are as the family's templates take them", arguments: ToolCallFormat.allCases)
   func identifiers(format: ToolCallFormat) {
     let isShort = format == .mistral || format == .mistralNamed
@@ -167,7 +220,8 @@ import Tokenization
     let parts = [
       "<tool_call>", "</tool_call>", "{", "}", "\"name\"", "\"arguments\"", "\"parameters\"", ":", ",", "\"f\"", "[",
       "]", "\\", "\"",
-      " ", "\n", "1", "é", "<", "<|python_tag|>", ";", "[TOOL_CALLS]", "[ARGS]", "f",
+      " ", "\n", "1", "é", "<", "<|python_tag|>", ";", "[TOOL_CALLS]", "[ARGS]", "f", "<function=", ">",
+      "<parameter=", "</parameter>", "</function>",
     ]
     for _ in 0..<2_000 {
       let text = (0..<Int.random(in: 1...14, using: &generator)).map { _ in parts.randomElement(using: &generator) ?? ""
@@ -180,7 +234,7 @@ import Tokenization
     }
   }
 
-  @Test("required calls are calls of the tools with valid arguments", arguments: ToolCallFormat.allCases)
+  @Test("required calls are calls of the tools with valid arguments", arguments: kept)
   func requiredCalls(format: ToolCallFormat) throws {
     let writer = try RandomWriter()
     let tools = try ToolDefinition.list(
@@ -261,6 +315,7 @@ import Tokenization
   private static func marks(of format: ToolCallFormat) -> (head: String, tail: String) {
     switch format {
     case .qwen: ("<tool_call>\n{\"name\": \"get_weather\", \"arguments\": ", "}\n</tool_call>")
+    case .qwenCoder: ("<tool_call>\n<function=get_weather>\n", "</function>\n</tool_call>")
     case .llama: ("{\"name\": \"get_weather\", \"parameters\": ", "}")
     case .mistral: ("[TOOL_CALLS][{\"name\": \"get_weather\", \"arguments\": ", "}]")
     case .mistralNamed: ("[TOOL_CALLS]get_weather[ARGS]", "")
@@ -268,7 +323,7 @@ import Tokenization
     }
   }
 
-  @Test("beside a form of the answer there is a call or the form, and nothing else", arguments: ToolCallFormat.allCases)
+  @Test("beside a form of the answer there is a call or the form, and nothing else", arguments: kept)
   func callOrForm(format: ToolCallFormat) throws {
     let writer = try RandomWriter()
     let form = ResponseFormat.jsonSchema(
@@ -287,7 +342,7 @@ import Tokenization
     #expect(constraint.mask != nil)
   }
 
-  @Test("a control token may come where text may, and not within a call", arguments: ToolCallFormat.allCases)
+  @Test("a control token may come where text may, and not within a call", arguments: kept)
   func controlTokens(format: ToolCallFormat) throws {
     let writer = try RandomWriter()
     let control = try #require(writer.tokenizer.id(of: "<|im_start|>"))

@@ -1,4 +1,4 @@
-internal import JSON
+package import JSON
 
 /// Finds calls of tools in an assistant's text as it comes, as OpenAI's API streams them.
 ///
@@ -38,13 +38,14 @@ package struct ToolCallParser: Sendable {
 
   private let format: ToolCallFormat
   private let names: Set<String>?
+  private let schemas: [String: JSONValue]
   private let makeID: @Sendable (Int) -> String
   private var state = State.content
   /// Text that may yet turn out to belong to a tag.
   private var held: [UInt8] = []
   /// White space that is content only if content follows.
   private var space: [UInt8] = []
-  private var scanner = ToolCallScanner()
+  private var scanner: any CallScanner = ToolCallScanner()
   /// The name under way, and whether the arguments after it stand by themselves.
   private var name: [UInt8] = []
   private var isBare = false
@@ -72,10 +73,13 @@ package struct ToolCallParser: Sendable {
   ///
   /// - Parameters:
   ///   - names: the functions that can be called; a call of another is content. `nil` for any.
+  ///   - schemas: of the arguments of each, for formats whose arguments are no JSON.
   ///   - makeID: makes the id of the call at an index; by default random ones as the format has them.
   package init(
-    format: ToolCallFormat, names: Set<String>? = nil, makeID: (@Sendable (Int) -> String)? = nil
+    format: ToolCallFormat, names: Set<String>? = nil, schemas: [String: JSONValue] = [:],
+    makeID: (@Sendable (Int) -> String)? = nil
   ) {
+    self.schemas = schemas
     self.format = format
     self.names = names
     self.makeID = makeID ?? { _ in format.randomID() }
@@ -157,7 +161,7 @@ package struct ToolCallParser: Sendable {
     }
     held.append(byte)
     if held == opening {
-      guard format != .qwen else { return beginCall([]) }
+      guard format != .qwen, format != .qwenCoder else { return beginCall([]) }
       (raw, held, state) = (held, [], .tagged(isList: false))
     }
     while !opening.starts(with: held) { release([held.removeFirst()]) }
@@ -202,7 +206,7 @@ package struct ToolCallParser: Sendable {
   private mutating func beginCall(_ start: [UInt8]) {
     raw = held
     held = []
-    scanner = ToolCallScanner()
+    scanner = format == .qwenCoder ? TaggedCallScanner(schemas: schemas) : ToolCallScanner()
     isBare = false
     state = .call
     for byte in start { deliver(scanner.append(byte)) }
@@ -218,6 +222,10 @@ package struct ToolCallParser: Sendable {
   }
 
   private mutating func takeCall(_ byte: UInt8) {
+    // A model that has learned both formats may write the other.
+    if format == .qwenCoder, byte == UInt8(ascii: "{"), raw.dropFirst(opening.count).allSatisfy(Self.isSpace) {
+      scanner = ToolCallScanner()
+    }
     raw.append(byte)
     deliver(scanner.append(byte))
     // Arguments that stand by themselves end the call.
@@ -249,7 +257,7 @@ package struct ToolCallParser: Sendable {
       }
       held.append(byte)
       beginCall([byte])
-    case .qwen:
+    case .qwen, .qwenCoder:
       held.append(byte)
       while !Self.closing.starts(with: held) { held.removeFirst() }
       if held == Self.closing { (state, held) = (.content, []) }
