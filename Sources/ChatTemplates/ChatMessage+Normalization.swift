@@ -47,12 +47,45 @@ extension ChatMessage {
     if let audio = object["audio"], audio != .null {
       throw ChatMessageError(path: path + ".audio", message: "is there; expected no audio: the model reads text only")
     }
-    if let thought = object["reasoning_content"]?.string ?? object["reasoning"]?.string {
+    let thought = object["reasoning_content"]?.string ?? object["reasoning"]?.string
+    if let thought {
       self["reasoning_content"] = .string(thought)
       self["reasoning"] = .string(thought)
     }
-    let calls = try Self.calls(of: object, at: path)
+    let calls = try Self.calls(of: object, at: path, shortensIDs: traits.needsShortCallIDs)
     if !calls.isEmpty { self["tool_calls"] = .array(calls) }
+    if traits.needsShortCallIDs, let id = object["tool_call_id"]?.string {
+      self["tool_call_id"] = .string(Self.shortID(id))
+    }
+    if traits.readsThinking, let thought, !thought.isEmpty {
+      self["thinking"] = .string(thought)
+      // Of the three that such a template cannot write together, content says least.
+      if !calls.isEmpty { self["content"] = "" }
+    }
+  }
+
+  /// The messages with a system message at their beginning made part of the user's first, where the template takes none.
+  package static func conversation(_ messages: [ChatMessage], for traits: ChatTemplateTraits) -> [ChatMessage] {
+    guard traits.refusesSystem, messages.count > 1, messages[0].role == "system", messages[1].role == "user",
+      let system = messages[0].content, let question = messages[1].content
+    else { return messages }
+    var first = messages[1]
+    first["content"] = .string(system + "\n\n" + question)
+    return [first] + messages[2...]
+  }
+
+  /// An id of nine letters and digits for any id: itself where it is one.
+  private static func shortID(_ id: String) -> String {
+    let letters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
+    if id.utf8.count == 9, id.allSatisfy(letters.contains) { return id }
+    // FNV-1a.
+    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+    for byte in id.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
+    return String(
+      (0..<9).map { _ in
+        defer { hash /= UInt64(letters.count) }
+        return letters[Int(hash % UInt64(letters.count))]
+      })
   }
 
   // MARK: Content
@@ -99,13 +132,15 @@ extension ChatMessage {
 
   // MARK: Calls
 
-  private static func calls(of object: JSONObject, at path: String) throws(ChatMessageError) -> [JSONValue] {
+  private static func calls(
+    of object: JSONObject, at path: String, shortensIDs: Bool
+  ) throws(ChatMessageError) -> [JSONValue] {
     var calls: [JSONValue] = []
     switch object["tool_calls"] {
     case nil, .null?: break
     case .array(let elements)?:
       for (index, element) in elements.enumerated() {
-        calls.append(try call(element, at: "\(path).tool_calls[\(index)]"))
+        calls.append(try call(element, at: "\(path).tool_calls[\(index)]", shortensID: shortensIDs))
       }
     case let other?:
       throw ChatMessageError(path: path + ".tool_calls", message: "is \(other.typeName); expected an array of calls")
@@ -117,7 +152,9 @@ extension ChatMessage {
     return calls
   }
 
-  private static func call(_ value: JSONValue, at path: String) throws(ChatMessageError) -> JSONValue {
+  private static func call(
+    _ value: JSONValue, at path: String, shortensID: Bool
+  ) throws(ChatMessageError) -> JSONValue {
     guard case .object(var call) = value else {
       throw ChatMessageError(path: path, message: "is \(value.typeName); expected an object")
     }
@@ -125,6 +162,7 @@ extension ChatMessage {
       throw ChatMessageError(path: path + ".type", message: "is '\(type)'; expected \"function\"")
     }
     call["function"] = try function(call["function"] ?? .null, at: path + ".function")
+    if shortensID, let id = call["id"]?.string { call["id"] = .string(shortID(id)) }
     return .object(call)
   }
 

@@ -14,6 +14,12 @@ package struct ChatTemplateTraits: Sendable, Equatable {
   package let knowsDeveloper: Bool
   /// Variables that switch a model's thinking off when they are false.
   package let thinkingSwitches: [String]
+  /// Whether a message's thought is written from the field `thinking`, which cannot stand beside both content and calls.
+  package let readsThinking: Bool
+  /// Whether ids of calls must have nine letters and digits.
+  package let needsShortCallIDs: Bool
+  /// Whether a system message is refused, and would not be as a part of the user's first.
+  package let refusesSystem: Bool
   /// What the template writes right after an assistant's message; `nil` when nothing does.
   package let afterAnswer: String?
 
@@ -59,11 +65,34 @@ package struct ChatTemplateTraits: Sendable, Equatable {
     let question = user(.string(Self.first))
     writesTools = text([question], tools: [tool]).map { $0.contains(Self.second) } ?? true
     knowsDeveloper = source.contains("developer")
-    let words = Set(source.split { !($0.isLetter || $0.isNumber || $0 == "_") })
-    thinkingSwitches = Self.thinkingVariables.filter { words.contains($0[...]) }
+    thinkingSwitches = Self.thinkingVariables.filter { Self.isVariable($0, in: source) }
+    func calling(_ id: String, thinking: String? = nil) -> [ChatMessage] {
+      var call = ChatMessage(role: "assistant", content: "")
+      let function: JSONValue = ["name": .string(Self.second), "arguments": ["x": 1]]
+      call["tool_calls"] = [["id": .string(id), "type": "function", "function": function]]
+      if let thinking { call["thinking"] = .string(thinking) }
+      var result = ChatMessage(role: "tool", content: "1")
+      result["tool_call_id"] = .string(id)
+      return [question, call, result]
+    }
+    let thought = Self.first + Self.second
+    readsThinking = text(calling("abcdefghi", thinking: thought)).map { $0.contains(thought) } ?? false
+    needsShortCallIDs = text(calling("call_abcdefghi")) == nil && text(calling("abcdefghi")) != nil
+    refusesSystem =
+      text([ChatMessage(role: "system", content: Self.second), question]) == nil && ofText != nil
     let answered = text([question, ChatMessage(role: "assistant", content: Self.second)])
     afterAnswer = answered.flatMap { text in
       text.ranges(of: Self.second).last.map { String(text[$0.upperBound...].drop(while: \.isWhitespace)) }
+    }
+  }
+
+  /// Whether a template reads a variable of this name, and not only a field.
+  private static func isVariable(_ name: String, in source: String) -> Bool {
+    source.ranges(of: name).contains { range in
+      let before = source[..<range.lowerBound].last ?? " "
+      let after = source[range.upperBound...].first ?? " "
+      func isWord(_ character: Character) -> Bool { character.isLetter || character.isNumber || character == "_" }
+      return !isWord(before) && !isWord(after) && !".'\"".contains(before)
     }
   }
 }

@@ -77,16 +77,22 @@ public struct ModelSource: Sendable {
     try Tokenizer(HubCache().open(model).tokenizer)
   }
 
+  private static let callEnding = "<|call|>"
+
   private static func endOfTextTokens(
     _ generation: GenerationConfiguration, _ tokenizer: Tokenizer
   ) -> Set<TokenID> {
     var tokens = Set(generation.endOfTextTokens.map { TokenID(truncatingIfNeeded: $0) })
     if let token = tokenizer.endOfTextToken.flatMap({ tokenizer.id(of: $0) }) { tokens.insert(token) }
     for source in tokenizer.chatTemplates.values {
+      // gpt-oss ends an answer that calls with a token of its own.
+      if source.contains(callEnding), let token = tokenizer.id(of: callEnding), tokenizer.isSpecial(token) {
+        tokens.insert(token)
+      }
       guard let template = try? ChatTemplate(source: source) else { continue }
       let traits = ChatTemplateTraits(of: template, source: source, context: templateContext(tokenizer))
       // Only a control token can end an answer: what is text, an answer may hold.
-      let next = traits.afterAnswer.flatMap { tokenizer.encode($0).first }
+      let next = traits.afterAnswer.flatMap { tokenizer.encodeContinuation($0).first }
       if let next, tokenizer.isSpecial(next) { tokens.insert(next) }
     }
     return tokens
@@ -117,7 +123,8 @@ public struct ModelSource: Sendable {
     let conversation = try messages.enumerated().map { index, message in
       try ChatMessage(client: .object(message.fields), at: "messages[\(index)]", for: traits)
     }
-    return tokenizer.encode(try template.render(messages: conversation, context: context))
+    return tokenizer.encode(
+      try template.render(messages: ChatMessage.conversation(conversation, for: traits), context: context))
   }
 
   /// Variables that chat templates expect besides the messages.

@@ -86,7 +86,7 @@ package final class ConstraintCompiler: Sendable {
     _ format: ResponseFormat, reasoning: ReasoningPrefix, budget: WorkBudget?
   ) throws(ConstraintError) -> GrammarConstraint {
     try constraint(key: format.key, reasoning: reasoning, budget: budget) { builder throws in
-      try builder.node(of: format)
+      try builder.answer(format, after: reasoning)
     }
   }
 

@@ -118,7 +118,7 @@ extension CompiledGrammar {
     guard run.count > 1 || state.accepts && state.configurations.isEmpty,
       let text = String(validating: run, as: UTF8.self)
     else { return nil }
-    let tokens = vocabulary.tokenizer.encode(text)
+    let tokens = vocabulary.tokenizer.encodeContinuation(text)
     let isEnd = state.accepts && state.configurations.isEmpty
     guard let token = tokens.first, isEnd || tokens.count > 1, !vocabulary.endTokens.contains(token),
       !vocabulary.tokenizer.isSpecial(token), let bytes = vocabulary.tokenizer.bytes(of: token), run.starts(with: bytes)

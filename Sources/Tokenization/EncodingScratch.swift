@@ -3,6 +3,7 @@ internal import Synchronization
 /// The buffers of one encoding at a time, and the words it has met.
 struct EncodingScratch: Sendable {
   var merger = WordMerger()
+  var pieceMerger = PieceMerger()
   var cache = WordCache()
   let workspace = RegularExpression.Workspace()
 }

@@ -1,9 +1,10 @@
 /// A token's number in the vocabulary.
 public typealias TokenID = Int32
 
-/// A byte-level BPE tokenizer as Hugging Face's `tokenizers` reads it from `tokenizer.json`.
+/// A BPE tokenizer, of bytes or of characters, as Hugging Face's `tokenizers` reads it from `tokenizer.json`.
 ///
-/// Encoding and decoding give what that library gives, id for id and byte for byte. A tokenizer is a value: any number of
+/// Encoding and decoding give what that library gives, id for id and byte for byte; but tokens of bytes that are no valid
+/// UTF-8 together spoil no valid character beside them. A tokenizer is a value: any number of
 /// threads may use one at the same time.
 ///
 /// ```swift
@@ -13,10 +14,12 @@ public typealias TokenID = Int32
 /// ```
 public struct Tokenizer: Sendable {
   let vocabulary: Vocabulary
-  let model: BytePairModel
+  let model: SubwordModel
   let normalizer: Normalizer
   let preTokenizer: PreTokenizer
   let postProcessor: PostProcessor
+  /// What decoding leaves out at the beginning of a text.
+  let decodedStart: DecodedStart
   /// Added tokens that are looked for in the text as given, and those looked for once it is normalized.
   let givenTextMatcher: AddedTokenMatcher
   let normalizedTextMatcher: AddedTokenMatcher
@@ -63,15 +66,16 @@ public struct Tokenizer: Sendable {
   ///
   /// - Parameter normalizedTokens: added tokens that are looked for in normalized text, by what they are there.
   init(
-    vocabulary: Vocabulary, model: BytePairModel, normalizer: Normalizer, preTokenizer: PreTokenizer,
-    postProcessor: PostProcessor, addedTokens: [AddedToken], normalizedTokens: [(AddedToken, pattern: String)] = [],
+    vocabulary: Vocabulary, model: SubwordModel, normalizer: Normalizer, preTokenizer: PreTokenizer,
+    postProcessor: PostProcessor, decodedStart: DecodedStart = .whole, addedTokens: [AddedToken],
+    normalizedTokens: [(AddedToken, pattern: String)] = [],
     chatTemplates: [String: String], beginOfTextToken: String?, endOfTextToken: String?
   ) {
     var (givenText, normalizedText) = (AddedTokenMatcher(), AddedTokenMatcher())
     for token in addedTokens { givenText.insert(token, pattern: token.content) }
     for (token, pattern) in normalizedTokens { normalizedText.insert(token, pattern: pattern) }
     (self.vocabulary, self.model, self.normalizer) = (vocabulary, model, normalizer)
-    (self.preTokenizer, self.postProcessor) = (preTokenizer, postProcessor)
+    (self.preTokenizer, self.postProcessor, self.decodedStart) = (preTokenizer, postProcessor, decodedStart)
     (givenTextMatcher, normalizedTextMatcher) = (givenText, normalizedText)
     self.chatTemplates = chatTemplates
     (self.beginOfTextToken, self.endOfTextToken) = (beginOfTextToken, endOfTextToken)
@@ -100,8 +104,9 @@ public struct Tokenizer: Sendable {
       addedTokens.append(token)
     }
     self.init(
-      vocabulary: vocabulary, model: parts.model, normalizer: parts.normalizer, preTokenizer: parts.preTokenizer,
-      postProcessor: parts.postProcessor, addedTokens: addedTokens.filter { !$0.isNormalized },
+      vocabulary: vocabulary, model: .merges(parts.model), normalizer: parts.normalizer,
+      preTokenizer: parts.preTokenizer, postProcessor: parts.postProcessor, decodedStart: parts.decodedStart,
+      addedTokens: addedTokens.filter { !$0.isNormalized },
       normalizedTokens: addedTokens.filter(\.isNormalized).map { ($0, pattern: parts.decodedText(of: $0)) },
       chatTemplates: chatTemplates.isEmpty ? settings.chatTemplates : chatTemplates,
       beginOfTextToken: settings.beginOfTextToken, endOfTextToken: settings.endOfTextToken)
@@ -112,7 +117,8 @@ public struct Tokenizer: Sendable {
 
   /// The bytes that a token stands for, which need not be whole characters; `nil` for an id that is not in use.
   ///
-  /// The bytes of a sequence of tokens, one after the other, are what `decode` makes its text of.
+  /// The bytes of a sequence of tokens, one after the other, are what `decode` makes its text of, but for a space that the
+  /// tokenizer puts before a text.
   public func bytes(of token: TokenID) -> [UInt8]? { vocabulary.bytes(of: token).map(Array.init) }
 
   /// The id of a token given by its text: an added token's, or a vocabulary string such as `Ġthe`.

@@ -10,10 +10,33 @@ struct Vocabulary: Sendable {
   private var pool: [UInt8] = []
   private var ends: [Int] = [0]
   private var specialTokens: Set<TokenID> = []
+  /// Bytes of added tokens that decode to something else than their text.
+  private var bytesApart: [TokenID: [UInt8]] = [:]
   /// Special tokens whose decoded text is left out on request.
   private var skippedTokens: Set<TokenID> = []
 
-  init(minimumCapacity: Int = 0) { texts = ByteStringTable(minimumCapacity: minimumCapacity) }
+  /// How texts become bytes.
+  private var decoder: PieceDecoder
+
+  init(minimumCapacity: Int = 0, decoder: PieceDecoder = .byteLevel) {
+    texts = ByteStringTable(minimumCapacity: minimumCapacity)
+    self.decoder = decoder
+  }
+
+  /// Decodes the texts, those that are there and those to come, in another way.
+  mutating func decode(by decoder: PieceDecoder) {
+    self.decoder = decoder
+    (pool, ends) = ([], [0])
+    for index in 0..<texts.count { appendBytes(of: texts[index]) }
+  }
+
+  private mutating func appendBytes(of text: ArraySlice<UInt8>) {
+    let start = pool.count
+    decoder.appendBytes(of: text, to: &pool)
+    ends.append(pool.count)
+    mostBytes = max(mostBytes, pool.count - start)
+    if case .texts = decoder { mostBytes = max(mostBytes, text.count) }
+  }
 
   /// 1 + the largest id in use.
   var size: Int { textOfID.count }
@@ -21,7 +44,7 @@ struct Vocabulary: Sendable {
   /// The number of tokens.
   var count: Int { ids.count }
 
-  /// Bytes of the longest token, as it is decoded or as it is written.
+  /// The most bytes of normalized text that a token stands for.
   private(set) var mostBytes = 0
 
   /// Adds a token of the model. Gives what is wrong with it, if anything.
@@ -37,32 +60,27 @@ struct Vocabulary: Sendable {
     }
     textOfID[place] = Int32(truncatingIfNeeded: index)
     ids.append(id)
-    let start = pool.count
-    ByteAlphabet.appendBytes(ofToken: text, to: &pool)
-    ends.append(pool.count)
-    mostBytes = max(mostBytes, pool.count - start)
+    appendBytes(of: text)
     return nil
   }
 
   /// Adds an added token, which may also be one of the model's.
   mutating func add(_ token: AddedToken, decodedAs decoded: String, file: String) throws(TokenizerError) {
-    mostBytes = max(mostBytes, decoded.utf8.count, token.content.utf8.count)
     if let known = id(of: token.content) {
       guard known == token.id else {
         throw .malformed(
           file: file, location: "added_tokens", found: "'\(token.content)' with the id \(token.id)",
           expected: "the id \(known), which the file gives to the same text elsewhere")
       }
-    } else {
-      let length = pool.count
-      if let fault = insert(Array(token.content.utf8)[...], id: token.id) {
-        throw .malformed(file: file, location: "added_tokens", found: fault, expected: "one text per id")
-      }
-      if decoded != token.content || !decoded.utf8.elementsEqual(token.content.utf8) {
-        pool.removeSubrange(length...)
-        ByteAlphabet.appendBytes(ofToken: Array(decoded.utf8)[...], to: &pool)
-        ends[ends.count - 1] = pool.count
-      }
+    } else if let fault = insert(Array(token.content.utf8)[...], id: token.id) {
+      throw .malformed(file: file, location: "added_tokens", found: fault, expected: "one text per id")
+    }
+    mostBytes = max(mostBytes, token.content.utf8.count)
+    if !decoded.utf8.elementsEqual(token.content.utf8) {
+      var bytes: [UInt8] = []
+      decoder.appendBytes(of: Array(decoded.utf8)[...], to: &bytes)
+      mostBytes = max(mostBytes, bytes.count, decoded.utf8.count)
+      bytesApart[token.id] = bytes
     }
     if token.isSpecial {
       specialTokens.insert(token.id)
@@ -84,7 +102,10 @@ struct Vocabulary: Sendable {
   func text(of id: TokenID) -> String? { utf8(of: id).map { String(decoding: $0, as: UTF8.self) } }
 
   /// The bytes that a token decodes to; `nil` for an id that is not in use.
-  func bytes(of id: TokenID) -> ArraySlice<UInt8>? { index(of: id).map { pool[ends[$0]..<ends[$0 + 1]] } }
+  func bytes(of id: TokenID) -> ArraySlice<UInt8>? {
+    if !bytesApart.isEmpty, let bytes = bytesApart[id] { return bytes[...] }
+    return index(of: id).map { pool[ends[$0]..<ends[$0 + 1]] }
+  }
 
   func isSpecial(_ id: TokenID) -> Bool { specialTokens.contains(id) }
 

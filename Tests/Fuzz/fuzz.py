@@ -32,6 +32,7 @@ PROGRAM = os.environ.get("FORETOKEN", str(ROOT / ".build/release/foretoken"))
 DRAFT = ROOT / "Models/foretoken-reference-draft"
 HEADS = ROOT / "Tests/Golden/heads"
 BLOCKS = ROOT / "Tests/Golden/blocks"
+TOKENIZERS = ROOT / "Tests/Golden/tokenization"
 
 
 def limit_memory():
@@ -194,8 +195,42 @@ class Fuzzer:
             shutil.rmtree(folder, ignore_errors=True)
 
     def tokenizer(self, seed, rng):
-        data = mutated_json((DRAFT / "tokenizer.json").read_text(), rng)
-        self.replaced(seed, "tokenizer.json", data, "tokenize", "-m", "DIR", "Hello, wörld")
+        source = rng.choice([DRAFT, *(TOKENIZERS / name for name in ["llama2", "mistral", "gemma", "unknown-split"])])
+        data = mutated_json((source / "tokenizer.json").read_text(), rng)
+        self.replaced(seed, "tokenizer.json", data, "tokenize", "-m", "DIR", "Hello, wörld <s> ▁ \U0001f642")
+
+    def vocabularies(self, seed, rng):
+        """Vocabularies of pieces and scores in GGUF files."""
+        def text(value):
+            return struct.pack("<Q", len(value)) + value
+
+        lists = json.loads((TOKENIZERS / rng.choice(["lists-prefix", "lists-plain"]) / "lists.json").read_text())
+        count = rng.choice([259, 300, len(lists["tokens"])])
+        tokens, scores, types = (lists[name][:count] for name in ["tokens", "scores", "types"])
+        for _ in range(rng.randrange(4)):
+            place = rng.randrange(count)
+            kind = rng.randrange(4)
+            if kind == 0: scores[place] = rng.choice([float("nan"), float("inf"), -float("inf"), 0.0, 1e38])
+            elif kind == 1: types[place] = rng.choice([-1, 0, 1, 2, 3, 4, 5, 6, 7, 2**31 - 1])
+            elif kind == 2: tokens[place] = rng.choice(["", "▁", "<0x00>", "<0xZZ>", "a" * 5000, tokens[0]])
+            else: tokens = tokens[:place]
+        metadata = [(b"general.architecture", 8, text(b"llama")), (b"llama.block_count", 4, struct.pack("<I", 1)),
+                    (b"tokenizer.ggml.model", 8, text(rng.choice([b"llama", b"llama", b"llama", b"gemma4", b"gpt2"]))),
+                    (b"tokenizer.ggml.pre", 8, text(b"default")),
+                    (b"tokenizer.ggml.tokens", 9, struct.pack("<IQ", 8, len(tokens)) + b"".join(text(token.encode()) for token in tokens)),
+                    (b"tokenizer.ggml.scores", 9, struct.pack(f"<IQ{len(scores)}f", 6, len(scores), *scores)),
+                    (b"tokenizer.ggml.token_type", 9, struct.pack(f"<IQ{len(types)}i", 5, len(types), *types)),
+                    (b"tokenizer.ggml.merges", 9, struct.pack("<IQ", 8, 1) + text("▁ a".encode())),
+                    (b"tokenizer.ggml.add_space_prefix", 7, struct.pack("<B", rng.randrange(2))),
+                    (b"tokenizer.ggml.bos_token_id", 4, struct.pack("<I", rng.choice([1, 1, 1, 2**32 - 1, count])))]
+        data = b"GGUF" + struct.pack("<IQQ", 3, 0, len(metadata))
+        data += b"".join(text(name) + struct.pack("<I", kind) + value for name, kind, value in metadata)
+        path = self.folder / f"{seed}-pieces.gguf"
+        path.write_bytes(mutated_bytes(data, rng) if rng.random() < 0.5 else data)
+        try:
+            self.run("tokenize", "-m", str(path), "Hello, wörld <s> ▁ \U0001f642" + rng.choice(["", "a" * 9000, " " * 9000]))
+        finally:
+            path.unlink()
 
     def configs(self, seed, rng):
         name = rng.choice([file for file in ["config.json", "generation_config.json", "tokenizer_config.json"] if (DRAFT / file).exists()])
@@ -471,7 +506,7 @@ class Fuzzer:
 
 
 KINDS = [
-    "safetensors", "gguf", "heads", "tokenizer", "configs", "expansion", "template", "digests", "notes", "speculative_config", "flags", "results", "expositions",
+    "safetensors", "gguf", "heads", "tokenizer", "vocabularies", "configs", "expansion", "template", "digests", "notes", "speculative_config", "flags", "results", "expositions",
     "streams", "datasets", "requests", "other_requests", "pooling_requests", "schemas", "raw_http"]
 
 

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import blocks
 import embeddings
+import experts
 import forward
 import gguf_files
+import harmony
 import heads
 import mtp
+import pieces
 import templates
 import tokenization
 import windows
@@ -17,7 +20,8 @@ import windows
 
 def main() -> None:
     output = Path(__file__).resolve().parent
-    for part in (tokenization, templates, forward, windows, gguf_files, heads, mtp, blocks, embeddings):
+    for part in (
+        tokenization, pieces, templates, harmony, forward, windows, experts, gguf_files, heads, mtp, blocks, embeddings):
         print(f"{part.__name__} …", flush=True)
         part.generate(output)
 

@@ -94,6 +94,16 @@ CONVERSATIONS = {
         {"role": "assistant", "content": "", "reasoning_content": "second", "tool_calls": [call("clock", {"a": "é"})]},
         {"role": "tool", "tool_call_id": "call_0001", "content": "2"},
     ],
+    "tool call with a short id and a thought": [
+        {"role": "developer", "content": "D"},
+        {"role": "user", "content": "Weather?"},
+        {"role": "assistant", "content": "", "thinking": "So", "tool_calls": [call("get_weather", {"place": "Z"}, "abcdefghi")]},
+        {"role": "tool", "tool_call_id": "abcdefghi", "name": "get_weather", "content": "21.5"},
+    ],
+    "thought at the end": [
+        {"role": "user", "content": "Q"},
+        {"role": "assistant", "content": "A", "thinking": "Because"},
+    ],
     "builtin tool": [
         {"role": "user", "content": "Search"},
         {"role": "assistant", "tool_calls": [call("search", {"query": "swift", "depth": "2"})]},
@@ -121,6 +131,7 @@ VARIANTS = [
     {"enable_thinking": True, "tools": [CLOCK], "tools_in_user_message": False, "date_string": "24 Dec 2025"},
     {"builtin_tools": ["search", "interpreter", "wolfram"], "tools": None},
     {"custom_tools": [WEATHER], "tools_in_user_message": False},
+    {"tools": [CLOCK], "reasoning_effort": "high", "model_identity": "I am."},
 ]
 
 # What every snippet sees.

@@ -66,10 +66,10 @@ import Testing
     #expect(accepts(choice, "yes") && accepts(choice, "yesterday") && !accepts(choice, "yest"))
     let regex = try compiler.constraint(for: .regex("[a-c]+\\d?", path: ""))
     #expect(accepts(regex, "abc1") && !accepts(regex, "xabc1"))
-    let thinking = try compiler.constraint(for: .jsonObject, reasoning: .allowed)
+    let thinking = try compiler.constraint(for: .jsonObject, reasoning: .allowed(.think))
     #expect(accepts(thinking, "{}") && accepts(thinking, "<think>\nI {wonder}</think>\n\n{}"))
     #expect(!accepts(thinking, "I wonder{}"))
-    let inside = try compiler.constraint(for: .jsonObject, reasoning: .open)
+    let inside = try compiler.constraint(for: .jsonObject, reasoning: .open(.think))
     #expect(accepts(inside, "hm</think>{}") && !accepts(inside, "{}"))
   }
 }

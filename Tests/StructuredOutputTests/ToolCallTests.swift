@@ -36,7 +36,11 @@ import Tokenization
     }
   }
 
+  /// The formats that answers can be kept to.
+  static let kept = ToolCallFormat.allCases.filter(\.isKept)
+
   static func parse(_ text: String, _ format: ToolCallFormat, names: Set<String>? = nil, pieces: Int) -> Answer {
+    if format == .harmony { return HarmonyTests.parse(text, names: names, pieces: pieces).answer }
     var parser = ToolCallParser(format: format, names: names) { "id\($0)" }
     var answer = Answer()
     var rest = Array(text)[...]
@@ -108,6 +112,94 @@ import Tokenization
     }
   }
 
+  @Test(
+    "calls in Mistral's formats are found however the text is cut",
+    arguments: [
+      (#"Hello [there] and [TOOL_ too"#, Answer(#"Hello [there] and [TOOL_ too"#)),
+      (#"[TOOL_CALLS][{"name": "f", "arguments": {"a": "]"}}]"#, Answer("", [("f", #"{"a": "]"}"#)])),
+      (
+        #"Sure. [TOOL_CALLS] [{"name": "f", "arguments": {}, "id": "abcdefghi"}, {"name": "g", "arguments": {"b": [1]}}]"#,
+        Answer("Sure.", [("f", "{}"), ("g", #"{"b": [1]}"#)])
+      ),
+      (#"[TOOL_CALLS]f[ARGS]{"a": {"b": "}"}}"#, Answer("", [("f", #"{"a": {"b": "}"}}"#)])),
+      (
+        #"[TOOL_CALLS]f[CALL_ID]abcdefghi[ARGS]{}[TOOL_CALLS]g[ARGS]{"é": "😀"} and so"#,
+        Answer(" and so", [("f", "{}"), ("g", #"{"é": "😀"}"#)])
+      ),
+      (#"[TOOL_CALLS]f{"a": 1}"#, Answer("", [("f", #"{"a": 1}"#)])),
+      (#"[TOOL_CALLS][TOOL_CALLS]f[ARGS]{}"#, Answer("[TOOL_CALLS]", [("f", "{}")])),
+      // Broken: content, or arguments that break off.
+      (#"[TOOL_CALLS]h[ARGS]{"a": 1} x"#, Answer(#"[TOOL_CALLS]h[ARGS]{"a": 1} x"#)),
+      (#"[TOOL_CALLS][{"name": "h", "arguments": {}}]"#, Answer(#"[TOOL_CALLS][{"name": "h", "arguments": {}}]"#)),
+      ("[TOOL_CALLS]", Answer("[TOOL_CALLS]")), ("[TOOL_CALLS][]", Answer("[TOOL_CALLS][]")),
+      ("[TOOL_CALLS]f\n[ARGS]{}", Answer("[TOOL_CALLS]f\n[ARGS]{}")),
+      (#"[TOOL_CALLS]f[ARGS]{"a": "unfin"#, Answer("", [("f", #"{"a": "unfin"#)])),
+    ])
+  func mistral(text: String, expected: Answer) {
+    for format in [ToolCallFormat.mistral, .mistralNamed] {
+      for pieces in [1, 2, 3, 7, 1_000] {
+        #expect(Self.parse(text, format, names: ["f", "g"], pieces: pieces) == expected, "\(pieces)")
+      }
+    }
+  }
+
+  @Test(
+    "calls in Qwen3-Coder's format are found however the text is cut, their arguments as the schemas say",
+    arguments: [
+      ("Hello <tool", Answer("Hello <tool")),
+      (
+        "Look:\n<tool_call>\n<function=f>\n<parameter=s>\n12\n</parameter>\n<parameter=n>\n12\n</parameter>\n</function>\n</tool_call>",
+        Answer("Look:", [("f", #"{"s": "12", "n": 12}"#)])
+      ),
+      (
+        "<tool_call>\n<function=f>\n<parameter=s>\na \"b\"\n</p>\n\n</parameter>\n<parameter=o>\n{\"x\": [1]}\n</parameter>\n</function>\n</tool_call>\n<tool_call>\n<function=g>\n</function>\n</tool_call>",
+        Answer("", [("f", #"{"s": "a \"b\"\n</p>\n", "o": {"x": [1]}}"#), ("g", "{}")])
+      ),
+      (
+        "<tool_call><function=f><parameter=b>True</parameter><parameter=m>null</parameter><parameter=u>1e3</parameter><parameter=v>No</parameter></function></tool_call>",
+        Answer("", [("f", #"{"b": true, "m": null, "u": 1e3, "v": "No"}"#)])
+      ),
+      // The end of an argument is forgotten.
+      (
+        "<tool_call>\n<function=f>\n<parameter=s>\nx\n<parameter=n>\n1\n</function>\n</tool_call>",
+        Answer("", [("f", #"{"s": "x", "n": 1}"#)])
+      ),
+      ("<tool_call>\n{\"name\": \"f\", \"arguments\": {}}\n</tool_call>", Answer("", [("f", "{}")])),
+      (
+        "<tool_call>\n<function=h>\n</function>\n</tool_call>",
+        Answer("<tool_call>\n<function=h>\n</function>\n</tool_call>")
+      ),
+      ("<tool_call>\nfunction=f", Answer("<tool_call>\nfunction=f")),
+      ("<tool_call>\n<function=f>\n<parameter=s>\nx", Answer("", [("f", "")])),
+    ])
+  func qwenCoder(text: String, expected: Answer) throws {
+    let schema: JSONValue = [
+      "type": "object",
+      "properties": [
+        "s": ["type": "string"], "n": ["type": "integer"], "o": ["type": "object"], "b": ["type": "boolean"],
+        "m": ["anyOf": [["type": "string"], ["type": "null"]]],
+      ],
+    ]
+    for size in [1, 2, 7, 1_000] {
+      var parser = ToolCallParser(format: .qwenCoder, names: ["f", "g"], schemas: ["f": schema]) { "id\($0)" }
+      var answer = Answer()
+      var rest = Array(text)[...]
+      while !rest.isEmpty {
+        answer.add(parser.append(String(rest.prefix(size))))
+        rest = rest.dropFirst(size)
+      }
+      answer.add(parser.finish())
+      #expect(answer == expected, "\(size)")
+    }
+  }
+
+  @Test("ids of calls are as the family's templates take them", arguments: ToolCallFormat.allCases)
+  func identifiers(format: ToolCallFormat) {
+    let isShort = format == .mistral || format == .mistralNamed
+    let id = format.randomID()
+    #expect(id.count == (isShort ? 9 : 29) && id.hasPrefix("call_") != isShort && id != format.randomID())
+  }
+
   @Test("arguments stream as they come, after the call's name")
   func streams() {
     var parser = ToolCallParser(format: .qwen) { "id\($0)" }
@@ -128,7 +220,8 @@ import Tokenization
     let parts = [
       "<tool_call>", "</tool_call>", "{", "}", "\"name\"", "\"arguments\"", "\"parameters\"", ":", ",", "\"f\"", "[",
       "]", "\\", "\"",
-      " ", "\n", "1", "é", "<", "<|python_tag|>", ";",
+      " ", "\n", "1", "é", "<", "<|python_tag|>", ";", "[TOOL_CALLS]", "[ARGS]", "f", "<function=", ">",
+      "<parameter=", "</parameter>", "</function>",
     ]
     for _ in 0..<2_000 {
       let text = (0..<Int.random(in: 1...14, using: &generator)).map { _ in parts.randomElement(using: &generator) ?? ""
@@ -141,7 +234,7 @@ import Tokenization
     }
   }
 
-  @Test("required calls are calls of the tools with valid arguments", arguments: ToolCallFormat.allCases)
+  @Test("required calls are calls of the tools with valid arguments", arguments: kept)
   func requiredCalls(format: ToolCallFormat) throws {
     let writer = try RandomWriter()
     let tools = try ToolDefinition.list(
@@ -201,6 +294,14 @@ import Tokenization
       (.llama, "Hello", true, true), (.llama, "{\"name\": \"John\", \"age\": 3}", true, true),
       (.llama, "{\"name\": \"get_weather\", \"parameters\": {\"city\": \"B", true, false),
       (.llama, "{\"name\": \"get_weather\", \"parameters\": {\"days\": 1", false, true),
+      (.mistral, "Hello [TOOL_", true, true), (.mistral, "[TOOL_CALLS][{\"name\": \"get_weather\"", true, false),
+      (.mistral, "[TOOL_CALLS]get_weather", false, true),
+      (.mistralNamed, "[TOOL_CALLS]get_weather[ARGS]{\"city\": \"B", true, false),
+      (.mistralNamed, "[TOOL_CALLS]get_weather[ARGS]{\"city\": \"B\", \"days\": 7} and", true, true),
+      (.mistralNamed, "[TOOL_CALLS]other[ARGS]", false, true),
+      (.harmony, "<|channel|>analysis<|message|>to=functions.x<|end|><|start|>assistant<|channel|>comm", true, true),
+      (.harmony, "<|channel|>commentary to=functions.get_weather <|constrain|>json<|message|>{\"city", true, false),
+      (.harmony, "<|channel|>commentary to=functions.other", false, true),
     ] as [(ToolCallFormat, String, Bool, Bool)])
   func offeredCalls(format: ToolCallFormat, text: String, isAllowed: Bool, isFree: Bool) throws {
     let writer = try RandomWriter()
@@ -210,17 +311,26 @@ import Tokenization
     #expect((constraint.mask == nil) == isFree)
   }
 
-  @Test("beside a form of the answer there is a call or the form, and nothing else", arguments: ToolCallFormat.allCases)
+  /// What stands before and after the arguments of a call of `get_weather`.
+  private static func marks(of format: ToolCallFormat) -> (head: String, tail: String) {
+    switch format {
+    case .qwen: ("<tool_call>\n{\"name\": \"get_weather\", \"arguments\": ", "}\n</tool_call>")
+    case .qwenCoder: ("<tool_call>\n<function=get_weather>\n", "</function>\n</tool_call>")
+    case .llama: ("{\"name\": \"get_weather\", \"parameters\": ", "}")
+    case .mistral: ("[TOOL_CALLS][{\"name\": \"get_weather\", \"arguments\": ", "}]")
+    case .mistralNamed: ("[TOOL_CALLS]get_weather[ARGS]", "")
+    case .harmony: ("<|channel|>commentary to=functions.get_weather <|constrain|>json<|message|>", "")
+    }
+  }
+
+  @Test("beside a form of the answer there is a call or the form, and nothing else", arguments: kept)
   func callOrForm(format: ToolCallFormat) throws {
     let writer = try RandomWriter()
     let form = ResponseFormat.jsonSchema(
       ["type": "object", "properties": ["ok": ["type": "boolean"]], "required": ["ok"], "additionalProperties": false],
       path: "/response_format/json_schema/schema")
     let constraint = try writer.compiler.toolCalls(try #require(Self.offered), orElse: form, format: format)
-    let head =
-      format == .qwen
-      ? "<tool_call>\n{\"name\": \"get_weather\", \"arguments\": " : "{\"name\": \"get_weather\", \"parameters\": "
-    let tail = format == .qwen ? "}\n</tool_call>" : "}"
+    let (head, tail) = Self.marks(of: format)
     for (text, isWhole) in [
       ("{\"ok\": true}", true), (head + "{\"city\": \"Bonn\", \"days\": 7}" + tail, true),
       (head + "{\"city\": \"Bonn\", \"days\": 9}" + tail, false), ("Hello", false), ("{\"ok\": 1}", false),
@@ -232,18 +342,16 @@ import Tokenization
     #expect(constraint.mask != nil)
   }
 
-  @Test("a control token may come where text may, and not within a call", arguments: ToolCallFormat.allCases)
+  @Test("a control token may come where text may, and not within a call", arguments: kept)
   func controlTokens(format: ToolCallFormat) throws {
     let writer = try RandomWriter()
     let control = try #require(writer.tokenizer.id(of: "<|im_start|>"))
     var constraint = try writer.compiler.textOrToolCalls(try #require(Self.offered), format: format)
     #expect(constraint.mask?.contains(control) ?? true)
     constraint.advance(by: control)
-    let head =
-      format == .qwen
-      ? "<tool_call>\n{\"name\": \"get_weather\", \"arguments\": {" : "{\"name\": \"get_weather\", \"parameters\": {"
+    let head = Self.marks(of: format).head + "{"
     var partial = constraint
-    let begins = partial.advance(byText: String(head.prefix(format == .qwen ? 5 : 9)))
+    let begins = partial.advance(byText: String(head.prefix(format == .llama ? 9 : 5)))
     #expect(begins && partial.mask?.contains(control) ?? true)
     let calls = constraint.advance(byText: head)
     #expect(calls && constraint.mask?.contains(control) == false)
@@ -315,6 +423,7 @@ import Tokenization
       (.qwen, "Well. <tool_call>\n{\"name\": \"f\", \"argum", "Well."), (.qwen, "a <", "a <"),
       (.llama, "{\"name\": \"f", ""), (.llama, "{\"na", ""), (.llama, "<|python_t", ""),
       (.llama, "{\"answer\": 4", "{\"answer\": 4"), (.llama, "{\"name\": \"John", "{\"name\": \"John"),
+      (.mistral, "Well.[TOOL_CALLS][{\"na", "Well."), (.mistralNamed, "[TOOL_CALLS]f[AR", ""),
     ] as [(ToolCallFormat, String, String)])
   func cutCalls(format: ToolCallFormat, text: String, content: String) {
     for size in [1, 3, 100] {
@@ -330,13 +439,13 @@ import Tokenization
     }
   }
 
-  @Test("in a thought a call is text; after it, a call", arguments: [ReasoningPrefix.open, .allowed])
+  @Test("in a thought a call is text; after it, a call", arguments: [ReasoningPrefix.open(.think), .allowed(.think)])
   func callsAndThoughts(reasoning: ReasoningPrefix) throws {
     let writer = try RandomWriter()
     var constraint = try writer.compiler.textOrToolCalls(
       try #require(Self.offered), format: .qwen, reasoning: reasoning)
     let thinks = constraint.advance(
-      byText: (reasoning == .open ? "" : "<think>") + "I might write <tool_call>[nothing] here")
+      byText: (reasoning == .open(.think) ? "" : "<think>") + "I might write <tool_call>[nothing] here")
     #expect(thinks && constraint.mask == nil)
     let calls = constraint.advance(byText: "</think>\n\n<tool_call>")
     #expect(calls && constraint.mask != nil)

@@ -6,6 +6,9 @@ enum GoldenFiles {
   /// The tokenizers trained for the tests.
   static let names = ["qwen", "llama", "gpt2", "gpt2-prefix", "splits"]
 
+  /// Those of pieces as SentencePiece has them, which `Tests/Golden/pieces.py` writes.
+  static let pieceNames = ["llama2", "mistral", "gemma", "unknown-split", "unknown-whole"]
+
   /// The tokenizer of the shipped reference pair.
   static let reference = "reference"
 

@@ -2,7 +2,8 @@ import Testing
 import Tokenization
 
 @Suite struct StreamingDecoderTests {
-  @Test(arguments: GoldenFiles.names, [false, true]) func `the pieces of a stream make up the decoded text`(
+  @Test(arguments: GoldenFiles.names + GoldenFiles.pieceNames, [false, true])
+  func `the pieces of a stream make up the decoded text`(
     name: String, skipsSpecialTokens: Bool
   ) throws {
     let tokenizer = try GoldenFiles.tokenizer(name)

@@ -45,9 +45,24 @@ import Tokenization
     (#""type":"BPE""#, #""type":"BPE","byte_fallback":true"#, "no token for byte"),
     (#""type":"BPE""#, #""type":"BPE","end_of_word_suffix":"</w>""#, "'</w>'"),
     (#""normalizer":null"#, #""normalizer":{"type":"NFKC"}"#, "'NFKC'"),
-    (#"{"type":"ByteLevel","add_prefix_space":false}"#, #"{"type":"Metaspace"}"#, "'Metaspace'"),
+    (#""normalizer":null"#, #""normalizer":{"type":"Prepend"}"#, "without 'prepend'"),
+    (#""normalizer":null"#, #""normalizer":{"type":"Replace","pattern":{},"content":""}"#, "neither 'Regex' nor"),
+    (#""normalizer":null"#, #""normalizer":{"type":"Replace","pattern":{"Regex":"("}}"#, "does not compile"),
+    (#"{"type":"ByteLevel","add_prefix_space":false}"#, #"{"type":"Metaspace"}"#, "the replacement ''"),
+    (
+      #"{"type":"ByteLevel","add_prefix_space":false}"#, #"{"type":"Metaspace","replacement":"ab"}"#,
+      "the replacement 'ab'"
+    ),
+    (
+      #"{"type":"ByteLevel","add_prefix_space":false}"#,
+      #"{"type":"Metaspace","replacement":"_","prepend_scheme":"last"}"#, "'last'; expected one of always, first, never"
+    ),
     (#"{"type":"ByteLevel","add_prefix_space":false}"#, "null", "without a ByteLevel step"),
-    (#""decoder":{"type":"ByteLevel"}"#, #""decoder":{"type":"Fuse"}"#, "'Fuse'"),
+    (#""decoder":{"type":"ByteLevel"}"#, #""decoder":{"type":"Fuse"}"#, "decoder is without ByteLevel"),
+    (#""decoder":{"type":"ByteLevel"}"#, #""decoder":null"#, "decoder is without ByteLevel"),
+    (#""decoder":{"type":"ByteLevel"}"#, #""decoder":{"type":"WordPiece"}"#, "'WordPiece'"),
+    (#""decoder":{"type":"ByteLevel"}"#, #""decoder":{"type":"Strip","content":" ","start":1}"#, "without Fuse"),
+    (#""decoder":{"type":"ByteLevel"}"#, #""decoder":{"type":"Strip","content":"","start":1}"#, "the content ''"),
     (#""id":3,"content":"<e>""#, #""id":3"#, "without 'content'"),
     (#""id":3,"content":"<e>""#, #""id":1,"content":"<e>""#, "the id 1 for both"),
     (#""id":3,"content":"<e>""#, #""id":3,"content":"ab""#, "the id 2"),
@@ -92,7 +107,8 @@ import Tokenization
   }
 
   /// Changes of every kind, from fixed seeds: a file either is refused or gives a tokenizer that works.
-  @Test(arguments: ["qwen", "llama", "gpt2", "splits"]) func `no damage to a tokenizer file crashes`(
+  @Test(arguments: ["qwen", "llama", "gpt2", "splits", "llama2", "mistral", "unknown-split"])
+  func `no damage to a tokenizer file crashes`(
     name: String
   ) throws {
     var random = SeededGenerator(seed: UInt64(name.utf8.count))

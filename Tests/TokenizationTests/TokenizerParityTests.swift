@@ -2,12 +2,13 @@ import Testing
 import Tokenization
 
 @Suite struct TokenizerParityTests {
-  @Test(arguments: GoldenFiles.names + [GoldenFiles.reference]) func `encoding gives the ids that tokenizers gives`(
+  @Test(arguments: GoldenFiles.names + GoldenFiles.pieceNames + [GoldenFiles.reference])
+  func `encoding gives the ids that tokenizers gives`(
     name: String
   ) throws {
     let tokenizer = try GoldenFiles.tokenizer(name)
     let rows = try GoldenFiles.encodings(name)
-    #expect(rows.count == (name == GoldenFiles.reference ? 1000 : 2500))
+    #expect(rows.count >= 1000)
     for row in rows {
       let tokens = tokenizer.encode(row.text)
       if tokens != row.tokens {
@@ -22,7 +23,8 @@ import Tokenization
     }
   }
 
-  @Test(arguments: GoldenFiles.names + [GoldenFiles.reference]) func `decoding gives the text that tokenizers gives`(
+  @Test(arguments: GoldenFiles.names + GoldenFiles.pieceNames + [GoldenFiles.reference])
+  func `decoding gives the text that tokenizers gives`(
     name: String
   ) throws {
     let tokenizer = try GoldenFiles.tokenizer(name)
@@ -34,13 +36,17 @@ import Tokenization
     }
   }
 
-  @Test(arguments: GoldenFiles.names) func `the bytes of tokens one after the other are the decoded text`(
+  @Test(arguments: GoldenFiles.names + GoldenFiles.pieceNames)
+  func `the bytes of tokens one after the other are the decoded text`(
     name: String
   ) throws {
     let tokenizer = try GoldenFiles.tokenizer(name)
     for row in try GoldenFiles.decodings(name) {
       let bytes = row.tokens.flatMap { tokenizer.bytes(of: $0) ?? [] }
-      #expect(Array(String(decoding: bytes, as: UTF8.self).utf8) == Array(row.text.utf8))
+      let text = tokenizer.decode(row.tokens, continuesText: true)
+      #expect(Array(String(decoding: bytes, as: UTF8.self).utf8) == Array(text.utf8))
+      // Some tokenizers put a space before a text, which decoding leaves out again.
+      #expect(text == row.text || GoldenFiles.pieceNames.contains(name) && text.hasSuffix(row.text))
     }
   }
 }

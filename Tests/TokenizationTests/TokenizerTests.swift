@@ -11,7 +11,7 @@ import Tokenization
   }
 
   @Test func `a run of a million characters is encoded and comes back`() throws {
-    for name in ["qwen", "gpt2"] {
+    for name in ["qwen", "gpt2", "llama2", "mistral", "gemma"] {
       let tokenizer = try GoldenFiles.tokenizer(name)
       for character in ["a", " ", "字", "-", "\n"] {
         let text = String(repeating: character, count: 1_000_000)

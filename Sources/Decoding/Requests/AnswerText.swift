@@ -24,7 +24,8 @@ package struct AnswerText {
   /// The text of the answer to `request`.
   package init(tokenizer: Tokenizer, request: GenerationRequest) {
     decoder = StreamingDecoder(
-      tokenizer: tokenizer, skipsSpecialTokens: request.skipsSpecialTokens, keeping: request.visibleTokens)
+      tokenizer: tokenizer, skipsSpecialTokens: request.skipsSpecialTokens, keeping: request.visibleTokens,
+      continuesText: !request.startsText)
     stops = StopMatcher(request.stopping.strings)
     gate = ThoughtGate(stops.isEmpty ? nil : request.stopping.thought)
     includesStop = request.stopping.includesStopString

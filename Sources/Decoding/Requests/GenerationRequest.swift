@@ -24,6 +24,9 @@ public struct GenerationRequest: Sendable {
   public var stopping = StopConditions()
   /// Whether control tokens are left out of the answer's text.
   public var skipsSpecialTokens = true
+  /// Whether the answer is a text of its own, as a message is, and does not go on with the prompt's: then a space that
+  /// the tokenizer puts before texts is no part of it.
+  public var startsText = false
   /// Control tokens that are text all the same, because the answer is read by them: tags of calls and of thoughts.
   public var visibleTokens: Set<TokenID> = []
   /// Whether and how many alternatives to report log-probabilities for: `nil` none, 0 the chosen token's only.

@@ -72,7 +72,7 @@ struct TokenCount {
   private static func tokens(of texts: [String], _ tokenizer: Tokenizer, total: Int?) -> [Int] {
     var ends: [Int] = []
     var length = 0
-    for token in tokenizer.encode(texts.joined()) {
+    for token in tokenizer.encodeContinuation(texts.joined()) {
       length += tokenizer.bytes(of: token)?.count ?? 0
       ends.append(length)
     }

@@ -43,7 +43,8 @@ struct CompletionChoice: ChoiceFormat {
     self.index = index
     self.prompt = prompt
     self.format = format
-    offsets = TextOffsets(tokenizer: format.names.tokenizer, skipsSpecialTokens: format.skipsSpecialTokens)
+    offsets = TextOffsets(
+      tokenizer: format.names.tokenizer, skipsSpecialTokens: format.skipsSpecialTokens, continuesText: true)
   }
 
   func opening() -> [JSONValue] { [] }
@@ -113,7 +114,7 @@ struct CompletionChoice: ChoiceFormat {
     hasEchoed = true
     let text = format.names.tokenizer.decode(prompt)
     guard format.wantsLogprobs else { return text }
-    var own = TextOffsets(tokenizer: format.names.tokenizer, skipsSpecialTokens: false)
+    var own = TextOffsets(tokenizer: format.names.tokenizer, skipsSpecialTokens: false, continuesText: false)
     for (place, token) in prompt.enumerated() {
       let score = place == 0 ? nil : scores.flatMap { $0.indices.contains(place - 1) ? $0[place - 1] : nil }
       lists.append(token, score: score, offset: own.next(token))

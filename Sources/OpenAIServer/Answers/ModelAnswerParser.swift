@@ -1,9 +1,13 @@
 internal import StructuredOutput
 
-/// Keeps apart what models write into one text: thoughts first, then calls of tools and content.
+/// Keeps apart what models write into one text: thoughts first, then calls of tools and content; or messages in channels.
 struct ModelAnswerParser: AnswerParser {
-  private var thoughts: ReasoningSplitter?
-  private var calls: ToolCallParser?
+  private enum Syntax: Sendable {
+    case tags(thoughts: ReasoningSplitter?, calls: ToolCallParser?)
+    case harmony(HarmonyParser)
+  }
+
+  private var syntax: Syntax
   private let givesReasoning: Bool
 
   /// - Parameters:
@@ -11,30 +15,55 @@ struct ModelAnswerParser: AnswerParser {
   ///   - calls: finds calls; `nil` when no tool may be called.
   ///   - givesReasoning: whether thoughts are given out or left out.
   init(thoughts: ReasoningSplitter?, calls: ToolCallParser?, givesReasoning: Bool = true) {
+    syntax = .tags(thoughts: thoughts, calls: calls)
     self.givesReasoning = givesReasoning
-    self.thoughts = thoughts
-    self.calls = calls
+  }
+
+  /// A parser of gpt-oss's format.
+  init(_ harmony: HarmonyParser, givesReasoning: Bool = true) {
+    syntax = .harmony(harmony)
+    self.givesReasoning = givesReasoning
   }
 
   mutating func consume(_ text: String) -> [AnswerPart] {
-    guard let pieces = thoughts?.append(text) else { return afterThoughts(text) }
-    return pieces.flatMap { parts(of: $0) }
-  }
-
-  mutating func finish(isCut: Bool) -> [AnswerPart] {
-    var parts = (thoughts?.finish() ?? []).flatMap { self.parts(of: $0) }
-    parts += (calls?.finish(isCut: isCut) ?? []).map(Self.part)
-    return parts
-  }
-
-  private mutating func parts(of piece: ReasoningSplitter.Piece) -> [AnswerPart] {
-    switch piece {
-    case .reasoning(let text): givesReasoning ? [.reasoning(text)] : []
-    case .content(let text): afterThoughts(text)
+    switch syntax {
+    case .tags(var thoughts, var calls):
+      defer { syntax = .tags(thoughts: thoughts, calls: calls) }
+      guard let pieces = thoughts?.append(text) else { return Self.afterThoughts(text, &calls) }
+      return pieces.flatMap { parts(of: $0, &calls) }
+    case .harmony(var parser):
+      defer { syntax = .harmony(parser) }
+      return parser.append(text).compactMap(part)
     }
   }
 
-  private mutating func afterThoughts(_ text: String) -> [AnswerPart] {
+  mutating func finish(isCut: Bool) -> [AnswerPart] {
+    switch syntax {
+    case .tags(var thoughts, var calls):
+      defer { syntax = .tags(thoughts: thoughts, calls: calls) }
+      let parts = (thoughts?.finish() ?? []).flatMap { self.parts(of: $0, &calls) }
+      return parts + (calls?.finish(isCut: isCut) ?? []).map(Self.part)
+    case .harmony(var parser):
+      defer { syntax = .harmony(parser) }
+      return parser.finish().compactMap(part)
+    }
+  }
+
+  private func part(_ event: HarmonyParser.Event) -> AnswerPart? {
+    switch event {
+    case .reasoning(let text): givesReasoning ? .reasoning(text) : nil
+    case .answer(let event): Self.part(event)
+    }
+  }
+
+  private func parts(of piece: ReasoningSplitter.Piece, _ calls: inout ToolCallParser?) -> [AnswerPart] {
+    switch piece {
+    case .reasoning(let text): givesReasoning ? [.reasoning(text)] : []
+    case .content(let text): Self.afterThoughts(text, &calls)
+    }
+  }
+
+  private static func afterThoughts(_ text: String, _ calls: inout ToolCallParser?) -> [AnswerPart] {
     guard let events = calls?.append(text) else { return text.isEmpty ? [] : [.content(text)] }
     return events.map(Self.part)
   }

@@ -8,9 +8,12 @@ struct TextOffsets: Sendable {
   private var decoder: StreamingDecoder
   private var offset = 0
 
-  /// - Parameter skipsSpecialTokens: whether control tokens are no part of the text.
-  init(tokenizer: Tokenizer, skipsSpecialTokens: Bool) {
-    decoder = StreamingDecoder(tokenizer: tokenizer, skipsSpecialTokens: skipsSpecialTokens)
+  /// - Parameters:
+  ///   - skipsSpecialTokens: whether control tokens are no part of the text.
+  ///   - continuesText: whether the tokens go on with another text.
+  init(tokenizer: Tokenizer, skipsSpecialTokens: Bool, continuesText: Bool) {
+    decoder = StreamingDecoder(
+      tokenizer: tokenizer, skipsSpecialTokens: skipsSpecialTokens, continuesText: continuesText)
   }
 
   /// Says how many characters come before the first token.

@@ -32,7 +32,7 @@ struct TokenNames: Sendable {
     func entry(_ token: TokenID, _ logprob: Double, rank: Int) -> JSONValue {
       [
         "logprob": Self.clamped(logprob), "rank": .integer(rank),
-        "decoded_token": .string(tokenizer.decode(CollectionOfOne(token))),
+        "decoded_token": .string(tokenizer.decode(CollectionOfOne(token), continuesText: true)),
       ]
     }
     let places = zip(prompt.dropFirst(), scores).map { token, score -> JSONValue in

@@ -145,7 +145,7 @@ struct LlamaCompletionRequest: Sendable {
       if let token = parts[0].wholeNumber {
         biases["\(token)"] = .number(bias)
       } else if let text = parts[0].string {
-        for token in serving.tokenizer.encode(text) { biases["\(token)"] = .number(bias) }
+        for token in serving.tokenizer.encodeContinuation(text) { biases["\(token)"] = .number(bias) }
       } else {
         throw fields.wrong("logit_bias", pair, "pairs of a token id or a text and a number, or false")
       }

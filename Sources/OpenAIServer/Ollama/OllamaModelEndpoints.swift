@@ -122,7 +122,7 @@ struct OllamaModelEndpoints: Sendable {
     case .generate:
       let served = try? serving.templates.template(named: nil, hasTools: true)
       return ["completion"] + (served?.toolCallFormat == nil ? [] : ["tools"])
-        + (served?.separatesReasoning == true ? ["thinking"] : [])
+        + (served?.reasoning != nil ? ["thinking"] : [])
     }
   }
 

@@ -26,16 +26,25 @@ struct ChatCompletionRequest: Sendable {
     let text = try conversation.text(tools: tools.descriptions, budget: budget)
     prompt = generation.truncated(
       try conversation.tokens(of: text, mostTokens: generation.mostTokens, serving: serving, budget: budget))
-    let thoughts = Self.thoughts(after: text, continuing: conversation.continued ?? "", in: served)
+    let givesReasoning = try fields.bool("include_reasoning") ?? true
+    let thoughts: ReasoningPrefix
+    if served.reasoning == .harmony {
+      let answer = HarmonyParser(prompt: text, names: tools.names)
+      thoughts = Self.thoughts(at: answer.place)
+      parser = ModelAnswerParser(answer, givesReasoning: givesReasoning)
+    } else {
+      thoughts = Self.thoughts(after: text, continuing: conversation.continued ?? "", in: served)
+      parser = ModelAnswerParser(
+        thoughts: thoughts.format.map { ReasoningSplitter(format: $0, startsInside: thoughts == .open($0)) },
+        calls: tools.parser(format: served.toolCallFormat), givesReasoning: givesReasoning)
+    }
     mayThink = thoughts != .none
-    parser = ModelAnswerParser(
-      thoughts: thoughts == .none ? nil : ReasoningSplitter(startsInside: thoughts == .open),
-      calls: tools.parser(format: served.toolCallFormat),
-      givesReasoning: try fields.bool("include_reasoning") ?? true)
+    generation.request.startsText = conversation.continued == nil
     generation.request.visibleTokens = served.visibleTokens(in: serving.tokenizer, hasTools: hasTools)
-    if thoughts != .none {
-      generation.request.stopping.thought = StopConditions.Thought(
-        opening: ReasoningSplitter.opening, closing: ReasoningSplitter.closing, isOpen: thoughts == .open)
+    generation.request.stopping.thought = thoughts.format.map { format in
+      // Where answers are messages, all that comes before the answer proper is none of it.
+      StopConditions.Thought(
+        opening: format.opening, closing: format.closing, isOpen: thoughts == .open(format) || format == .harmony)
     }
     generation.request.constraint = generation.filters.restricting(
       try tools.constraint(
@@ -62,7 +71,7 @@ struct ChatCompletionRequest: Sendable {
     if hasTools, !served.traits.writesTools {
       warnings.append("tools: the chat template does not write them, so that the model does not know of them")
     }
-    if try fields.string("reasoning_effort") == "none", served.separatesReasoning,
+    if try fields.string("reasoning_effort") == "none", served.reasoning != nil,
       served.traits.thinkingSwitches.isEmpty
     {
       warnings.append("reasoning_effort: the chat template has no switch for thinking")
@@ -76,13 +85,22 @@ struct ChatCompletionRequest: Sendable {
   private static func thoughts(
     after prompt: String, continuing beginning: String, in served: ServedTemplate
   ) -> ReasoningPrefix {
-    guard served.separatesReasoning else { return .none }
+    guard let format = served.reasoning else { return .none }
     if !beginning.allSatisfy(\.isWhitespace) {
-      return ReasoningSplitter.isUnfinished(in: beginning) ? .open : .none
+      return ReasoningSplitter.isUnfinished(in: beginning, format: format) ? .open(format) : .none
     }
-    if ReasoningSplitter.startsInside(prompt: prompt) { return .open }
+    if ReasoningSplitter.startsInside(prompt: prompt, format: format) { return .open(format) }
     var end = prompt[...]
     while let last = end.last, last.isWhitespace { end.removeLast() }
-    return end.hasSuffix(ReasoningSplitter.closing) ? .none : .allowed
+    return end.hasSuffix(format.closing) ? .none : .allowed(format)
+  }
+
+  /// The same where answers are messages, and the prompt has begun one.
+  private static func thoughts(at place: HarmonyParser.Place) -> ReasoningPrefix {
+    switch place {
+    case .header: .allowed(.harmony)
+    case .reasoning: .open(.harmony)
+    case .content, .call: .none
+    }
   }
 }

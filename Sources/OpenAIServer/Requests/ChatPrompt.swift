@@ -28,6 +28,7 @@ struct ChatPrompt {
         throw .badRequest("\(error)", parameter: error.path, reason: error.message)
       }
     }
+    messages = ChatMessage.conversation(messages, for: served.traits)
     addsSpecialTokens = try fields.bool("add_special_tokens") ?? false
     let continues = try fields.bool("continue_final_message") ?? false
     addsGenerationPrompt = try fields.bool("add_generation_prompt") ?? !continues
@@ -55,7 +56,7 @@ struct ChatPrompt {
     var context = serving.model.target.templateContext
     if let documents = try fields.array("documents") { context["documents"] = sewn(.array(documents)) }
     if let effort = try Self.reasoningEffort(fields) {
-      context["reasoning_effort"] = .string(effort)
+      context["reasoning_effort"] = .string(served.reasoning == .harmony ? Self.harmonyEffort(effort) : effort)
       if effort == "none" { for name in served.traits.thinkingSwitches { context[name] = .bool(false) } }
     }
     if let more = try fields.fields("chat_template_kwargs") {
@@ -85,6 +86,15 @@ struct ChatPrompt {
         "reasoning_effort", .string(effort), "one of " + efforts.map { "\"\($0)\"" }.joined(separator: ", "))
     }
     return effort
+  }
+
+  /// The nearest of the efforts that gpt-oss knows.
+  private static func harmonyEffort(_ effort: String) -> String {
+    switch effort {
+    case "none", "minimal": "low"
+    case "xhigh", "max": "high"
+    default: effort
+    }
   }
 
   /// The prompt's text.

@@ -39,7 +39,9 @@ struct TokenFilters {
       guard !plain.isEmpty else { throw fields.wrong("bad_words", .string(word), "words that are not empty") }
       // A word is written with a space before it or without; both are meant, as in vLLM.
       for text in [plain, " " + plain] {
-        if let tokens = serving.tokenizer.encode(text, budget: budget), !tokens.isEmpty { sequences.insert(tokens) }
+        if let tokens = serving.tokenizer.encode(text, continuesText: true, budget: budget), !tokens.isEmpty {
+          sequences.insert(tokens)
+        }
       }
     }
     self.sequences = Array(sequences)

@@ -33,10 +33,14 @@ package struct ToolFields {
     allowsSeveralCalls = try fields.bool("parallel_tool_calls") ?? true
   }
 
+  /// The names of the functions that may be called; `nil` when there are none.
+  var names: Set<String>? { definitions.isEmpty ? nil : Set(definitions.map(\.name)) }
+
   /// Finds calls in an answer; `nil` when none can be made.
   func parser(format: ToolCallFormat?) -> ToolCallParser? {
-    guard let format, !definitions.isEmpty else { return nil }
-    return ToolCallParser(format: format, names: Set(definitions.map(\.name)))
+    guard let format, let names else { return nil }
+    let schemas = definitions.compactMap { tool in tool.parameters.map { (tool.name, $0) } }
+    return ToolCallParser(format: format, names: names, schemas: Dictionary(uniqueKeysWithValues: schemas))
   }
 
   /// What keeps an answer to calls and to a form: a call where one must be made; else text of the form or a call, and
@@ -51,9 +55,9 @@ package struct ToolFields {
       return try constraints.constraint(for: form, reasoning: reasoning, budget: budget)
     }
     guard choice == .auto else {
-      guard let format else {
+      guard let format, format.isKept else {
         throw .badRequest(
-          "tool_choice asks for a call, and the model's chat template knows no form of calls; expected \"auto\" or \"none\"",
+          "tool_choice asks for a call, and the model's chat template knows no form of calls\(format == nil ? "" : " that an answer can be kept to"); expected \"auto\" or \"none\"",
           parameter: "tool_choice")
       }
       let callable =
@@ -67,7 +71,9 @@ package struct ToolFields {
         throw APIError(error)
       }
     }
-    guard let format else { return try constraints.constraint(for: form, reasoning: reasoning, budget: budget) }
+    guard let format, format.isKept else {
+      return try constraints.constraint(for: form, reasoning: reasoning, budget: budget)
+    }
     guard form != .text else {
       guard let compiler = try? constraints.compiler() else { return nil }
       do {

@@ -8,8 +8,8 @@ internal import Tokenization
 struct ServedTemplate: Sendable {
   let template: ChatTemplate
   let traits: ChatTemplateTraits
-  /// Whether the model writes its thoughts between `<think>` and `</think>`.
-  let separatesReasoning: Bool
+  /// How the model sets its thoughts apart, when the template tells it to.
+  let reasoning: ReasoningFormat?
   /// How the model writes calls of tools, when the template tells it to.
   let toolCallFormat: ToolCallFormat?
 
@@ -17,7 +17,7 @@ struct ServedTemplate: Sendable {
   init(source: String, context: [String: JSONValue]) throws(ChatTemplateError) {
     template = try ChatTemplate(source: source)
     traits = ChatTemplateTraits(of: template, source: source, context: context)
-    separatesReasoning = source.contains(ReasoningSplitter.opening)
+    reasoning = ReasoningFormat(chatTemplate: source)
     toolCallFormat = ToolCallFormat(chatTemplate: source)
   }
 
@@ -25,9 +25,7 @@ struct ServedTemplate: Sendable {
   ///
   /// - Parameter hasTools: whether calls are looked for.
   func visibleTokens(in tokenizer: Tokenizer, hasTools: Bool) -> Set<TokenID> {
-    let tags =
-      (separatesReasoning ? [ReasoningSplitter.opening, ReasoningSplitter.closing] : [])
-      + (hasTools ? toolCallFormat?.tags ?? [] : [])
+    let tags = (reasoning?.tags ?? []) + (hasTools ? toolCallFormat?.tags ?? [] : [])
     return Set(tags.compactMap { tokenizer.id(of: $0) }.filter { tokenizer.isSpecial($0) })
   }
 }

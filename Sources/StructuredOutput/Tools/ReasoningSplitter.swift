@@ -1,4 +1,5 @@
-/// Tells a thought from what follows it, as the text comes: `<think>…</think>` at the beginning of an answer.
+/// Tells a thought from what follows it, as the text comes: `<think>…</think>` at the beginning of an answer, or the tags
+/// of another format.
 ///
 /// ```swift
 /// var splitter = ReasoningSplitter(startsInside: ReasoningSplitter.startsInside(prompt: prompt))
@@ -13,10 +14,6 @@ package struct ReasoningSplitter: Sendable {
     case content(String)
   }
 
-  /// What opens a thought.
-  package static let opening = "<think>"
-  package static let closing = "</think>"
-
   private enum State {
     /// Only white space and perhaps a part of the opening tag so far.
     case beginning
@@ -26,24 +23,30 @@ package struct ReasoningSplitter: Sendable {
     case answering
   }
 
+  private let opening, closing: String
   private var state: State
   private var held = ""
 
   /// A splitter for one answer.
   ///
-  /// - Parameter startsInside: whether the prompt has opened the thought already.
-  package init(startsInside: Bool = false) { state = startsInside ? .thinking(isFirst: true) : .beginning }
+  /// - Parameters:
+  ///   - format: the tags that thoughts stand between.
+  ///   - startsInside: whether the prompt has opened the thought already.
+  package init(format: ReasoningFormat = .think, startsInside: Bool = false) {
+    (opening, closing) = (format.opening, format.closing)
+    state = startsInside ? .thinking(isFirst: true) : .beginning
+  }
 
   /// Whether a prompt ends within a thought that it has opened.
-  package static func startsInside(prompt: String) -> Bool {
+  package static func startsInside(prompt: String, format: ReasoningFormat = .think) -> Bool {
     var text = prompt[...]
     while let last = text.last, last.isWhitespace { text = text.dropLast() }
-    return text.hasSuffix(opening)
+    return text.hasSuffix(format.opening)
   }
 
   /// Whether the beginning of an answer breaks off within a thought.
-  package static func isUnfinished(in answer: String) -> Bool {
-    answer.drop(while: \.isWhitespace).hasPrefix(opening) && !answer.contains(closing)
+  package static func isUnfinished(in answer: String, format: ReasoningFormat = .think) -> Bool {
+    answer.drop(while: \.isWhitespace).hasPrefix(format.opening) && !answer.contains(format.closing)
   }
 
   /// What is known about the text up to here; what might belong to a tag is held back.
@@ -61,10 +64,10 @@ package struct ReasoningSplitter: Sendable {
       switch state {
       case .beginning:
         let text = held.drop(while: \.isWhitespace)
-        if text.hasPrefix(Self.opening) {
-          held = String(text.dropFirst(Self.opening.count))
+        if text.hasPrefix(opening) {
+          held = String(text.dropFirst(opening.count))
           state = .thinking(isFirst: true)
-        } else if !isEnd, Self.opening.hasPrefix(text) {
+        } else if !isEnd, opening.hasPrefix(text) {
           return pieces
         } else {
           state = .answering
@@ -75,13 +78,13 @@ package struct ReasoningSplitter: Sendable {
           if held.isEmpty { return pieces }
         }
         state = .thinking(isFirst: false)
-        if let range = held.firstRange(of: Self.closing) {
+        if let range = held.firstRange(of: closing) {
           let thought = held[..<range.lowerBound]
           if !thought.isEmpty { pieces.append(.reasoning(String(thought))) }
           held = String(held[range.upperBound...])
           state = .between
         } else {
-          let kept = isEnd ? 0 : TextSearch.overlap(of: held, with: Self.closing)
+          let kept = isEnd ? 0 : TextSearch.overlap(of: held, with: closing)
           if held.count > kept { pieces.append(.reasoning(String(held.dropLast(kept)))) }
           held = String(held.suffix(kept))
           return pieces

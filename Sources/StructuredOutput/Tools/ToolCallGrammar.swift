@@ -29,7 +29,7 @@ extension ConstraintCompiler {
     let key = Self.key("auto or \(form.key)", tools, format: format, severalCalls: severalCalls)
     return try constraint(key: key, reasoning: reasoning, budget: budget) { builder throws in
       let calls = try builder.calls(of: tools, format: format, severalCalls: severalCalls, isKept: false)
-      return try builder.choice([try builder.node(of: form), calls])
+      return try builder.choice([try builder.answer(form, after: reasoning), calls])
     }
   }
 
@@ -45,9 +45,9 @@ extension ConstraintCompiler {
   ) throws(ConstraintError) -> GrammarConstraint {
     let key = Self.key("auto", tools, format: format, severalCalls: severalCalls)
     return try constraint(key: key, reasoning: reasoning, isFree: true, budget: budget) { builder throws in
-      try format == .qwen
-        ? builder.textWithTaggedCalls(of: tools, format: format, severalCalls: severalCalls)
-        : builder.textOrCalls(of: tools, format: format, severalCalls: severalCalls)
+      try format.tag.isEmpty
+        ? builder.textOrCalls(of: tools, format: format, severalCalls: severalCalls)
+        : builder.textWithTaggedCalls(of: tools, format: format, severalCalls: severalCalls)
     }
   }
 
@@ -68,21 +68,34 @@ extension GrammarBuilder {
   fileprivate mutating func call(
     of tool: ToolDefinition, format: ToolCallFormat, opening: String, isKept: Bool
   ) throws -> Int {
-    try sequence([
+    var parts = [
       try literals([opening + format.head(of: tool.name)]), try arguments(of: tool, isKept: isKept),
-      try literals(["}" + format.closing]),
-    ])
+    ]
+    if !format.tail.isEmpty { parts.append(try literals([format.tail])) }
+    return try sequence(parts)
   }
 
   /// Calls and nothing else.
+  ///
+  /// - Parameter isTagged: whether the tag of the first has been written.
   fileprivate mutating func calls(
-    of tools: [ToolDefinition], format: ToolCallFormat, severalCalls: Bool, isKept: Bool
+    of tools: [ToolDefinition], format: ToolCallFormat, severalCalls: Bool, isKept: Bool, isTagged: Bool = false
   ) throws -> Int {
-    let call = try choice(
-      try tools.map { try self.call(of: $0, format: format, opening: format.opening, isKept: isKept) })
-    guard severalCalls else { return call }
-    let more = try sequence([try literals([format.separator]), call])
-    return try sequence([call, try loop(more, minimum: 0, maximum: nil)])
+    func call(_ builder: inout GrammarBuilder, _ opening: String) throws -> Int {
+      try builder.choice(
+        try tools.map { try builder.call(of: $0, format: format, opening: opening, isKept: isKept) })
+    }
+    let opening = String(format.opening.dropFirst(isTagged ? format.tag.count : 0))
+    var parts = [try call(&self, opening)]
+    if severalCalls, format.callsSeveral {
+      let more = try call(&self, format.separator + format.opening)
+      parts.append(try loop(more, minimum: 0, maximum: nil))
+    }
+    if let list = format.list {
+      parts.insert(try literals([String(list.opening.dropFirst(isTagged ? format.tag.count : 0))]), at: 0)
+      parts.append(try literals([list.closing]))
+    }
+    return try sequence(parts)
   }
 
   private mutating func arguments(of tool: ToolDefinition, isKept: Bool) throws -> Int {
@@ -114,10 +127,11 @@ extension GrammarBuilder {
       let without = try ByteAutomaton.combine(any, withTag, accepts: { $0 && !$1 })
     else { return try choice([]) }
     let rest = try freeText(without, states: without.statesBeforeTag)
-    let opening = String(format.opening.dropFirst(tag.count))
-    let call = try choice(
-      try tools.map { try self.call(of: $0, format: format, opening: opening, isKept: false) })
-    guard severalCalls else { return try choice([rest, try sequence([lead, call])]) }
+    // Where calls are a list, or one is all, nothing follows.
+    let endsAnswer = format.list != nil || !format.callsSeveral
+    let call = try calls(
+      of: tools, format: format, severalCalls: severalCalls && endsAnswer, isKept: false, isTagged: true)
+    guard severalCalls, !endsAnswer else { return try choice([rest, try sequence([lead, call])]) }
     let text = try reserve()
     fill(text, with: try choice([rest, try sequence([lead, call, text])]))
     return text
@@ -133,10 +147,8 @@ extension GrammarBuilder {
       let text = try ByteAutomaton.combine(any, calling, accepts: { $0 && !$1 })
     else { return try choice([]) }
     let other = try freeText(text, states: [text.next(ByteAutomaton.start, 0)])
-    let call = try choice(
-      try tools.map { try self.call(of: $0, format: format, opening: format.opening, isKept: false) })
-    guard severalCalls else { return try choice([other, call]) }
-    let more = try sequence([try literals([format.separator]), call])
-    return try choice([other, try sequence([call, try loop(more, minimum: 0, maximum: nil)])])
+    return try choice([
+      other, try calls(of: tools, format: format, severalCalls: severalCalls, isKept: false),
+    ])
   }
 }

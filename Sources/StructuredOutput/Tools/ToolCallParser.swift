@@ -1,6 +1,9 @@
+package import JSON
+
 /// Finds calls of tools in an assistant's text as it comes, as OpenAI's API streams them.
 ///
-/// What turns out to be no call is content: nothing of the text is lost, except white space around calls.
+/// What turns out to be no call is content: nothing of the text is lost, except white space around calls. gpt-oss's format
+/// has a parser of its own, `HarmonyParser`.
 ///
 /// ```swift
 /// var parser = ToolCallParser(format: .qwen)
@@ -20,8 +23,12 @@ package struct ToolCallParser: Sendable {
 
   private enum State {
     case content
+    /// After Mistral's tag: a list of calls, or the name of one.
+    case tagged(isList: Bool)
+    /// The name, up to the tag of the arguments.
+    case name
     case call
-    /// After a call, up to the closing tag (Qwen) or the separator (Llama).
+    /// After a call, up to the closing tag (Qwen), the separator (Llama) or the end of the list (Mistral).
     case afterCall
   }
 
@@ -31,13 +38,17 @@ package struct ToolCallParser: Sendable {
 
   private let format: ToolCallFormat
   private let names: Set<String>?
+  private let schemas: [String: JSONValue]
   private let makeID: @Sendable (Int) -> String
   private var state = State.content
   /// Text that may yet turn out to belong to a tag.
   private var held: [UInt8] = []
   /// White space that is content only if content follows.
   private var space: [UInt8] = []
-  private var scanner = ToolCallScanner()
+  private var scanner: any CallScanner = ToolCallScanner()
+  /// The name under way, and whether the arguments after it stand by themselves.
+  private var name: [UInt8] = []
+  private var isBare = false
   /// The call under way as it was written, in case it is none.
   private var raw: [UInt8] = []
   private var hasContent = false
@@ -50,22 +61,29 @@ package struct ToolCallParser: Sendable {
     case arguments([UInt8])
   }
 
-  private static let opening = Array("<tool_call>".utf8)
+  private let opening: [UInt8]
   private static let closing = Array("</tool_call>".utf8)
   private static let pythonTag = Array("<|python_tag|>".utf8)
+  private static let argumentsTag = Array(ToolCallFormat.argumentsTag.utf8)
+  private static let idTag = Array(ToolCallFormat.idTag.utf8)
+  /// Longer names are none.
+  private static let longestName = 512
 
   /// A parser for one answer.
   ///
   /// - Parameters:
   ///   - names: the functions that can be called; a call of another is content. `nil` for any.
-  ///   - makeID: makes the id of the call at an index; by default random ones like `call_Xb3…`.
+  ///   - schemas: of the arguments of each, for formats whose arguments are no JSON.
+  ///   - makeID: makes the id of the call at an index; by default random ones as the format has them.
   package init(
-    format: ToolCallFormat, names: Set<String>? = nil,
-    makeID: @escaping @Sendable (Int) -> String = { _ in ToolCallParser.randomID() }
+    format: ToolCallFormat, names: Set<String>? = nil, schemas: [String: JSONValue] = [:],
+    makeID: (@Sendable (Int) -> String)? = nil
   ) {
+    self.schemas = schemas
     self.format = format
     self.names = names
-    self.makeID = makeID
+    self.makeID = makeID ?? { _ in format.randomID() }
+    opening = Array(format.tag.utf8)
   }
 
   /// What is known about the text up to here.
@@ -85,6 +103,7 @@ package struct ToolCallParser: Sendable {
     // Of a call whose name has been given out, the arguments break off; before that it is content.
     case .call where !scanner.hasNamed:
       if isCut, beginsCall(raw) { space = [] } else { release(raw) }
+    case .tagged, .name: if isCut { space = [] } else { release(raw) }
     case .call: break
     case .afterCall: break
     }
@@ -96,7 +115,7 @@ package struct ToolCallParser: Sendable {
 
   /// Whether text that breaks off can be no other than the beginning of a call.
   private func beginsCall(_ text: [UInt8]) -> Bool {
-    guard format == .llama else { return true }
+    guard format.tag.isEmpty else { return true }
     let written = text.drop(while: Self.isSpace).filter { !Self.isSpace($0) }
     let marked = written.starts(with: Self.pythonTag) ? Array(written.dropFirst(Self.pythonTag.count)) : written
     guard marked.count > 1 else { return marked.count < written.count }
@@ -118,13 +137,15 @@ package struct ToolCallParser: Sendable {
   private mutating func take(_ byte: UInt8) {
     switch state {
     case .content: takeContent(byte)
+    case .tagged(let isList): takeTagged(byte, isList: isList)
+    case .name: takeName(byte)
     case .call: takeCall(byte)
     case .afterCall: takeAfterCall(byte)
     }
   }
 
   private mutating func takeContent(_ byte: UInt8) {
-    if format == .llama {
+    if format.tag.isEmpty {
       // A call is the whole answer or nothing.
       guard !hasContent else { return release([byte]) }
       held.append(byte)
@@ -139,52 +160,108 @@ package struct ToolCallParser: Sendable {
       return
     }
     held.append(byte)
-    if held == Self.opening { return beginCall([]) }
-    while !Self.opening.starts(with: held) { release([held.removeFirst()]) }
+    if held == opening {
+      guard format != .qwen, format != .qwenCoder else { return beginCall([]) }
+      (raw, held, state) = (held, [], .tagged(isList: false))
+    }
+    while !opening.starts(with: held) { release([held.removeFirst()]) }
+  }
+
+  /// What follows Mistral's tag: `[{`, or a name.
+  private mutating func takeTagged(_ byte: UInt8, isList: Bool) {
+    raw.append(byte)
+    switch byte {
+    case _ where Self.isSpace(byte): break
+    case UInt8(ascii: "["): if isList { takeBack() } else { state = .tagged(isList: true) }
+    case UInt8(ascii: "{"):
+      held = raw
+      beginCall([byte])
+    case _ where isList: takeBack()
+    default: (state, name) = (.name, [byte])
+    }
+  }
+
+  /// A name up to `[ARGS]`, or to the arguments themselves; `[CALL_ID]` and an id may stand before.
+  private mutating func takeName(_ byte: UInt8) {
+    raw.append(byte)
+    name.append(byte)
+    let isTagged = name.suffix(Self.argumentsTag.count).elementsEqual(Self.argumentsTag)
+    guard isTagged || byte == UInt8(ascii: "{") else {
+      if byte == UInt8(ascii: "\n") || name.count > Self.longestName { takeBack() }
+      return
+    }
+    var called = name.dropLast(isTagged ? Self.argumentsTag.count : 1)
+    for start in called.indices where called[start...].starts(with: Self.idTag) {
+      called = called[..<start]
+      break
+    }
+    while let last = called.last, Self.isSpace(last) { called.removeLast() }
+    held = raw
+    let text = String(decoding: called, as: UTF8.self)
+    beginCall(Array((#"{"name": "# + text.quotedAsJSON + #", "arguments": "#).utf8) + (isTagged ? [] : [byte]))
+    isBare = true
+    if scanner.status == .broken { takeBack() }
   }
 
   private mutating func beginCall(_ start: [UInt8]) {
     raw = held
     held = []
-    scanner = ToolCallScanner()
+    scanner = format == .qwenCoder ? TaggedCallScanner(schemas: schemas) : ToolCallScanner()
+    isBare = false
     state = .call
     for byte in start { deliver(scanner.append(byte)) }
   }
 
+  /// What was taken for a call is none; but one may begin within it.
+  private mutating func takeBack() {
+    let text = raw
+    (state, raw) = (.content, [])
+    release([text[0]])
+    if format.tag.isEmpty { hasContent = true }
+    for byte in text.dropFirst() { take(byte) }
+  }
+
   private mutating func takeCall(_ byte: UInt8) {
+    // A model that has learned both formats may write the other.
+    if format == .qwenCoder, byte == UInt8(ascii: "{"), raw.dropFirst(opening.count).allSatisfy(Self.isSpace) {
+      scanner = ToolCallScanner()
+    }
     raw.append(byte)
     deliver(scanner.append(byte))
+    // Arguments that stand by themselves end the call.
+    if isBare, scanner.hasEndedArguments { deliver(scanner.append(UInt8(ascii: "}"))) }
     switch scanner.status {
     case .reading: break
-    case .complete: (state, held, raw) = (.afterCall, [], [])
+    case .complete: (state, held, raw) = (isBare ? .content : .afterCall, [], [])
     case .broken where scanner.hasNamed:
       (state, held, raw) = (.afterCall, [], [])
       takeAfterCall(byte)
-    case .broken:
-      // No call; but one may begin within it.
-      let text = raw
-      (state, raw) = (.content, [])
-      release([text[0]])
-      if format == .llama { hasContent = true }
-      for byte in text.dropFirst() { take(byte) }
+    case .broken: takeBack()
     }
   }
 
   private mutating func takeAfterCall(_ byte: UInt8) {
-    if format == .llama {
-      // `; {`: the separator, and the next call.
-      if Self.isSpace(byte) || byte == UInt8(ascii: ";") { return held.append(byte) }
+    switch format {
+    case .llama, .mistral, .mistralNamed, .harmony:
+      // `; {` or `, {`: the separator, and the next call.
+      let isList = format != .llama
+      if Self.isSpace(byte) || byte == UInt8(ascii: isList ? "," : ";") { return held.append(byte) }
+      if isList, byte == UInt8(ascii: "]") {
+        (state, held) = (.content, [])
+        return
+      }
       guard byte == UInt8(ascii: "{") else {
         let text = held + [byte]
         (state, held, hasContent) = (.content, [], true)
         return release(text)
       }
       held.append(byte)
-      return beginCall([byte])
+      beginCall([byte])
+    case .qwen, .qwenCoder:
+      held.append(byte)
+      while !Self.closing.starts(with: held) { held.removeFirst() }
+      if held == Self.closing { (state, held) = (.content, []) }
     }
-    held.append(byte)
-    while !Self.closing.starts(with: held) { held.removeFirst() }
-    if held == Self.closing { (state, held) = (.content, []) }
   }
 
   // MARK: Events

@@ -24,6 +24,8 @@ struct ToolCallScanner: Sendable {
   }
 
   private(set) var status = Status.reading
+  /// Whether the arguments have been read to their end, and nothing after them.
+  var hasEndedArguments: Bool { place == .afterValue && role == .arguments }
   /// Whether the name has been given out.
   private(set) var hasNamed = false
   private var place = Place.beforeObject

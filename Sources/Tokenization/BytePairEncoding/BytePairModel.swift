@@ -1,7 +1,6 @@
-/// A byte-level BPE model: turns the bytes of one word into tokens.
+/// A BPE model with a list of merges: turns the bytes of one word into tokens.
 struct BytePairModel: Sendable {
-  /// The token of each single byte, −1 where the vocabulary lacks it.
-  let byteTokens: [TokenID]
+  let alphabet: BaseAlphabet
   let merges: MergeTable
   /// Present when the model takes a word that is in the vocabulary whole, whatever its merges say (`ignore_merges`).
   let wholeWords: WholeWords?
@@ -21,21 +20,11 @@ struct BytePairModel: Sendable {
   }
 
   /// Appends the tokens of `word` to `output`.
-  func append(
-    _ word: ArraySlice<UInt8>, merger: inout WordMerger, cache: inout WordCache, to output: inout [TokenID]
-  ) {
-    if word.count == 1, let byte = word.first {
-      if byteTokens[Int(byte)] >= 0 { output.append(byteTokens[Int(byte)]) }
-      return
-    }
-    let isCacheable = word.count <= WordCache.longestWord
-    if isCacheable, cache.append(word, to: &output) { return }
-    let start = output.count
+  func append(_ word: ArraySlice<UInt8>, merger: inout WordMerger, to output: inout [TokenID]) {
     if let id = wholeWords?.id(of: word) {
       output.append(id)
     } else {
-      merger.append(word: word, byteTokens: byteTokens, table: merges, to: &output)
+      merger.append(word: word, alphabet: alphabet, table: merges, to: &output)
     }
-    if isCacheable { cache.insert(word, tokens: output[start...]) }
   }
 }

@@ -1,4 +1,4 @@
-/// Merges the byte tokens of one word, lowest rank first and leftmost among equals, reusing its buffers between words.
+/// Merges the first tokens of one word, lowest rank first and leftmost among equals, reusing its buffers between words.
 struct WordMerger: Sendable {
   /// Up to this many symbols a scan for the lowest rank is faster than a heap; beyond it the scan would be quadratic.
   private static let longestScan = 48
@@ -11,12 +11,12 @@ struct WordMerger: Sendable {
   private var next: [Int32] = []
   private var heap = MergeHeap()
 
-  /// Appends the tokens of `word` to `output`. A byte that the vocabulary lacks is left out, as `tokenizers` does.
+  /// Appends the tokens of `word` to `output`.
   mutating func append(
-    word: ArraySlice<UInt8>, byteTokens: [TokenID], table: MergeTable, to output: inout [TokenID]
+    word: ArraySlice<UInt8>, alphabet: BaseAlphabet, table: MergeTable, to output: inout [TokenID]
   ) {
     symbols.removeAll(keepingCapacity: true)
-    for byte in word where byteTokens[Int(byte)] >= 0 { symbols.append(byteTokens[Int(byte)]) }
+    alphabet.append(word, to: &symbols)
     if symbols.count > Self.longestScan {
       mergeByHeap(table)
       output.append(contentsOf: symbols.lazy.filter { $0 >= 0 })

@@ -6,6 +6,12 @@ struct PreTokenizer: Sendable {
     case split(pattern: RegularExpression, behavior: SplitBehavior, isInverted: Bool)
     /// A space is put before each piece that does not begin with one.
     case prefixSpace
+    case metaspace(Metaspace)
+    /// Line breaks in a row are a word, and what lies between them.
+    case lines
+    /// Split before each of SentencePiece's spaces that comes after something else. No piece of such a vocabulary
+    /// reaches across, so that it changes no token; but words that come again are known then.
+    case beforeSpaces
   }
 
   /// The pattern of GPT-2, which the `ByteLevel` pre-tokenizer splits by unless told otherwise.
@@ -22,18 +28,31 @@ struct PreTokenizer: Sendable {
   /// Cuts `bytes[range]` (UTF-8) into words. A step that inserts text replaces `bytes`; the ranges refer to what is there
   /// in the end.
   func words(
-    in bytes: inout [UInt8], range: Range<Int>, workspace: RegularExpression.Workspace
+    in bytes: inout [UInt8], range: Range<Int>, place: TextPlace, workspace: RegularExpression.Workspace
   ) -> [Range<Int>] {
     var pieces = range.isEmpty ? [] : [range]
     for step in steps {
       switch step {
       case .prefixSpace:
-        insertSpaces(into: &bytes, pieces: &pieces)
+        if place != .continuation { insertSpaces(into: &bytes, pieces: &pieces) }
+      case .metaspace(let metaspace): metaspace.apply(to: &bytes, pieces: &pieces, place: place)
+      case .lines: pieces = pieces.flatMap { Self.lines(in: bytes, $0) }
+      case .beforeSpaces: pieces = pieces.flatMap { Metaspace.wordsBeforeSpaces(in: bytes, $0) }
       case .split(let pattern, let behavior, let isInverted):
         pieces = split(bytes, pieces, pattern, behavior, isInverted, workspace)
       }
     }
     return pieces
+  }
+
+  private static func lines(in bytes: [UInt8], _ range: Range<Int>) -> [Range<Int>] {
+    var pieces: [Range<Int>] = []
+    var start = range.lowerBound
+    for index in range.dropFirst() where (bytes[index] == 0x0A) != (bytes[index - 1] == 0x0A) {
+      pieces.append(start..<index)
+      start = index
+    }
+    return start < range.upperBound ? pieces + [start..<range.upperBound] : pieces
   }
 
   private func insertSpaces(into bytes: inout [UInt8], pieces: inout [Range<Int>]) {

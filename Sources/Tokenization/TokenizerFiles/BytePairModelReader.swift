@@ -9,8 +9,11 @@ struct BytePairModelReader {
   private var mergeEnds: [Int] = []
   private var hasMerges = false
   private var ignoresMerges = false
-  /// What stands in for bytes that the vocabulary lacks, if anything; harmless as long as it lacks none.
-  private var fallback: String?
+  /// What stands in for what the vocabulary lacks: the unknown token, and whether several in a row are one; tokens of
+  /// bytes.
+  private var unknown: FilePart?
+  private var fusesUnknown = false
+  private var byteFallback: FilePart?
   /// Where the file has the vocabulary and the merges, for messages.
   private let places: (vocabulary: String, merges: String)
 
@@ -52,11 +55,12 @@ struct BytePairModelReader {
 
   private mutating func read(_ settings: FilePart) throws(TokenizerError) {
     ignoresMerges = try settings["ignore_merges"]?.boolean() ?? false
-    if let part = settings["byte_fallback"], try part.boolean() { fallback = part.location }
+    if let part = settings["byte_fallback"], try part.boolean() { byteFallback = part }
     if let part = settings["unk_token"] {
       _ = try part.string()
-      fallback = part.location
+      unknown = part
     }
+    fusesUnknown = try settings["fuse_unk"]?.boolean() ?? false
     if let part = settings["dropout"], case let dropout = try part.number(), dropout != 0 {
       throw part.unsupported(found: "\(dropout)", supported: "null or 0")
     }
@@ -133,8 +137,15 @@ struct BytePairModelReader {
   }
 
   /// The vocabulary and the model, once everything has been read.
-  func finish(file: String) throws(TokenizerError) -> (Vocabulary, BytePairModel) {
-    guard let vocabulary, vocabulary.count > 0 else {
+  ///
+  /// - Parameters:
+  ///   - decoder: how the vocabulary's texts become bytes; of which words consist, bytes or characters, goes by it.
+  ///   - byteTokens: those of the 256 bytes, where the model itself does not say whether it uses them.
+  /// - Returns: also whether splitting texts before SentencePiece's spaces changes no token.
+  func finish(
+    decoder: PieceDecoder, byteTokens: [TokenID]? = nil, file: String
+  ) throws(TokenizerError) -> (vocabulary: Vocabulary, model: BytePairModel, splitsBeforeSpaces: Bool) {
+    guard var vocabulary, vocabulary.count > 0 else {
       throw .malformed(
         file: file, location: places.vocabulary, found: vocabulary == nil ? "missing" : "empty",
         expected: "tokens and their ids")
@@ -142,12 +153,14 @@ struct BytePairModelReader {
     guard hasMerges else {
       throw .malformed(file: file, location: places.merges, found: "missing", expected: "a list of merges")
     }
-    let byteTokens = ByteAlphabet.scalars.map { vocabulary.id(of: String(Character($0))) ?? -1 }
-    if let fallback, let byte = byteTokens.firstIndex(of: -1) {
-      throw .unsupported(
-        file: file, location: fallback, found: "set while the vocabulary has no token for byte \(byte)",
-        supported: "a vocabulary with all 256 bytes, which needs none")
+    let alphabet: BaseAlphabet
+    switch decoder {
+    case .byteLevel: alphabet = .bytes(try byteLevelTokens(vocabulary))
+    case .texts:
+      vocabulary.decode(by: decoder)
+      alphabet = .characters(try characterTokens(vocabulary, byteTokens))
     }
+    var splitsBeforeSpaces = !ignoresMerges && vocabulary.id(ofUTF8: Replacement.space[...]) != nil
     var table = MergeTable(capacity: mergeEnds.count / 2)
     for rank in 0..<mergeEnds.count / 2 {
       let start = rank == 0 ? 0 : mergeEnds[2 * rank - 1]
@@ -156,10 +169,47 @@ struct BytePairModelReader {
       let left = try token(mergeText[start..<middle], vocabulary, rank, file)
       let right = try token(mergeText[middle..<end], vocabulary, rank, file)
       let result = try token(mergeText[start..<end], vocabulary, rank, file)
+      if splitsBeforeSpaces { splitsBeforeSpaces = Metaspace.hasSpacesFirst(mergeText[start..<end]) }
       table.insert(left: left, right: right, rank: rank, result: result)
     }
-    let wholeWords = ignoresMerges ? Self.wholeWords(of: vocabulary) : nil
-    return (vocabulary, BytePairModel(byteTokens: byteTokens, merges: table, wholeWords: wholeWords))
+    let wholeWords = ignoresMerges ? Self.wholeWords(of: vocabulary, decoder) : nil
+    return (
+      vocabulary, BytePairModel(alphabet: alphabet, merges: table, wholeWords: wholeWords), splitsBeforeSpaces
+    )
+  }
+
+  private func byteLevelTokens(_ vocabulary: Vocabulary) throws(TokenizerError) -> [TokenID] {
+    let tokens = ByteAlphabet.scalars.map { vocabulary.id(of: String(Character($0))) ?? -1 }
+    if let fallback = unknown ?? byteFallback, let byte = tokens.firstIndex(of: -1) {
+      throw fallback.unsupported(
+        found: "set while the vocabulary has no token for byte \(byte)",
+        supported: "a vocabulary with all 256 bytes, which needs none")
+    }
+    return tokens
+  }
+
+  private func characterTokens(
+    _ vocabulary: Vocabulary, _ givenByteTokens: [TokenID]?
+  ) throws(TokenizerError) -> CharacterTokens {
+    var byteTokens = givenByteTokens
+    if let byteFallback {
+      let tokens = (UInt8.min...UInt8.max).map { vocabulary.id(of: PieceDecoder.text(ofByte: $0)) }
+      let known = tokens.compactMap { $0 }
+      if known.count == tokens.count {
+        byteTokens = known
+      } else if let byte = tokens.firstIndex(of: nil), !known.isEmpty {
+        throw byteFallback.unsupported(
+          found: "true while the vocabulary has tokens for \(known.count) bytes and none for byte \(byte)",
+          supported: "a vocabulary with all 256 bytes, or none of them")
+      }
+    }
+    let unknownToken = unknown?.value.string.flatMap { vocabulary.id(of: $0) }
+    if let unknown, byteTokens == nil, unknownToken == nil {
+      throw unknown.malformed(
+        found: "'\(unknown.value.string ?? "")', which is not in the vocabulary", expected: "a token of the vocabulary")
+    }
+    return CharacterTokens(
+      of: vocabulary, byteTokens: byteTokens, unknown: unknownToken, fusesUnknown: fusesUnknown)
   }
 
   private func token(
@@ -172,13 +222,17 @@ struct BytePairModelReader {
       expected: "parts and a result that are")
   }
 
-  private static func wholeWords(of vocabulary: Vocabulary) -> BytePairModel.WholeWords {
+  private static func wholeWords(of vocabulary: Vocabulary, _ decoder: PieceDecoder) -> BytePairModel.WholeWords {
     var words = BytePairModel.WholeWords(minimumCapacity: vocabulary.count)
     var bytes: [UInt8] = []
     for id in 0..<TokenID(truncatingIfNeeded: vocabulary.size) {
       guard let text = vocabulary.utf8(of: id) else { continue }
-      bytes.removeAll(keepingCapacity: true)
-      if ByteAlphabet.appendBytes(ofToken: text, to: &bytes) { words.insert(bytes[...], id: id) }
+      switch decoder {
+      case .byteLevel:
+        bytes.removeAll(keepingCapacity: true)
+        if ByteAlphabet.appendBytes(ofToken: text, to: &bytes) { words.insert(bytes[...], id: id) }
+      case .texts: words.insert(text, id: id)
+      }
     }
     return words
   }

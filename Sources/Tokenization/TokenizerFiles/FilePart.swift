@@ -40,6 +40,12 @@ struct FilePart {
     return number
   }
 
+  /// A number of characters.
+  func count() throws(TokenizerError) -> Int {
+    guard case .integer(let number) = value, number >= 0 else { throw wrong("a count") }
+    return number
+  }
+
   func id() throws(TokenizerError) -> TokenID {
     guard case .integer(let number) = value else { throw wrong("an integer") }
     return try TokenizerFile.id(number, location: location, file: file)

@@ -1,32 +1,49 @@
 internal import JSON
 
 extension FilePart {
-  /// The `normalizer` of a tokenizer file: NFC, nothing, or a sequence of these.
+  /// The `normalizer` of a tokenizer file: NFC, Prepend, Replace, nothing, or a sequence of these.
   func normalizer() throws(TokenizerError) -> Normalizer {
     if value == .null { return .none }
     let type = try type()
     switch type {
     case "NFC": return .nfc
+    case "Prepend":
+      guard let text = try self["prepend"]?.string() else {
+        throw malformed(found: "a Prepend without 'prepend'", expected: "a text")
+      }
+      return Normalizer(steps: [.prepend(Array(text.utf8))])
+    case "Replace": return Normalizer(steps: [.replacement(try replacement())])
     case "Sequence":
       guard let members = try self["normalizers"]?.elements() else {
         throw malformed(found: "a Sequence without 'normalizers'", expected: "its members")
       }
       var result = Normalizer.none
-      for member in members where try member.normalizer() == .nfc { result = .nfc }
+      for member in members { result.steps += try member.normalizer().steps }
       return result
-    default: throw unsupported(found: "of type '\(type)'", supported: "NFC, Sequence and null")
+    default: throw unsupported(found: "of type '\(type)'", supported: "NFC, Prepend, Replace, Sequence and null")
     }
   }
 
-  /// Whether this is the `decoder` of a byte-level tokenizer file: ByteLevel, alone or in a sequence of one.
-  func decodesBytes() throws(TokenizerError) -> Bool {
-    if value == .null { return false }
-    let type = try type()
-    if type == "ByteLevel" { return true }
-    var count = 0
-    for member in try self["decoders"]?.elements() ?? [] where try member.decodesBytes() { count += 1 }
-    if type == "Sequence", count == 1 { return true }
-    throw unsupported(found: "of type '\(type)'", supported: "ByteLevel")
+  /// A Replace, of a normalizer or a decoder.
+  func replacement() throws(TokenizerError) -> Replacement {
+    guard let pattern = self["pattern"] else { throw malformed(found: "without 'pattern'", expected: "a pattern") }
+    let content = Array((try self["content"]?.string() ?? "").utf8)
+    if let text = try pattern["String"]?.string() {
+      return Replacement(pattern: .text(Array(text.utf8)), content: content)
+    }
+    guard let expression = try pattern["Regex"]?.string() else {
+      throw pattern.malformed(found: "neither 'Regex' nor 'String'", expected: "one of the two")
+    }
+    return Replacement(pattern: .expression(try self.expression(expression, isLiteral: false)), content: content)
+  }
+
+  /// The `decoder` of a tokenizer file: ByteLevel; or Metaspace, Replace, ByteFallback, Fuse and Strip in the order in
+  /// which SentencePiece's tokenizers have them. `nil` where there is none.
+  func decoder() throws(TokenizerError) -> (pieces: PieceDecoder, start: DecodedStart)? {
+    if value == .null { return nil }
+    var reader = DecoderReader()
+    try reader.read(self)
+    return reader.result
   }
 
   /// The `post_processor` of a tokenizer file: ByteLevel (which concerns offsets only), TemplateProcessing, a sequence.

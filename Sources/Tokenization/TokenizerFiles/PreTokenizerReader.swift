@@ -1,6 +1,7 @@
 internal import JSON
 
-/// Reads the `pre_tokenizer` of a tokenizer file: Split, Digits and ByteLevel, alone or in a sequence that ends in ByteLevel.
+/// Reads the `pre_tokenizer` of a tokenizer file: Split, Digits, Metaspace and ByteLevel, alone or in a
+/// sequence, which ByteLevel can only end.
 struct PreTokenizerReader {
   private(set) var steps: [PreTokenizer.Step] = []
   /// Whether a ByteLevel step has been read. After it the text is no longer itself, so it must be the last.
@@ -29,9 +30,9 @@ struct PreTokenizerReader {
       }
       let expression =
         if let text = try pattern["Regex"]?.string() {
-          try Self.compile(text, isLiteral: false, in: part)
+          try part.expression(text, isLiteral: false)
         } else if let text = try pattern["String"]?.string() {
-          try Self.compile(text, isLiteral: true, in: part)
+          try part.expression(text, isLiteral: true)
         } else {
           throw pattern.malformed(found: "neither 'Regex' nor 'String'", expected: "one of the two")
         }
@@ -39,36 +40,57 @@ struct PreTokenizerReader {
         .split(pattern: expression, behavior: behavior, isInverted: try part["invert"]?.boolean() ?? false))
     case "Digits":
       let isEachAlone = try part["individual_digits"]?.boolean() ?? false
-      let expression = try Self.compile(#"\p{N}"#, isLiteral: false, in: part)
+      let expression = try part.expression(#"\p{N}"#, isLiteral: false)
       steps.append(.split(pattern: expression, behavior: isEachAlone ? .isolated : .contiguous, isInverted: false))
+    case "Metaspace": steps.append(.metaspace(try part.metaspace()))
     case "ByteLevel":
       isByteLevel = true
       if try part["add_prefix_space"]?.boolean() ?? true { steps.append(.prefixSpace) }
       if try part["use_regex"]?.boolean() ?? true {
-        let expression = try Self.compile(PreTokenizer.gpt2Pattern, isLiteral: false, in: part)
+        let expression = try part.expression(PreTokenizer.gpt2Pattern, isLiteral: false)
         steps.append(.split(pattern: expression, behavior: .isolated, isInverted: false))
       }
     default:
-      throw part.unsupported(found: "of type '\(type)'", supported: "Split, Digits, ByteLevel and Sequence")
+      throw part.unsupported(found: "of type '\(type)'", supported: "Split, Digits, Metaspace, ByteLevel and Sequence")
     }
   }
+}
 
-  private static func compile(
-    _ pattern: String, isLiteral: Bool, in part: FilePart
-  ) throws(TokenizerError) -> RegularExpression {
+extension FilePart {
+  /// A Metaspace, of a pre-tokenizer or a decoder.
+  func metaspace() throws(TokenizerError) -> Metaspace {
+    let character = try self["replacement"]?.string() ?? ""
+    guard character.unicodeScalars.count == 1 else {
+      throw malformed(found: "with the replacement '\(character)'", expected: "one character")
+    }
+    let name = try self["prepend_scheme"]?.string()
+    guard let scheme = Metaspace.PrependScheme(rawValue: name ?? "always") else {
+      throw malformed(
+        found: "with the prepend_scheme '\(name ?? "")'",
+        expected: "one of \(Metaspace.PrependScheme.allCases.map(\.rawValue).joined(separator: ", "))")
+    }
+    // Of older files.
+    let addsSpace = try self["add_prefix_space"]?.boolean() ?? true
+    return Metaspace(
+      character: Array(character.utf8), prepends: addsSpace ? scheme : .never,
+      splits: try self["split"]?.boolean() ?? true)
+  }
+
+  /// A regular expression of `tokenizers`, or with `isLiteral` a text to look for.
+  func expression(_ pattern: String, isLiteral: Bool) throws(TokenizerError) -> RegularExpression {
     let translated: String
     do {
       translated = isLiteral ? pattern : try RegexSyntax.pcre2Pattern(from: pattern)
     } catch {
       throw .unsupported(
-        file: part.file, location: "\(part.location).pattern", found: "a regular expression with \(error.construct)",
+        file: file, location: "\(location).pattern", found: "a regular expression with \(error.construct)",
         supported: "what Oniguruma and PCRE2 read alike")
     }
     do {
       return try RegularExpression(translated, isLiteral: isLiteral)
     } catch {
       throw .malformed(
-        file: part.file, location: "\(part.location).pattern",
+        file: file, location: "\(location).pattern",
         found: "a regular expression that does not compile (\(error.message) at byte \(error.offset))",
         expected: "a regular expression")
     }

@@ -1,6 +1,6 @@
 internal import JSON
 
-/// What `tokenizer.json` says, read and checked: the parts of a byte-level BPE tokenizer.
+/// What `tokenizer.json` says, read and checked: the parts of a BPE tokenizer, of bytes or of characters.
 struct TokenizerFile {
   /// No vocabulary comes near this many ids; a larger one is a damaged file, and tables are indexed by id.
   static let idLimit = 1 << 22
@@ -12,6 +12,7 @@ struct TokenizerFile {
   let addedTokens: [AddedToken]
   private(set) var vocabulary: Vocabulary
   let model: BytePairModel
+  let decodedStart: DecodedStart
 
   init(_ bytes: [UInt8], file: String) throws(TokenizerError) {
     self.file = file
@@ -27,21 +28,38 @@ struct TokenizerFile {
     normalizer = try (whole["normalizer"] ?? null).normalizer()
     var preTokenizerReader = PreTokenizerReader()
     try preTokenizerReader.read(whole["pre_tokenizer"] ?? null)
-    preTokenizer = PreTokenizer(steps: preTokenizerReader.steps)
     postProcessor = try (whole["post_processor"] ?? null).postProcessor()
-    let decodesBytes = try (whole["decoder"] ?? null).decodesBytes()
+    let decoder = try whole["decoder"]?.decoder()
     guard let modelReader else {
       throw .malformed(file: file, location: "model", found: "missing", expected: "a BPE model")
     }
-    guard preTokenizerReader.isByteLevel else {
-      throw .unsupported(
-        file: file, location: "pre_tokenizer", found: "without a ByteLevel step", supported: "byte-level BPE")
-    }
-    guard decodesBytes else {
-      throw .unsupported(file: file, location: "decoder", found: "without ByteLevel", supported: "ByteLevel")
-    }
-    (vocabulary, model) = try modelReader.finish(file: file)
+    let pieces = try Self.pieces(decoder?.pieces, isByteLevel: preTokenizerReader.isByteLevel, file: file)
+    let parts = try modelReader.finish(decoder: pieces, file: file)
+    (vocabulary, model) = (parts.vocabulary, parts.model)
+    decodedStart = decoder?.start ?? .whole
+    var steps = preTokenizerReader.steps
+    if case .texts = pieces, parts.splitsBeforeSpaces { steps.append(.beforeSpaces) }
+    preTokenizer = PreTokenizer(steps: steps)
     for token in addedTokens { try vocabulary.add(token, decodedAs: decodedText(of: token), file: file) }
+  }
+
+  /// The decoder, which must fit the pre-tokenizer.
+  private static func pieces(
+    _ decoder: PieceDecoder?, isByteLevel: Bool, file: String
+  ) throws(TokenizerError) -> PieceDecoder {
+    switch decoder {
+    case .byteLevel where isByteLevel: return .byteLevel
+    case .byteLevel:
+      throw .unsupported(
+        file: file, location: "pre_tokenizer", found: "without a ByteLevel step beside the decoder ByteLevel",
+        supported: "ByteLevel in both or neither")
+    case .texts(let replacements, let readsBytes) where !isByteLevel:
+      return .texts(replacements: replacements, readsBytes: readsBytes)
+    case .texts, nil:
+      throw .unsupported(
+        file: file, location: "decoder", found: "without ByteLevel",
+        supported: isByteLevel ? "ByteLevel" : "what the tokens' texts are made of")
+    }
   }
 
   /// The model, which is large, and everything else as a tree.

@@ -147,6 +147,7 @@ struct Batch: AsyncParsableCommand {
       ? model.target.tokenizer.encode(line.prompt ?? "", addsSpecialTokens: true)
       : try template.tokens(for: messages, of: model.target)
     var request = sampling.request(prompt: prompt, endOfText: model.target.endOfTextTokens)
+    request.startsText = model.target.tokenizer.chatTemplate != nil
     if let seed = line.seed { request.sampling.seed = seed }
     if let most = line.maximumTokens { request.stopping.maximumTokens = most }
     do {

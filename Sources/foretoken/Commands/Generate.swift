@@ -36,6 +36,7 @@ struct Generate: AsyncParsableCommand {
     let secondsToLoad = (ContinuousClock.now - started) / .seconds(1)
     var request = sampling.request(
       prompt: try prompt.tokens(for: model.target), endOfText: model.target.endOfTextTokens)
+    request.startsText = prompt.isConversation(with: model.target)
     request.constraint = try structure.constraint(for: model.target)
     request.explainsDecisions = explain
     var decisions: [String] = []

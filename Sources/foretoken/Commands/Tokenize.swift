@@ -60,7 +60,7 @@ struct Tokenize: ParsableCommand {
       let id: TokenID
       let text: String
     }
-    let entries = tokens.map { Entry(id: $0, text: tokenizer.decode([$0])) }
+    let entries = tokens.map { Entry(id: $0, text: tokenizer.decode([$0], continuesText: true)) }
     if json { return try emitJSON(["tokens": entries]) }
     for entry in entries { emit("\(entry.id)\t\(entry.text.debugDescription)\n") }
   }

@@ -23,10 +23,13 @@ struct PromptOptions: ParsableArguments {
     if raw, template.system != nil { throw ValidationError("--system needs the chat template; leave out --raw.") }
   }
 
+  /// Whether the prompt is put into a chat template.
+  func isConversation(with model: ModelSource) -> Bool { !raw && model.tokenizer.chatTemplate != nil }
+
   /// Token ids of the prompt, in the model's chat template when it has one.
   func tokens(for model: ModelSource) throws -> [TokenID] {
     let text = try text()
-    if raw || model.tokenizer.chatTemplate == nil {
+    guard isConversation(with: model) else {
       return model.tokenizer.encode(text, addsSpecialTokens: true)
     }
     return try template.tokens(for: [ChatMessage(role: "user", content: text)], of: model)

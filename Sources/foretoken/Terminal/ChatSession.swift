@@ -67,6 +67,7 @@ struct ChatSession {
   private func answer() async throws -> RunReport {
     var request = sampling.request(
       prompt: try tokens(of: conversation), endOfText: model.target.endOfTextTokens)
+    request.startsText = true
     request.sampling.seed &+= repetitions
     switch speculation {
     case .asStarted: break

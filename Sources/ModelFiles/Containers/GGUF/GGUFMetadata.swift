@@ -62,6 +62,10 @@ package struct GGUFMetadata: Sendable {
     try read(key, expecting: "a list of strings") { if case .array(let list) = $0 { list.strings } else { nil } }
   }
 
+  package func floats(_ key: String) throws(ModelFileError) -> [Float]? {
+    try read(key, expecting: "a list of numbers") { if case .array(let list) = $0 { list.floats } else { nil } }
+  }
+
   package func integers(_ key: String) throws(ModelFileError) -> [Int]? {
     try read(key, expecting: "a list of whole numbers") {
       if case .array(let list) = $0 { list.integers } else { nil }

@@ -74,6 +74,13 @@ package struct GGUFArray: Sendable {
     return flags.count == count ? flags : nil
   }
 
+  /// Each as the nearest Float.
+  var floats: [Float]? {
+    guard let size = elementType.byteCount else { return nil }
+    let values = (0..<count).compactMap { elementType.value(at: start + $0 * size, of: file)?.number.map { Float($0) } }
+    return values.count == count ? values : nil
+  }
+
   var integers: [Int]? {
     guard let size = elementType.byteCount else { return nil }
     let values = (0..<count).compactMap { elementType.value(at: start + $0 * size, of: file)?.integer }

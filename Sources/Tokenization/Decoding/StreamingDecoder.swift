@@ -5,22 +5,28 @@ public struct StreamingDecoder: Sendable {
   private let tokenizer: Tokenizer
   private let skipsSpecialTokens: Bool
   private let kept: Set<TokenID>
+  private var trimmer: StartTrimmer
   /// The first bytes of a character that is not complete, at most three.
   private var pending: [UInt8] = []
 
   /// - Parameters:
   ///   - skipsSpecialTokens: whether special tokens are left out of the text.
   ///   - kept: special tokens that are not.
-  public init(tokenizer: Tokenizer, skipsSpecialTokens: Bool, keeping kept: Set<TokenID> = []) {
+  ///   - continuesText: whether the tokens go on with a text. Else a space that the tokenizer puts before texts is left
+  ///     out at the beginning.
+  public init(
+    tokenizer: Tokenizer, skipsSpecialTokens: Bool, keeping kept: Set<TokenID> = [], continuesText: Bool = false
+  ) {
     self.tokenizer = tokenizer
+    trimmer = StartTrimmer(tokenizer.decodedStart, continuesText: continuesText)
     self.kept = kept
     self.skipsSpecialTokens = skipsSpecialTokens
   }
 
   /// The text that `token` completes; empty when nothing is complete yet.
   public mutating func append(_ token: TokenID) -> String {
-    tokenizer.appendBytes(
-      of: token, skipsSpecialTokens: skipsSpecialTokens && !kept.contains(token), to: &pending)
+    trimmer.append(
+      token, of: tokenizer.vocabulary, skipsSpecialTokens: skipsSpecialTokens && !kept.contains(token), to: &pending)
     let complete = pending.count - Self.incompleteSuffixLength(pending)
     guard complete > 0 else { return "" }
     defer { pending.removeSubrange(..<complete) }

@@ -1,21 +1,17 @@
 internal import Foundation
 
-/// Brings text to its canonical composed form (NFC), or leaves it as it is.
-enum Normalizer: Sendable {
-  case none
-  case nfc
-
-  /// The normalized form of `bytes[range]` (UTF-8); `nil` when that is what it is already.
+/// Unicode's canonical composition (NFC), as `tokenizers` has it.
+enum CanonicalComposition {
+  /// The composed form of `bytes[range]` (UTF-8); `nil` when that is what it is already.
   ///
   /// Only what is not plain is composed, with the one character before it, which may be what a mark combines with.
-  func normalized(_ bytes: [UInt8], _ range: Range<Int>) -> [UInt8]? {
-    guard self == .nfc else { return nil }
+  static func composed(_ bytes: [UInt8], _ range: Range<Int>) -> [UInt8]? {
     var output: [UInt8] = []
     var copied = range.lowerBound
     var previous = range.lowerBound
     var index = range.lowerBound
     while index < range.upperBound {
-      let length = Self.plainLength(bytes, index, range.upperBound)
+      let length = plainLength(bytes, index, range.upperBound)
       if length > 0 {
         previous = index
         index += length
@@ -24,9 +20,9 @@ enum Normalizer: Sendable {
       repeat {
         index += 1
         while index < range.upperBound, bytes[index] & 0xC0 == 0x80 { index += 1 }
-      } while index < range.upperBound && Self.plainLength(bytes, index, range.upperBound) == 0
+      } while index < range.upperBound && plainLength(bytes, index, range.upperBound) == 0
       output.append(contentsOf: bytes[copied..<previous])
-      output.append(contentsOf: Self.composed(String(decoding: bytes[previous..<index], as: UTF8.self)).utf8)
+      output.append(contentsOf: composed(String(decoding: bytes[previous..<index], as: UTF8.self)).utf8)
       copied = index
       previous = index
     }
@@ -35,11 +31,7 @@ enum Normalizer: Sendable {
     return output
   }
 
-  func normalized(_ text: String) -> String {
-    self == .nfc ? Self.composed(text) : text
-  }
-
-  /// NFC as `tokenizers` has it. Characters that take no part in it are copied, and what lies between is composed.
+  /// Characters that take no part in it are copied, and what lies between is composed.
   private static func composed(_ text: String) -> String {
     var output = String.UnicodeScalarView()
     var run = String.UnicodeScalarView()
