@@ -22,7 +22,10 @@ extension Tokenizer {
     var differences: [VocabularyDifference] = []
     for id in 0..<TokenID(truncatingIfNeeded: max(vocabularySize, other.vocabularySize)) {
       guard differences.count < limit else { break }
-      if vocabulary.utf8(of: id) != other.vocabulary.utf8(of: id) {
+      // GGUF files write spaces of added tokens otherwise than `tokenizer.json`; what decides is what tokens stand for.
+      if vocabulary.utf8(of: id) != other.vocabulary.utf8(of: id),
+        vocabulary.bytes(of: id) != other.vocabulary.bytes(of: id)
+      {
         differences.append(
           VocabularyDifference(token: id, targetText: text(of: id), draftText: other.text(of: id)))
       }

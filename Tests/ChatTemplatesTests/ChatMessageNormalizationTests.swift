@@ -112,4 +112,50 @@ import Testing
     let lists = try traits("{%- for m in messages %}{%- for p in m.content %}{{ p.text }}{%- endfor %}{%- endfor %}")
     #expect(lists.readsParts && !lists.readsText)
   }
+
+  @Test func `have ids of nine letters and digits where the template insists`() throws {
+    let mistral = try TemplateReferences.source("mistral-named-like")
+    let template = try ChatTemplate(source: mistral)
+    let found = try traits(mistral)
+    #expect(found.needsShortCallIDs && !found.readsThinking && !found.refusesSystem)
+    #expect(try !traits(TemplateReferences.source("qwen3-like")).needsShortCallIDs)
+    let messages = [
+      #"{"role": "user", "content": "Q"}"#,
+      #"{"role": "assistant", "tool_calls": [{"id": "call_WithMore", "type": "function", "function": {"name": "f", "arguments": "{}"}}]}"#,
+      #"{"role": "tool", "tool_call_id": "call_WithMore", "content": "R"}"#,
+      #"{"role": "assistant", "tool_calls": [{"id": "abcdefghi", "type": "function", "function": {"name": "f", "arguments": "{}"}}]}"#,
+    ]
+    let conversation = try messages.map { try message($0, mistral) }
+    let text = try template.render(messages: conversation, context: ["bos_token": "", "eos_token": ""])
+    let ids = text.split(separator: "[CALL_ID]").dropFirst().map { String($0.prefix { $0 != "[" }) }
+    #expect(ids.count == 2 && ids[0].count == 9 && ids[1] == "abcdefghi")
+    #expect(text.contains("[TOOL_RESULTS]\(ids[0])[TOOL_CONTENT]R"))
+  }
+
+  @Test func `say what they thought in the field that the template reads`() throws {
+    let source = try TemplateReferences.source("gpt-oss-like")
+    let found = try traits(source)
+    #expect(found.readsThinking && found.thinkingSwitches.isEmpty && !found.needsShortCallIDs)
+    let json =
+      #"{"role": "assistant", "content": "Let me see", "reasoning_content": "Hm", "tool_calls": [{"id": "1", "function": {"name": "f"}}]}"#
+    let call = try message(json, source)
+    #expect(call["thinking"] == "Hm" && call["content"] == "")
+    let answer = try message(#"{"role": "assistant", "content": "Yes", "reasoning": "Hm"}"#, source)
+    #expect(answer["thinking"] == "Hm" && answer["content"] == "Yes")
+    #expect(try message(json)["thinking"] == nil)
+  }
+
+  @Test func `of the system go before the user's first where the template takes none`() throws {
+    let refusing = try traits(TemplateReferences.source("gemma2-like"))
+    let taking = try traits(TemplateReferences.source("gemma-like"))
+    #expect(refusing.refusesSystem && !taking.refusesSystem)
+    let messages = [
+      ChatMessage(role: "system", content: "S"), ChatMessage(role: "user", content: "Q"),
+      ChatMessage(role: "assistant", content: "A"),
+    ]
+    let folded = ChatMessage.conversation(messages, for: refusing)
+    #expect(folded == [ChatMessage(role: "user", content: "S\n\nQ"), messages[2]])
+    #expect(ChatMessage.conversation(messages, for: taking) == messages)
+    #expect(ChatMessage.conversation(Array(messages.prefix(1)), for: refusing) == Array(messages.prefix(1)))
+  }
 }

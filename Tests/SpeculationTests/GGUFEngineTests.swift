@@ -79,7 +79,9 @@ import Tokenization
       }
     }
     #expect(try reason { _ in }.contains("tokenizer.ggml.model is missing"))
-    #expect(try reason { $0.add("tokenizer.ggml.model", .string("llama")) }.contains("is 'llama'; only 'gpt2'"))
+    #expect(try reason { $0.add("tokenizer.ggml.model", .string("bert")) }.contains("is 'bert'; only 'gpt2'"))
+    #expect(try reason { $0.add("tokenizer.ggml.model", .string("llama")) }.contains("'tokenizer.ggml.scores'"))
+    #expect(try reason { $0.add("tokenizer.ggml.model", .string("gemma4")) }.contains("'tokenizer.ggml.tokens'"))
     #expect(try reason { $0.add("tokenizer.ggml.model", .string("gpt2")) }.contains("'tokenizer.ggml.pre'"))
     func lists(_ pre: String, types: [Int32] = [1]) throws -> String {
       try reason {
@@ -90,9 +92,40 @@ import Tokenization
         $0.add("tokenizer.ggml.merges", .strings([]))
       }
     }
-    #expect(try lists("dbrx").contains("'dbrx'; supported: deepseek-r1-qwen, gpt-2, llama-bpe"))
+    #expect(try lists("klingon").contains("'klingon'; supported: dbrx, deepseek-r1-qwen, falcon3, gpt-2, gpt-4o"))
     #expect(try lists("qwen2", types: [9]).contains("token_type holds 9"))
     #expect(try lists("qwen2", types: [1, 1]).contains("2 types of 1 tokens"))
     #expect(try lists("qwen2") == "no error")
+  }
+
+  @Test(
+    "a file of pieces with scores is SentencePiece's tokenizer, one of Gemma 4's has merges",
+    arguments: ["llama", "gemma4"])
+  func pieces(model: String) throws {
+    let byteTokens = (0..<256).map { "<0x" + ($0 < 16 ? "0" : "") + String($0, radix: 16, uppercase: true) + ">" }
+    let words = ["▁", "a", "b", "▁a", "▁ab", "ab", "\n", "\n\n"]
+    let tokens = ["<unk>", "<s>", "</s>"] + byteTokens + words
+    var writer = GGUFWriter()
+    writer.add("general.name", .string("Phi-3 small"))
+    writer.add("tokenizer.ggml.model", .string(model))
+    writer.add("tokenizer.ggml.tokens", .strings(tokens))
+    writer.add("tokenizer.ggml.scores", .float32s(tokens.map { -Float($0.count) }))
+    writer.add(
+      "tokenizer.ggml.token_type",
+      .int32s([2, 3, 3] + byteTokens.map { _ in 6 } + words.map { _ in 1 }))
+    writer.add("tokenizer.ggml.merges", .strings(["▁ a", "a b", "▁a b"]))
+    writer.add("tokenizer.ggml.bos_token_id", .uint32(1))
+    let directory = try TemporaryDirectory()
+    try directory.write(writer.data, to: "m.gguf")
+    let tokenizer = try ModelSource.tokenizer(of: directory.path + "/m.gguf")
+    func ids(_ texts: String...) throws -> [TokenID] { try texts.map { try #require(tokenizer.id(of: $0)) } }
+    let isScored = model == "llama"
+    // By scores the shorter pieces come first, by merges the first of the list does.
+    #expect(try tokenizer.encode("ab") == (isScored ? ids("▁ab") : ids("ab")))
+    #expect(try tokenizer.encode("a\n\n", addsSpecialTokens: true) == ids("<s>", isScored ? "▁a" : "a", "\n\n"))
+    #expect(try tokenizer.encode("é") == (isScored ? ids("▁") : []) + ids("<0xC3>", "<0xA9>"))
+    // Phi-3's control tokens take what follows them.
+    #expect(try tokenizer.encode("</s> \n b") == ids("</s>") + (isScored ? ids("▁", "b") : ids("b")))
+    for text in ["", " a  b", "é\n\n\n字 ab"] { #expect(tokenizer.decode(tokenizer.encode(text)) == text) }
   }
 }

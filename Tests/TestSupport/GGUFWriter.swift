@@ -19,6 +19,7 @@ public struct GGUFWriter {
     case string(String)
     case strings([String])
     case int32s([Int32])
+    case float32s([Float])
   }
 
   /// Version in the head.
@@ -48,6 +49,9 @@ public struct GGUFWriter {
     case .int32s(let numbers):
       keys += Self.bytes(9 as UInt32) + Self.bytes(5 as UInt32) + Self.bytes(UInt64(numbers.count))
       for number in numbers { keys += Self.bytes(UInt32(bitPattern: number)) }
+    case .float32s(let numbers):
+      keys += Self.bytes(9 as UInt32) + Self.bytes(6 as UInt32) + Self.bytes(UInt64(numbers.count))
+      for number in numbers { keys += Self.bytes(number.bitPattern) }
     }
     keyCount += 1
   }

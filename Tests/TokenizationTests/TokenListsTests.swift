@@ -71,7 +71,7 @@ import Tokenization
   }
 
   static let faults: [(change: @Sendable (inout TokenLists) -> Void, says: String)] = [
-    ({ $0.preTokenizer = "klingon" }, "'klingon'; supported: deepseek-r1-qwen, gpt-2, llama-bpe"),
+    ({ $0.preTokenizer = "klingon" }, "'klingon'; supported: dbrx, deepseek-r1-qwen, falcon3, gpt-2"),
     ({ $0.merges[3] = Array("onepart".utf8) }, "tokenizer.ggml.merges[3] is 'onepart'"),
     ({ $0.merges[3] = Array("a b c".utf8) }, "tokenizer.ggml.merges[3] is 'a b c'"),
     ({ $0.merges[3] = Array("zzqq b".utf8) }, "about 'zzqq', which is not in the vocabulary"),
