@@ -73,10 +73,7 @@ public struct ModelConfiguration: Sendable, Equatable {
       throw unsupported(
         "architecture \(name); supported are \(Architecture.allCases.map(\.rawValue).joined(separator: ", "))")
     }
-    guard file.quantization_config == nil else {
-      throw unsupported(
-        "a checkpoint that is quantised already (quantization_config); take the bf16 one and --quantization")
-    }
+    if let quantization = file.quantization_config { _ = try StoredQuantization(quantization, path: path) }
     if file.is_causal == false { throw unsupported("attention to later positions (is_causal false)") }
     if let act = file.hidden_act, act != "silu" { throw unsupported("hidden_act \(act); only silu") }
     let bounds = SizeBounds(path: path)
@@ -146,7 +143,7 @@ struct ConfigurationFile: Decodable {
   let rope_scaling: RotaryFile?
   /// Where newer writers put both the base and the scaling.
   let rope_parameters: RotaryFile?
-  let quantization_config: Presence?
+  let quantization_config: QuantizationFile?
 
   struct RotaryFile: Decodable {
     let rope_type, type: String?
@@ -154,10 +151,5 @@ struct ConfigurationFile: Decodable {
     let mscale, mscale_all_dim, partial_rotary_factor: Double?
     let original_max_position_embeddings: Int?
     let truncate: Bool?
-  }
-
-  /// Whatever stands there.
-  struct Presence: Decodable {
-    init(from decoder: any Decoder) throws {}
   }
 }

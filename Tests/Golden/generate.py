@@ -10,13 +10,14 @@ import forward
 import gguf_files
 import heads
 import mtp
+import quantized
 import templates
 import tokenization
 
 
 def main() -> None:
     output = Path(__file__).resolve().parent
-    for part in (tokenization, templates, forward, gguf_files, heads, mtp, blocks, embeddings):
+    for part in (tokenization, templates, forward, gguf_files, heads, mtp, blocks, embeddings, quantized):
         print(f"{part.__name__} …", flush=True)
         part.generate(output)
 
