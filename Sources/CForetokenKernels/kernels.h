@@ -11,32 +11,54 @@
 //
 // Pairs of groups: their scales, then their offsets, then the planes of each group's bits; all parts are whole lines of
 // 64 bytes. Where scales are codes, a line with the units of sixteen rows' scales and offsets comes before every
-// FT_UNIT_PAIRS pairs. The panel ends with sixteen floats that the rows' sums are multiplied by: powers of two, by which
-// halves reach as far as floats do.
+// FT_UNIT_PAIRS pairs. The panel ends with sixteen floats that the rows' sums are multiplied by: a row's only scale, or
+// powers of two, by which halves reach as far as floats do.
 //
 // The planes of a group hold eight vectors, vector j being inputs 4j ... 4j + 3 of each row: of eight bits as they are,
 // else their nibbles in 4 x 64 bytes (even vectors low, odd ones high), then a fifth bit (64 bytes, bit j of each byte
 // is vector j's) or two more bits (2 x 64 bytes, vectors 0 ... 3 and 4 ... 7).
 
 /// What makes up a format of integer weights.
+/// What the nibbles of a format stand for.
+typedef enum {
+  FT_STEPS_EVEN = 0, ///< integers
+  FT_STEPS_IQ4,      ///< sixteen integers of eight bits, which lie closer together around zero
+  FT_STEPS_E2M1      ///< twice the floats of four bits; what is multiplied is twelve higher
+} ft_steps;
+
 typedef struct {
   int bits, run;                ///< bits of a weight, inputs that share a scale
   bool has_offsets, has_codes;
   int zero;                     ///< the stored integer that stands for zero, in formats without offsets
+  ft_steps steps;               ///< what stored nibbles stand for
 } ft_format_shape;
+
+/// The integers that nibbles of a format stand for.
+static inline __attribute__((always_inline)) const int8_t *ft_values_of(ft_steps steps) {
+  static const int8_t iq4[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+  static const int8_t e2m1[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+  return steps == FT_STEPS_IQ4 ? iq4 : e2m1;
+}
 
 static inline __attribute__((always_inline)) ft_format_shape ft_shape_of(ft_weight_format format) {
   switch (format) {
-  case FT_WEIGHT_INT4: return (ft_format_shape){4, 32, true, true, 0};
-  case FT_WEIGHT_Q4_0: return (ft_format_shape){4, 32, false, false, 8};
-  case FT_WEIGHT_Q4_1: return (ft_format_shape){4, 32, true, false, 0};
-  case FT_WEIGHT_Q5_0: return (ft_format_shape){5, 32, false, false, 16};
-  case FT_WEIGHT_Q5_1: return (ft_format_shape){5, 32, true, false, 0};
-  case FT_WEIGHT_Q5_K: return (ft_format_shape){5, 32, true, true, 0};
-  case FT_WEIGHT_Q6_K: return (ft_format_shape){6, 16, false, true, 32};
-  case FT_WEIGHT_Q3_K: return (ft_format_shape){4, 16, true, true, 0};
-  default: return (ft_format_shape){8, 32, false, false, 0};
+  case FT_WEIGHT_INT4: return (ft_format_shape){4, 32, true, true, 0, FT_STEPS_EVEN};
+  case FT_WEIGHT_Q4_0: return (ft_format_shape){4, 32, false, false, 8, FT_STEPS_EVEN};
+  case FT_WEIGHT_Q4_1: return (ft_format_shape){4, 32, true, false, 0, FT_STEPS_EVEN};
+  case FT_WEIGHT_Q5_0: return (ft_format_shape){5, 32, false, false, 16, FT_STEPS_EVEN};
+  case FT_WEIGHT_Q5_1: return (ft_format_shape){5, 32, true, false, 0, FT_STEPS_EVEN};
+  case FT_WEIGHT_Q5_K: return (ft_format_shape){5, 32, true, true, 0, FT_STEPS_EVEN};
+  case FT_WEIGHT_Q6_K: return (ft_format_shape){6, 16, false, true, 32, FT_STEPS_EVEN};
+  case FT_WEIGHT_Q3_K: return (ft_format_shape){4, 16, true, true, 0, FT_STEPS_EVEN};
+  case FT_WEIGHT_IQ4_NL: return (ft_format_shape){4, 32, false, false, 0, FT_STEPS_IQ4};
+  case FT_WEIGHT_MXFP4: return (ft_format_shape){4, 32, false, false, 12, FT_STEPS_E2M1};
+  default: return (ft_format_shape){8, 32, false, false, 0, FT_STEPS_EVEN};
   }
+}
+
+/// Bits of the integers that are multiplied; those of eight have a sign.
+static inline __attribute__((always_inline)) int ft_product_bits(ft_format_shape shape) {
+  return shape.steps == FT_STEPS_IQ4 ? 8 : shape.steps == FT_STEPS_E2M1 ? 5 : shape.bits;
 }
 
 #define FT_UNIT_PAIRS 4
@@ -120,11 +142,13 @@ float ft_from_half(uint16_t bits);
 uint16_t ft_to_bfloat16(float value);
 /// A block of a file: weight = unit * scale * integer, less offset_unit * offset where its format has offsets.
 typedef struct {
-  uint16_t unit, offset_unit; ///< halves
+  float unit, offset_unit;
   int scales[16], offsets[16];
   int8_t integers[256];
 } ft_block;
 void ft_read_block(ft_element element, const uint8_t *block, ft_block *output);
+/// Neighbouring weights of a block that share a scale.
+size_t ft_block_run(ft_element element);
 /// Converts blocks of `count` weights in all.
 void ft_decode_blocks(ft_element element, const void *source, size_t count, float *output);
 

@@ -26,6 +26,12 @@ uint16_t ft_to_bfloat16(float value) {
   return (uint16_t)((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
 }
 
+/// Of OCP's E4M3: the exponent of infinities is that of numbers too, but for one NaN of each sign.
+static float from_e4m3(uint8_t bits) {
+  const float magnitude = ft_from_half((uint16_t)((bits & 0x7F) << 7)) * 256.0f;
+  return (bits & 0x7F) == 0x7F ? NAN : bits & 0x80 ? -magnitude : magnitude;
+}
+
 void ft_to_float(ft_element element, const void *source, size_t count, float *output) {
   const uint8_t *bytes = source;
   uint16_t half;
@@ -36,6 +42,17 @@ void ft_to_float(ft_element element, const void *source, size_t count, float *ou
     break;
   case FT_BFLOAT16:
     for (size_t i = 0; i < count; i++) memcpy(&half, bytes + 2 * i, 2), output[i] = ft_from_bits((uint32_t)half << 16);
+    break;
+  case FT_E4M3:
+    for (size_t i = 0; i < count; i++) output[i] = from_e4m3(bytes[i]);
+    break;
+  case FT_E5M2:
+    for (size_t i = 0; i < count; i++) output[i] = ft_from_half((uint16_t)(bytes[i] << 8));
+    break;
+  case FT_E8M0:
+    for (size_t i = 0; i < count; i++) {
+      output[i] = bytes[i] == 255 ? NAN : bytes[i] ? ft_from_bits((uint32_t)bytes[i] << 23) : 0x1p-127f;
+    }
     break;
   default: ft_decode_blocks(element, source, count, output);
   }

@@ -6,20 +6,74 @@
 bool ft_holds(ft_weight_format format, ft_element element) {
   switch (format) {
   case FT_WEIGHT_BFLOAT16: return element == FT_BFLOAT16;
-  case FT_WEIGHT_INT8: return element == FT_Q8_0;
+  case FT_WEIGHT_INT8: return element == FT_Q8_0 || element == FT_IQ2_XXS || element == FT_INTEGERS;
   case FT_WEIGHT_INT4: return element == FT_Q4_K;
-  case FT_WEIGHT_Q4_0: return element == FT_Q4_0;
+  case FT_WEIGHT_Q4_0:
+    return element == FT_Q4_0 || element == FT_TQ1_0 || element == FT_TQ2_0 || element == FT_INTEGERS;
   case FT_WEIGHT_Q4_1: return element == FT_Q4_1;
-  case FT_WEIGHT_Q5_0: return element == FT_Q5_0;
+  case FT_WEIGHT_Q5_0:
+    return element == FT_Q5_0 || element == FT_IQ3_S || element == FT_IQ1_S || element == FT_INTEGERS;
   case FT_WEIGHT_Q5_1: return element == FT_Q5_1;
   case FT_WEIGHT_Q5_K: return element == FT_Q5_K;
-  case FT_WEIGHT_Q6_K: return element == FT_Q6_K;
+  case FT_WEIGHT_Q6_K: return element == FT_Q6_K || element == FT_IQ3_XXS || element == FT_IQ1_M;
   case FT_WEIGHT_Q3_K: return element == FT_Q2_K || element == FT_Q3_K;
+  case FT_WEIGHT_IQ4_NL: return element == FT_IQ4_NL || element == FT_IQ4_XS;
+  case FT_WEIGHT_MXFP4: return element == FT_MXFP4;
   }
   return false;
 }
 
-static bool is_finite_half(uint16_t half) { return (half & 0x7C00) != 0x7C00; }
+/// The power of two in [2^-126, 2^126] by which values of at most `peak` become at most 2^15.
+static float multiplier_for(float peak) {
+  int exponent = 0;
+  if (peak > 0) frexpf(peak, &exponent);
+  exponent -= 15;
+  return ldexpf(1.0f, exponent < -126 ? -126 : exponent > 126 ? 126 : exponent);
+}
+
+/// What a row's scales are divided by, so that halves hold them: the one scale of a row that has no other, or a power of
+/// two; 1 where they are halves already.
+static float multiplier_of_blocks(ft_element element, const uint8_t *row, size_t columns) {
+  switch (element) {
+  // Their units are parts of halves.
+  case FT_IQ3_XXS: return 0.5f;
+  case FT_IQ1_M: return 0.125f;
+  case FT_MXFP4:
+  case FT_INTEGERS:
+  case FT_IQ4_XS:
+  case FT_IQ2_XXS:
+  case FT_IQ3_S:
+  case FT_IQ1_S: break;
+  default: return 1;
+  }
+  const size_t weights = ft_block_weights(element), runs = weights / ft_block_run(element);
+  float first = 0, peak = 0;
+  bool is_one = true;
+  ft_block block = {0};
+  for (size_t k = 0; k < columns; k += weights, row += ft_block_bytes(element)) {
+    ft_read_block(element, row, &block);
+    for (size_t run = 0; run < runs; run++) {
+      const float scale = block.unit * (float)block.scales[run];
+      if (k == 0 && run == 0) first = scale;
+      is_one = is_one && scale == first;
+      peak = fmaxf(peak, fabsf(scale));
+    }
+  }
+  if (is_one && peak >= 0x1p-120f && peak <= 0x1p120f) return first;
+  return isfinite(peak) ? multiplier_for(peak) : 1;
+}
+
+/// Whether a row's integers are among those of `format`; those of ggml's blocks always are.
+static bool fits(ft_weight_format format, ft_element element, const uint8_t *row, size_t columns) {
+  const ft_format_shape shape = ft_shape_of(format);
+  if (element != FT_INTEGERS || shape.bits == 8) return true;
+  for (size_t k = 0; k < columns; k += FT_GROUP, row += ft_block_bytes(element))
+    for (size_t i = 0; i < FT_GROUP; i++) {
+      const int stored = (int8_t)row[4 + i] + shape.zero;
+      if (stored < 0 || stored >> shape.bits) return false;
+    }
+  return true;
+}
 
 /// One run of a block as `format` stores it: integers from zero up, a factor and an offset, halves or codes.
 typedef struct {
@@ -29,7 +83,7 @@ typedef struct {
 
 /// The run of `block` that begins at integer `first`. The offset of Q3_K is what its integers begin at: for a negative
 /// scale they are turned around.
-static stored_run stored_run_of(ft_element element, ft_format_shape shape, const ft_block *block, size_t first) {
+static stored_run stored_run_of(ft_element element, ft_format_shape shape, const ft_block *block, size_t first, float inverse) {
   const size_t run = first / (size_t)shape.run;
   stored_run result = {0};
   int zero = shape.zero, sign = 1;
@@ -37,35 +91,39 @@ static stored_run stored_run_of(ft_element element, ft_format_shape shape, const
     sign = block->scales[run] < 0 ? -1 : 1;
     zero = sign < 0 ? 3 : 4;
   }
-  for (size_t i = 0; i < (size_t)shape.run; i++) result.integers[i] = (uint8_t)(sign * block->integers[first + i] + zero);
+  for (size_t i = 0; i < (size_t)shape.run; i++) {
+    const int integer = block->integers[first + i];
+    result.integers[i] = shape.steps == FT_STEPS_EVEN ? (uint8_t)(sign * integer + zero) : ft_nearest_step(shape.steps, (float)integer);
+  }
   if (shape.has_codes) {
     result.factor = (uint8_t)(sign * block->scales[run]);
     result.offset = (uint8_t)(element == FT_Q3_K ? sign * zero * block->scales[run] : block->offsets[run]);
   } else {
-    result.factor = block->unit;
-    result.offset = block->offset_unit ^ 0x8000;
+    result.factor = ft_to_half(block->unit * (float)block->scales[run] * inverse);
+    result.offset = ft_to_half(-block->offset_unit);
   }
   return result;
 }
 
-/// Takes over row `r`; returns whether its scales are numbers.
+/// Takes over row `r`, its scales divided by `multiplier`; returns whether they are numbers.
 static bool pack_blocks(ft_weight_format format, ft_element element, const uint8_t *row, size_t columns, size_t r,
-                        uint8_t *panel) {
+                        float multiplier, uint8_t *panel) {
   const ft_format_shape shape = ft_shape_of(format);
   const size_t weights = ft_block_weights(element), length = (size_t)shape.run;
+  const float inverse = 1.0f / multiplier;
   ft_block block = {0};
   for (size_t k = 0; k < columns; k += weights, row += ft_block_bytes(element)) {
     ft_read_block(element, row, &block);
-    if (!is_finite_half(block.unit) || !is_finite_half(block.offset_unit)) return false;
+    if (!isfinite(block.unit) || !isfinite(block.offset_unit)) return false;
     if (shape.has_codes) {
       // Offsets are taken away; those of Q3_K have the scales' unit.
-      ft_put_unit(shape, panel, k / length, r, false, block.unit);
+      ft_put_unit(shape, panel, k / length, r, false, ft_to_half(block.unit * inverse));
       if (shape.has_offsets)
-        ft_put_unit(shape, panel, k / length, r, true, (element == FT_Q3_K ? block.unit : block.offset_unit) ^ 0x8000);
+        ft_put_unit(shape, panel, k / length, r, true, ft_to_half(-(element == FT_Q3_K ? block.unit : block.offset_unit)));
     }
     uint8_t group[FT_GROUP];
     for (size_t first = 0; first < weights; first += length) {
-      const stored_run stored = stored_run_of(element, shape, &block, first);
+      const stored_run stored = stored_run_of(element, shape, &block, first, inverse);
       ft_put_factor(shape, panel, (k + first) / length, r, false, stored.factor);
       if (shape.has_offsets) ft_put_factor(shape, panel, (k + first) / length, r, true, stored.offset);
       memcpy(group + first % FT_GROUP, stored.integers, length);
@@ -82,12 +140,14 @@ static int nearest(float value, int low, int high) {
   return !(rounded > (float)low) ? low : rounded > (float)high ? high : (int)rounded;
 }
 
-/// The power of two in [2^-126, 2^126] by which values of at most `peak` become at most 2^15.
-static float multiplier_for(float peak) {
-  int exponent = 0;
-  if (peak > 0) frexpf(peak, &exponent);
-  exponent -= 15;
-  return ldexpf(1.0f, exponent < -126 ? -126 : exponent > 126 ? 126 : exponent);
+/// Scales by which the largest of sixteen rows' values become the largest of a format's in either direction.
+static void find_step_scales(ft_steps steps, const float *columns, int run, float *scales, float *offsets) {
+  const float most = steps == FT_STEPS_IQ4 ? 113.0f : 12.0f;
+  for (size_t r = 0; r < FT_PANEL; r++) {
+    float peak = 0;
+    for (int i = 0; i < run; i++) peak = fmaxf(peak, fabsf(columns[i * FT_PANEL + (int)r]));
+    scales[r] = peak / most, offsets[r] = 0;
+  }
 }
 
 /// Rounds the rows of `values`, [FT_PANEL, packed columns], that `wanted` names.
@@ -103,7 +163,8 @@ static void pack_rounded(const ft_kernels *kernels, ft_weight_format format, con
     for (size_t r = 0; r < FT_PANEL; r++)
       for (size_t i = 0; i < length; i++) columns[i * FT_PANEL + r] = values[r * packed + run * length + i];
     float *scale = scales + run * FT_PANEL, *offset = offsets + run * FT_PANEL;
-    if (shape.has_offsets) kernels->find_offset_scales(columns, shape.run, levels, shape.has_codes, scale, offset);
+    if (shape.steps != FT_STEPS_EVEN) find_step_scales(shape.steps, columns, shape.run, scale, offset);
+    else if (shape.has_offsets) kernels->find_offset_scales(columns, shape.run, levels, shape.has_codes, scale, offset);
     else {
       kernels->find_scales(columns, shape.run, zero, scale);
       memset(offset, 0, FT_PANEL * sizeof(float));
@@ -146,6 +207,10 @@ static void pack_rounded(const ft_kernels *kernels, ft_weight_format format, con
       if (shape.has_offsets) ft_put_factor(shape, panel, run, r, true, shift);
       for (size_t i = 0; i < length; i++) {
         float value = values[r * packed + run * length + i] * inverse;
+        if (shape.steps != FT_STEPS_EVEN) {
+          group[run * length % FT_GROUP + i] = ft_nearest_step(shape.steps, scale != 0 ? value / scale : 0);
+          continue;
+        }
         int integer = scale != 0 ? nearest((value - offset) / scale, shape.bits == 8 ? -127 : -shape.zero, levels - zero) : 0;
         group[run * length % FT_GROUP + i] = (uint8_t)(shape.bits == 8 ? integer : integer + shape.zero);
       }
@@ -182,7 +247,8 @@ ft_packing_result ft_pack_panel(ft_instruction_set set, ft_weight_format format,
   memset(panel, 0, ft_panel_bytes(format, columns));
   bool is_rounded[FT_PANEL], any_rounded = false;
   for (size_t r = 0; r < FT_PANEL; r++) {
-    const bool is_taken = rows[r] && format != FT_WEIGHT_BFLOAT16 && !exponents && ft_holds(format, elements[r]);
+    const bool is_taken = rows[r] && format != FT_WEIGHT_BFLOAT16 && !exponents && ft_holds(format, elements[r]) &&
+                          fits(format, elements[r], rows[r], columns);
     is_rounded[r] = rows[r] && !is_taken;
     any_rounded = any_rounded || is_rounded[r];
     float *row = values + r * packed;
@@ -194,9 +260,10 @@ ft_packing_result ft_pack_panel(ft_instruction_set set, ft_weight_format format,
       for (size_t k = 0; k < columns; k++)
         if ((ft_to_bits(row[k]) & 0x7F800000u) == 0x7F800000u) return FT_NOT_FINITE;
     if (format == FT_WEIGHT_BFLOAT16) continue;
-    const float multiplier = ldexpf(1.0f, own);
+    const float shared = is_taken ? multiplier_of_blocks(elements[r], rows[r], columns) : 1;
+    const float multiplier = ldexpf(shared, own);
     memcpy(panel + ft_panel_bytes(format, columns) - FT_PANEL * sizeof(float) + r * sizeof(float), &multiplier, sizeof(float));
-    if (is_taken && !pack_blocks(format, elements[r], rows[r], columns, r, panel)) return FT_NOT_FINITE;
+    if (is_taken && !pack_blocks(format, elements[r], rows[r], columns, r, shared, panel)) return FT_NOT_FINITE;
   }
   if (format == FT_WEIGHT_BFLOAT16) pack_bfloat16(values, packed, panel);
   else if (any_rounded)

@@ -106,7 +106,9 @@ void ft_fill_random_panel(ft_weight_format format, size_t columns, uint64_t seed
   default: {
     // Integers of all values alike, so that only their size decides the scale; all scales are equal.
     const ft_format_shape shape = ft_shape_of(format);
-    const float scale = deviation * 3.46f / (float)(1 << shape.bits), middle = 0.5f * (float)((1 << shape.bits) - 1);
+    // A nibble's usual value, of those in unequal steps.
+    const float usual = shape.steps == FT_STEPS_IQ4 ? 70.0f : 5.5f;
+    const float scale = shape.steps == FT_STEPS_EVEN ? deviation * 3.46f / (float)(1 << shape.bits) : deviation / usual, middle = 0.5f * (float)((1 << shape.bits) - 1);
     fill_random(panel, ft_panel_bytes(format, columns), &seed);
     for (size_t run = 0; run < packed / (size_t)shape.run; run++)
       for (size_t r = 0; r < FT_PANEL; r++)

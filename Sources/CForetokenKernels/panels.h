@@ -37,11 +37,20 @@ static inline void ft_put_group(ft_format_shape shape, uint8_t *panel, size_t gr
   }
 }
 
+/// What is stored for the value nearest to `value`, the first of two as near.
+static inline uint8_t ft_nearest_step(ft_steps steps, float value) {
+  const int8_t *values = ft_values_of(steps);
+  uint8_t best = 0;
+  for (uint8_t i = 1; i < 16; i++)
+    if (fabsf((float)values[i] - value) < fabsf((float)values[best] - value)) best = i;
+  return best;
+}
+
 static inline int ft_integer_at(ft_format_shape shape, const uint8_t *planes, size_t r, size_t i) {
   const size_t vector = i / 4, place = r * 4 + i % 4;
   if (shape.bits == 8) return (int8_t)planes[vector * 64 + place];
   int value = planes[vector / 2 * 64 + place] >> (vector % 2 * 4) & 15;
   if (shape.bits == 5) value |= (planes[256 + place] >> vector & 1) << 4;
   if (shape.bits == 6) value |= (planes[256 + vector / 4 * 64 + place] >> (vector % 4 * 2) & 3) << 4;
-  return value - shape.zero;
+  return shape.steps == FT_STEPS_EVEN ? value - shape.zero : ft_values_of(shape.steps)[value];
 }

@@ -116,10 +116,7 @@ public struct ModelConfiguration: Sendable, Equatable {
       throw unsupported(
         "architecture \(name); supported are \(Architecture.allCases.map(\.rawValue).joined(separator: ", "))")
     }
-    guard file.quantization_config == nil else {
-      throw unsupported(
-        "a checkpoint that is quantised already (quantization_config); take the bf16 one and --quantization")
-    }
+    if let quantization = file.quantization_config { _ = try StoredQuantization(quantization, path: path) }
     if file.is_causal == false { throw unsupported("attention to later positions (is_causal false)") }
     let bounds = SizeBounds(path: path)
     let variations = architecture.variations
@@ -206,7 +203,7 @@ struct ConfigurationFile: Decodable {
   let rope_scaling: RotaryFile?
   /// Where newer writers put both the base and the scaling.
   let rope_parameters: RotaryFiles?
-  let quantization_config: Presence?
+  let quantization_config: QuantizationFile?
   /// Of models that see pictures too, the part that reads and writes text.
   let text_config: Nested?
 
@@ -238,10 +235,5 @@ struct ConfigurationFile: Decodable {
     let mscale, mscale_all_dim, partial_rotary_factor: Double?
     let original_max_position_embeddings: Int?
     let truncate: Bool?
-  }
-
-  /// Whatever stands there.
-  struct Presence: Decodable {
-    init(from decoder: any Decoder) throws {}
   }
 }

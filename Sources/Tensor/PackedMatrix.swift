@@ -148,9 +148,6 @@ internal import Synchronization
   private struct RowSource {
     let tensor: TensorView
     let row: Int
-
-    /// Where it lies in its file.
-    var bytes: Range<Int> { tensor.byteRange(ofRow: row) }
   }
 
   /// What becomes one panel, and the powers of two that its rows are multiplied by.
@@ -182,6 +179,7 @@ internal import Synchronization
     let output = unsafe SharedAddress(memory.pointer + offset)
     unsafe start = output
     pool.settle([upcoming])
+    let rowBytes = panels.lazy.flatMap(\.sources).map(\.tensor.rowByteCount).max() ?? 0
     // Pages of the source are given back as soon as they are read: memory never holds much of both copies.
     let batch = max(pool.threadCount, (8 << 20) / max(panelBytes, 1))
     let refused = Atomic<Int>(Int.max)
@@ -189,13 +187,17 @@ internal import Synchronization
       let part = panels[first..<min(first + batch, panels.count)]
       pool.run(over: part.count) { share in
         let scratch = UnsafeMutablePointer<Float>.allocate(capacity: ft_packing_scratch(columns))
-        defer { unsafe scratch.deallocate() }
+        let made = UnsafeMutableRawPointer.allocate(byteCount: Int(FT_PANEL) * rowBytes, alignment: 64)
+        defer {
+          unsafe scratch.deallocate()
+          unsafe made.deallocate()
+        }
         for index in share {
           let source = part[part.startIndex + index]
           var pointers = unsafe [UnsafeRawPointer?](repeating: nil, count: Int(FT_PANEL))
           var elements = [ft_element](repeating: FT_FLOAT32, count: Int(FT_PANEL))
           for (lane, row) in source.sources.enumerated() {
-            unsafe pointers[lane] = row.tensor.file.buffer(row.bytes)?.baseAddress
+            unsafe pointers[lane] = row.tensor.bytes(ofRow: row.row, in: made + lane * rowBytes)
             elements[lane] = row.tensor.elementType.kernelValue
           }
           let rowExponents = source.exponents.map { $0 + [Int8](repeating: 0, count: Int(FT_PANEL) - $0.count) }
@@ -209,7 +211,7 @@ internal import Synchronization
           if result != FT_PACKED { refused.min(first + index, ordering: .relaxed) }
         }
       }
-      for (file, bytes) in Self.bytesRead(by: part) { file.releasePages(in: bytes) }
+      for (tensor, rows) in Self.rowsRead(by: part) { tensor.releasePages(ofRows: rows) }
     }
     let place = refused.load(ordering: .relaxed)
     guard place == Int.max else {
@@ -221,19 +223,18 @@ internal import Synchronization
     }
   }
 
-  /// What `panels` took from each tensor, from the first byte to the last.
-  private static func bytesRead(by panels: ArraySlice<Panel>) -> [(file: MappedFile, bytes: Range<Int>)] {
-    var read: [(tensor: TensorView, bytes: Range<Int>)] = []
+  /// What `panels` took from each tensor, from the first row to the last.
+  private static func rowsRead(by panels: ArraySlice<Panel>) -> [(tensor: TensorView, rows: Range<Int>)] {
+    var read: [(tensor: TensorView, rows: Range<Int>)] = []
     for source in panels.lazy.flatMap(\.sources) {
       if let index = read.firstIndex(where: { $0.tensor.name == source.tensor.name }) {
-        let known = read[index].bytes
-        read[index].bytes =
-          min(known.lowerBound, source.bytes.lowerBound)..<max(known.upperBound, source.bytes.upperBound)
+        let known = read[index].rows
+        read[index].rows = min(known.lowerBound, source.row)..<max(known.upperBound, source.row + 1)
       } else {
-        read.append((source.tensor, source.bytes))
+        read.append((source.tensor, source.row..<source.row + 1))
       }
     }
-    return read.map { ($0.tensor.file, $0.bytes) }
+    return read
   }
 
   private static func commonColumns(of tensors: [TensorView]) throws(PackingError) -> Int {

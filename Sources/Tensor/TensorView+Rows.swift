@@ -5,7 +5,17 @@ extension TensorView {
   ///
   /// - Throws: `MappedFileError` when the file that holds them can no longer be read, or was changed since it was opened.
   package func copiedRows(_ rows: [Int32]) throws(MappedFileError) -> TensorView {
-    let copy = try file.copy(of: rows.map { byteRange(ofRow: Int($0)) })
+    let copy: MappedFile
+    if let parts {
+      let size = parts.matrix.rowByteCount
+      copy = try unsafe MappedFile(path: file.path, byteCount: rows.count * size) { memory in
+        for (place, row) in rows.enumerated() {
+          unsafe parts.matrix.write(row: parts.firstRow + Int(row), to: memory + place * size)
+        }
+      }
+    } else {
+      copy = try file.copy(of: rows.map { byteRange(ofRow: Int($0)) })
+    }
     let shape = [rows.count] + shape.dropFirst()
     guard
       let view = TensorView(

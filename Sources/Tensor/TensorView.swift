@@ -1,18 +1,21 @@
 internal import CForetokenKernels
 
-/// A tensor inside a mapped file: row-major, read-only, little-endian. Keeps its file mapped.
+/// A tensor inside a mapped file, or made of parts of files row by row: row-major, read-only, little-endian. Keeps its
+/// files mapped.
 @safe package struct TensorView: Sendable {
   /// The tensor's name, for messages.
   package let name: String
   package let elementType: ElementType
   /// Extent of each dimension, outermost first.
   package let shape: [Int]
-  /// Where the elements lie in `file`.
+  /// Where the elements lie in `file`; of one in parts, the place of none.
   package let byteRange: Range<Int>
-  /// The file that holds the elements.
+  /// The file that holds the elements, or the first of the parts.
   package let file: MappedFile
   /// In which order the file has the rows.
   package let rowOrder: RowOrder
+  /// What the rows are made of, where no file has them as they are, and the first of them that is the tensor's.
+  let parts: (matrix: MatrixParts, firstRow: Int)?
 
   /// Where a file puts the rows (the outermost dimension) of a tensor.
   package enum RowOrder: Sendable, Equatable {
@@ -50,6 +53,34 @@ internal import CForetokenKernels
     self.byteRange = byteRange
     self.file = file
     self.rowOrder = rowOrder
+    parts = nil
+  }
+
+  /// A tensor whose rows are made of `parts` when they are read; `nil` when those give no tensor of `shape`.
+  package init?(name: String, shape: [Int], parts: MatrixParts) {
+    guard shape.count >= 2, shape.last == parts.columns, parts.elementType.byteCount(ofShape: shape) != nil,
+      shape.dropLast().reduce(1, *) == parts.rows, let file = parts.parts.first?.file
+    else { return nil }
+    self.init(name: name, shape: shape, file: file, parts: (parts, 0))
+  }
+
+  private init(name: String, shape: [Int], file: MappedFile, parts: (matrix: MatrixParts, firstRow: Int)) {
+    (self.name, self.shape, self.file, self.parts) = (name, shape, file, parts)
+    (elementType, byteRange, rowOrder) = (parts.matrix.elementType, 0..<0, .natural)
+  }
+
+  /// The tensor at `index` of the outermost dimension, of a tensor of three dimensions or more: an expert's matrix.
+  package subscript(index: Int) -> TensorView {
+    precondition(shape.count > 2 && (0..<shape[0]).contains(index) && rowOrder == .natural)
+    let inner = Array(shape.dropFirst())
+    if let parts {
+      let rows = inner.dropLast().reduce(1, *)
+      return TensorView(name: name, shape: inner, file: file, parts: (parts.matrix, parts.firstRow + index * rows))
+    }
+    let size = byteRange.count / shape[0]
+    let start = byteRange.lowerBound + index * size
+    return TensorView(
+      name: name, elementType: elementType, shape: inner, byteRange: start..<start + size, file: file) ?? self
   }
 
   /// Number of elements.
@@ -58,11 +89,32 @@ internal import CForetokenKernels
   /// Elements of one row, the product of all extents but the outermost.
   private var rowLength: Int { shape.dropFirst().reduce(1, *) }
 
-  /// Where row `row` lies in the file.
+  /// Bytes of one row.
+  var rowByteCount: Int { rowLength / elementType.blockLength * elementType.blockByteCount }
+
+  /// Where row `row` lies in the file; of a tensor in parts, the place of none.
   func byteRange(ofRow row: Int) -> Range<Int> {
-    let size = rowLength / elementType.blockLength * elementType.blockByteCount
+    guard parts == nil else { return byteRange }
+    let size = rowByteCount
     let start = byteRange.lowerBound + rowOrder.place(of: row) * size
     return start..<start + size
+  }
+
+  /// The bytes of row `row` of a matrix: in the file, or made in `memory`, of `rowByteCount` bytes.
+  @unsafe func bytes(ofRow row: Int, in memory: UnsafeMutableRawPointer) -> UnsafeRawPointer? {
+    guard let parts else { return unsafe file.buffer(byteRange(ofRow: row))?.baseAddress }
+    unsafe parts.matrix.write(row: parts.firstRow + row, to: memory)
+    return UnsafeRawPointer(memory)
+  }
+
+  /// Tells the system that what `rows` were read from is not needed for now.
+  func releasePages(ofRows rows: Range<Int>) {
+    if let parts {
+      return parts.matrix.releasePages(ofRows: parts.firstRow + rows.lowerBound..<parts.firstRow + rows.upperBound)
+    }
+    let bytes = rows.map { byteRange(ofRow: $0) }
+    guard let start = bytes.map(\.lowerBound).min(), let end = bytes.map(\.upperBound).max() else { return }
+    file.releasePages(in: start..<end)
   }
 
   /// The elements `range` (flat, row-major) as single-precision floats. Every format converts exactly.
@@ -82,6 +134,7 @@ internal import CForetokenKernels
   @unsafe package func copyFloats(in range: Range<Int>, to output: UnsafeMutableBufferPointer<Float>) {
     precondition(range.lowerBound >= 0 && range.upperBound <= count && output.count >= range.count)
     guard let target = output.baseAddress, !range.isEmpty else { return }
+    if parts != nil { return unsafe copyMadeFloats(in: range, to: target) }
     guard case .pairedHalves = rowOrder else {
       let (length, size) = (elementType.blockLength, elementType.blockByteCount)
       precondition(range.lowerBound % length == 0 && range.count % length == 0)
@@ -93,6 +146,22 @@ internal import CForetokenKernels
     let first = range.lowerBound / width
     for row in first..<range.upperBound / width {
       unsafe convert(byteRange(ofRow: row), count: width, to: target + (row - first) * width)
+    }
+  }
+
+  /// As `copyFloats`, of a tensor in parts: its rows are made whole.
+  @unsafe private func copyMadeFloats(in range: Range<Int>, to output: UnsafeMutablePointer<Float>) {
+    guard let parts else { return }
+    let columns = parts.matrix.columns
+    let memory = UnsafeMutableRawPointer.allocate(byteCount: parts.matrix.rowByteCount, alignment: 64)
+    defer { unsafe memory.deallocate() }
+    var values = [Float](repeating: 0, count: columns)
+    for row in range.lowerBound / columns...(range.upperBound - 1) / columns {
+      unsafe parts.matrix.write(row: parts.firstRow + row, to: memory)
+      unsafe ft_to_float(elementType.kernelValue, memory, columns, &values)
+      for index in max(range.lowerBound, row * columns)..<min(range.upperBound, (row + 1) * columns) {
+        unsafe output[index - range.lowerBound] = values[index - row * columns]
+      }
     }
   }
 

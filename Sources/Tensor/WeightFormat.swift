@@ -8,15 +8,16 @@ internal import CForetokenKernels
 package enum WeightFormat: String, Sendable, CaseIterable {
   /// As in most checkpoints: 16 bits a weight.
   case bfloat16
-  /// Eight bits and a scale for 32 weights: 8.5 bits a weight. Also for Q8_0.
+  /// Eight bits and a scale for 32 weights: 8.5 bits a weight. Also for Q8_0 and
+  /// integers of at most eight bits.
   case int8
   /// Four bits, scale and offset for 32 weights in eight bits each: 4.63 bits a weight. Also for Q4_K.
   case int4
-  /// Four bits and a scale for 32 weights: 4.5 bits a weight.
+  /// Four bits and a scale for 32 weights: 4.5 bits a weight. Also for TQ1_0, TQ2_0 and integers of at most four bits.
   case q4_0 = "Q4_0"
   /// Four bits, scale and offset for 32 weights: 5 bits a weight.
   case q4_1 = "Q4_1"
-  /// Five bits and a scale for 32 weights: 5.5 bits a weight.
+  /// Five bits and a scale for 32 weights: 5.5 bits a weight. Also for integers of four bits with zero points.
   case q5_0 = "Q5_0"
   /// Five bits, scale and offset for 32 weights: 6 bits a weight.
   case q5_1 = "Q5_1"
@@ -26,6 +27,10 @@ package enum WeightFormat: String, Sendable, CaseIterable {
   case q6_K = "Q6_K"
   /// Four bits, scale and offset for 16 weights in eight bits each: 5.13 bits a weight. Also for Q2_K.
   case q3_K = "Q3_K"
+  /// Four bits in unequal steps, a scale for 32 weights: 4.5 bits a weight. Also for IQ4_XS.
+  case iq4_NL = "IQ4_NL"
+  /// Four-bit floats, a scale for 32 weights: 4.5 bits a weight.
+  case mxfp4 = "MXFP4"
 
   var kernelValue: ft_weight_format {
     switch self {
@@ -39,6 +44,8 @@ package enum WeightFormat: String, Sendable, CaseIterable {
     case .q5_K: FT_WEIGHT_Q5_K
     case .q6_K: FT_WEIGHT_Q6_K
     case .q3_K: FT_WEIGHT_Q3_K
+    case .iq4_NL: FT_WEIGHT_IQ4_NL
+    case .mxfp4: FT_WEIGHT_MXFP4
     }
   }
 

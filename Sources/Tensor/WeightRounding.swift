@@ -24,12 +24,15 @@ extension WeightFormat {
     var panel = [UInt8](repeating: 0, count: ft_panel_bytes(kernelValue, columns))
     var scratch = [Float](repeating: 0, count: ft_packing_scratch(columns))
     let elements = [ft_element](repeating: tensor.elementType.kernelValue, count: Int(FT_PANEL))
+    let rowBytes = tensor.rowByteCount
+    let memory = UnsafeMutableRawPointer.allocate(byteCount: Int(FT_PANEL) * rowBytes, alignment: 64)
+    defer { unsafe memory.deallocate() }
     // Panels at the start, in the middle and near the end.
     for part in 0..<3 {
       let first = min(part * rows / 3, max(rows - Int(FT_PANEL), 0))
       var pointers = unsafe [UnsafeRawPointer?](repeating: nil, count: Int(FT_PANEL))
       for (lane, row) in (first..<min(first + Int(FT_PANEL), rows)).enumerated() {
-        unsafe pointers[lane] = tensor.file.buffer(tensor.byteRange(ofRow: row))?.baseAddress
+        unsafe pointers[lane] = tensor.bytes(ofRow: row, in: memory + lane * rowBytes)
       }
       let result = unsafe ft_pack_panel(
         InstructionSet.best.kernelValue, kernelValue, elements, &pointers, columns, nil, nil, &scratch, &panel,
@@ -106,10 +109,7 @@ extension TensorView {
         var reader = RowReader(self)
         body(first + share.lowerBound..<first + share.upperBound, &reader)
       }
-      let bytes = part.map { byteRange(ofRow: $0) }
-      if let start = bytes.map(\.lowerBound).min(), let end = bytes.map(\.upperBound).max() {
-        file.releasePages(in: start..<end)
-      }
+      releasePages(ofRows: part)
     }
   }
 }

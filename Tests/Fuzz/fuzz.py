@@ -33,6 +33,7 @@ DRAFT = ROOT / "Models/foretoken-reference-draft"
 HEADS = ROOT / "Tests/Golden/heads"
 BLOCKS = ROOT / "Tests/Golden/blocks"
 TOKENIZERS = ROOT / "Tests/Golden/tokenization"
+QUANTIZED = ROOT / "Tests/Golden/quantized"
 
 
 def limit_memory():
@@ -158,8 +159,11 @@ class Fuzzer:
                     (b"tokenizer.ggml.tokens", 9, struct.pack("<IQ", 8, 2) + text(b"a") + text(b"b"))]
         data = b"GGUF" + struct.pack("<IQQ", 3, 1, len(metadata))
         data += b"".join(text(name) + struct.pack("<I", kind) + value for name, kind, value in metadata)
-        data += text(b"token_embd.weight") + struct.pack("<IQQIQ", 2, 32, 2, 0, 0)
-        data += bytes(-len(data) % 32) + bytes(32 * 2 * 4)
+        # ggml's number of a format, weights and bytes of its blocks.
+        kind, weights, size = rng.choice([(0, 1, 4), (2, 32, 18), (12, 256, 144), (20, 32, 18), (23, 256, 136), (34, 256, 54), (39, 32, 17)])
+        width = max(weights, 32)
+        data += text(b"token_embd.weight") + struct.pack("<IQQIQ", 2, width, 2, kind, 0)
+        data += bytes(-len(data) % 32) + rng.randbytes(width // weights * size * 2)
         path = self.folder / f"{seed}.gguf"
         path.write_bytes(mutated_bytes(data, rng))
         try:
@@ -191,6 +195,31 @@ class Fuzzer:
                 data = mutated_bytes(data, rng)
             (folder / name).write_bytes(data)
             self.run("inspect", str(place), "--target", str(HEADS / target))
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def quantized(self, seed, rng):
+        """Checkpoints whose matrices are in parts: what says how, where the parts lie, and the parts."""
+        source = rng.choice([place for place in sorted(QUANTIZED.iterdir()) if place.is_dir()])
+        folder = pathlib.Path(tempfile.mkdtemp(prefix=f"quantized-{seed}-", dir=self.folder))
+        try:
+            config, data = (source / "config.json").read_text(), (source / "model.safetensors").read_bytes()
+            length = struct.unpack("<Q", data[:8])[0]
+            header, rest = data[8:8 + length], data[8 + length:]
+            if rng.random() < 0.5:
+                values = json.loads(config)
+                values["quantization_config"] = mutated_value(values["quantization_config"], rng)
+                config = json.dumps(values)
+            elif rng.random() < 0.7:
+                entries = json.loads(header)
+                name = rng.choice(sorted(entries))
+                entries[name] = mutated_value(entries[name], rng) if rng.random() < 0.5 else entries[rng.choice(sorted(entries))]
+                header = json.dumps(entries).encode()
+            else:
+                rest = mutated_bytes(rest, rng)
+            (folder / "config.json").write_text(config)
+            (folder / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + rest)
+            self.run("inspect", str(folder))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -506,7 +535,7 @@ class Fuzzer:
 
 
 KINDS = [
-    "safetensors", "gguf", "heads", "tokenizer", "vocabularies", "configs", "expansion", "template", "digests", "notes", "speculative_config", "flags", "results", "expositions",
+    "safetensors", "gguf", "quantized", "heads", "tokenizer", "vocabularies", "configs", "expansion", "template", "digests", "notes", "speculative_config", "flags", "results", "expositions",
     "streams", "datasets", "requests", "other_requests", "pooling_requests", "schemas", "raw_http"]
 
 

@@ -13,6 +13,7 @@ import harmony
 import heads
 import mtp
 import pieces
+import quantized
 import templates
 import tokenization
 import windows
@@ -21,7 +22,8 @@ import windows
 def main() -> None:
     output = Path(__file__).resolve().parent
     for part in (
-        tokenization, pieces, templates, harmony, forward, windows, experts, gguf_files, heads, mtp, blocks, embeddings):
+        tokenization, pieces, templates, harmony, forward, windows, experts, gguf_files, heads, mtp, blocks, embeddings,
+        quantized):
         print(f"{part.__name__} …", flush=True)
         part.generate(output)
 

@@ -22,6 +22,12 @@ HALVES = {
     Type.F16: (0,), Type.Q4_0: (0,), Type.Q4_1: (0, 2), Type.Q5_0: (0,), Type.Q5_1: (0, 2), Type.Q8_0: (0,),
     Type.Q2_K: (80, 82), Type.Q3_K: (108,), Type.Q4_K: (0, 2), Type.Q5_K: (0, 2), Type.Q6_K: (208,),
 }
+# Formats that came later: their blocks follow, so that those before stay the same.
+LATER = {
+    Type.IQ4_NL: (0,), Type.IQ4_XS: (0,), Type.MXFP4: (), Type.TQ1_0: (52,), Type.TQ2_0: (64,),
+    Type.IQ2_XXS: (0,), Type.IQ2_XS: (0,), Type.IQ2_S: (0,), Type.IQ3_XXS: (0,), Type.IQ3_S: (0,), Type.IQ1_S: (0,),
+    Type.IQ1_M: (),
+}
 ARCHITECTURES = {"LlamaForCausalLM": "llama", "Qwen2ForCausalLM": "qwen2", "Qwen3ForCausalLM": "qwen3"}
 OUTER = {"model.embed_tokens": "token_embd", "model.norm": "output_norm", "lm_head": "output"}
 INNER = {
@@ -36,16 +42,22 @@ def write_blocks(path: Path) -> None:
     """Two rows of 256 weights of every format, and what they are."""
     random = np.random.default_rng(5)
     writer = gguf.GGUFWriter(path, "blocks")
-    for kind in [*HALVES, Type.BF16]:
+    for kind in [*HALVES, Type.BF16, *LATER]:
         length, size = gguf.GGML_QUANT_SIZES[kind]
         blocks = random.integers(0, 256, (512 // length, size), dtype=np.uint8)
-        for place in HALVES.get(kind, ()):
+        for place in (HALVES | LATER).get(kind, ()):
             # Any sign and any exponent but that of infinities.
             halves = random.integers(0, 0x7C00, len(blocks), dtype=np.uint16) | (
                 random.integers(0, 2, len(blocks), dtype=np.uint16) << 15)
             blocks[:, place:place + 2] = halves.reshape(-1, 1).view(np.uint8)
         if kind is Type.BF16:
             blocks[:, 1] &= 0xBF
+        if kind is Type.IQ1_M:
+            # The highest nibble of a half in four.
+            blocks[:, 55] &= 0xBF
+        if kind is Type.MXFP4:
+            # Exponents whose values are finite and normal.
+            blocks[:, 0] = 20 + blocks[:, 0] % 200
         values = quants.dequantize(blocks.reshape(2, -1), kind).astype(np.float32)
         assert np.isfinite(values).all() and values.shape == (2, 256)
         if kind is Type.F16:

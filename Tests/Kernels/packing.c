@@ -2,7 +2,9 @@
 #include "check.h"
 
 static const ft_element elements[] = {FT_FLOAT32, FT_FLOAT16, FT_BFLOAT16, FT_Q4_0, FT_Q4_1, FT_Q5_0, FT_Q5_1,
-                                      FT_Q8_0,    FT_Q2_K,    FT_Q3_K,     FT_Q4_K, FT_Q5_K, FT_Q6_K};
+                                      FT_Q8_0,    FT_Q2_K,    FT_Q3_K,     FT_Q4_K, FT_Q5_K, FT_Q6_K,
+                                      FT_IQ4_NL,  FT_IQ4_XS,  FT_MXFP4,    FT_TQ1_0, FT_TQ2_0, FT_INTEGERS,
+                                      FT_IQ2_XXS, FT_IQ2_XS,  FT_IQ2_S,    FT_IQ3_XXS, FT_IQ3_S, FT_IQ1_S, FT_IQ1_M};
 
 /// Where the halves of a block that scale its integers lie, -1 for none.
 static void scale_places(ft_element element, int places[2]) {
@@ -15,6 +17,11 @@ static void scale_places(ft_element element, int places[2]) {
   case FT_Q2_K: places[0] = 80, places[1] = 82; break;
   case FT_Q3_K: places[0] = 108; break;
   case FT_Q6_K: places[0] = 208; break;
+  case FT_TQ1_0: places[0] = 52; break;
+  case FT_TQ2_0: places[0] = 64; break;
+  case FT_MXFP4:
+  case FT_IQ1_M:
+  case FT_INTEGERS: places[0] = -1; break;
   default: break;
   }
 }
@@ -35,6 +42,15 @@ static void fill_row(ft_element element, uint8_t *row, size_t columns) {
       for (int p = 0; p < 2 && places[p] >= 0; p++) {
         const uint16_t half = (uint16_t)((random_word() & 0x83FF) | (4 + random_word() % 4) << 10);
         memcpy(row + places[p], &half, 2);
+      }
+      // The four nibbles of the scale.
+      if (element == FT_IQ1_M) row[55] &= 0xBF;
+      if (element == FT_MXFP4) row[0] = (uint8_t)(100 + random_word() % 30);
+      if (element == FT_INTEGERS) {
+        // Some rows have but one scale, and integers of four bits.
+        const float scale = columns % 3 == 0 ? 0.37f : random_float(-1, 1);
+        memcpy(row, &scale, 4);
+        for (size_t j = 4; j < bytes && columns % 3 == 0; j++) row[j] = (uint8_t)((int8_t)row[j] >> 4);
       }
     }
   }
@@ -75,7 +91,7 @@ static void check_panel(ft_weight_format format, ft_element element, size_t colu
 
 void check_packing(void) {
   static const size_t columns[] = {1, 31, 64, 100, 257};
-  for (int format = FT_WEIGHT_BFLOAT16; format <= FT_WEIGHT_Q3_K; format++)
+  for (int format = FT_WEIGHT_BFLOAT16; format <= FT_WEIGHT_MXFP4; format++)
     for (size_t e = 0; e < sizeof elements / sizeof elements[0]; e++) {
       const size_t weights = ft_block_weights(elements[e]);
       for (int has_exponents = 0; has_exponents < 2; has_exponents++) {

@@ -1,7 +1,8 @@
 // Matrix products of every format, for all counts of rows that tiles are cut from, and for sizes that no tile divides.
 #include "check.h"
 
-static const char *const formats[] = {"bfloat16", "int8", "int4", "q4_0", "q4_1", "q5_0", "q5_1", "q5_k", "q6_k", "q3_k"};
+static const char *const formats[] = {"bfloat16", "int8", "int4", "q4_0", "q4_1", "q5_0", "q5_1", "q5_k", "q6_k", "q3_k",
+                                      "iq4_nl", "mxfp4"};
 
 static size_t rounded(size_t value, size_t unit) { return (value + unit - 1) / unit * unit; }
 
@@ -109,7 +110,7 @@ void check_products(void) {
   static const size_t outputs[] = {1, 15, 16, 17, 32, 37, 80};
   static const size_t many_rows[] = {23, 24, 25, 37};
   size_t next = 0;
-  for (int format = FT_WEIGHT_BFLOAT16; format <= FT_WEIGHT_Q3_K; format++) {
+  for (int format = FT_WEIGHT_BFLOAT16; format <= FT_WEIGHT_MXFP4; format++) {
     // All counts of rows at a size with a last group that is not full, and one after the other of the other sizes.
     for (size_t rows = 1; rows <= 18; rows++)
       for (int epilogue = FT_STORE; epilogue <= FT_GATE_GELU; epilogue++)

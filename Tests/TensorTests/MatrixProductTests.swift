@@ -66,6 +66,7 @@ func products(_ first: ArraySlice<Float>, _ second: [Float]) -> [Double] {
     case .q6_K: 0.03
     case .q5_0, .q5_1, .q5_K: 0.06
     case .int4, .q4_0, .q4_1, .q3_K: 0.12
+    case .iq4_NL, .mxfp4: 0.16
     }
   }
 

@@ -23,7 +23,7 @@ typedef enum {
   FT_NEON,     ///< with byte dot products
   FT_NEON_I8MM ///< with products of byte matrices as well
 } ft_instruction_set;
-/// Formats of weights in files. Those with a Q are ggml's block formats.
+/// Formats of weights in files. Those with a Q are ggml's block formats; MXFP4 is OCP's, as ggml lays it out.
 typedef enum {
   FT_FLOAT32 = 0,
   FT_FLOAT16,
@@ -37,7 +37,23 @@ typedef enum {
   FT_Q3_K,
   FT_Q4_K,
   FT_Q5_K,
-  FT_Q6_K
+  FT_Q6_K,
+  FT_IQ4_NL,
+  FT_IQ4_XS,
+  FT_MXFP4,
+  FT_TQ1_0,
+  FT_TQ2_0,
+  FT_IQ2_XXS,
+  FT_IQ2_XS,
+  FT_IQ2_S,
+  FT_IQ3_XXS,
+  FT_IQ3_S,
+  FT_IQ1_S,
+  FT_IQ1_M,
+  FT_INTEGERS, ///< in no file: a float, and 32 bytes that it scales
+  FT_E4M3,     ///< eight-bit floats, without infinities
+  FT_E5M2,     ///< eight-bit floats: the upper half of a half
+  FT_E8M0      ///< powers of two by their exponents
 } ft_element;
 /// Formats of weights in memory. Integer weights come in groups of FT_GROUP inputs; a weight is its integer times a
 /// scale, plus an offset where the format has them. Scales and offsets are halves, or bytes times halves that 256 inputs
@@ -52,7 +68,9 @@ typedef enum {
   FT_WEIGHT_Q5_1, ///< 5 bits, scale and offset for 32: 6
   FT_WEIGHT_Q5_K, ///< 5 bits, codes of scale and offset for 32: 5.63
   FT_WEIGHT_Q6_K, ///< 6 bits, codes of scales for 16: 6.56
-  FT_WEIGHT_Q3_K  ///< 4 bits, codes of scale and offset for 16: 5.13; also Q2_K
+  FT_WEIGHT_Q3_K, ///< 4 bits, codes of scale and offset for 16: 5.13; also Q2_K
+  FT_WEIGHT_IQ4_NL, ///< 4 bits in unequal steps, a scale for 32: 4.5; also IQ4_XS
+  FT_WEIGHT_MXFP4   ///< 4 bits as floats, a scale for 32: 4.5
 } ft_weight_format;
 
 /// Whether this machine can run `set`.
@@ -99,6 +117,51 @@ size_t ft_block_weights(ft_element element);
 size_t ft_block_bytes(ft_element element);
 /// Converts `count` elements, whole blocks, to floats, exactly.
 void ft_to_float(ft_element element, const void *source, size_t count, float *output);
+
+// --- Matrices in parts ---------------------------------------------------------------------------------------------
+
+/// Integers of 1 to 8 bits in words of 32, without gaps: where they end in a word, they go on in the next.
+typedef struct {
+  const uint8_t *words;
+  int bits;
+  bool along_rows;    ///< neighbours in a column, and not in a row, share words
+  bool is_awq;        ///< the eight of a word in AWQ's order
+  size_t word_stride; ///< words from one to the next in that direction
+  size_t stride;      ///< words from one to the next in the other
+} ft_packed_integers;
+
+/// [rows, columns]: a weight is its group's scale times what its integer is above the group's zero.
+typedef struct {
+  ft_packed_integers integers;
+  bool is_signed; ///< eight bits with a sign
+  const void *scales;
+  ft_element scale_element;
+  size_t scale_row_stride, scale_group_stride; ///< elements
+  ft_packed_integers zeros; ///< [rows, groups]; no words for none
+  int zero;                 ///< the one of all groups, or what is added to all of `zeros`
+  size_t group_size;        ///< inputs that share a scale
+  const uint8_t *groups;    ///< the number of each column's group, 32 bits; NULL where columns follow each other
+  size_t group_count;
+} ft_grouped_matrix;
+
+/// Row `row` as blocks of FT_INTEGERS. Columns and groups are whole numbers of FT_GROUP, in order.
+void ft_read_grouped(const ft_grouped_matrix *matrix, size_t row, size_t columns, uint8_t *blocks);
+/// Row `row` as floats.
+void ft_read_grouped_floats(const ft_grouped_matrix *matrix, size_t row, size_t columns, float *output);
+
+/// [rows, columns] of eight-bit floats, with a scale for every `block_rows` times `block_columns` of them.
+typedef struct {
+  const uint8_t *values;
+  ft_element element;
+  const void *scales;
+  ft_element scale_element;
+  size_t block_rows, block_columns, scale_stride; ///< the last one in elements, from one row of scales to the next
+} ft_float8_matrix;
+
+/// Row `row` as floats.
+void ft_read_float8(const ft_float8_matrix *matrix, size_t row, size_t columns, float *output);
+/// Row `row` of a matrix whose nibbles and exponents lie apart, as blocks of FT_MXFP4. Two neighbours share a byte.
+void ft_read_mxfp4(const uint8_t *nibbles, const uint8_t *exponents, size_t row, size_t columns, uint8_t *blocks);
 
 /// Number of the layout of packed panels: another one means other bytes.
 #define FT_LAYOUT 2

@@ -52,6 +52,16 @@ FT_INLINE u16x16 FT_NAME(nearest_half)(f32x16 v) {
   return result;
 }
 
+/// The bytes of `table`, of sixteen, at the places that nibbles in bytes name.
+FT_INLINE u32x16 FT_NAME(look_up)(const uint8_t *table, u32x16 nibbles) {
+  const uint8x16_t values = vld1q_u8(table);
+  uint8x16_t parts[4];
+  memcpy(parts, &nibbles, 64);
+  for (int i = 0; i < 4; i++) parts[i] = vqtbl1q_u8(values, parts[i]);
+  memcpy(&nibbles, parts, 64);
+  return nibbles;
+}
+
 #define FT_SHIFTS_BYTES
 /// The high nibbles of bytes.
 FT_INLINE u32x16 FT_NAME(high_nibbles)(u32x16 words) {

@@ -38,6 +38,12 @@ FT_INLINE u16x16 FT_NAME(nearest_half)(f32x16 v) {
   return result;
 }
 
+/// The bytes of `table`, of sixteen, at the places that nibbles in bytes name.
+FT_INLINE u32x16 FT_NAME(look_up)(const uint8_t *table, u32x16 nibbles) {
+  const __m512i values = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)table));
+  return (u32x16)_mm512_shuffle_epi8(values, (__m512i)nibbles);
+}
+
 /// Four products of bytes added to each lane; weights are unsigned.
 FT_INLINE i32x16 FT_NAME(dot_small)(i32x16 sum, u32x16 weights, const int8_t *x) {
   int32_t four;

@@ -52,6 +52,14 @@ FT_INLINE int32_t FT_NAME(sum_of_run)(const int8_t *values) {
   return sum;
 }
 
+/// The bytes of `table`, of sixteen, at the places that nibbles in bytes name.
+FT_INLINE u32x16 FT_NAME(look_up)(const uint8_t *table, u32x16 nibbles) {
+  u32x16 result = (u32x16)(0);
+  for (int lane = 0; lane < 16; lane++)
+    for (int j = 0; j < 4; j++) result[lane] |= (uint32_t)table[nibbles[lane] >> 8 * j & 15] << 8 * j;
+  return result;
+}
+
 /// Four products of bytes added to each lane: `weights` holds four bytes a lane, of at most 63, `x` the same four for all.
 FT_INLINE i32x16 FT_NAME(dot_small)(i32x16 sum, u32x16 weights, const int8_t *x) {
   for (int lane = 0; lane < 16; lane++) {

@@ -36,6 +36,16 @@ FT_INLINE f32x16 FT_NAME(load_half)(const uint16_t *p) {
   return result;
 }
 
+/// The bytes of `table`, of sixteen, at the places that nibbles in bytes name.
+FT_INLINE u32x16 FT_NAME(look_up)(const uint8_t *table, u32x16 nibbles) {
+  const __m256i values = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)table));
+  __m256i halves[2];
+  memcpy(halves, &nibbles, 64);
+  for (int h = 0; h < 2; h++) halves[h] = _mm256_shuffle_epi8(values, halves[h]);
+  memcpy(&nibbles, halves, 64);
+  return nibbles;
+}
+
 /// The nearest halves, ties to even, of numbers that halves reach.
 FT_INLINE u16x16 FT_NAME(nearest_half)(f32x16 v) {
   u16x16 result;

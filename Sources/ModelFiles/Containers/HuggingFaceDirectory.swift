@@ -48,7 +48,7 @@ struct HuggingFaceDirectory: ModelContainer {
     let index = single + ".index.json"
     // Where both are, the single file counts, as it does for `transformers`.
     if JSONFile.exists(single) {
-      return try Checkpoint(directory: path, tensors: try Self.tensors(in: single)).withModelPrefix().withExpertsApart()
+      return try checkpoint(of: try Self.tensors(in: single))
     }
     guard JSONFile.exists(index) else {
       if JSONFile.exists(path + "/" + ModelExpansion.Description.fileName) {
@@ -69,7 +69,17 @@ struct HuggingFaceDirectory: ModelContainer {
       }
       tensors.merge(found.filter { expected.contains($0.key) }) { first, _ in first }
     }
-    return try Checkpoint(directory: path, tensors: tensors).withModelPrefix().withExpertsApart()
+    return try checkpoint(of: tensors)
+  }
+
+  /// - Parameter tensors: as the files have them, quantised matrices in parts.
+  private func checkpoint(of tensors: [String: StoredTensor]) throws(ModelFileError) -> Checkpoint {
+    struct Quantized: Decodable { let quantization_config: QuantizationFile? }
+    var whole = tensors
+    if JSONFile.exists(descriptionPath), let file = try description(Quantized.self).quantization_config {
+      whole = try QuantizedTensors.joined(tensors, by: try StoredQuantization(file, path: descriptionPath))
+    }
+    return try Checkpoint(directory: path, tensors: whole).withModelPrefix().withExpertsApart()
   }
 
   private static func tensors(in path: String) throws(ModelFileError) -> [String: StoredTensor] {

@@ -12,12 +12,34 @@ struct StoredTensor: Sendable {
   var rowOrder = TensorView.RowOrder.natural
   /// Makes the rows of a tensor that no file holds (`ModelExpansion`): `file` is then what they are made of.
   var makeRow: RowMaker?
+  /// What it is made of that the file has in parts, each under a name of its own; `file` is then the first one's.
+  var parts: MatrixParts?
 
   /// Overwrites every element of a row; the only row of a vector has all its elements.
   typealias RowMaker = @Sendable (_ row: Int, _ values: inout [Float]) -> Void
 
   var isMatrix: Bool { shape.count == 2 }
-  var knownType: ElementType? { ElementType(rawValue: elementType) }
+  /// `nil` for formats that `ElementType` lacks, or that no file has.
+  var knownType: ElementType? {
+    let type = ElementType(rawValue: elementType)
+    return parts == nil && type?.isMade == true ? nil : type
+  }
+  /// Bytes that it takes in its files.
+  var byteCount: Int { parts?.parts.reduce(0) { $0 + $1.bytes.count } ?? byteRange.count }
+  var files: [MappedFile] { parts?.parts.map(\.file) ?? [file] }
+
+  /// A matrix in parts.
+  ///
+  /// - Parameter shape: of more than two dimensions for several matrices of the same shape, one below the other.
+  init(name: String, shape: [Int], parts: MatrixParts) {
+    (self.name, self.shape, self.parts) = (name, shape, parts)
+    (elementType, file, byteRange) = (parts.elementType.rawValue, parts.parts[0].file, parts.parts[0].bytes)
+  }
+
+  init(name: String, elementType: String, shape: [Int], byteRange: Range<Int>, file: MappedFile, makeRow: RowMaker? = nil) {
+    (self.name, self.elementType, self.shape) = (name, elementType, shape)
+    (self.byteRange, self.file, self.makeRow) = (byteRange, file, makeRow)
+  }
 
   /// The tensor under `name`.
   ///
@@ -28,8 +50,14 @@ struct StoredTensor: Sendable {
     guard let type = knownType else {
       throw ModelFileError(
         file.path,
-        "tensor '\(name)' is \(elementType); supported are \(ElementType.allCases.map(\.rawValue).joined(separator: ", "))"
+        "tensor '\(name)' is \(elementType); supported are \(ElementType.allCases.filter { !$0.isMade }.map(\.rawValue).joined(separator: ", "))"
       )
+    }
+    if let parts {
+      guard let view = TensorView(name: name, shape: shape, parts: parts) else {
+        throw ModelFileError(file.path, "tensor '\(name)' of shape \(shape) is none that its parts make")
+      }
+      return view
     }
     if let makeRow {
       let rows = isRead ? Array(0..<shape.dropLast().reduce(1, *)) : []
@@ -45,13 +73,32 @@ struct StoredTensor: Sendable {
     return view
   }
 
+  /// The whole numbers that it holds.
+  ///
+  /// - Throws: `ModelFileError` when it holds none.
+  func integers() throws(ModelFileError) -> [Int] {
+    guard let width = ["I64": 8, "I32": 4][elementType] else {
+      throw ModelFileError(file.path, "tensor '\(name)' is \(elementType); expected I64 or I32")
+    }
+    let bytes = [UInt8](try file.read(byteRange))
+    return (0..<bytes.count / width).map { index in
+      let value = bytes[index * width..<(index + 1) * width].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+      return width == 8 ? Int(Int64(bitPattern: value)) : Int(Int32(truncatingIfNeeded: value))
+    }
+  }
+
   /// What reads rows of the matrix, in memory of their own, also while the file may be cut short or written to.
   ///
   /// - Throws: `ModelFileError` as `view(as:)` does; the reader throws `MappedFileError` when the file was changed.
   func rowReader(as name: String) throws(ModelFileError) -> RowReader {
-    let view = try view(as: name, isRead: false)
-    guard let makeRow else { return { rows throws(MappedFileError) in try view.copiedRows(rows) } }
-    return { [file] rows throws(MappedFileError) in
+    var view = try view(as: name, isRead: false)
+    if let parts {
+      do { view = TensorView(name: name, shape: shape, parts: try parts.copied()) ?? view } catch {
+        throw ModelFileError(file.path, error.description)
+      }
+    }
+    guard let makeRow else { return { [view] rows throws(MappedFileError) in try view.copiedRows(rows) } }
+    return { [file, view] rows throws(MappedFileError) in
       try TensorView(
         name: name, elementType: view.elementType, shape: [rows.count] + view.shape.dropFirst(), madeOf: file.path,
         rows: rows.map { Int($0) }, makeRow: makeRow)

@@ -27,7 +27,7 @@ public struct Checkpoint: Sendable {
     (self.directory, self.tensors, self.sources) = (directory, tensors, sources)
   }
 
-  private var mappedFiles: [MappedFile] { tensors.values.map(\.file) + sources }
+  private var mappedFiles: [MappedFile] { tensors.values.flatMap(\.files) + sources }
 
   /// Paths of the files that hold the tensors, sorted.
   package var files: [String] { Set(mappedFiles.map(\.path)).sorted() }
@@ -98,14 +98,7 @@ public struct Checkpoint: Sendable {
       throw ModelFileError(
         tensor.file.path, "tensor '\(name)' has shape \(tensor.shape); the configuration asks for [\(count)]")
     }
-    guard let width = ["I64": 8, "I32": 4][tensor.elementType] else {
-      throw ModelFileError(tensor.file.path, "tensor '\(name)' is \(tensor.elementType); expected I64 or I32")
-    }
-    let bytes = [UInt8](try tensor.file.read(tensor.byteRange))
-    return (0..<count).map { index in
-      let value = bytes[index * width..<(index + 1) * width].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-      return width == 8 ? Int(Int64(bitPattern: value)) : Int(Int32(truncatingIfNeeded: value))
-    }
+    return try tensor.integers()
   }
 
   /// The same tensors under other names.
@@ -157,7 +150,7 @@ public struct Checkpoint: Sendable {
   package var parameterCount: Int { tensors.values.reduce(0) { $0 + $1.shape.reduce(1, *) } }
 
   package var bytesByType: [String: Int] {
-    tensors.values.reduce(into: [:]) { $0[$1.elementType, default: 0] += $1.byteRange.count }
+    tensors.values.reduce(into: [:]) { $0[$1.elementType, default: 0] += $1.byteCount }
   }
 
   package var countByType: [String: Int] {
