@@ -65,7 +65,6 @@ package struct ChatTemplateTraits: Sendable, Equatable {
     let question = user(.string(Self.first))
     writesTools = text([question], tools: [tool]).map { $0.contains(Self.second) } ?? true
     knowsDeveloper = source.contains("developer")
-    thinkingSwitches = Self.thinkingVariables.filter { Self.isVariable($0, in: source) }
     func calling(_ id: String, thinking: String? = nil) -> [ChatMessage] {
       var call = ChatMessage(role: "assistant", content: "")
       let function: JSONValue = ["name": .string(Self.second), "arguments": ["x": 1]]
@@ -77,22 +76,16 @@ package struct ChatTemplateTraits: Sendable, Equatable {
     }
     let thought = Self.first + Self.second
     readsThinking = text(calling("abcdefghi", thinking: thought)).map { $0.contains(thought) } ?? false
+    // Where messages have a field of that name, it is no variable.
+    let words = Set(source.split { !($0.isLetter || $0.isNumber || $0 == "_") })
+    let names = readsThinking ? Self.thinkingVariables.filter { $0 != "thinking" } : Self.thinkingVariables
+    thinkingSwitches = names.filter { words.contains($0[...]) }
     needsShortCallIDs = text(calling("call_abcdefghi")) == nil && text(calling("abcdefghi")) != nil
     refusesSystem =
       text([ChatMessage(role: "system", content: Self.second), question]) == nil && ofText != nil
     let answered = text([question, ChatMessage(role: "assistant", content: Self.second)])
     afterAnswer = answered.flatMap { text in
       text.ranges(of: Self.second).last.map { String(text[$0.upperBound...].drop(while: \.isWhitespace)) }
-    }
-  }
-
-  /// Whether a template reads a variable of this name, and not only a field.
-  private static func isVariable(_ name: String, in source: String) -> Bool {
-    source.ranges(of: name).contains { range in
-      let before = source[..<range.lowerBound].last ?? " "
-      let after = source[range.upperBound...].first ?? " "
-      func isWord(_ character: Character) -> Bool { character.isLetter || character.isNumber || character == "_" }
-      return !isWord(before) && !isWord(after) && !".'\"".contains(before)
     }
   }
 }

@@ -65,14 +65,16 @@ import Tokenization
     }
   }
 
-  @Test(arguments: [
-    ("a<|start|>assistant", HarmonyParser.Place.header, "<|channel|>final<|message|>x", "", "x"),
-    ("<|start|>assistant<|channel|>final<|message|>One, ", .content, "two", "", "two"),
-    ("<|start|>assistant<|channel|>analysis<|message|>Hm", .reasoning, ".<|end|>", ".", ""),
-    ("no message", .header, "x", "", "x"),
-  ]) func `an answer goes on where the prompt ends`(
-    prompt: String, place: HarmonyParser.Place, text: String, reasoning: String, content: String
-  ) {
+  @Test(
+    arguments: [
+      ("a<|start|>assistant", .header, "<|channel|>final<|message|>x", "", "x"),
+      ("<|start|>assistant<|channel|>final<|message|>One, ", .content, "two", "", "two"),
+      ("<|start|>assistant<|channel|>analysis<|message|>Hm", .reasoning, ".<|end|>", ".", ""),
+      ("no message", .header, "x", "", "x"),
+    ] as [(String, HarmonyParser.Place, String, String, String)]) func `an answer goes on where the prompt ends`(
+      prompt: String, place: HarmonyParser.Place, text: String, reasoning: String, content: String
+    )
+  {
     #expect(HarmonyParser(prompt: prompt).place == place)
     let found = Self.parse(text, prompt: prompt, pieces: 3)
     #expect(found.reasoning == reasoning && found.answer == ToolCallTests.Answer(content))
