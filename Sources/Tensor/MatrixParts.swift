@@ -93,7 +93,8 @@ internal import CForetokenKernels
       return Part(file: copy, bytes: 0..<copy.byteCount)
     }
     return MatrixParts(
-      self, values: try copy(values), scales: try copy(scales), zeros: try zeros.map(copy), groups: try groups.map(copy))
+      self, values: try copy(values), scales: try copy(scales), zeros: try zeros.map(copy), groups: try groups.map(copy)
+    )
   }
 
   private init(_ other: MatrixParts, values: Part, scales: Part, zeros: Part?, groups: Part?) {

@@ -39,7 +39,10 @@ import Testing
   }
 
   static let descriptions: [(json: String, says: String)] = [
-    (#"{"quant_method":"bitsandbytes","bits":"four"}"#, "quantised by 'bitsandbytes' (quantization_config.quant_method)"),
+    (
+      #"{"quant_method":"bitsandbytes","bits":"four"}"#,
+      "quantised by 'bitsandbytes' (quantization_config.quant_method)"
+    ),
     (#"{"bits":4}"#, "by no method named"),
     (#"{"quant_method":7}"#, "quant_method"),
     (#"{"quant_method":"gptq","bits":4,"group_size":0}"#, "group_size is 0; expected -1, or 1 to 65536"),
@@ -98,7 +101,8 @@ import Testing
     ),
     (
       #"{"quant_method":"gptq","bits":4,"group_size":-1,"sym":true}"#,
-      [("x.qweight", "I32", [5, 16]), ("x.scales", "F16", [1, 16])], "unsupported: tensor 'x.qweight', quantised [16, 40]"
+      [("x.qweight", "I32", [5, 16]), ("x.scales", "F16", [1, 16])],
+      "unsupported: tensor 'x.qweight', quantised [16, 40]"
     ),
     (awq, [("x.qweight", "I32", [64, 2])], "'x.scales' is missing"),
     (
@@ -110,16 +114,24 @@ import Testing
       fp8, [("x.weight", "F8_E4M3", [256, 128]), ("x.weight_scale_inv", "F32", [2, 2])],
       "'x.weight_scale_inv' has shape [2, 2]; expected one scale, [256, 1], or one for each block of 128 x 128"
     ),
-    (fp8, [("x.weight", "F8_E4M3", [4]), ("x.weight_scale", "F32", [1])], "'x.weight' has shape [4]; expected a matrix"),
+    (
+      fp8, [("x.weight", "F8_E4M3", [4]), ("x.weight_scale", "F32", [1])], "'x.weight' has shape [4]; expected a matrix"
+    ),
     (packed(), [("x.weight_packed", "I32", [4, 8])], "'x.weight_shape' is missing"),
-    (packed(), [("x.weight_packed", "I32", [4, 8]), ("x.weight_shape", "I64", [2])], "says [0, 0], and 'x.weight_packed'"),
+    (
+      packed(), [("x.weight_packed", "I32", [4, 8]), ("x.weight_shape", "I64", [2])],
+      "says [0, 0], and 'x.weight_packed'"
+    ),
     (packed(), [("x.weight_packed", "I32", [4, 8]), ("x.weight_shape", "F32", [2])], "expected I64 or I32"),
     (packed(), [("x.weight", "I8", [4, 32]), ("x.weight_scale", "F32", [4, 3])], "groups of [32] columns"),
     (
       packed(), [("x.weight", "I8", [4, 32]), ("x.weight_zero_point", "I8", [4, 1])],
       "unsupported: tensor 'x.weight_zero_point' beside integers of eight bits"
     ),
-    (packed(), [("x.weight_packed", "U8", [4, 16]), ("x.weight_scale", "F8_E4M3", [4, 2])], "'x.weight_scale' is F8_E4M3"),
+    (
+      packed(), [("x.weight_packed", "U8", [4, 16]), ("x.weight_scale", "F8_E4M3", [4, 2])],
+      "'x.weight_scale' is F8_E4M3"
+    ),
     (
       #"{"quant_method":"mxfp4"}"#, [("x_blocks", "U8", [2, 4, 3, 8]), ("x_scales", "U8", [2, 4, 3])],
       "'x_blocks' has shape [2, 4, 3, 8]; expected [experts, rows, groups, 16]"
@@ -136,10 +148,13 @@ import Testing
 
   @Test("groups of columns that there are not are refused")
   func groups() throws {
-    let parts: [Part] = [("x.g_idx", "I32", [64]), Self.weight, ("x.scales", "F16", [2, 16]), ("x.qzeros", "I32", [2, 2])]
+    let parts: [Part] = [
+      ("x.g_idx", "I32", [64]), Self.weight, ("x.scales", "F16", [2, 16]), ("x.qzeros", "I32", [2, 2]),
+    ]
     // All columns in group 0 is an order of its own.
     let directory = try directory(Self.gptq, parts)
-    #expect(try Checkpoint(directory: directory.path).tensor("x.weight", shape: [16, 64]).elementType.rawValue == "SCATTERED")
+    #expect(
+      try Checkpoint(directory: directory.path).tensor("x.weight", shape: [16, 64]).elementType.rawValue == "SCATTERED")
     var data = try Data(contentsOf: URL(fileURLWithPath: directory.path + "/model.safetensors"))
     let start = 8 + Int(data[0]) + 256 * Int(data[1])
     data[start + 4 * 40 + 3] = 0x80

@@ -23,7 +23,8 @@ import Transformer
   /// What each is held in by default.
   static let formats: [String: WeightFormat] = [
     "awq": .q5_0, "ct-int8-channel": .int8, "ct-int8-tensor": .int8, "ct-mxfp4": .mxfp4, "ct-packed3": .q4_0,
-    "ct-packed4": .q4_0, "ct-packed4-zeros": .q5_0, "ct-packed8": .int8, "gptq": .q5_0, "gptq-3": .q4_0, "gptq-8": .int8,
+    "ct-packed4": .q4_0, "ct-packed4-zeros": .q5_0, "ct-packed8": .int8, "gptq": .q5_0, "gptq-3": .q4_0,
+    "gptq-8": .int8,
     "gptq-symmetric": .q4_0, "gptq-v2": .q5_0,
   ]
   static let folder = Places.golden.appendingPathComponent("quantized")

@@ -36,7 +36,9 @@ struct StoredTensor: Sendable {
     (elementType, file, byteRange) = (parts.elementType.rawValue, parts.parts[0].file, parts.parts[0].bytes)
   }
 
-  init(name: String, elementType: String, shape: [Int], byteRange: Range<Int>, file: MappedFile, makeRow: RowMaker? = nil) {
+  init(
+    name: String, elementType: String, shape: [Int], byteRange: Range<Int>, file: MappedFile, makeRow: RowMaker? = nil
+  ) {
     (self.name, self.elementType, self.shape) = (name, elementType, shape)
     (self.byteRange, self.file, self.makeRow) = (byteRange, file, makeRow)
   }

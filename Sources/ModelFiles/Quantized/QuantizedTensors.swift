@@ -64,7 +64,8 @@ struct QuantizedTensors {
   private func matrix(_ tensor: StoredTensor, _ types: [String]) throws(ModelFileError) -> (Int, Int) {
     guard types.contains(tensor.elementType) else {
       throw ModelFileError(
-        tensor.file.path, "tensor '\(tensor.name)' is \(tensor.elementType); expected \(types.joined(separator: " or "))")
+        tensor.file.path,
+        "tensor '\(tensor.name)' is \(tensor.elementType); expected \(types.joined(separator: " or "))")
     }
     guard tensor.shape.count == 2, tensor.shape.allSatisfy({ (1...1 << 24).contains($0) }) else {
       throw shapeError(tensor, "a matrix")
@@ -123,7 +124,8 @@ struct QuantizedTensors {
     } else {
       rest[stem + ".qzeros"] = nil
     }
-    let groups = try columnGroups(stem + ".g_idx", columns: columns, groupSize: size, groupCount: groupCount, of: values)
+    let groups = try columnGroups(
+      stem + ".g_idx", columns: columns, groupSize: size, groupCount: groupCount, of: values)
     try keep(
       stem + ".weight", [rows, columns],
       .integers(
@@ -158,7 +160,8 @@ struct QuantizedTensors {
     try keep(
       stem + ".weight", [rows, columns],
       .integers(
-        IntegerLayout(order: .awq, bits: 4, scale: scale(of: scales), groupSize: size, hasZeros: true, zero: 0)), values,
+        IntegerLayout(order: .awq, bits: 4, scale: scale(of: scales), groupSize: size, hasZeros: true, zero: 0)),
+      values,
       scales: scales, zeros: zeros)
   }
 
@@ -214,7 +217,8 @@ struct QuantizedTensors {
       stem + ".weight", [rows, columns],
       .integers(
         IntegerLayout(
-          order: .bytes, bits: 8, scale: scale(of: scales), groupSize: size, hasZeros: false, zero: 0, hasOneScale: isOne)),
+          order: .bytes, bits: 8, scale: scale(of: scales), groupSize: size, hasZeros: false, zero: 0,
+          hasOneScale: isOne)),
       values, scales: scales)
   }
 
@@ -262,7 +266,8 @@ struct QuantizedTensors {
       )
     }
     let numbers = MatrixParts.Numbers.floats(
-      hasInfinities: values.elementType == "F8_E5M2", scale: scale(of: scales), rows: block.rows, columns: block.columns)
+      hasInfinities: values.elementType == "F8_E5M2", scale: scale(of: scales), rows: block.rows, columns: block.columns
+    )
     try keep(name, shape, numbers, values, scales: scales)
   }
 

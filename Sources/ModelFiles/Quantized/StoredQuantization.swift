@@ -53,7 +53,9 @@ private struct Reader {
   let file: QuantizationFile
   let path: String
 
-  func unsupported(_ what: String) -> ModelFileError { ModelFileError(path, "unsupported: quantization_config.\(what)") }
+  func unsupported(_ what: String) -> ModelFileError {
+    ModelFileError(path, "unsupported: quantization_config.\(what)")
+  }
 
   func block(_ sizes: [Int], _ key: String) throws(ModelFileError) -> StoredQuantization.Block {
     guard sizes.count == 2, sizes.allSatisfy({ (1...65_536).contains($0) }) else {
@@ -109,7 +111,9 @@ private struct Reader {
     for form in [file.format].compactMap(\.self) + groups.compactMap(\.format) where !known.contains(form) {
       throw unsupported("format '\(form)'; supported are \(known.joined(separator: ", "))")
     }
-    if let form = file.sparsity_config?.format, form != "dense" { throw unsupported("sparsity_config.format '\(form)'") }
+    if let form = file.sparsity_config?.format, form != "dense" {
+      throw unsupported("sparsity_config.format '\(form)'")
+    }
     if file.transform_config?.config_groups?.isEmpty == false {
       throw unsupported("transform_config: rotations of weights and activations")
     }

@@ -45,6 +45,7 @@ struct StackedExperts {
       )
     }
     let (rows, bytes) = (shape[1] / roles.count, tensor.byteRange.count / (shape[0] * roles.count))
+    if let parts = tensor.parts { return try split(tensor, parts, rows: rows) }
     return (0..<shape[0] * roles.count).map { part in
       let (expert, place) = part.quotientAndRemainder(dividingBy: roles.count)
       let first = tensor.byteRange.lowerBound + part * bytes
@@ -54,6 +55,29 @@ struct StackedExperts {
       if let make = tensor.makeRow { own.makeRow = { row, values in make(part * rows + row, &values) } }
       return (TensorName(roles[place], layer: layer, expert: expert), own)
     }
+  }
+}
+
+extension StackedExperts {
+  /// As above, of quantised matrices.
+  fileprivate func split(
+    _ tensor: StoredTensor, _ parts: MatrixParts, rows: Int
+  ) throws(ModelFileError) -> [(TensorName, StoredTensor)] {
+    var matrices: [(TensorName, StoredTensor)] = []
+    for first in stride(from: 0, to: parts.rows, by: rows) {
+      guard let part = parts.part(first..<first + rows) else {
+        throw ModelFileError(
+          tensor.file.path, "unsupported: tensor '\(tensor.name)', whose experts' matrices share scales with each other"
+        )
+      }
+      let (expert, place) = (first / rows).quotientAndRemainder(dividingBy: roles.count)
+      matrices.append(
+        (
+          TensorName(roles[place], layer: layer, expert: expert),
+          StoredTensor(name: tensor.name, shape: [rows, parts.columns], parts: part)
+        ))
+    }
+    return matrices
   }
 }
 
