@@ -38,10 +38,10 @@ struct MemoryBudget {
     quantization == .fp8 ? target.weightBytes - target.linearParameters : target.weightBytes
   }
   private func keyValuesPerCore(_ model: ServedModel) -> Double {
-    perCore(model.keyValueBytes(tensorParallel: tensorParallel)) * Double(tokens) * share(of: model)
+    perCore(model.keyValueBytes(tensorParallel: tensorParallel)) * Double(tokens) * keptShare(of: model)
   }
   /// What of a full sequence's keys and values is kept: on accelerators of AWS everything, whatever its layers see.
-  private func share(of model: ServedModel) -> Double {
+  private func keptShare(of model: ServedModel) -> Double {
     instance.isNeuron ? 1 : model.keyValueShare(positions: maximumLength)
   }
 
@@ -78,7 +78,7 @@ struct MemoryBudget {
         text: """
           2 × \(target.layers) layers × \(heads) heads\(heads > target.keyValueHeads ? " (\(target.keyValueHeads), repeated for \(tensorParallel) cores)" : "") \
           × \(target.headSize) × 2 bytes = \(perToken / 1024) KiB per token; × \(maximumLength) tokens × \
-          \(maximumSequences) sequences = \(gib(Double(perToken) * Double(tokens) * share(of: target)))\(windowText)
+          \(maximumSequences) sequences = \(gib(Double(perToken) * Double(tokens) * keptShare(of: target)))\(windowText)
           """),
       ArithmeticLine(
         topic: "memory per \(unit)",
@@ -89,7 +89,7 @@ struct MemoryBudget {
   }
 
   private var windowText: String {
-    guard let windows = target.windows, share(of: target) < 1 else { return "" }
+    guard let windows = target.windows, keptShare(of: target) < 1 else { return "" }
     return ", as \(windows.layers) of the layers keep the last \(windows.size) tokens only"
   }
 
