@@ -9,6 +9,8 @@ enum AttentionWindows {
     case never
     /// All, if the file has a size.
     case everywhere
+    /// All, where `use_sliding_window` is true.
+    case everywhereIfUsed
     /// Those from `max_window_layers` on, where `use_sliding_window` is true.
     case afterFirst
     /// All but every `period`th.
@@ -39,6 +41,11 @@ enum AttentionWindows {
       guard file.layer_types?.contains(fullAttention) != true else {
         throw unsupported("layer_types that are not all \(slidingAttention) in models of this family")
       }
+      return Array(repeating: size, count: layerCount)
+    case .everywhereIfUsed:
+      guard file.use_sliding_window == true || listed else { return [] }
+      guard file.layer_types == nil else { throw unsupported("windows by layer_types in models of this family") }
+      guard let size = try size(of: file, path: path) else { return [] }
       return Array(repeating: size, count: layerCount)
     case .afterFirst:
       guard file.use_sliding_window == true else {
@@ -85,7 +92,7 @@ enum AttentionWindows {
       switch layout {
       case .allButEvery(let period): period
       // 0 says that all layers have one.
-      case .never, .everywhere, .afterFirst: 0
+      case .never, .everywhere, .everywhereIfUsed, .afterFirst: 0
       }
     let period = try metadata.integer("\(key)_pattern", in: 0...1024) ?? usual
     return gathered((0..<layerCount).map { period == 0 || ($0 + 1) % period != 0 ? size : nil })

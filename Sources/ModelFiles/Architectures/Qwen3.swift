@@ -6,6 +6,6 @@ extension DecoderArchitecture {
 
   /// Qwen3 with experts (30B-A3B, Coder).
   static let qwen3MoE = DecoderArchitecture(
-    ggufName: "qwen3moe", hasQueryKeyNorm: true, hasExperts: true, windows: .afterFirst,
+    ggufName: "qwen3moe", hasQueryKeyNorm: true, hasExperts: true, windows: .everywhereIfUsed,
     queryKeyValueBias: .configured, attentionOutputBias: .configured, feedForwardBias: .never)
 }
