@@ -84,6 +84,25 @@ internal import CForetokenKernels
     (self.values, self.scales, self.zeros, self.groups) = (values, scales, zeros, groups)
   }
 
+  /// Some of its rows; `nil` where those would share scales with others, or do not lie together.
+  package func part(_ range: Range<Int>) -> MatrixParts? {
+    let scaleRows: Int
+    switch numbers {
+    case .integers: return nil
+    case .floats(_, _, let blockRows, _): scaleRows = blockRows
+    case .microscaled: scaleRows = 1
+    }
+    guard range.lowerBound >= 0, range.upperBound <= rows, range.lowerBound % scaleRows == 0, rows % scaleRows == 0
+    else { return nil }
+    func cut(_ part: Part, _ first: Int, _ count: Int, of all: Int) -> Part {
+      let (size, start) = (part.bytes.count / all, part.bytes.lowerBound)
+      return Part(file: part.file, bytes: start + first * size..<start + (first + count) * size)
+    }
+    return MatrixParts(
+      numbers, rows: range.count, columns: columns, values: cut(values, range.lowerBound, range.count, of: rows),
+      scales: cut(scales, range.lowerBound / scaleRows, (range.count - 1) / scaleRows + 1, of: rows / scaleRows))
+  }
+
   /// The same in memory of its own.
   ///
   /// - Throws: `MappedFileError` when a file can no longer be read, or was changed since it was opened.

@@ -28,13 +28,14 @@ LATER = {
     Type.IQ2_XXS: (0,), Type.IQ2_XS: (0,), Type.IQ2_S: (0,), Type.IQ3_XXS: (0,), Type.IQ3_S: (0,), Type.IQ1_S: (0,),
     Type.IQ1_M: (),
 }
-ARCHITECTURES = {"LlamaForCausalLM": "llama", "Qwen2ForCausalLM": "qwen2", "Qwen3ForCausalLM": "qwen3"}
+ARCHITECTURES = {"LlamaForCausalLM": "llama", "Qwen2ForCausalLM": "qwen2", "Qwen3ForCausalLM": "qwen3", "Qwen3MoeForCausalLM": "qwen3moe"}
 OUTER = {"model.embed_tokens": "token_embd", "model.norm": "output_norm", "lm_head": "output"}
 INNER = {
     "input_layernorm": "attn_norm", "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k",
     "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output", "self_attn.q_norm": "attn_q_norm",
     "self_attn.k_norm": "attn_k_norm", "post_attention_layernorm": "ffn_norm", "mlp.gate_proj": "ffn_gate",
-    "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
+    "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down", "mlp.gate": "ffn_gate_inp",
+    "mlp.experts.gate_proj": "ffn_gate_exps", "mlp.experts.up_proj": "ffn_up_exps", "mlp.experts.down_proj": "ffn_down_exps",
 }
 
 
@@ -138,6 +139,19 @@ def add_tokenizer(writer: gguf.GGUFWriter, directory: Path, size: int) -> None:
         writer.add_chat_template(settings["chat_template"])
 
 
+def stacked(found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The same with one tensor for all experts of a layer."""
+    result, experts = {}, {}
+    for name, values in found.items():
+        before, _, after = name.partition(".experts.")
+        if after:
+            number, kind, _ = after.split(".")
+            experts.setdefault(f"{before}.experts.{kind}.weight", {})[int(number)] = values
+        else:
+            result[name] = values
+    return result | {name: np.stack([parts[index] for index in range(len(parts))]) for name, parts in experts.items()}
+
+
 def convert(directory: Path, path: Path, kind: Type) -> None:
     """Writes a model directory as a GGUF file, its matrices in `kind`."""
     config = json.loads((directory / "config.json").read_text())
@@ -159,6 +173,10 @@ def convert(directory: Path, path: Path, kind: Type) -> None:
     writer.add_rope_dimension_count(size)
     writer.add_rope_freq_base(base)
     writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
+    if family == "qwen3moe":
+        writer.add_expert_count(config["num_experts"])
+        writer.add_expert_used_count(config["num_experts_per_tok"])
+        writer.add_expert_feed_forward_length(config["moe_intermediate_size"])
     if rope.get("rope_type") == "llama3":
         writer.add_tensor("rope_freqs.weight", rotary_factors(base, size, rope))
     elif rope.get("rope_type") in ("linear", "yarn"):
@@ -168,7 +186,7 @@ def convert(directory: Path, path: Path, kind: Type) -> None:
             writer.add_rope_scaling_orig_ctx_len(rope["original_max_position_embeddings"])
     if (directory / "tokenizer.json").exists():
         add_tokenizer(writer, directory, config["vocab_size"])
-    for name, values in tensors(directory).items():
+    for name, values in stacked(tensors(directory)).items():
         stem, _, ending = name.rpartition(".")
         if stem in OUTER:
             target = f"{OUTER[stem]}.{ending}"
@@ -180,8 +198,11 @@ def convert(directory: Path, path: Path, kind: Type) -> None:
         if values.ndim == 1:
             writer.add_tensor(target, values)
             continue
+        if "ffn_gate_inp" in target:
+            writer.add_tensor(target, values)
+            continue
         # As llama.cpp: what a format's blocks do not divide stays in half precision.
-        fits = values.shape[1] % gguf.GGML_QUANT_SIZES[kind][0] == 0
+        fits = values.shape[-1] % gguf.GGML_QUANT_SIZES[kind][0] == 0
         chosen = kind if fits else Type.F16
         data = quants.quantize(values, chosen)
         writer.add_tensor(target, data, raw_dtype=None if chosen in (Type.F32, Type.F16) else chosen)
