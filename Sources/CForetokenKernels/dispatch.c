@@ -131,6 +131,25 @@ void ft_attention(ft_instruction_set set, const ft_attention_task *task, const f
   ft_kernels_of(set)->attention(task, queries, count, scratch);
 }
 
+void ft_convolve(ft_instruction_set set, const float *const *rows, size_t taps, const float *weights, size_t stride,
+                 size_t channels, float *output) {
+  ft_kernels_of(set)->convolve(rows, taps, weights, stride, channels, output);
+}
+void ft_normalise(ft_instruction_set set, float *x, size_t columns, float epsilon, float length) {
+  ft_kernels_of(set)->normalise(x, columns, epsilon, length);
+}
+void ft_delta_gates(ft_instruction_set set, const float *alphas, const float *betas, const float *rates, const float *biases,
+                    size_t heads, float *decays, float *strengths) {
+  ft_kernels_of(set)->delta_gates(alphas, betas, rates, biases, heads, decays, strengths);
+}
+void ft_delta_step(ft_instruction_set set, const float *before, float *after, const ft_delta_row *row) {
+  ft_kernels_of(set)->delta_step(before, after, row);
+}
+void ft_gated_norm(ft_instruction_set set, float *x, const float *gate, size_t columns, const float *weight, float epsilon) {
+  ft_kernels_of(set)->gated_norm(x, gate, columns, weight, epsilon);
+}
+void ft_gate(ft_instruction_set set, float *x, const float *gate, size_t count) { ft_kernels_of(set)->gate(x, gate, count); }
+
 uint32_t ft_read_memory(ft_instruction_set set, const void *memory, size_t bytes, size_t streams) {
   return ft_kernels_of(set)->read_memory(memory, bytes, streams);
 }

@@ -112,6 +112,12 @@ typedef struct {
   void (*store_key_value)(ft_cache_format, uint8_t *, uint8_t *, size_t, const float *, const float *, size_t);
   size_t (*draw_candidates)(const float *, size_t, size_t, uint64_t, uint64_t, float, float, uint32_t *);
   void (*soft_cap)(float *, size_t, float);
+  void (*convolve)(const float *const *, size_t, const float *, size_t, size_t, float *);
+  void (*normalise)(float *, size_t, float, float);
+  void (*delta_gates)(const float *, const float *, const float *, const float *, size_t, float *, float *);
+  void (*delta_step)(const float *, float *, const ft_delta_row *);
+  void (*gated_norm)(float *, const float *, size_t, const float *, float);
+  void (*gate)(float *, const float *, size_t);
 } ft_kernels;
 
 #define FT_KERNELS \
@@ -119,7 +125,8 @@ typedef struct {
     FT_NAME(prepare_rows), FT_NAME(linear), FT_NAME(rms_norm), FT_NAME(argmax), FT_NAME(sum_exp), \
       FT_NAME(choose_experts), FT_NAME(add_shares), FT_NAME(norm_rotate), FT_NAME(attention), FT_NAME(read_memory), \
       FT_NAME(multiply_bytes), FT_NAME(multiply_floats), FT_NAME(find_offset_scales), FT_NAME(find_scales), \
-      FT_NAME(store_key_value), FT_NAME(draw_candidates), FT_NAME(soft_cap) \
+      FT_NAME(store_key_value), FT_NAME(draw_candidates), FT_NAME(soft_cap), FT_NAME(convolve), FT_NAME(normalise), \
+      FT_NAME(delta_gates), FT_NAME(delta_step), FT_NAME(gated_norm), FT_NAME(gate) \
   }
 
 /// The kernels of an instruction set that this machine has.

@@ -19,6 +19,12 @@ extension EngineConfiguration {
   /// Rows of logits that there is room for at least, so that prompts are scored in reasonable pieces.
   private static let scoringRows = 32
 
+  /// Bytes of recurrent states that are kept so that prompts which begin alike are read once.
+  private static let stateCacheBytes = 1 << 30
+
+  /// Slots for recurrent states that sequences take which verify `window` proposals each (`RunnerCapacity.stateSlots`).
+  private static func stateSlots(sequences: Int, window: Int) -> Int { sequences * (window + 3) }
+
   /// The sizes for a target and a draft.
   ///
   /// - Throws: `EngineConfigurationError` when the models cannot take what is asked for.
@@ -41,6 +47,13 @@ extension EngineConfiguration {
       limits.sequences = min(limits.sequences, (blocks + each - 1) / each)
       limits.windowBlocks = limits.windowBlocks.map { min($0, blocks) }
     }
+    if target.recurrence != nil {
+      limits.stateSlots =
+        Self.stateSlots(sequences: sequences, window: speculation?.window ?? 0)
+        + (sharesPrefixes
+          ? min(Self.stateCacheBytes / max(target.stateByteCount, 1), limits.blockCount(ofSize: KVStorage.blockSize))
+          : 0)
+    }
     // The draft's blocks are parallel to the target's.
     let draftLimits = draft.map {
       RunnerLimits(
@@ -60,7 +73,9 @@ extension EngineConfiguration {
     limits: [MemoryLimit]
   ) throws(EngineConfigurationError) {
     let layerBytes = backend.blockByteCount(of: target.configuration)
-    func blockBytes(_ model: ModelConfiguration) -> Int { model.layerCount * backend.blockByteCount(of: model) }
+    func blockBytes(_ model: ModelConfiguration) -> Int {
+      model.attentionLayerCount * backend.blockByteCount(of: model)
+    }
     let size = KVStorage.blockSize
     let wanted = (
       each: (sizes.target.positions + size - 1) / size, all: sizes.target.blockCount(ofSize: size)
@@ -82,6 +97,16 @@ extension EngineConfiguration {
         need.draftCache += MemoryNeed.bytes(
           limits.blockCount(ofSize: size) * size, of: CPUHeadRunner.streamByteCount(of: head.configuration))
       }
+    }
+    if let slots = sizes.target.stateSlots {
+      let least = Self.stateSlots(sequences: sequences, window: speculation?.window ?? 0)
+      need.states = MemoryNeed.bytes(least, of: target.configuration.stateByteCount)
+      // What the prefix cache keeps takes a quarter of what is left over at most.
+      let room = limits.map { max(0, $0.bytes - need.fixed($0)) / 4 / max(target.configuration.stateByteCount, 1) }
+        .min()
+      let kept = min(slots - least, room ?? .max)
+      sizes.target.stateSlots = least + kept
+      need.states += MemoryNeed.bytes(kept, of: target.configuration.stateByteCount)
     }
     for other in Quantization.allCases where other != quantization && weights(other) < need.weights {
       need.otherWeights[other] = weights(other)
@@ -118,7 +143,7 @@ extension EngineConfiguration {
 
   /// Layers whose keys and values are in the blocks that every position has.
   private func fullLayers(of model: ModelConfiguration, within limits: RunnerLimits) -> Int {
-    model.layerCount - (limits.windowBlocks == nil ? 0 : model.windowedLayerCount)
+    model.attentionLayerCount - (limits.windowBlocks == nil ? 0 : model.windowedLayerCount)
   }
 
   /// Bytes of the layers with a window, where those have blocks of their own.

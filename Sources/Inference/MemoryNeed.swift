@@ -11,6 +11,8 @@ package struct MemoryNeed: Sendable, Equatable {
   package var files: Int
   /// Keys and values of the draft.
   package var draftCache: Int
+  /// Recurrent states of the target.
+  package var states = 0
   /// One KV block of the target, over all layers.
   package var blockBytes: Int
   /// Blocks of the target that were asked for, and those that one sequence of full length takes.
@@ -35,6 +37,11 @@ package struct MemoryNeed: Sendable, Equatable {
     return bounds.min().map { max(0, $0 - overhead - 1 << 30) }
   }
 
+  /// What is taken beside the target's keys and values, as `limit` counts it.
+  package func fixed(_ limit: MemoryLimit) -> Int {
+    weights + draftCache + states + Self.overhead + (limit.countsMappings ? files + Self.reserved : 0)
+  }
+
   /// The blocks that fit, `blocks` where all do.
   ///
   /// - Throws: `EngineConfigurationError` with the sums when not even one sequence's do.
@@ -43,15 +50,14 @@ package struct MemoryNeed: Sendable, Equatable {
   ) throws(EngineConfigurationError) -> (blocks: Int, limit: MemoryLimit?) {
     var found: (blocks: Int, limit: MemoryLimit?) = (blocks, nil)
     for limit in limits {
-      let fixed = weights + draftCache + Self.overhead + (limit.countsMappings ? files + Self.reserved : 0)
-      let fitting = max(0, limit.bytes - fixed) / max(blockBytes, 1)
+      let fitting = max(0, limit.bytes - fixed(limit)) / max(blockBytes, 1)
       if fitting < found.blocks { found = (fitting, limit) }
     }
     if let limit = found.limit, found.blocks < leastBlocks {
-      let fixed = weights + draftCache + Self.overhead + (limit.countsMappings ? files + Self.reserved : 0)
+      let taking = states > 0 ? "weights, recurrent states and the program" : "weights and the program"
       throw EngineConfigurationError(
         description:
-          "\(limit.name) is \(Self.text(limit.bytes)); weights and the program take about \(Self.text(fixed)) and the keys and values of one sequence \(Self.text(Self.bytes(leastBlocks, of: blockBytes))): \(advice(limits, limit))"
+          "\(limit.name) is \(Self.text(limit.bytes)); \(taking) take about \(Self.text(fixed(limit))) and the keys and values of one sequence \(Self.text(Self.bytes(leastBlocks, of: blockBytes))): \(advice(limits, limit))"
       )
     }
     return found

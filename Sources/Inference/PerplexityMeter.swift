@@ -102,7 +102,13 @@ package struct PerplexityMeter {
 
   private func forward(_ rows: ArraySlice<TokenID>, at position: Int) throws -> Activations {
     var batch = Batch()
-    batch.append(rows, at: position, blocks: blocks, logitCount: rows.count)
+    // A text is read in one piece after the other: states go from slot to slot.
+    let slot = Int32(position / Self.rowsPerPass % 2)
+    let states =
+      runner.capacity.stateSlots > 0
+      ? StatePlan(
+        start: position > 0 ? slot : nil, kept: [StatePlan.Kept(row: rows.count - 1, slot: 1 - slot)]) : nil
+    batch.append(rows, at: position, blocks: blocks, logitCount: rows.count, states: states)
     return try runner.logits(of: batch)
   }
 

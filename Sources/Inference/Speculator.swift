@@ -24,6 +24,12 @@ public enum Speculator: Sendable {
       return
     }
     let draft = try ModelSource(name)
+    guard draft.configuration.recurrence == nil else {
+      throw EngineConfigurationError(
+        description:
+          "'\(draft.path)' has recurrent layers (\(draft.configuration.architecture.rawValue)); a draft model needs attention in all of them, as it goes back to where proposals were rejected"
+      )
+    }
     try VocabularyAgreement.check(target: target.tokenizer, draft: draft.tokenizer)
     self = .draftModel(draft)
   }

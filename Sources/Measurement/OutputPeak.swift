@@ -32,10 +32,12 @@ extension ModelExpansion {
     let limits = RunnerLimits(rows: tokens.count, logitRows: tokens.count, positions: tokens.count)
     let runner = try CPUBackend(engine).load(checkpoint, configuration, limits: limits) { _ in }
     var batch = Batch()
-    batch.append(tokens, at: 0, blocks: (0..<Int32(runner.capacity.blockCount)).map { $0 }, logitCount: tokens.count)
+    batch.append(
+      tokens, at: 0, blocks: (0..<Int32(runner.capacity.blockCount)).map { $0 }, logitCount: tokens.count,
+      states: runner.capacity.measuredStates(from: 0, rows: tokens.count, keeping: 0))
     let pass = Pass(batch, taps: Taps(layers: [configuration.layerCount], rows: Array(tokens.indices)))
     let stream = try runner.run(pass).taps[0]
-    let norm = try checkpoint.tensor(DecoderTensors(configuration).finalNorm).floats()
+    let norm = try checkpoint.floats(DecoderTensors(configuration).finalNorm)
     return tokens.indices.reduce(Float.infinity) { least, row in
       min(least, zip(stream.row(row), norm).reduce(0) { max($0, abs($1.0 * $1.1)) })
     }

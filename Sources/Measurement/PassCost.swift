@@ -30,9 +30,15 @@ package struct PassCost: Sendable {
           kvHeadCount: configuration.kvHeadCount, headSize: configuration.headSize, format: cacheFormat))
       / Double(KVStorage.blockSize)
     let windows = tensors.layers.indices.map { configuration.window(ofLayer: $0) }
-    bytes = windows.reduce(weightBytes) { sum, window in
-      let seen = min(context + rows, window.map { $0 - 1 + rows } ?? .max)
-      return sum + positionBytes * Double(seen + rows)
+    // A state is read once, and written for every row that may turn out to be the last.
+    let stateBytes = Double(configuration.stateByteCount) * Double(1 + max(1, logitRows))
+    bytes = zip(tensors.layers, windows).reduce(weightBytes + stateBytes) { sum, layer in
+      switch layer.0.mixer {
+      case .attention:
+        let seen = min(context + rows, layer.1.map { $0 - 1 + rows } ?? .max)
+        return sum + positionBytes * Double(seen + rows)
+      case .deltaNet: return sum
+      }
     }
     layerOperations = 2 * Double(tensors.elementsPerRow) * Double(rows)
     headOperations = 2 * Double(logitRows) * Double(tensors.head.count)
@@ -44,6 +50,9 @@ package struct PassCost: Sendable {
       switch layer.0.mixer {
       case .attention(let attention):
         return sum + 2 * 2 * Double(attention.headCount * attention.headSize) * seen
+      case .deltaNet(let net):
+        // Each row goes through a state twice, with two products and sums each.
+        return sum + 2 * 4 * Double(net.sizes.valueWidth * net.sizes.keySize) * Double(rows)
       }
     }
   }

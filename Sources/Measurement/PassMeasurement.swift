@@ -61,7 +61,8 @@ struct PassMeasurement: Sendable {
       var batch = Batch()
       batch.append(
         (0..<part.rows).map { tokens.token($0, vocabularySize: runner.vocabularySize) }, at: part.context,
-        blocks: (0..<Int32(blockCount)).map { $0 }, logitCount: part.logitRows)
+        blocks: (0..<Int32(blockCount)).map { $0 }, logitCount: part.logitRows,
+        states: runner.capacity.measuredStates(from: part.context, rows: part.rows, keeping: max(1, part.logitRows)))
       batches.append(batch)
     }
     let began = ContinuousClock.now

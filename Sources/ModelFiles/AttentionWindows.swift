@@ -118,8 +118,9 @@ extension ModelConfiguration {
   /// Keys and values of a sequence of `positions` in half precision, in bytes; of layers with a window those of the last
   /// positions alone.
   package func keyValueBytes(positions: Int) -> Int {
-    let layer = keyValueBytesPerToken / layerCount
-    return (0..<layerCount).reduce(0) { $0 + layer * min(positions, window(ofLayer: $1) ?? positions) }
+    let layer = keyValueBytesPerToken / attentionLayerCount
+    let layers = (0..<layerCount).filter { recurrence?.isRecurrent[$0] != true }
+    return layers.reduce(0) { $0 + layer * min(positions, window(ofLayer: $1) ?? positions) }
   }
 
   /// How many layers have a window.

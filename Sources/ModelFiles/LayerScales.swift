@@ -14,7 +14,9 @@ struct LayerScales {
     _ file: ConfigurationFile, as variations: DecoderArchitecture, hiddenSize: Int, headSize: Int, path: String
   ) throws(ModelFileError) {
     guard let gemma = variations.gemma else {
-      (attention, embedding, normAddend) = (Self.usualAttention(headSize: headSize), 1, 0)
+      (attention, embedding, normAddend) = (
+        Self.usualAttention(headSize: headSize), 1, variations.addsOneToNorms ? 1 : 0
+      )
       (attentionSoftCap, logitSoftCap) = (nil, nil)
       return
     }

@@ -19,12 +19,19 @@ public struct ModelConfiguration: Sendable, Equatable {
     case gemma2 = "Gemma2ForCausalLM"
     /// Gemma 3, its text model: five of six layers with a window and positions of their own.
     case gemma3 = "Gemma3ForCausalLM"
+    /// Qwen3.5 and 3.6: gated delta nets, with gated attention in every fourth layer.
+    case qwen35 = "Qwen3_5ForCausalLM"
 
     /// The family that a file names: with what turns hidden states into logits, or without (`Qwen3Model`).
     init?(named name: String) {
       let bare = name.hasSuffix("Model") ? name.dropLast("Model".count) + "ForCausalLM" : name[...]
       self.init(rawValue: String(bare))
     }
+
+    /// Families whose models are also parts of larger ones that see pictures, by what these are called.
+    static let inLarger: [String: Architecture] = [
+      "Gemma3ForConditionalGeneration": .gemma3, "Qwen3_5ForConditionalGeneration": .qwen35,
+    ]
   }
 
   /// Family.
@@ -76,12 +83,21 @@ public struct ModelConfiguration: Sendable, Equatable {
   /// What opens the gates of feed-forward networks.
   package let activation: GateActivation
 
+  /// Recurrent layers; `nil` where all layers are attention.
+  package internal(set) var recurrence: RecurrenceConfiguration?
+
   /// RMS norms on the heads of queries and keys.
   package var hasQueryKeyNorm: Bool { architecture.variations.hasQueryKeyNorm }
   /// Norms after attention and after the feed-forward network.
   package var hasPostNorms: Bool { architecture.variations.hasPostNorms }
+  /// Whether what attention finds goes through a gate of its own for each head.
+  package var hasAttentionGates: Bool { architecture.variations.hasAttentionGates }
+  /// Channels of a head that are rotated, from the first on; even.
+  package var rotatedSize: Int { rotary.rotatedSize(ofHead: headSize) }
+  /// Layers that keep keys and values.
+  package var attentionLayerCount: Int { layerCount - (recurrence?.layerCount ?? 0) }
   /// Keys and values of one position in half precision, in bytes.
-  package var keyValueBytesPerToken: Int { 2 * 2 * kvHeadCount * headSize * layerCount }
+  package var keyValueBytesPerToken: Int { 2 * 2 * kvHeadCount * headSize * attentionLayerCount }
 
   /// The same with the embedding in the place of an output matrix, for checkpoints that have none.
   package func tyingWordEmbeddings() -> ModelConfiguration {
@@ -101,8 +117,10 @@ public struct ModelConfiguration: Sendable, Equatable {
 
   /// The model that a file describes, or of one that sees pictures too the part that reads and writes text.
   init(describedBy file: ConfigurationFile, path: String) throws(ModelFileError) {
-    if file.architectures?.first == "Gemma3ForConditionalGeneration", let text = file.text_config {
-      try self.init(text.file, as: .gemma3, path: path)
+    let part = file.architectures?.first.flatMap { Architecture.inLarger[$0] }
+    if let part, var text = file.text_config?.file {
+      text.tie_word_embeddings = file.tie_word_embeddings ?? text.tie_word_embeddings
+      try self.init(text, as: part, path: path)
     } else {
       try self.init(file, path: path)
     }
@@ -139,7 +157,14 @@ public struct ModelConfiguration: Sendable, Equatable {
     let epsilon = file.rms_norm_eps ?? 1e-6
     guard epsilon >= 0, epsilon < 1 else { throw ModelFileError(path, "rms_norm_eps is \(epsilon); expected 0 to 1") }
     rmsNormEpsilon = Float(epsilon)
-    windows = try AttentionWindows.of(file, as: variations.windows, layerCount: layerCount, path: path)
+    if variations.hasRecurrentLayers {
+      (recurrence, windows) = (try RecurrenceConfiguration(file, path: path), [])
+    } else {
+      windows = try AttentionWindows.of(file, as: variations.windows, layerCount: layerCount, path: path)
+    }
+    if variations.hasAttentionGates, file.attn_output_gate == false {
+      throw unsupported("attention without a gate (attn_output_gate false)")
+    }
     tiesWordEmbeddings = file.tie_word_embeddings ?? false
     hasQueryKeyValueBias = variations.queryKeyValueBias.isPresent(file.attention_bias)
     hasAttentionOutputBias = variations.attentionOutputBias.isPresent(file.attention_bias)
@@ -152,12 +177,19 @@ public struct ModelConfiguration: Sendable, Equatable {
     (attentionSoftCap, logitSoftCap) = (scales.attentionSoftCap, scales.logitSoftCap)
     rotary = try RotaryConfiguration(
       file, usualBase: variations.gemma?.rotaryBase ?? RotaryConfiguration.usualBase,
-      isByLayerType: variations.gemma?.windowRotaryBase != nil, maximumPosition: maximumPosition, path: path)
+      isByLayerType: variations.gemma?.windowRotaryBase != nil, rotatedShare: variations.rotatedShare,
+      maximumPosition: maximumPosition, path: path)
     windowRotary = try variations.gemma?.windowRotaryBase.map { usual throws(ModelFileError) in
       try RotaryConfiguration(windowsOf: file, usualBase: usual, maximumPosition: maximumPosition, path: path)
     }
+    guard rotatedSize >= 2, rotatedSize % 2 == 0 else {
+      throw ModelFileError(
+        path,
+        "partial_rotary_factor \(rotary.rotatedShare) of heads of \(headSize) channels rotates \(rotatedSize); expected an even number from 2 on"
+      )
+    }
     for rotary in [rotary] + [windowRotary].compactMap(\.self) {
-      let (frequencies, scale) = rotary.frequencies(headSize: headSize)
+      let (frequencies, scale) = rotary.frequencies(headSize: rotary.rotatedSize(ofHead: headSize))
       guard scale.isFinite, frequencies.allSatisfy(\.isFinite) else {
         throw ModelFileError(
           path, "rope_theta \(rotary.base) with scaling \(rotary.scaling) gives no finite frequencies")
@@ -196,6 +228,9 @@ struct ConfigurationFile: Decodable {
   let dtype, torch_dtype: String?
   let hidden_act: String?
   var hidden_activation: String?
+  let linear_conv_kernel_dim, linear_key_head_dim, linear_value_head_dim: Int?
+  let linear_num_key_heads, linear_num_value_heads, full_attention_interval: Int?
+  let attn_output_gate: Bool?
   var tie_word_embeddings: Bool?
   let attention_bias, mlp_bias, is_causal, use_bidirectional_attention: Bool?
   var use_sliding_window: Bool?

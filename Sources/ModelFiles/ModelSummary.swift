@@ -10,6 +10,8 @@ package struct ModelSummary: Sendable, Equatable {
   package let memoryByQuantization: [Quantization: Int]
   /// K/V memory of one position in half precision, in bytes.
   package let keyValueBytesPerToken: Int
+  /// Recurrent state of a sequence, in bytes; 0 for models without recurrent layers.
+  package let stateBytes: Int
 
   /// Adds up the shapes that the configuration implies; the checkpoint tells what is on disk.
   package init(configuration: ModelConfiguration, checkpoint: Checkpoint) {
@@ -29,6 +31,7 @@ package struct ModelSummary: Sendable, Equatable {
         ($0, checkpoint.packedByteCount(configuration: configuration, quantization: $0))
       })
     keyValueBytesPerToken = configuration.keyValueBytesPerToken
+    stateBytes = configuration.stateByteCount
   }
 
   /// The most exact way to hold the weights in `bytes` of memory; `nil` when there is none.

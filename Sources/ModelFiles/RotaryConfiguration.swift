@@ -23,8 +23,13 @@ public struct RotaryConfiguration: Sendable, Equatable {
   public let base: Double
   /// How frequencies are changed.
   public let scaling: Scaling
+  /// Share of a head's channels that is rotated, above 0 to 1.
+  public let rotatedShare: Double
 
-  init(base: Double, scaling: Scaling = .none) { (self.base, self.scaling) = (base, scaling) }
+  init(base: Double, scaling: Scaling = .none) { (self.base, self.scaling, rotatedShare) = (base, scaling, 1) }
+
+  /// Channels of a head of `headSize` that are rotated.
+  package func rotatedSize(ofHead headSize: Int) -> Int { Int(Double(headSize) * rotatedShare) }
 
   /// The base where a file does not say.
   static let usualBase = 10_000.0
@@ -32,9 +37,10 @@ public struct RotaryConfiguration: Sendable, Equatable {
   /// - Parameters:
   ///   - usualBase: the base where the file does not say.
   ///   - isByLayerType: whether the file may have positions of their own for layers with a window; these are the others'.
+  ///   - rotatedShare: of families whose heads are rotated in part, the share that is where the file does not say.
   init(
-    _ file: ConfigurationFile, usualBase: Double = usualBase, isByLayerType: Bool = false, maximumPosition: Int,
-    path: String
+    _ file: ConfigurationFile, usualBase: Double = usualBase, isByLayerType: Bool = false, rotatedShare: Double? = nil,
+    maximumPosition: Int, path: String
   ) throws(ModelFileError) {
     let newer = file.rope_parameters
     guard isByLayerType || newer?.full_attention == nil && newer?.sliding_attention == nil else {
@@ -46,7 +52,7 @@ public struct RotaryConfiguration: Sendable, Equatable {
     let parameters = isScaled ? file.rope_scaling : given
     try self.init(
       parameters, base: parameters?.rope_theta ?? file.rope_theta ?? given?.rope_theta ?? usualBase,
-      partial: file.partial_rotary_factor, maximumPosition: maximumPosition, path: path)
+      partial: file.partial_rotary_factor, usualShare: rotatedShare, maximumPosition: maximumPosition, path: path)
   }
 
   /// Positions in layers with a window.
@@ -55,18 +61,24 @@ public struct RotaryConfiguration: Sendable, Equatable {
   ) throws(ModelFileError) {
     let given = file.rope_parameters?.sliding_attention
     try self.init(
-      given, base: given?.rope_theta ?? file.rope_local_base_freq ?? usualBase, partial: nil,
+      given, base: given?.rope_theta ?? file.rope_local_base_freq ?? usualBase, partial: nil, usualShare: nil,
       maximumPosition: maximumPosition, path: path)
   }
 
   private init(
-    _ parameters: ConfigurationFile.RotaryFile?, base: Double, partial: Double?, maximumPosition: Int, path: String
+    _ parameters: ConfigurationFile.RotaryFile?, base: Double, partial: Double?, usualShare: Double?,
+    maximumPosition: Int, path: String
   ) throws(ModelFileError) {
     self.base = base
     guard base > 1, Float(base).isFinite else { throw ModelFileError(path, "rope_theta is \(base); expected above 1") }
-    if let share = parameters?.partial_rotary_factor ?? partial, share != 1 {
+    let share = parameters?.partial_rotary_factor ?? partial ?? usualShare ?? 1
+    guard usualShare != nil || share == 1 else {
       throw ModelFileError(path, "unsupported: partial_rotary_factor \(share); only heads that are rotated in full")
     }
+    guard share > 0, share <= 1 else {
+      throw ModelFileError(path, "partial_rotary_factor is \(share); expected above 0 to 1")
+    }
+    rotatedShare = share
     let type = parameters?.rope_type ?? parameters?.type ?? "default"
     func number(_ key: String, _ value: Double?) throws(ModelFileError) -> Double {
       guard let value else { throw ModelFileError(path, "rope scaling of type '\(type)' lacks '\(key)'") }
@@ -148,8 +160,8 @@ public struct RotaryConfiguration: Sendable, Equatable {
 }
 
 extension ModelConfiguration {
-  /// Angle per position of each channel pair, `[headSize / 2]`, and the factor of cosines and sines.
+  /// Angle per position of each channel pair, `[rotatedSize / 2]`, and the factor of cosines and sines.
   public func rotaryFrequencies() -> (inverseFrequencies: [Float], attentionScale: Float) {
-    rotary.frequencies(headSize: headSize)
+    rotary.frequencies(headSize: rotatedSize)
   }
 }

@@ -75,6 +75,8 @@ struct DecoderGraph {
       tap(index, residual)
       switch layer.mixer {
       case .attention(let tensors): attend(tensors, index, rows, places, &residual, &caches, &builder)
+      // Refused by `DecoderPlan`.
+      case .deltaNet: builder.comment("\(prefix)layer \(index) is recurrent")
       }
       switch layer.feedForward {
       case .gated(let tensors): feedForward(tensors, &residual, &builder)

@@ -21,10 +21,18 @@ package struct DecoderPlan {
   /// - Parameters:
   ///   - limits: sizes of one pass and of the K/V memory.
   ///   - element: format of matrices and of the KV cache.
-  /// - Throws: `RunnerError` for heads that the devices cannot share.
+  /// - Throws: `RunnerError` for heads that the devices cannot share, and for layers that programs do not have.
   package init(
     _ configuration: ModelConfiguration, limits: RunnerLimits, options: PJRTOptions, element: PJRTOptions.Element
   ) throws(RunnerError) {
+    guard configuration.recurrence == nil, !configuration.hasAttentionGates,
+      configuration.rotatedSize == configuration.headSize
+    else {
+      throw RunnerError(
+        description:
+          "a \(configuration.architecture.rawValue) has recurrent layers and gated attention, which run with --backend cpu and not on PJRT devices yet"
+      )
+    }
     try Self.check(configuration, isSharedBy: options.partitionCount)
     let blockSize = KVStorage.blockSize
     let blockCount = limits.blockCount(ofSize: blockSize)

@@ -201,7 +201,7 @@ package final class TensorOperations {
   }
 
   /// Calls `body` with shares of `0..<count`: on all threads when `work`, in numbers to go through, is worth waking them.
-  private func forShares(of count: Int, work: Int, _ body: @Sendable (Range<Int>) -> Void) {
+  func forShares(of count: Int, work: Int, _ body: @Sendable (Range<Int>) -> Void) {
     // A few microseconds of work are done before another thread has heard of it.
     if work < 32_768 { body(0..<count) } else { pool.run(over: count, body) }
   }
@@ -211,14 +211,18 @@ package final class TensorOperations {
   /// Normalises and rotates queries in place, and writes keys (normalised and rotated) and values to the KV blocks.
   ///
   /// Rows of `qkv` are `[query heads | key heads | value heads] · headSize`. Rotation pairs channel `i` with
-  /// `i + headSize / 2`.
+  /// `i + rotated / 2`, where the first `rotated` channels of a head are rotated: as many as there are angles, twice.
+  ///
+  /// - Parameter hasGates: whether each query head is followed by its gate, of as many channels.
   package func normRotateStore(
-    _ qkv: Activations, rowCount: Int, headCount: Int, kvHeadCount: Int, headSize: Int, queryNorm: [Float]?,
-    keyNorm: [Float]?, epsilon: Float, cos cosines: Activations, sin sines: Activations, slices: [AttentionSlice],
-    storage: KVStorage, layer: Int
+    _ qkv: Activations, rowCount: Int, headCount: Int, hasGates: Bool = false, kvHeadCount: Int, headSize: Int,
+    queryNorm: [Float]?, keyNorm: [Float]?, epsilon: Float, cos cosines: Activations, sin sines: Activations,
+    slices: [AttentionSlice], storage: KVStorage, layer: Int
   ) {
-    precondition(qkv.columns == (headCount + 2 * kvHeadCount) * headSize && storage.headSize == headSize)
-    precondition(cosines.columns == headSize / 2 && sines.columns == headSize / 2)
+    let queryWidth = hasGates ? 2 * headSize : headSize
+    precondition(qkv.columns == headCount * queryWidth + 2 * kvHeadCount * headSize && storage.headSize == headSize)
+    let rotated = 2 * cosines.columns
+    precondition(rotated <= headSize && sines.columns == cosines.columns)
     // Where each row's keys and values go: the block's first byte, and the position in it.
     var found: [(start: Int, slot: Int)] = []
     for slice in slices {
@@ -244,13 +248,15 @@ package final class TensorOperations {
         let sineRow = unsafe sines.pointer.assumingMemoryBound(to: Float.self) + row * angleStride
         unsafe queryNorm.withPointer { norm in
           for head in share.clamped(to: 0..<headCount) {
-            unsafe ft_norm_rotate(set, values + head * headSize, headSize, norm, epsilon, cosineRow, sineRow)
+            unsafe Self.normRotate(
+              set, values + head * queryWidth, headSize, rotated, norm, epsilon, cosineRow, sineRow)
           }
         }
         unsafe keyNorm.withPointer { norm in
           for index in share.clamped(to: headCount..<heads) {
-            let (key, head) = (unsafe values + index * headSize, index - headCount)
-            unsafe ft_norm_rotate(set, key, headSize, norm, epsilon, cosineRow, sineRow)
+            let head = index - headCount
+            let key = unsafe values + headCount * queryWidth + head * headSize
+            unsafe Self.normRotate(set, key, headSize, rotated, norm, epsilon, cosineRow, sineRow)
             let keys = unsafe cache.pointer.assumingMemoryBound(to: UInt8.self) + places[row].start
             unsafe ft_store_key_value(
               set, format, keys + 2 * head * headBytes, keys + (2 * head + 1) * headBytes, places[row].slot, key,
@@ -261,15 +267,26 @@ package final class TensorOperations {
     }
   }
 
+  /// Normalises a head and rotates the first of its channels.
+  private static func normRotate(
+    _ set: ft_instruction_set, _ head: UnsafeMutablePointer<Float>, _ size: Int, _ rotated: Int,
+    _ norm: UnsafePointer<Float>?, _ epsilon: Float, _ cosines: UnsafePointer<Float>, _ sines: UnsafePointer<Float>
+  ) {
+    guard rotated < size else { return unsafe ft_norm_rotate(set, head, size, norm, epsilon, cosines, sines) }
+    if let norm = unsafe norm { unsafe ft_rms_norm(set, head, size, norm, epsilon, head) }
+    unsafe ft_norm_rotate(set, head, rotated, nil, epsilon, cosines, sines)
+  }
+
   /// Attention of the rows of each slice to the positions that `sight` lets them see. Blocks of which they see nothing are
   /// not looked at.
   ///
   /// - Parameters:
+  ///   - hasGates: whether each query head is followed by its gate, of as many channels.
   ///   - cap: scores are bent to stay within it, cap · tanh(score / cap); `nil` for none.
   ///   - sinks: by head, the score of something without a value that all rows see; `nil` for none.
   package func attention(
-    _ qkv: Activations, headCount: Int, kvHeadCount: Int, headSize: Int, scale: Float, cap: Float? = nil,
-    sinks: [Float]? = nil, slices: [AttentionSlice], storage: KVStorage, layer: Int,
+    _ qkv: Activations, headCount: Int, hasGates: Bool = false, kvHeadCount: Int, headSize: Int, scale: Float,
+    cap: Float? = nil, sinks: [Float]? = nil, slices: [AttentionSlice], storage: KVStorage, layer: Int,
     seeing sight: AttentionSight = .causal(), into output: Activations
   ) {
     precondition(output.columns == headCount * headSize && headSize <= Self.largestHeadSize)
@@ -282,7 +299,7 @@ package final class TensorOperations {
     let (set, format, blockStride, headBytes) = (
       set, storage.format.kernelValue, storage.blockStride, storage.headBytes
     )
-    let (queryStride, resultStride) = (qkv.stride, output.stride)
+    let (queryStride, resultStride, queryWidth) = (qkv.stride, output.stride, hasGates ? 2 * headSize : headSize)
     for slice in slices where slice.rowCount > 0 {
       // The first row sees what is farthest back.
       let seen = sight.positions(of: 0, in: slice).lowerBound..<slice.firstPosition + slice.rowCount
@@ -309,7 +326,7 @@ package final class TensorOperations {
           unsafe list.initializeElement(
             at: place,
             to: ft_attention_query(
-              query: start + head * headSize, output: result + head * headSize, first: seen.lowerBound,
+              query: start + head * queryWidth, output: result + head * headSize, first: seen.lowerBound,
               length: seen.upperBound, sink: sinks?[head] ?? -.infinity))
         }
         unsafe slice.blocks.withUnsafeBufferPointer { blocks in

@@ -87,7 +87,9 @@ package final class CPUBlockHeadRunner: HeadRunner {
   private func store(_ taken: [Activations], _ rows: [Int], _ slices: [AttentionSlice]) {
     let context = fusion.join(taken, rows, with: steps.operations)
     steps.begin(slices)
-    for (index, layer) in weights.layers.enumerated() { steps.storeContext(layer.attention, index, of: context) }
+    for (index, layer) in weights.layers.enumerated() {
+      if case .attention(let attention) = layer.mixer { steps.storeContext(attention, index, of: context) }
+    }
   }
 
   package func run(_ pass: Pass) throws(RunnerError) -> PassResult {
@@ -98,11 +100,11 @@ package final class CPUBlockHeadRunner: HeadRunner {
     }
     steps.begin(batch)
     for (index, layer) in weights.layers.enumerated() {
-      steps.normalise(by: layer.attention.norm)
-      steps.attend(layer.attention, index, next: layer.feedForward.first)
+      steps.normalise(by: layer.mixer.norm)
+      steps.mix(layer.mixer, index, next: layer.feedForward.first)
       let isLast = index + 1 == weights.layers.count
       steps.feedForward(
-        layer.feedForward, next: isLast ? weights.output.matrix : weights.layers[index + 1].attention.queryKeyValue[0])
+        layer.feedForward, next: isLast ? weights.output.matrix : weights.layers[index + 1].mixer.inputs[0])
     }
     return PassResult(logits: output.logits(of: batch.logitRows, in: steps.residual, with: operations))
   }

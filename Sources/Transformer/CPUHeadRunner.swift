@@ -148,11 +148,11 @@ package final class CPUHeadRunner: HeadRunner {
     }
     for (index, layer) in weights.layers.enumerated() {
       let isPaired = index == 0 && !joins
-      if !isPaired { steps.normalise(by: layer.attention.norm) }
-      steps.attend(layer.attention, index, of: isPaired ? paired : nil, next: layer.feedForward.first)
+      if !isPaired { steps.normalise(by: layer.mixer.norm) }
+      steps.mix(layer.mixer, index, of: isPaired ? paired : nil, next: layer.feedForward.first)
       let isLast = index + 1 == weights.layers.count
       steps.feedForward(
-        layer.feedForward, next: isLast ? weights.output.matrix : weights.layers[index + 1].attention.queryKeyValue[0])
+        layer.feedForward, next: isLast ? weights.output.matrix : weights.layers[index + 1].mixer.inputs[0])
     }
     let logits = output.logits(of: batch.logitRows, in: steps.residual, with: operations)
     let selected = output.selected

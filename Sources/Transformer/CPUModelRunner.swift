@@ -78,7 +78,8 @@ package final class CPUModelRunner: ModelRunner {
       positions: limits.positions,
       windows: limits.windowBlocks.flatMap { count in
         configuration.largestWindow.map { WindowCapacity(window: $0, blockCount: count) }
-      }, taps: 0..<configuration.layerCount + 1, givesHiddenStates: true, experts: ExpertLayout(configuration))
+      }, stateSlots: configuration.recurrence == nil ? 0 : limits.stateSlotCount,
+      taps: 0..<configuration.layerCount + 1, givesHiddenStates: true, experts: ExpertLayout(configuration))
     steps = try LayerSteps(
       configuration, limits: limits, pool: pool, instructionSet: instructionSet, cacheFormat: cacheFormat)
     selected = try Activations(rowCapacity: limits.logitRows, columns: configuration.hiddenSize)
@@ -91,7 +92,7 @@ package final class CPUModelRunner: ModelRunner {
     RunnerMemory(
       packedWeights: weights.packedByteCount, packedHead: weights.output.matrix.byteCount,
       packedExperts: weights.layers.reduce(0) { $0 + $1.feedForward.expertByteCount },
-      keyValueCache: steps.keyValueByteCount)
+      keyValueCache: steps.keyValueByteCount, states: steps.recurrence?.storage.byteCount ?? 0)
   }
 
   /// Whether products are of integers.
@@ -127,11 +128,11 @@ package final class CPUModelRunner: ModelRunner {
     stopwatch?.lap(.embedding)
     for (index, layer) in weights.layers.enumerated() {
       tap(pass.taps, at: index, into: taps)
-      steps.normalise(by: layer.attention.norm)
-      steps.attend(layer.attention, index, next: layer.feedForward.first)
+      steps.normalise(by: layer.mixer.norm)
+      steps.mix(layer.mixer, index, next: layer.feedForward.first)
       let isLast = index + 1 == weights.layers.count
       steps.feedForward(
-        layer.feedForward, next: isLast ? weights.output.matrix : weights.layers[index + 1].attention.queryKeyValue[0])
+        layer.feedForward, next: isLast ? weights.output.matrix : weights.layers[index + 1].mixer.inputs[0])
     }
     tap(pass.taps, at: weights.layers.count, into: taps)
     steps.operations.copyRows(batch.logitRows, of: steps.residual, into: selected)

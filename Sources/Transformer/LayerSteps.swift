@@ -7,7 +7,9 @@ final class LayerSteps {
   private let storage: KVStorage
   /// Of layers that have a window, where those have blocks of their own.
   private let windowStorage: KVStorage?
-  /// By layer: in which of the two it is, and as which of its layers.
+  /// Recurrent states and what their layers need; `nil` where there are no such layers.
+  let recurrence: RecurrentSteps?
+  /// By layer: in which of these it is, and as which of its layers.
   private let places: [(isWindowed: Bool, layer: Int)]
   /// `[rows, hidden]`.
   let residual: Activations
@@ -21,7 +23,7 @@ final class LayerSteps {
   private let sights: [AttentionSight]
   /// `[rows, hidden]`.
   private let normalised: Activations
-  /// `[rows, (heads + 2 · kvHeads) · headSize]`.
+  /// `[rows, (heads + 2 · kvHeads) · headSize]`; each head's queries are followed by its gate where there are gates.
   private let queryKeyValue: Activations
   /// `[rows, heads · headSize]`.
   private let mixed: Activations
@@ -54,8 +56,15 @@ final class LayerSteps {
     let (rows, hidden, headSize) = (limits.rows, configuration.hiddenSize, configuration.headSize)
     let queries = configuration.headCount * headSize
     let windowBlocks = configuration.windowedLayerCount > 0 ? limits.windowBlocks : nil
-    var counts = (all: 0, windowed: 0)
+    recurrence = try configuration.recurrence.map {
+      try RecurrentSteps($0, rows: rows, slots: limits.stateSlotCount, epsilon: configuration.rmsNormEpsilon)
+    }
+    var counts = (all: 0, windowed: 0, recurrent: 0)
     places = (0..<configuration.layerCount).map { layer in
+      if configuration.recurrence?.isRecurrent[layer] == true {
+        counts.recurrent += 1
+        return (false, counts.recurrent - 1)
+      }
       let isWindowed = windowBlocks != nil && configuration.window(ofLayer: layer) != nil
       if isWindowed { counts.windowed += 1 } else { counts.all += 1 }
       return (isWindowed, (isWindowed ? counts.windowed : counts.all) - 1)
@@ -72,10 +81,13 @@ final class LayerSteps {
       pool: pool, instructionSet: instructionSet,
       rowCapacity: max(rows * (configuration.experts?.chosenCount ?? 1), limits.logitRows),
       columnCapacity: max(
-        hidden, configuration.intermediateSize, configuration.experts?.intermediateSize ?? 0, queries, widestInput))
+        hidden, configuration.intermediateSize, configuration.experts?.intermediateSize ?? 0, queries,
+        configuration.recurrence?.shape.valueWidth ?? 0, widestInput))
     residual = try Activations(rowCapacity: rows, columns: hidden)
     normalised = try Activations(rowCapacity: rows, columns: hidden)
-    queryKeyValue = try Activations(rowCapacity: rows, columns: queries + 2 * configuration.kvHeadCount * headSize)
+    queryKeyValue = try Activations(
+      rowCapacity: rows,
+      columns: (configuration.hasAttentionGates ? 2 : 1) * queries + 2 * configuration.kvHeadCount * headSize)
     mixed = try Activations(rowCapacity: rows, columns: queries)
     gated = try Activations(rowCapacity: rows, columns: configuration.intermediateSize)
     experts = try configuration.experts.map { try ExpertSteps($0, rows: rows, hiddenSize: hidden) }
@@ -88,6 +100,7 @@ final class LayerSteps {
 
   /// Begins a pass over `batch`.
   func begin(_ batch: Batch) {
+    recurrence?.begin(batch)
     begin(
       batch.slices.map {
         AttentionSlice(
@@ -117,6 +130,19 @@ final class LayerSteps {
     stopwatch?.lap(.norms)
   }
 
+  /// residual += what the layer's rows see of other positions, of the normalised residual stream unless another is given.
+  func mix(_ weights: MixerWeights, _ index: Int, of input: Activations? = nil, next: PackedMatrix) {
+    switch weights {
+    case .attention(let weights): attend(weights, index, of: input, next: next)
+    case .deltaNet(let weights):
+      guard let recurrence else { return }
+      let output = recurrence.recur(
+        weights, layer: places[index].layer, of: input ?? normalised, rowCount: rows, with: operations, stopwatch)
+      operations.linearAdding(output, rowCount: rows, weight: weights.output, to: residual, next: next)
+      stopwatch?.lap(.attentionOutput)
+    }
+  }
+
   /// residual += output(attention(input)), where the input is the normalised residual stream unless another is given.
   func attend(_ weights: AttentionWeights, _ index: Int, of input: Activations? = nil, next: PackedMatrix) {
     let (heads, kvHeads, headSize) = (configuration.headCount, configuration.kvHeadCount, configuration.headSize)
@@ -126,15 +152,19 @@ final class LayerSteps {
       into: queryKeyValue, next: weights.output)
     stopwatch?.lap(.queryKeyValue)
     operations.normRotateStore(
-      queryKeyValue, rowCount: rows, headCount: heads, kvHeadCount: kvHeads, headSize: headSize,
-      queryNorm: weights.queryNorm, keyNorm: weights.keyNorm, epsilon: configuration.rmsNormEpsilon,
+      queryKeyValue, rowCount: rows, headCount: heads, hasGates: configuration.hasAttentionGates, kvHeadCount: kvHeads,
+      headSize: headSize, queryNorm: weights.queryNorm, keyNorm: weights.keyNorm, epsilon: configuration.rmsNormEpsilon,
       cos: rotary.cosines, sin: rotary.sines, slices: place.slices, storage: place.storage, layer: place.layer)
     stopwatch?.lap(.rotary)
     operations.attention(
-      queryKeyValue, headCount: heads, kvHeadCount: kvHeads, headSize: headSize,
-      scale: configuration.attentionScale, cap: configuration.attentionSoftCap, slices: place.slices,
+      queryKeyValue, headCount: heads, hasGates: configuration.hasAttentionGates, kvHeadCount: kvHeads,
+      headSize: headSize, scale: configuration.attentionScale, cap: configuration.attentionSoftCap,
+      slices: place.slices,
       storage: place.storage, layer: place.layer, seeing: sights.indices.contains(index) ? sights[index] : .causal(),
       into: mixed)
+    if configuration.hasAttentionGates {
+      operations.gate(mixed, rowCount: rows, headSize: headSize, by: queryKeyValue)
+    }
     stopwatch?.lap(.attention)
     add(mixed, through: weights.output, bias: weights.outputBias, postNorm: weights.postNorm, next: next)
     stopwatch?.lap(.attentionOutput)
@@ -231,13 +261,14 @@ final class LayerSteps {
 /// Cosines and sines of the angles of a pass's rows.
 private struct RotaryAngles {
   private let frequencies: (inverseFrequencies: [Float], attentionScale: Float)
-  /// `[rows, headSize / 2]`.
+  /// `[rows, rotated channels / 2]`.
   let cosines, sines: Activations
 
   init(_ configuration: RotaryConfiguration, headSize: Int, rows: Int) throws {
-    frequencies = configuration.frequencies(headSize: headSize)
-    cosines = try Activations(rowCapacity: rows, columns: headSize / 2)
-    sines = try Activations(rowCapacity: rows, columns: headSize / 2)
+    let rotated = configuration.rotatedSize(ofHead: headSize)
+    frequencies = configuration.frequencies(headSize: rotated)
+    cosines = try Activations(rowCapacity: rows, columns: rotated / 2)
+    sines = try Activations(rowCapacity: rows, columns: rotated / 2)
   }
 
   func fill(_ positions: [Int32], with operations: TensorOperations) {

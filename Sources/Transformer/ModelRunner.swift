@@ -93,6 +93,18 @@ public struct WindowCapacity: Sendable, Equatable {
   public init(window: Int, blockCount: Int) { (self.window, self.blockCount) = (window, blockCount) }
 }
 
+extension RunnerCapacity {
+  /// The states of a pass that is measured: from any state where sequences have some, one kept after each of the last
+  /// `count` rows as far as there are slots, as verification does.
+  package func measuredStates(from position: Int, rows: Int, keeping count: Int) -> StatePlan? {
+    guard stateSlots > 0 else { return nil }
+    let kept = min(count, rows, stateSlots - 1)
+    return StatePlan(
+      start: position > 0 ? 0 : nil,
+      kept: (0..<kept).map { StatePlan.Kept(row: rows - kept + $0, slot: Int32($0 + 1)) })
+  }
+}
+
 /// A batch that a runner cannot run.
 public struct RunnerError: Error, Sendable, CustomStringConvertible {
   /// One sentence: what was asked, and what the limit is.
@@ -112,11 +124,15 @@ public struct RunnerMemory: Sendable, Equatable {
   public let packedExperts: Int
   /// K/V memory at full use; on a CPU, blocks never touched are not resident.
   public let keyValueCache: Int
+  /// Recurrent states at full use, as far as slots were written; 0 for a model without recurrent layers.
+  public let states: Int
 
   /// Memory by owner.
-  public init(packedWeights: Int, packedHead: Int = 0, packedExperts: Int = 0, keyValueCache: Int) {
+  public init(
+    packedWeights: Int, packedHead: Int = 0, packedExperts: Int = 0, keyValueCache: Int, states: Int = 0
+  ) {
     (self.packedWeights, self.packedHead, self.packedExperts) = (packedWeights, packedHead, packedExperts)
-    self.keyValueCache = keyValueCache
+    (self.keyValueCache, self.states) = (keyValueCache, states)
   }
 }
 
@@ -166,6 +182,17 @@ extension Batch {
       if let windows = capacity.windows { try slice.check(against: windows, blockSize: capacity.blockSize) }
       try check(slice.states, of: slice, stateSlots: capacity.stateSlots)
     }
+    try checkStates()
+  }
+
+  /// Checks that what is kept of states overwrites nothing that the same pass reads or keeps.
+  private func checkStates() throws(RunnerError) {
+    let kept = slices.flatMap { $0.states?.kept.map(\.slot) ?? [] }
+    guard !kept.isEmpty else { return }
+    var taken = Set(slices.compactMap { $0.states?.start })
+    for slot in kept where !taken.insert(slot).inserted {
+      throw RunnerError(description: "state slot \(slot) is to be overwritten in a pass that needs it")
+    }
   }
 
   private func check(_ states: StatePlan?, of slice: SequenceSlice, stateSlots: Int) throws(RunnerError) {
@@ -184,6 +211,9 @@ extension Batch {
     for kept in states.kept where kept.row < 0 || kept.row >= slice.rowCount {
       throw RunnerError(
         description: "the state after row \(kept.row) is to be kept; the sequence brings \(slice.rowCount)")
+    }
+    guard Set(states.kept.map(\.row)).count == states.kept.count else {
+      throw RunnerError(description: "the state after one row is to be kept twice")
     }
   }
 }

@@ -5,7 +5,7 @@ package final class PassStopwatch {
     case embedding, norms
     case queryKeyValue = "qkv"
     case rotary = "rope and store"
-    case attention
+    case attention, recurrence
     case attentionOutput = "attention output"
     case router
     case gateUp = "gate and up"

@@ -12,6 +12,8 @@ package struct RunnerLimits: Sendable, Equatable {
   package var blocks: Int?
   /// KV blocks of layers with a window; those of all layers when `nil`, or where no layer has one.
   package var windowBlocks: Int?
+  /// Slots for recurrent states, of models that have them; `nil` for as many as sequences need that verify `logitRows`.
+  package var stateSlots: Int?
 
   /// Limits with a chunk of 256 rows, room for 32 rows of logits and one sequence.
   package init(rows: Int = 256, logitRows: Int = 32, sequences: Int = 1, positions: Int, blocks: Int? = nil) {
@@ -21,6 +23,9 @@ package struct RunnerLimits: Sendable, Equatable {
     self.positions = positions
     self.blocks = blocks
   }
+
+  /// Slots for recurrent states, of models that have them: three for each sequence and one for each row of logits at least.
+  package var stateSlotCount: Int { stateSlots ?? 3 * sequences + logitRows }
 
   /// KV blocks of `size` positions.
   package func blockCount(ofSize size: Int) -> Int { blocks ?? (positions + size - 1) / size * sequences }

@@ -14,6 +14,7 @@ import heads
 import mtp
 import pieces
 import quantized
+import recurrent
 import templates
 import tokenization
 import windows
@@ -22,8 +23,8 @@ import windows
 def main() -> None:
     output = Path(__file__).resolve().parent
     for part in (
-        tokenization, pieces, templates, harmony, forward, windows, experts, gguf_files, heads, mtp, blocks, embeddings,
-        quantized):
+        tokenization, pieces, templates, harmony, forward, windows, experts, gguf_files, heads, mtp, recurrent, blocks,
+        embeddings, quantized):
         print(f"{part.__name__} …", flush=True)
         part.generate(output)
 

@@ -141,7 +141,8 @@ int main(int count, char **arguments) {
                {"packing", check_packing},
                {"attention", check_attention},
                {"rows", check_rows},
-               {"sampling", check_sampling}};
+               {"sampling", check_sampling},
+               {"recurrence", check_recurrence}};
   for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
     const uint64_t before = comparisons;
     state = i;

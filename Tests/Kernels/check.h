@@ -43,3 +43,4 @@ void check_packing(void);
 void check_attention(void);
 void check_rows(void);
 void check_sampling(void);
+void check_recurrence(void);

@@ -42,14 +42,16 @@ import Testing
   func families() throws {
     let expected = [
       "mtp-qwen": (false, true, false), "mtp-nextn": (false, false, false), "mtp-nextn-own-head": (false, false, true),
-      "mtp-mimo": (true, true, false),
+      "mtp-mimo": (true, true, false), "../recurrent/mtp": (false, true, false),
+      "../recurrent/mtp/model.gguf": (false, true, false),
     ]
     for (name, (isHiddenFirst, recycles, hasOutput)) in expected {
       let container = try openContainer(at: HeadCase.folder + "/" + name)
       let head = try #require(try container.carriedHead())
       #expect(try container.head() == nil, "a model with a head is no head")
       let found = head.configuration
-      #expect(found.kind == .mtp && found.tappedLayers == [3] && found.layers.layerCount == 1)
+      let layers = try container.configuration().layerCount
+      #expect(found.kind == .mtp && found.tappedLayers == [layers] && found.layers.layerCount == 1)
       #expect(
         found.putsHiddenFirst == isHiddenFirst && found.recyclesNormalised == recycles && head.hasOutput == hasOutput)
       try head.check(fits: try container.configuration())

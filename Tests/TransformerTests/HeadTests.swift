@@ -5,7 +5,8 @@ import TestSupport
 import Testing
 import Transformer
 
-/// What a head is to draft: made by `Tests/Golden/heads.py`, or by `mtp.py` for a head that its target carries.
+/// What a head is to draft: made by `Tests/Golden/heads.py`, or by `mtp.py` and `recurrent.py` for a head that its target
+/// carries.
 struct HeadCase: Decodable, Sendable, CustomTestStringConvertible {
   struct Chain: Decodable {
     let tokens, drafted: [Int32]
@@ -29,8 +30,9 @@ struct HeadCase: Decodable, Sendable, CustomTestStringConvertible {
 
   static let all: [HeadCase] = {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-    return names.sorted().compactMap { name in
-      guard let data = FileManager.default.contents(atPath: folder + "/\(name)/expected.json"),
+    let files = names.sorted().map { ($0, "expected.json") } + [("../recurrent/mtp", "drafted.json")]
+    return files.compactMap { name, file in
+      guard let data = FileManager.default.contents(atPath: folder + "/\(name)/\(file)"),
         var found = try? JSONDecoder().decode(HeadCase.self, from: data)
       else { return nil }
       found.name = name
@@ -47,7 +49,8 @@ final class HeadPair {
   init(_ example: HeadCase, directory: String? = nil, target place: String? = nil) throws {
     let checkpoint = try Checkpoint(directory: place ?? example.targetDirectory)
     let configuration = try ModelConfiguration(directory: place ?? example.targetDirectory)
-    let (limits, pool) = (RunnerLimits(rows: 64, logitRows: 8, positions: 128), WorkerPool(threadCount: 2))
+    var (limits, pool) = (RunnerLimits(rows: 64, logitRows: 8, positions: 128), WorkerPool(threadCount: 2))
+    limits.stateSlots = limits.positions
     target = try CPUModelRunner(checkpoint: checkpoint, configuration: configuration, limits: limits, pool: pool)
     let container = try openContainer(at: directory ?? example.directory)
     let files = try #require(try container.head() ?? container.carriedHead())
@@ -57,8 +60,14 @@ final class HeadPair {
 
   /// The target reads `tokens` from `first` on, and the head takes over the streams.
   func read(_ tokens: ArraySlice<Int32>, at first: Int, blocks: [Int32]) throws {
+    // The state after a position, where the target has such, lies in the slot of its number.
+    let states =
+      target.capacity.stateSlots > 0
+      ? StatePlan(
+        start: first > 0 ? Int32(first - 1) : nil,
+        kept: (0..<tokens.count).map { StatePlan.Kept(row: $0, slot: Int32(first + $0)) }) : nil
     var batch = Batch()
-    batch.append(tokens, at: first, blocks: blocks, logitCount: 0)
+    batch.append(tokens, at: first, blocks: blocks, logitCount: 0, states: states)
     let result = try target.run(
       Pass(batch, taps: Taps(layers: head.tappedLayers, rows: Array(0..<batch.rowCount))))
     try head.take(
@@ -102,8 +111,8 @@ final class HeadPair {
 
   @Test("every published form is there")
   func forms() {
-    #expect(HeadCase.all.count >= 14)
-    #expect(HeadCase.all.count { $0.target == $0.name } >= 4)
+    #expect(HeadCase.all.count >= 15)
+    #expect(HeadCase.all.count { $0.target == $0.name } >= 5)
   }
 
   @Test("drafts are the reference's, step by step", arguments: HeadCase.all)
@@ -138,11 +147,13 @@ final class HeadPair {
     }
   }
 
-  @Test("a GGUF file with an MTP layer is the model, and the layer drafts as it does elsewhere")
-  func carriedInGGUF() throws {
-    let example = try #require(HeadCase.all.first { $0.name == "mtp-nextn" })
+  @Test(
+    "a GGUF file with an MTP layer is the model, and the layer drafts as it does elsewhere",
+    arguments: [("mtp-nextn", 3), ("../recurrent/mtp", 4)])
+  func carriedInGGUF(name: String, layers: Int) throws {
+    let example = try #require(HeadCase.all.first { $0.name == name })
     let file = example.directory + "/model.gguf"
-    #expect(try ModelConfiguration(directory: file).layerCount == 3)
+    #expect(try ModelConfiguration(directory: file).layerCount == layers)
     for chain in example.chains {
       let pair = try HeadPair(example, directory: file, target: file)
       #expect(pair.head.tappedLayers == example.taps)

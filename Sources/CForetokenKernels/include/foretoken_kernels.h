@@ -297,6 +297,43 @@ typedef struct {
 void ft_attention(ft_instruction_set set, const ft_attention_task *task, const ft_attention_query *queries, size_t count,
                   float *scratch);
 
+/// x *= sigmoid(gate), element by element: what a gate lets through of attention.
+void ft_gate(ft_instruction_set set, float *x, const float *gate, size_t count);
+
+// --- Recurrence ----------------------------------------------------------------------------------------------------
+//
+// The gated delta rule: S = decay * S + k (strength * (v - decay * S^T k))^T, o = S^T q, for each value head. A state is
+// kept in strips of FT_STRIP value channels, [strips, key size, FT_STRIP], the last one padded with zeros: strips do not
+// depend on each other.
+
+/// Value channels of a strip.
+#define FT_STRIP 16
+
+/// One position of a causal convolution by channel, then silu: output[i] = silu(sum of weights[tap * stride + i] *
+/// rows[tap][i]), the oldest row first.
+void ft_convolve(ft_instruction_set set, const float *const *rows, size_t taps, const float *weights, size_t stride,
+                 size_t channels, float *output);
+/// x *= length / sqrt(sum of squares + epsilon).
+void ft_normalise(ft_instruction_set set, float *x, size_t columns, float epsilon, float length);
+/// By head: decay = e^(rate * softplus(alpha + bias)), strength = sigmoid(beta).
+void ft_delta_gates(ft_instruction_set set, const float *alphas, const float *betas, const float *rates, const float *biases,
+                    size_t heads, float *decays, float *strengths);
+
+/// What a position does to a strip of one head's state.
+typedef struct {
+  const float *key, *query; ///< [key_size]
+  const float *value;       ///< [count]
+  float *output;            ///< [count]
+  size_t key_size;
+  size_t count; ///< value channels of the strip, at most FT_STRIP
+  float decay, strength;
+} ft_delta_row;
+
+/// Takes a strip, [key_size, FT_STRIP], from `before` to `after`, which may be the same.
+void ft_delta_step(ft_instruction_set set, const float *before, float *after, const ft_delta_row *row);
+/// x = x / rms(x) * weight * silu(gate), for one row.
+void ft_gated_norm(ft_instruction_set set, float *x, const float *gate, size_t columns, const float *weight, float epsilon);
+
 // --- Ceilings ------------------------------------------------------------------------------------------------------
 
 typedef enum { FT_BYTES = 0, FT_FLOATS = 1 } ft_arithmetic;

@@ -28,7 +28,8 @@ extension PassCosts {
       let tokens = (0..<rows).map { repeating ? 0 : Int32(($0 * 7919 + 13) % runner.vocabularySize) }
       batch.append(
         tokens, at: 0, blocks: blocks, logitCount: min(rows, capacity.logitRows),
-        windowBlocks: capacity.windows == nil ? [] : blocks, states: capacity.stateSlots > 0 ? StatePlan() : nil)
+        windowBlocks: capacity.windows == nil ? [] : blocks,
+        states: capacity.measuredStates(from: 0, rows: rows, keeping: rows))
       let start = clock.now
       let result = try runner.run(Pass(batch))
       return ((clock.now - start) / .seconds(1), result.expertCount)

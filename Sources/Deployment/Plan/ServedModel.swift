@@ -81,6 +81,16 @@ extension ServedModel {
   }
 
   private static func read(_ path: String) throws(DeploymentError) -> ModelConfiguration {
+    let found = try configuration(at: path)
+    guard found.recurrence == nil else {
+      throw DeploymentError(
+        "'\(path)' is a \(found.architecture.rawValue), which has recurrent layers; the sums here are for attention in all layers"
+      )
+    }
+    return found
+  }
+
+  private static func configuration(at path: String) throws(DeploymentError) -> ModelConfiguration {
     do {
       var isDirectory: ObjCBool = false
       let exists = unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)

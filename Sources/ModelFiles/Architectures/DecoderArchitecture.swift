@@ -12,6 +12,8 @@ struct DecoderArchitecture: Sendable {
 
   /// `general.architecture` in GGUF files.
   let ggufName: String
+  /// What GGUF files of the family call a layer's tensors other than most, and what most call them.
+  var ggufAliases: [String: String] = [:]
   /// Whether GGUF files have the two halves of a head's queries and keys in turns.
   var hasPairedHalvesInGGUF = false
   /// Channels of a head where `config.json` does not say; `nil` for hidden size / heads.
@@ -25,13 +27,28 @@ struct DecoderArchitecture: Sendable {
   var windows = AttentionWindows.Layout.never
   /// Of Gemma's families: what files leave unsaid.
   var gemma: Defaults?
+  /// Whether each query head brings a gate, through which what it finds goes.
+  var hasAttentionGates = false
+  /// Whether Hugging Face's checkpoints have of the weights of norms what they are above one; GGUF files have them whole.
+  var addsOneToNorms = false
+  /// Share of a head's channels that is rotated where `config.json` does not say; `nil` where heads are rotated in full.
+  var rotatedShare: Double?
+  /// Whether layers are gated delta nets, but for some that are attention.
+  var hasRecurrentLayers = false
   let queryKeyValueBias, attentionOutputBias, feedForwardBias: Bias
+
+  /// Whether a model may have tensors of a role.
+  func has(_ role: TensorRole) -> Bool { !role.isHeads && (hasRecurrentLayers || !role.isOfRecurrence) }
 
   /// The tensors of a layer.
   func layer(_ index: Int, of configuration: ModelConfiguration) -> DecoderLayer {
-    DecoderLayer(
-      mixer: .attention(AttentionTensors(layer: index, of: configuration)),
-      feedForward: feedForward(index, of: configuration))
+    let mixer: Mixer =
+      if let recurrence = configuration.recurrence, recurrence.isRecurrent[index] {
+        .deltaNet(DeltaNetTensors(layer: index, of: configuration, recurrence))
+      } else {
+        .attention(AttentionTensors(layer: index, of: configuration))
+      }
+    return DecoderLayer(mixer: mixer, feedForward: feedForward(index, of: configuration))
   }
 
   /// What each row of a layer goes through alone.
@@ -53,6 +70,7 @@ extension ModelConfiguration.Architecture {
     case .mistral: .mistral
     case .gemma2: .gemma2
     case .gemma3: .gemma3
+    case .qwen35: .qwen35
     }
   }
 

@@ -105,7 +105,9 @@ extension Checkpoint {
     for (prefix, canonical) in [("language_model.", ""), ("model.language_model.", "model.")]
     where tensorNames.contains(where: { $0.hasPrefix(prefix) }) {
       return try selected { name in
-        name.hasPrefix(prefix) ? canonical + name.dropFirst(prefix.count) : name == "lm_head.weight" ? name : nil
+        if name.hasPrefix(prefix) { return canonical + name.dropFirst(prefix.count) }
+        // The text part's own MTP layer stands beside it.
+        return name == "lm_head.weight" || name.hasPrefix("mtp.") ? name : nil
       }
     }
     let own = ["embed_tokens.", "layers.", "norm."]

@@ -6,7 +6,7 @@ struct StoredTensor: Sendable {
   /// The format by its name in the file: `ElementType` may lack it.
   let elementType: String
   /// Outermost extent first.
-  let shape: [Int]
+  var shape: [Int]
   let byteRange: Range<Int>
   let file: MappedFile
   var rowOrder = TensorView.RowOrder.natural

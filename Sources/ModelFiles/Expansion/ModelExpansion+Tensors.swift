@@ -35,6 +35,7 @@ extension ModelExpansion {
       let trained = index < trained.layers.count ? trained.layers[index] : nil
       switch layer.mixer {
       case .attention(let attention): tensors += try attentionTensors(index, attention, trained: trained?.mixer)
+      case .deltaNet: throw ModelFileError(checkpoint.directory, "unsupported: recurrent layers; they are not expanded")
       }
       switch layer.feedForward {
       case .gated(let gated): tensors += try gatedTensors(index, gated, trained: trained?.feedForward)
@@ -70,7 +71,7 @@ extension ModelExpansion {
     let original: AttentionTensors? =
       switch trained {
       case .attention(let tensors)?: tensors
-      case nil: nil
+      case .deltaNet?, nil: nil
       }
     let (small, headSize, heads) = (source.hiddenSize, tensors.headSize, heads)
     let (query, key) = (try view(original?.query.weight), try view(original?.key.weight))

@@ -5,7 +5,7 @@ extension ModelContainer {
   /// - Throws: `ModelFileError` that names what of it is missing or unsupported.
   package func carriedHead() throws(ModelFileError) -> Head? {
     let (trunk, all) = (try configuration(), try checkpoint())
-    guard let names = MTPNames.all(layerCount: trunk.layerCount).first(where: { $0.isIn(all) }) else { return nil }
+    guard let names = MTPNames.all(in: trunk).first(where: { $0.isIn(all) }) else { return nil }
     if let second = all.tensorNames.first(where: { $0.hasPrefix(names.secondLayer) }) {
       throw ModelFileError(path, "unsupported: the tensor '\(second)', of an MTP head of several layers; only one")
     }
@@ -14,7 +14,8 @@ extension ModelContainer {
     }
     let own = try all.selected(names.canonical)
     var layers = trunk
-    layers.layerCount = 1
+    // Of attention, whatever the model's own layers are.
+    (layers.layerCount, layers.recurrence) = (1, nil)
     // Its layer need not have experts where the model's have.
     let hasExperts = own.shape(of: TensorName(.router, layer: 0).huggingFace) != nil
     layers.experts = hasExperts ? trunk.experts?.everywhere : nil
@@ -46,8 +47,11 @@ struct MTPNames {
   /// Whether it goes on from its output after the last norm.
   let recyclesNormalised: Bool
 
-  /// Those of all families, for a model of `layerCount` layers.
-  static func all(layerCount: Int) -> [MTPNames] { [.qwen, .deepSeek(layer: layerCount), .miMo] }
+  /// Those of all families, for a model of the shape of `trunk`.
+  static func all(in trunk: ModelConfiguration) -> [MTPNames] {
+    // GGUF files have Qwen's layer under DeepSeek's names.
+    [.qwen, .deepSeek(layer: trunk.layerCount, recyclesNormalised: trunk.architecture == .qwen35), .miMo]
+  }
 
   /// Qwen3-Next and Qwen3.5.
   private static let qwen = MTPNames(
@@ -57,7 +61,7 @@ struct MTPNames {
     ], secondLayer: "mtp.layers.1.", putsHiddenFirst: false, recyclesNormalised: true)
 
   /// DeepSeek and GLM: a layer after the last.
-  private static func deepSeek(layer: Int) -> MTPNames {
+  private static func deepSeek(layer: Int, recyclesNormalised: Bool) -> MTPNames {
     let prefix = "model.layers.\(layer)."
     return MTPNames(
       beginnings: [
@@ -65,7 +69,8 @@ struct MTPNames {
         (prefix + "eh_proj.", "fc."), (prefix + "shared_head.norm.", "model.norm."),
         (prefix + "shared_head.head.", "lm_head."), (prefix + "embed_tokens.", "model.embed_tokens."),
         (prefix, "model.layers.0."),
-      ], secondLayer: "model.layers.\(layer + 1).", putsHiddenFirst: false, recyclesNormalised: false)
+      ], secondLayer: "model.layers.\(layer + 1).", putsHiddenFirst: false,
+      recyclesNormalised: recyclesNormalised)
   }
 
   private static let miMo = MTPNames(

@@ -21,7 +21,7 @@ package struct HeadTensors: Sendable {
     let joined = head.kind == .mtp ? 2 * hidden : head.streamCount * head.targetHiddenSize
     joinedNorms =
       head.kind == .mtp
-      ? [.joinedEmbeddingNorm, .joinedHiddenNorm].map { DecoderTensor(TensorName($0), [hidden]) } : []
+      ? [.joinedEmbeddingNorm, .joinedHiddenNorm].map { DecoderTensor(norm: $0, [hidden], of: head.layers) } : []
     streamNorms =
       switch head.streamNorm {
       case .none: []
@@ -40,7 +40,7 @@ package struct HeadTensors: Sendable {
             layer: index, of: head.layers, besideStream: head.kind == .eagle3 && index == 0, contextNorm: contextNorm)),
         feedForward: head.layers.architecture.variations.feedForward(index, of: head.layers))
     }
-    finalNorm = DecoderTensor(TensorName(.finalNorm), [hidden])
+    finalNorm = DecoderTensor(norm: .finalNorm, [hidden], of: head.layers)
     output = DecoderTensor(TensorName(.output), [head.vocabularySize, hidden])
   }
 

@@ -1,3 +1,4 @@
+internal import Foundation
 package import Tensor
 
 /// The tensors of a model, under the names that Hugging Face's checkpoints have, whatever the format of its files.
@@ -49,10 +50,13 @@ public struct Checkpoint: Sendable {
     try self.tensor(tensor.name.huggingFace, shape: tensor.shape)
   }
 
-  /// The tensor's elements as the model has them.
+  /// The tensor's elements as the model has them, whatever form the file has them in.
   package func floats(_ tensor: DecoderTensor) throws(ModelFileError) -> [Float] {
     let floats = try self.tensor(tensor).floats()
-    return tensor.addend == 0 ? floats : floats.map { $0 + tensor.addend }
+    switch tensor.form {
+    case .plain: return tensor.addend == 0 ? floats : floats.map { $0 + tensor.addend }
+    case .logarithms: return floats.map { -exp($0) }
+    }
   }
 
   /// The tensor, read and not mapped.

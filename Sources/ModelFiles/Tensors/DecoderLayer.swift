@@ -12,17 +12,20 @@ package struct DecoderLayer: Sendable, Equatable {
 /// A kind of its own (a recurrent layer) is a case of its own: the compiler then names every place that has to know it.
 package enum Mixer: Sendable, Equatable {
   case attention(AttentionTensors)
+  case deltaNet(DeltaNetTensors)
 
   /// The norm of streams, in the first layer of a head.
   package var streamNorm: DecoderTensor? {
     switch self {
     case .attention(let tensors): tensors.streamNorm
+    case .deltaNet: nil
     }
   }
 
   package var all: [DecoderTensor] {
     switch self {
     case .attention(let tensors): tensors.all
+    case .deltaNet(let tensors): tensors.all
     }
   }
 }
@@ -52,7 +55,8 @@ package struct AttentionTensors: Sendable, Equatable {
   /// `[hidden]`, shared by the layers; in a head whose keys and values are made of the target's streams too, the norm of
   /// these.
   package let contextNorm: DecoderTensor?
-  /// `[heads · headSize, inputs]`, keys and values with KV heads; `hidden` inputs, twice as many beside a stream.
+  /// `[heads · headSize, inputs]`, keys and values with KV heads; `hidden` inputs, twice as many beside a stream. Where
+  /// there are gates, each head's queries are followed by its gate, of as many rows.
   package let query, key, value: ProjectionTensors
   /// `[headSize]`; `nil` where the model has none.
   package let queryNorm, keyNorm: DecoderTensor?
@@ -67,6 +71,7 @@ package struct AttentionTensors: Sendable, Equatable {
     let (hidden, headSize) = (configuration.hiddenSize, configuration.headSize)
     (headCount, kvHeadCount) = (configuration.headCount, configuration.kvHeadCount)
     let (queries, keys) = (headCount * headSize, kvHeadCount * headSize)
+    let gates = configuration.hasAttentionGates ? queries : 0
     func input(_ role: TensorRole, _ rows: Int) -> ProjectionTensors {
       ProjectionTensors(
         role, layer: layer, [rows, besideStream ? 2 * hidden : hidden], split: 0,
@@ -82,7 +87,7 @@ package struct AttentionTensors: Sendable, Equatable {
       configuration.hasPostNorms
       ? DecoderTensor(TensorName(.attentionPostNorm, layer: layer), [hidden], addend: configuration.normAddend) : nil
     streamNorm = besideStream ? DecoderTensor(TensorName(.hiddenNorm, layer: layer), [hidden]) : nil
-    (query, key, value) = (input(.query, queries), input(.key, keys), input(.value, keys))
+    (query, key, value) = (input(.query, queries + gates), input(.key, keys), input(.value, keys))
     (queryNorm, keyNorm) = (headNorm(.queryNorm), headNorm(.keyNorm))
     output = ProjectionTensors(
       .attentionOutput, layer: layer, [hidden, queries], split: 1, hasBias: configuration.hasAttentionOutputBias)

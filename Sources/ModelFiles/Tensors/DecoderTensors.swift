@@ -86,9 +86,23 @@ package struct DecoderTensor: Sendable, Equatable {
   package let split: Int?
   /// What is added to every element as the files have it.
   package let addend: Float
+  /// How files have the elements.
+  package let form: Form
 
-  init(_ name: TensorName, _ shape: [Int], split: Int? = nil, addend: Float = 0) {
-    (self.name, self.shape, self.split, self.addend) = (name, shape, split, addend)
+  /// How files have the elements of a vector.
+  package enum Form: Sendable, Equatable {
+    case plain
+    /// The logarithms of their opposites.
+    case logarithms
+  }
+
+  init(_ name: TensorName, _ shape: [Int], split: Int? = nil, addend: Float = 0, form: Form = .plain) {
+    (self.name, self.shape, self.split, self.addend, self.form) = (name, shape, split, addend, form)
+  }
+
+  /// The weights of a norm of a model's kind.
+  init(norm role: TensorRole, layer: Int? = nil, _ shape: [Int], of configuration: ModelConfiguration) {
+    self.init(TensorName(role, layer: layer), shape, addend: configuration.normAddend)
   }
 
   package var isMatrix: Bool { shape.count == 2 }

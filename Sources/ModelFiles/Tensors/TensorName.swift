@@ -7,6 +7,10 @@ package enum TensorRole: Sendable, CaseIterable {
   case router
   /// Of layers with norms before and after: what follows attention, and what stands around the feed-forward network.
   case attentionPostNorm, feedForwardPreNorm, feedForwardPostNorm
+  /// Of gated delta nets: what the convolution reads, the output's gate, how much of a state stays and how strongly it is
+  /// changed; then what is not of an input.
+  case recurrentInput, recurrentGate, decay, strength
+  case convolution, decayRate, decayBias, recurrentNorm, recurrentOutput
   /// Of heads: what joins the target's streams, and the norms before it, of all and of each.
   case fusion, fusionNorm, streamNorm
   /// Of heads: the norm of the stream in the first layer, or of what the target's streams are joined to.
@@ -37,6 +41,15 @@ package enum TensorRole: Sendable, CaseIterable {
     case .up: ("mlp.up_proj", "ffn_up")
     case .down: ("mlp.down_proj", "ffn_down")
     case .router: ("mlp.gate", "ffn_gate_inp")
+    case .recurrentInput: ("linear_attn.in_proj_qkv", "attn_qkv")
+    case .recurrentGate: ("linear_attn.in_proj_z", "attn_gate")
+    case .decay: ("linear_attn.in_proj_a", "ssm_alpha")
+    case .strength: ("linear_attn.in_proj_b", "ssm_beta")
+    case .convolution: ("linear_attn.conv1d", "ssm_conv1d")
+    case .decayRate: ("linear_attn.A_log", "ssm_a")
+    case .decayBias: ("linear_attn.dt_bias", "ssm_dt.bias")
+    case .recurrentNorm: ("linear_attn.norm", "ssm_norm")
+    case .recurrentOutput: ("linear_attn.out_proj", "ssm_out")
     case .fusion: ("fc", "fc")
     case .fusionNorm: ("input_norm", "enc.output_norm")
     case .streamNorm: ("fc_norm", "fc_norm")
@@ -52,6 +65,24 @@ package enum TensorRole: Sendable, CaseIterable {
   var isHeads: Bool {
     switch self {
     case .fusion, .fusionNorm, .streamNorm, .hiddenNorm, .contextNorm, .joinedEmbeddingNorm, .joinedHiddenNorm: true
+    default: false
+    }
+  }
+
+  /// Whether only recurrent layers have such tensors.
+  var isOfRecurrence: Bool {
+    switch self {
+    case .recurrentInput, .recurrentGate, .decay, .strength, .convolution, .decayRate, .decayBias, .recurrentNorm,
+      .recurrentOutput:
+      true
+    default: false
+    }
+  }
+
+  /// Whether names end with it, as they do in neither `weight` nor `bias`.
+  fileprivate var isWholeName: Bool {
+    switch self {
+    case .decayRate, .decayBias: true
     default: false
     }
   }
@@ -81,27 +112,40 @@ package struct TensorName: Sendable, Hashable {
 
   /// Its name in Hugging Face's checkpoints.
   package var huggingFace: String {
-    let kind = isBias ? "bias" : "weight"
+    let kind = role.isWholeName ? "" : isBias ? ".bias" : ".weight"
     var own = role.spelling.huggingFace
-    guard let layer else { return "\(own).\(kind)" }
+    guard let layer else { return own + kind }
     if let expert { own.replace("mlp.", with: "mlp.experts.\(expert).", maxReplacements: 1) }
-    return role.isInLayers ? "model.layers.\(layer).\(own).\(kind)" : "\(own).\(layer).\(kind)"
+    return role.isInLayers ? "model.layers.\(layer).\(own)\(kind)" : "\(own).\(layer)\(kind)"
   }
 
   /// Its name in GGUF files, where it has one: those of experts are parts of larger tensors (`StackedExperts`).
-  var gguf: String { "\(layer.map { "blk.\($0)." } ?? "")\(role.spelling.gguf).\(isBias ? "bias" : "weight")" }
+  var gguf: String {
+    let kind = role.isWholeName ? "" : isBias ? ".bias" : ".weight"
+    return "\(layer.map { "blk.\($0)." } ?? "")\(role.spelling.gguf)\(kind)"
+  }
 
   /// The tensor that a GGUF file calls `name`; `nil` for a name that is none of these.
-  init?(gguf name: String) {
+  ///
+  /// - Parameter aliases: names of the file's family, and the ones that they stand for.
+  init?(gguf name: String, aliases: [String: String] = [:]) {
     let parts = name.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
-    guard let kind = parts.last, kind == "weight" || kind == "bias" else { return nil }
-    var own = parts.dropLast()
-    layer = own.count == 3 && own[0] == "blk" ? Int(own[1]) : nil
+    var own = parts[...]
+    layer = own.count > 2 && own[0] == "blk" ? Int(own[1]) : nil
     if let layer {
       guard "\(layer)" == own[1] else { return nil }
       own = own.dropFirst(2)
     }
-    guard let role = Self.roles[own.joined(separator: ".")], role.isInLayers == (layer != nil) else { return nil }
+    let whole = own.joined(separator: ".")
+    if let role = Self.roles[whole], role.isWholeName, layer != nil {
+      (self.role, expert, isBias) = (role, nil, false)
+      return
+    }
+    guard let kind = own.popLast(), kind == "weight" || kind == "bias" else { return nil }
+    let stem = own.joined(separator: ".")
+    guard let role = Self.roles[aliases[stem] ?? stem], role.isInLayers == (layer != nil), !role.isWholeName else {
+      return nil
+    }
     (self.role, expert, isBias) = (role, nil, kind == "bias")
   }
 

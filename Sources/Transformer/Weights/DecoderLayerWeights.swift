@@ -2,14 +2,15 @@ internal import ModelFiles
 internal import Tensor
 
 struct DecoderLayerWeights {
-  let attention: AttentionWeights
+  let mixer: MixerWeights
   let feedForward: FeedForwardWeights
 
-  var matrices: [PackedMatrix] { attention.queryKeyValue + [attention.output] + feedForward.matrices }
+  var matrices: [PackedMatrix] { mixer.matrices + feedForward.matrices }
 
   init(_ layer: DecoderLayer, _ packing: WeightPacking) throws {
     switch layer.mixer {
-    case .attention(let tensors): attention = try AttentionWeights(tensors, packing)
+    case .attention(let tensors): mixer = .attention(try AttentionWeights(tensors, packing))
+    case .deltaNet(let tensors): mixer = .deltaNet(try DeltaNetWeights(tensors, packing))
     }
     switch layer.feedForward {
     case .gated(let tensors): feedForward = .gated(try GatedWeights(tensors, packing))
@@ -20,7 +21,8 @@ struct DecoderLayerWeights {
   /// Random weights: norms are ones and biases zeros.
   init(_ layer: DecoderLayer, random: RandomWeights) throws {
     switch layer.mixer {
-    case .attention(let tensors): attention = try AttentionWeights(tensors, random: random)
+    case .attention(let tensors): mixer = .attention(try AttentionWeights(tensors, random: random))
+    case .deltaNet(let tensors): mixer = .deltaNet(try DeltaNetWeights(tensors, random: random))
     }
     switch layer.feedForward {
     case .gated(let tensors): feedForward = .gated(try GatedWeights(tensors, random: random))
@@ -56,6 +58,37 @@ enum FeedForwardWeights {
     case .experts(let weights): weights.router
     }
   }
+}
+
+/// The weights of what lets a layer's rows see other positions.
+enum MixerWeights {
+  case attention(AttentionWeights)
+  case deltaNet(DeltaNetWeights)
+
+  /// `[hidden]`, as `inputs` read it.
+  var norm: [Float] {
+    switch self {
+    case .attention(let weights): weights.norm
+    case .deltaNet(let weights): weights.norm
+    }
+  }
+
+  /// The matrices that read the normalised stream.
+  var inputs: [PackedMatrix] {
+    switch self {
+    case .attention(let weights): weights.queryKeyValue
+    case .deltaNet(let weights): weights.inputs
+    }
+  }
+
+  var output: PackedMatrix {
+    switch self {
+    case .attention(let weights): weights.output
+    case .deltaNet(let weights): weights.output
+    }
+  }
+
+  var matrices: [PackedMatrix] { inputs + [output] }
 }
 
 /// Where a model's weights come from, and what becomes of them.

@@ -52,7 +52,7 @@ struct HeadWeights {
     let hidden = configuration.layers.hiddenSize
     let norms =
       tensors.joinedNorms.isEmpty
-      ? layers.first?.attention.norm ?? [] : try tensors.joinedNorms.flatMap { try packing.floats($0) }
+      ? layers.first?.mixer.norm ?? [] : try tensors.joinedNorms.flatMap { try packing.floats($0) }
     targetNorm =
       configuration.kind == .mtp
       ? try target.checkpoint.floats(DecoderTensors(target.configuration).finalNorm) : nil

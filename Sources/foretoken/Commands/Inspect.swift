@@ -54,6 +54,8 @@ struct Inspect: ParsableCommand {
     /// What `--quantization` is unless it is given.
     var default_quantization: String?
     var kv_cache_bytes_per_token: Int?
+    /// Of models with recurrent layers: what a sequence's state takes.
+    var state_bytes_per_sequence: Int?
     var tokenizer: Tokenizer?
     /// A GGUF file's keys with their values, lists by their sizes.
     var metadata: [String: String]?
@@ -138,6 +140,11 @@ struct Inspect: ParsableCommand {
       }
       lines.append(
         ("KV cache", "\(FigureText.bytes(summary.keyValueBytesPerToken)) per token\(configuration.windowText)"))
+      if summary.stateBytes > 0 {
+        report.state_bytes_per_sequence = summary.stateBytes
+        let each = FigureText.bytes(summary.stateBytes)
+        lines.append(("recurrent state", "\(each) per sequence, and once more for each row that is verified"))
+      }
     }
     attempt {
       guard head == nil else { return }
@@ -278,6 +285,11 @@ extension ModelConfiguration {
       facts["sliding_window"] = "\(window) in \(windowedLayerCount) of \(layerCount) layers"
       facts["rope in windows"] = windowRotary.map { "base \($0.base), \(scaling(of: $0))" }
     }
+    guard let recurrence else { return facts }
+    let shape = recurrence.shape
+    facts["layers"] = "\(recurrence.layerCount) gated delta nets, \(attentionLayerCount) gated attention"
+    facts["gated delta net"] =
+      "\(shape.valueHeadCount) states of \(shape.keySize) x \(shape.valueSize) on \(shape.keyHeadCount) key heads, convolution over \(shape.kernelSize)"
     return facts
   }
 

@@ -28,7 +28,12 @@ struct RunReport: Encodable {
     var target_passes = 0
     var plain_decoding_seconds: Double?
   }
-  struct Memory: Encodable { let packed_weights_bytes, kv_cache_bytes, peak_resident_bytes: Int }
+  struct Memory: Encodable {
+    let packed_weights_bytes, kv_cache_bytes: Int
+    /// Of models with recurrent layers.
+    let state_bytes: Int?
+    let peak_resident_bytes: Int
+  }
 
   var text = ""
   var token_ids: [Int32] = []
@@ -79,9 +84,11 @@ struct RunReport: Encodable {
       proposing_seconds: summary.timing.proposingSeconds, verifying_seconds: summary.timing.verifyingSeconds,
       other_seconds: summary.timing.otherSeconds, target_passes: summary.timing.passes,
       plain_decoding_seconds: summary.timing.plainSeconds > 0 ? summary.timing.plainSeconds : nil)
+    let states = model.memory.reduce(0) { $0 + $1.states }
     memory = Memory(
       packed_weights_bytes: model.memory.reduce(0) { $0 + $1.packedWeights },
       kv_cache_bytes: model.memory.reduce(0) { $0 + $1.keyValueCache },
+      state_bytes: states > 0 ? states : nil,
       peak_resident_bytes: ProcessMemory.peakResidentBytes)
   }
 

@@ -54,7 +54,7 @@ extension GGUFFile: ModelContainer {
   ]
 
   private func checkpoint(of configuration: ModelConfiguration) throws(ModelFileError) -> Checkpoint {
-    let hasPairedHalves = configuration.architecture.variations.hasPairedHalvesInGGUF
+    let variations = configuration.architecture.variations
     var places: [String: StoredTensor] = [:]
     for var tensor in tensors {
       // Names that are none were refused with the configuration, which holds what the rotary factors say; of heads they
@@ -67,11 +67,14 @@ extension GGUFFile: ModelContainer {
         for (name, expert) in try experts.split(tensor) { places[name.huggingFace] = expert }
         continue
       }
-      guard let name = TensorName(gguf: tensor.name)?.among(postNorms: configuration.hasPostNorms) else {
+      let known = TensorName(gguf: tensor.name, aliases: variations.ggufAliases)
+      guard let name = known?.among(postNorms: configuration.hasPostNorms) else {
         if tensor.name != Self.rotaryFactors { places[tensor.name] = tensor }
         continue
       }
-      if hasPairedHalves, name.role == .query || name.role == .key {
+      // As checkpoints have the kernels of a convolution by channel.
+      if name.role == .convolution, tensor.isMatrix { tensor.shape.insert(1, at: 1) }
+      if variations.hasPairedHalvesInGGUF, name.role == .query || name.role == .key {
         tensor.rowOrder = .pairedHalves(headSize: configuration.headSize)
       }
       places[name.huggingFace] = tensor

@@ -19,9 +19,11 @@ extension ModelConfiguration {
         "unsupported: general.architecture '\(family)'; supported are \(Set(Architecture.allCases.map(\.variations.ggufName)).sorted().joined(separator: ", "))"
       )
     }
+    let variations = architecture.variations
     if let odd = file.tensors.first(where: {
       $0.name != GGUFFile.rotaryFactors && GGUFFile.carriedTensor($0.name) == nil
-        && StackedExperts(gguf: $0.name) == nil && TensorName(gguf: $0.name)?.role.isHeads ?? true
+        && StackedExperts(gguf: $0.name) == nil
+        && !(TensorName(gguf: $0.name, aliases: variations.ggufAliases).map { variations.has($0.role) } ?? false)
     }) {
       throw ModelFileError(path, "unsupported: the tensor '\(odd.name)', which models of \(family) do not have")
     }
@@ -72,20 +74,33 @@ extension ModelConfiguration {
     guard headSize >= 2, headSize % 2 == 0 else {
       throw ModelFileError(path, "heads have \(headSize) channels; expected an even number")
     }
-    for key in ["attention.value_length", "rope.dimension_count"] {
-      guard let size = try metadata.integer("\(family).\(key)", in: 0...65_536), size != headSize else { continue }
+    let variations = architecture.variations
+    let rotated = try metadata.integer("\(family).rope.dimension_count", in: 0...65_536) ?? headSize
+    let isPartial = variations.rotatedShare != nil && rotated >= 2 && rotated < headSize && rotated % 2 == 0
+    for (key, size) in [
+      ("attention.value_length", try metadata.integer("\(family).attention.value_length", in: 0...65_536)),
+      ("rope.dimension_count", isPartial ? nil : rotated),
+    ] {
+      guard let size, size != headSize else { continue }
       throw ModelFileError(path, "unsupported: \(family).\(key) is \(size); only \(headSize), as the keys' channels")
     }
     rmsNormEpsilon = Float(try metadata.number("\(family).attention.layer_norm_rms_epsilon", in: 0...1) ?? 1e-6)
     self.vocabularySize = vocabularySize
     tiesWordEmbeddings = file[TensorName(.output).gguf] == nil
     // Files do not say in words which biases there are.
-    func hasBias(_ role: TensorRole) -> Bool { file[TensorName(role, layer: 0, isBias: true).gguf] != nil }
+    func hasBias(_ role: TensorRole) -> Bool {
+      // Of any layer: the first may be of another kind.
+      file.tensors.contains { TensorName(gguf: $0.name).map { $0.role == role && $0.isBias } ?? false }
+    }
     hasQueryKeyValueBias = hasBias(.query)
     hasAttentionOutputBias = hasBias(.attentionOutput)
     hasFeedForwardBias = hasBias(.gate)
     experts = hasExperts ? try ExpertConfiguration(file, family: family, layerCount: layerCount) : nil
-    rotary = try RotaryConfiguration(file, family: family, headSize: headSize, maximumPosition: maximumPosition)
+    rotary = try RotaryConfiguration(
+      file, family: family, headSize: headSize, rotatedSize: rotated, maximumPosition: maximumPosition)
+    recurrence =
+      try variations.hasRecurrentLayers
+      ? RecurrenceConfiguration(file, family: family, layerCount: layerCount) : nil
     windows = try AttentionWindows.of(file, family: family, as: variations.windows, layerCount: layerCount)
     let usual = LayerScales.usualAttention(headSize: headSize)
     guard let gemma = variations.gemma else {

@@ -5,11 +5,18 @@ extension RotaryConfiguration {
   /// Reads the keys `FAMILY.rope.…` and the tensor `rope_freqs.weight`.
   ///
   /// Source: llama.cpp, which multiplies YaRN's 0.1 · ln(factor) + 1 by `rope.scaling.attn_factor`.
-  init(_ file: GGUFFile, family: String, headSize: Int, maximumPosition: Int) throws(ModelFileError) {
+  ///
+  /// - Parameter rotatedSize: channels of a head that are rotated.
+  init(
+    _ file: GGUFFile, family: String, headSize: Int, rotatedSize: Int, maximumPosition: Int
+  ) throws(ModelFileError) {
     let (metadata, path) = (file.metadata, file.path)
     func key(_ name: String) -> String { "\(family).rope.\(name)" }
     func number(_ name: String) throws(ModelFileError) -> Double? { try metadata.number(key(name), in: 1e-6...1e6) }
 
+    let share = Double(rotatedSize) / Double(headSize)
+    // So that as many channels come out again.
+    rotatedShare = Int(Double(headSize) * share) < rotatedSize ? share.nextUp : share
     base = try metadata.number(key("freq_base"), in: 1...1e12) ?? 10_000
     guard base > 1 else { throw ModelFileError(path, "\(key("freq_base")) is \(base); expected above 1") }
     // Files of before `scaling.type` have the linear factor alone.
@@ -17,7 +24,7 @@ extension RotaryConfiguration {
     let type = try metadata.string(key("scaling.type")) ?? (older == nil ? "none" : "linear")
     let factor = try number("scaling.factor") ?? older ?? 1
     switch type {
-    case "none": scaling = try Self.factors(of: file, headSize: headSize).map { Scaling.factors($0) } ?? Scaling.none
+    case "none": scaling = try Self.factors(of: file, headSize: rotatedSize).map { Scaling.factors($0) } ?? Scaling.none
     case _ where file[GGUFFile.rotaryFactors] != nil:
       throw ModelFileError(
         path, "unsupported: \(key("scaling.type")) '\(type)' beside the tensor '\(GGUFFile.rotaryFactors)'")
