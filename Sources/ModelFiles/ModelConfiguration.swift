@@ -179,8 +179,11 @@ public struct ModelConfiguration: Sendable, Equatable {
       file, usualBase: variations.gemma?.rotaryBase ?? RotaryConfiguration.usualBase,
       isByLayerType: variations.gemma?.windowRotaryBase != nil, rotatedShare: variations.rotatedShare,
       maximumPosition: maximumPosition, path: path)
-    windowRotary = try variations.gemma?.windowRotaryBase.map { usual throws(ModelFileError) in
-      try RotaryConfiguration(windowsOf: file, usualBase: usual, maximumPosition: maximumPosition, path: path)
+    if let usual = variations.gemma?.windowRotaryBase {
+      windowRotary = try RotaryConfiguration(
+        windowsOf: file, usualBase: usual, maximumPosition: maximumPosition, path: path)
+    } else {
+      windowRotary = nil
     }
     guard rotatedSize >= 2, rotatedSize % 2 == 0 else {
       throw ModelFileError(

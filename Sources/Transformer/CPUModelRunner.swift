@@ -76,10 +76,10 @@ package final class CPUModelRunner: ModelRunner {
     capacity = RunnerCapacity(
       rows: limits.rows, logitRows: limits.logitRows, blockCount: blockCount, blockSize: KVStorage.blockSize,
       positions: limits.positions,
+      stateSlots: configuration.recurrence == nil ? 0 : limits.stateSlotCount,
       windows: limits.windowBlocks.flatMap { count in
         configuration.largestWindow.map { WindowCapacity(window: $0, blockCount: count) }
-      }, stateSlots: configuration.recurrence == nil ? 0 : limits.stateSlotCount,
-      taps: 0..<configuration.layerCount + 1, givesHiddenStates: true, experts: ExpertLayout(configuration))
+      }, taps: 0..<configuration.layerCount + 1, givesHiddenStates: true, experts: ExpertLayout(configuration))
     steps = try LayerSteps(
       configuration, limits: limits, pool: pool, instructionSet: instructionSet, cacheFormat: cacheFormat)
     selected = try Activations(rowCapacity: limits.logitRows, columns: configuration.hiddenSize)

@@ -1,6 +1,7 @@
 internal import ChatTemplates
 internal import Inference
 internal import JSON
+internal import StructuredOutput
 internal import Tokenization
 
 /// A conversation, and how to put it into the chat template.

@@ -74,7 +74,6 @@ extension ModelConfiguration {
     guard headSize >= 2, headSize % 2 == 0 else {
       throw ModelFileError(path, "heads have \(headSize) channels; expected an even number")
     }
-    let variations = architecture.variations
     let rotated = try metadata.integer("\(family).rope.dimension_count", in: 0...65_536) ?? headSize
     let isPartial = variations.rotatedShare != nil && rotated >= 2 && rotated < headSize && rotated % 2 == 0
     for (key, size) in [
