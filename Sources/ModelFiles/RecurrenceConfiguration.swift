@@ -65,7 +65,10 @@ package struct RecurrenceConfiguration: Sendable, Equatable {
       keySize: try metadata.required("\(family).ssm.state_size", in: 1...1024), valueSize: inner / heads,
       kernelSize: try metadata.required("\(family).ssm.conv_kernel", in: 2...16), readsKeyHeadsInTurns: true)
     let key = "\(family).attention.recurrent_layers"
-    if let listed = try metadata.flags(key) {
+    if let value = metadata[key] {
+      guard let listed = try metadata.flags(key) else {
+        throw ModelFileError(path, "\(key) is \(value); expected a list of true and false")
+      }
       guard listed.count >= layerCount else {
         throw ModelFileError(path, "\(key) has \(listed.count) entries for \(layerCount) layers")
       }

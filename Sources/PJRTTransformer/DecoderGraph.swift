@@ -75,8 +75,7 @@ struct DecoderGraph {
       tap(index, residual)
       switch layer.mixer {
       case .attention(let tensors): attend(tensors, index, rows, places, &residual, &caches, &builder)
-      // Refused by `DecoderPlan`.
-      case .deltaNet: builder.comment("\(prefix)layer \(index) is recurrent")
+      case .deltaNet: preconditionFailure("DecoderPlan refuses models with recurrent layers")
       }
       switch layer.feedForward {
       case .gated(let tensors): feedForward(tensors, &residual, &builder)

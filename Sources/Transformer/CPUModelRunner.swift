@@ -75,8 +75,7 @@ package final class CPUModelRunner: ModelRunner {
     let blockCount = limits.blockCount(ofSize: KVStorage.blockSize)
     capacity = RunnerCapacity(
       rows: limits.rows, logitRows: limits.logitRows, blockCount: blockCount, blockSize: KVStorage.blockSize,
-      positions: limits.positions,
-      stateSlots: configuration.recurrence == nil ? 0 : limits.stateSlotCount,
+      positions: limits.positions, stateSlots: configuration.recurrence == nil ? 0 : limits.stateSlotCount,
       windows: limits.windowBlocks.flatMap { count in
         configuration.largestWindow.map { WindowCapacity(window: $0, blockCount: count) }
       }, taps: 0..<configuration.layerCount + 1, givesHiddenStates: true, experts: ExpertLayout(configuration))

@@ -130,6 +130,8 @@ import Testing
       (["qwen35.ssm.conv_kernel": nil], "lacks the key 'qwen35.ssm.conv_kernel'"),
       (["qwen35.full_attention_interval": .uint32(5)], "no layer is attention"),
       (["qwen35.rope.dimension_count": .uint32(3)], "qwen35.rope.dimension_count is 3"),
+      (["qwen35.attention.recurrent_layers": .uint32(1)], "qwen35.attention.recurrent_layers is 1; expected a list"),
+      (["qwen35.attention.sliding_window": .uint32(8)], "unsupported: qwen35.attention.sliding_window"),
     ] as [([String: GGUFWriter.Value?], String)] {
       let error = #expect(throws: ModelFileError.self) { try configuration(gguf: changes) }
       #expect(error?.description.contains(says) == true, "\(error?.description ?? "no error")")

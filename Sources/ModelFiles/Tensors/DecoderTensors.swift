@@ -66,10 +66,15 @@ package struct DecoderTensors: Sendable {
 }
 
 extension Quantization {
-  /// The format for a matrix of a layer that a file has as `element`: routers keep theirs, as a small difference there is a
-  /// whole other expert.
+  /// The format for a matrix of a layer that a file has as `element`.
   package func format(of element: ElementType, for role: TensorRole) -> WeightFormat {
-    role == .router ? .bfloat16 : format(of: element)
+    switch role {
+    // A small difference there is a whole other expert.
+    case .router: .bfloat16
+    // A state is multiplied by its decay at every position: what says how far is as precise as what gives logits.
+    case .strength, .decay: format(of: element, isHead: true)
+    default: format(of: element)
+    }
   }
 }
 

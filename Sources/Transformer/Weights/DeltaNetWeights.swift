@@ -13,10 +13,7 @@ struct DeltaNetWeights {
 
   init(_ tensors: DeltaNetTensors, _ packing: WeightPacking) throws {
     let views = try tensors.inputs.map { try packing.view($0) }
-    // A state is multiplied by its decay at every position: what says how far is as precise as what gives logits.
-    let formats = zip(views, tensors.inputs).map { view, tensor in
-      packing.quantization.format(of: view.elementType, isHead: [.strength, .decay].contains(tensor.name.role))
-    }
+    let formats = zip(views, tensors.inputs).map { packing.format(of: $0, for: $1.name.role) }
     let norm = try packing.floats(tensors.norm)
     var exponents: [Int8]?
     if packing.isScaling(views[0], views[1]) {

@@ -296,7 +296,7 @@ extension ModelConfiguration {
   /// What of the K/V memory is not of every position.
   fileprivate var windowText: String {
     guard let window = largestWindow else { return "" }
-    let share = keyValueBytesPerToken / layerCount * windowedLayerCount
+    let share = keyValueBytesPerToken / attentionLayerCount * windowedLayerCount
     return ", of which \(FigureText.bytes(share)) for the last \(window) tokens only"
   }
 

@@ -101,6 +101,9 @@ extension ModelConfiguration {
       try variations.hasRecurrentLayers
       ? RecurrenceConfiguration(file, family: family, layerCount: layerCount) : nil
     windows = try AttentionWindows.of(file, family: family, as: variations.windows, layerCount: layerCount)
+    guard recurrence == nil || windows.isEmpty else {
+      throw ModelFileError(path, "unsupported: \(family).attention.sliding_window in a model with recurrent layers")
+    }
     let usual = LayerScales.usualAttention(headSize: headSize)
     guard let gemma = variations.gemma else {
       (windowRotary, attentionSoftCap, logitSoftCap) = (nil, nil, nil)
