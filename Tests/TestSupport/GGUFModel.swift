@@ -61,7 +61,7 @@ public enum GGUFModel {
     guard let experts = configuration.experts else { return }
     for (layer, part) in (0..<configuration.layerCount).flatMap({ layer in ["gate", "up", "down"].map { (layer, $0) } })
     where !experts.denseLayers.contains(layer) {
-      let name = { "model.layers.\(layer).mlp.experts.\($0).\(part)_proj.weight" }
+      func name(_ expert: Int) -> String { "model.layers.\(layer).mlp.experts.\(expert).\(part)_proj.weight" }
       let shape = checkpoint.shape(of: name(0)) ?? []
       let values = try (0..<experts.count).flatMap { try checkpoint.tensor(name($0), shape: shape).floats() }
       writer.add(

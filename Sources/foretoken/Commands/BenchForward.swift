@@ -1,9 +1,11 @@
 internal import ArgumentParser
+internal import Foundation
 internal import Inference
 internal import Measurement
 internal import Presentation
 internal import Report
 internal import Tensor
+internal import Tokenization
 
 /// `foretoken bench forward`: the time of forward passes beside the least that the machine allows.
 struct BenchForward: ParsableCommand {
