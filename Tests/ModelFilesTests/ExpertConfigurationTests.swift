@@ -5,11 +5,13 @@ import TestSupport
 import Testing
 
 @Suite struct ExpertConfigurationTests {
-  private static let sizes: [String: Any] = [
-    "architectures": ["Qwen3MoeForCausalLM"], "hidden_size": 64, "num_hidden_layers": 4, "num_attention_heads": 4,
-    "intermediate_size": 96, "vocab_size": 100, "max_position_embeddings": 64, "num_experts": 8,
-    "num_experts_per_tok": 2, "moe_intermediate_size": 32,
-  ]
+  private static var sizes: [String: Any] {
+    [
+      "architectures": ["Qwen3MoeForCausalLM"], "hidden_size": 64, "num_hidden_layers": 4, "num_attention_heads": 4,
+      "intermediate_size": 96, "vocab_size": 100, "max_position_embeddings": 64, "num_experts": 8,
+      "num_experts_per_tok": 2, "moe_intermediate_size": 32,
+    ]
+  }
 
   private func configuration(_ changes: [String: Any] = [:], without: String? = nil) throws -> ModelConfiguration {
     let directory = try TemporaryDirectory()

@@ -1,5 +1,6 @@
 import Foundation
 import ModelFiles
+import Tensor
 import TestSupport
 import Testing
 

@@ -1,8 +1,7 @@
 import Foundation
+import Tensor
 import TestSupport
 import Testing
-
-@testable import Tensor
 
 /// Products with the experts that rows choose.
 @Suite struct ExpertProductTests {

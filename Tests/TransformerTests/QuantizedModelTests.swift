@@ -118,13 +118,20 @@ import Transformer
 
 /// The checksum of zip files.
 private enum CRC32 {
-  private static let table = (0..<256).map { index in
-    (0..<8).reduce(UInt32(index)) { value, _ in value & 1 == 1 ? value >> 1 ^ 0xEDB8_8320 : value >> 1 }
+  private static let table: [UInt32] = (0..<256).map { index in
+    var value = UInt32(index)
+    for _ in 0..<8 { value = value & 1 == 1 ? (value >> 1) ^ 0xEDB8_8320 : value >> 1 }
+    return value
   }
 
   static func checksum(_ values: [Float]) -> UInt32 {
-    ~values.reduce(~UInt32(0)) { sum, value in
-      (0..<4).reduce(sum) { $0 >> 8 ^ table[Int(($0 ^ value.bitPattern >> (8 * UInt32($1))) & 0xFF)] }
+    var sum = ~UInt32(0)
+    for value in values {
+      for byte in 0..<4 {
+        let place = (sum ^ (value.bitPattern >> UInt32(8 * byte))) & 0xFF
+        sum = (sum >> 8) ^ table[Int(place)]
+      }
     }
+    return ~sum
   }
 }
