@@ -57,8 +57,8 @@ def write_blocks(path: Path) -> None:
             # The highest nibble of a half in four.
             blocks[:, 55] &= 0xBF
         if kind is Type.MXFP4:
-            # Exponents whose values are finite and normal.
-            blocks[:, 0] = 20 + blocks[:, 0] % 200
+            # Exponents as those of weights: a row has one for its scales, which are halves.
+            blocks[:, 0] = 112 + blocks[:, 0] % 24
         values = quants.dequantize(blocks.reshape(2, -1), kind).astype(np.float32)
         assert np.isfinite(values).all() and values.shape == (2, 256)
         if kind is Type.F16:

@@ -24,7 +24,7 @@ CONFIGURATIONS: dict[str, tuple[type, dict[str, object]]] = {
         Qwen2Config, SMALL | dict(num_hidden_layers=4, use_sliding_window=True, sliding_window=33, max_window_layers=2)),
     "qwen3-windows": (
         Qwen3Config,
-        SMALL | dict(head_dim=16, num_hidden_layers=4, use_sliding_window=True, sliding_window=1, layer_types=[
+        SMALL | dict(head_dim=16, num_hidden_layers=4, use_sliding_window=True, sliding_window=2, layer_types=[
             "sliding_attention", "full_attention", "full_attention", "sliding_attention"])),
     "gemma2": (
         Gemma2Config,

@@ -103,7 +103,7 @@ import Testing
     (["vocab_size": "99999999999"], "vocab_size is 99999999999"), (["hidden_act": "\"gelu\""], "hidden_act gelu"),
     (["rope_scaling": #"{"rope_type":"spiral"}"#], "rope scaling 'spiral'"),
     (["rope_scaling": #"{"rope_type":"yarn"}"#], "lacks 'factor'"), (["rope_theta": "-1"], "rope_theta is -1"),
-    (["quantization_config": "{}"], "quantised already"),
+    (["quantization_config": "{}"], "no method named (quantization_config.quant_method)"),
     (
       ["layer_types": #"["full_attention","sliding_attention"]"#], "sliding_attention without use_sliding_window"
     ),

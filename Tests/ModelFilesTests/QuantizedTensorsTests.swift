@@ -100,11 +100,6 @@ import Testing
       #"{"quant_method":"gptq","bits":3,"group_size":32,"sym":true}"#, [("x.qweight", "I32", [8, 16])],
       "expected whole columns of 3 bits"
     ),
-    (
-      #"{"quant_method":"gptq","bits":4,"group_size":-1,"sym":true}"#,
-      [("x.qweight", "I32", [5, 16]), ("x.scales", "F16", [1, 16])],
-      "unsupported: tensor 'x.qweight', quantised [16, 40]"
-    ),
     (awq, [("x.qweight", "I32", [64, 2])], "'x.scales' is missing"),
     (
       awq, [("x.qweight", "I32", [64, 2]), ("x.scales", "F16", [2, 16]), ("x.qzeros", "I32", [2, 3])],

@@ -18,10 +18,10 @@ import Transformer
   func shipped() throws {
     let home = try TemporaryDirectory()
     let found = inventory([Places.root.appendingPathComponent("Models").path], home: home)
-    #expect(found.models.map(\.path) == [Places.draft, Places.head, Places.target])
+    #expect(found.models.map(\.path) == [Places.draft, Places.head, Places.experts, Places.target])
     #expect(found.models.allSatisfy { $0.runs })
-    let fit = try #require(found.fits.first)
-    #expect(found.fits.count == 1 && fit.target == Places.target)
+    #expect(Set(found.fits.map(\.target)) == [Places.target, Places.experts])
+    let fit = try #require(found.fits.first { $0.target == Places.target })
     #expect(fit.draft_models == [Places.draft] && fit.heads == [Places.head] && !fit.carries_mtp)
   }
 

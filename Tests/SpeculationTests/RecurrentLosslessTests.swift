@@ -98,7 +98,7 @@ import Transformer
     ] as [(LosslessTests.ProposerKind, Int?)] {
       let loop = try Self.loop(proposer: kind, rows: 40, sequences: 6, blocksFor: slots == nil ? 2 : nil, slots: slots)
       #expect(try loop.outcomes(of: requests).outcomes == plain, "\(kind), \(slots.map { "\($0)" } ?? "all") slots")
-      #expect(slots == 11 || loop.statistics.preemptions > 0)
+      #expect(slots != nil || loop.statistics.preemptions > 0, "\(kind)")
     }
   }
 

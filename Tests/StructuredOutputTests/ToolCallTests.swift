@@ -206,7 +206,7 @@ import Tokenization
       (.llama, "Hello", true, true), (.llama, "{\"name\": \"John\", \"age\": 3}", true, true),
       (.llama, "{\"name\": \"get_weather\", \"parameters\": {\"city\": \"B", true, false),
       (.llama, "{\"name\": \"get_weather\", \"parameters\": {\"days\": 1", false, true),
-      (.mistral, "Hello [TOOL_", true, true), (.mistral, "[TOOL_CALLS][{\"name\": \"get_weather\"", true, false),
+      (.mistral, "Hello [TOOL_", true, false), (.mistral, "[TOOL_CALLS][{\"name\": \"get_weather\"", true, false),
       (.mistral, "[TOOL_CALLS]get_weather", false, true),
       (.mistralNamed, "[TOOL_CALLS]get_weather[ARGS]{\"city\": \"B", true, false),
       (.mistralNamed, "[TOOL_CALLS]get_weather[ARGS]{\"city\": \"B\", \"days\": 7} and", true, true),

@@ -8,7 +8,7 @@ import Transformer
 /// Models with recurrent layers, against what `Tests/Golden/recurrent.py` computed with `transformers`.
 @Suite struct RecurrentModelTests {
   /// Largest difference of a logit.
-  static let tolerance: Float = 1e-3
+  static let tolerance: Float = 2e-3
 
   static let folder = Places.golden.appendingPathComponent("recurrent")
   static let names = ["plain", "equal-heads", "odd-sizes", "nested", "mtp", "mtp/model.gguf"]
@@ -148,7 +148,7 @@ import Transformer
   @Test("eight bits stay close to the reference, four bits run")
   func quantisation() throws {
     let expected = try Self.reference("plain")
-    for (quantization, least) in [(Quantization.int8, 0.9), (.int4, 0.3)] {
+    for (quantization, least) in [(Quantization.int8, 0.8), (.int4, 0.3)] {
       let found = try Self.read(
         try Self.runner("plain", quantization: quantization), expected.prompt[...], at: 0, keepingAll: false)
       let agreeing = zip(found, expected.argmax).count { likeliest($0) == $1 }

@@ -48,6 +48,8 @@ package enum FeedForward: Sendable, Equatable {
 /// `output(attention(norm(residual)))`: every row attends to all positions up to its own.
 package struct AttentionTensors: Sendable, Equatable {
   package let headCount, kvHeadCount, headSize: Int
+  /// Channels of a head that are rotated, the first ones.
+  package let rotatedSize: Int
   /// `[hidden]`.
   package let norm: DecoderTensor
   /// `[hidden]`; in the first layer of a head, whose inputs are an embedding and a stream side by side, the stream's.
@@ -82,6 +84,7 @@ package struct AttentionTensors: Sendable, Equatable {
         ? DecoderTensor(TensorName(role, layer: layer), [headSize], addend: configuration.normAddend) : nil
     }
     (self.headSize, self.contextNorm) = (headSize, contextNorm)
+    rotatedSize = configuration.rotatedSize
     norm = DecoderTensor(TensorName(.attentionNorm, layer: layer), [hidden], addend: configuration.normAddend)
     postNorm =
       configuration.hasPostNorms

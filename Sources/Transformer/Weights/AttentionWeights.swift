@@ -73,7 +73,7 @@ struct AttentionWeights {
     self.norm = ChannelScaling.divide(norm, by: queryKeyValue.first?.columnExponents)
     if let queryTensor = tensors.queryNorm, let keyTensor = tensors.keyNorm {
       let keys = try packing.floats(keyTensor)
-      let exponents = ChannelScaling.exponents(levellingKeys: keys)
+      let exponents = ChannelScaling.exponents(levellingKeys: keys, rotated: tensors.rotatedSize)
       queryNorm = ChannelScaling.divide(try packing.floats(queryTensor), by: exponents)
       keyNorm = ChannelScaling.divide(keys, by: ChannelScaling.negated(exponents))
     } else {

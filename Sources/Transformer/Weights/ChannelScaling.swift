@@ -25,12 +25,14 @@ enum ChannelScaling {
   /// Powers of two, alike for the two channels that a rotation mixes, that bring a head's keys near one magnitude: what its
   /// keys are multiplied by, its queries are divided by. An outlier among keys would take the digits of an int8 KV cache;
   /// queries are floats, where it takes nothing.
-  static func exponents(levellingKeys norm: [Float]) -> [Int8] {
-    let half = norm.count / 2
-    let pairs = (0..<half).map { max(abs(norm[$0]), abs(norm[$0 + half])) }
-    guard norm.count == 2 * half, let median = median(of: pairs) else { return norm.map { _ in 0 } }
+  ///
+  /// - Parameter rotated: channels that are rotated, the first ones: channel `i` with `i + rotated / 2`.
+  static func exponents(levellingKeys norm: [Float], rotated: Int) -> [Int8] {
+    let half = rotated / 2
+    let pairs = (0..<half).map { max(abs(norm[$0]), abs(norm[$0 + half])) } + norm[(2 * half)...].map { abs($0) }
+    guard let median = median(of: pairs) else { return norm.map { _ in 0 } }
     let exponents = pairs.map { Int8(clamping: max(-10, min(10, nearestPowerOfTwo(median / $0)))) }
-    return exponents + exponents
+    return Array(exponents[..<half] + exponents)
   }
 
   private static func median(of magnitudes: [Float]) -> Float? {

@@ -17,14 +17,10 @@ import Testing
   @Test("every shape is a configuration of its size", arguments: ModelShape.allCases)
   func shapes(shape: ModelShape) throws {
     let configuration = try shape.configuration()
-    let (hidden, intermediate) = (configuration.hiddenSize, configuration.intermediateSize)
-    let queries = configuration.headCount * configuration.headSize
-    let keys = configuration.kvHeadCount * configuration.headSize
-    let layer = hidden * (2 * queries + 2 * keys) + 3 * hidden * intermediate
-    let tables = configuration.vocabularySize * hidden * (configuration.tiesWordEmbeddings ? 1 : 2)
-    let parameters = Double(configuration.layerCount * layer + tables) / 1e9
+    let parameters = Double(DecoderTensors(configuration).all.reduce(0) { $0 + $1.count }) / 1e9
     let billions: [ModelShape: Double] = [
       .qwen3Smallest: 0.596, .qwen3Small: 1.72, .qwen3Medium: 4.02, .qwen3Large: 8.19,
+      .qwen3Experts: 30.5,
     ]
     let expected = try #require(billions[shape])
     #expect(abs(parameters - expected) < 0.01 * expected)

@@ -22,7 +22,7 @@ extension ModelConfiguration {
     let variations = architecture.variations
     if let odd = file.tensors.first(where: {
       $0.name != GGUFFile.rotaryFactors && GGUFFile.carriedTensor($0.name) == nil
-        && StackedExperts(gguf: $0.name) == nil
+        && !(variations.hasExperts && StackedExperts(gguf: $0.name) != nil)
         && !(TensorName(gguf: $0.name, aliases: variations.ggufAliases).map { variations.has($0.role) } ?? false)
     }) {
       throw ModelFileError(path, "unsupported: the tensor '\(odd.name)', which models of \(family) do not have")
