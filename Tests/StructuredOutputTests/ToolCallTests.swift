@@ -211,7 +211,7 @@ import Tokenization
       (.mistralNamed, "[TOOL_CALLS]get_weather[ARGS]{\"city\": \"B", true, false),
       (.mistralNamed, "[TOOL_CALLS]get_weather[ARGS]{\"city\": \"B\", \"days\": 7} and", true, true),
       (.mistralNamed, "[TOOL_CALLS]other[ARGS]", false, true),
-      (.harmony, "<|channel|>analysis<|message|>to=functions.x<|end|><|start|>assistant<|channel|>comm", true, true),
+      (.harmony, "<|channel|>analysis<|message|>to=functions.x<|end|><|start|>assistant<|channel|>comm", true, false),
       (.harmony, "<|channel|>commentary to=functions.get_weather <|constrain|>json<|message|>{\"city", true, false),
       (.harmony, "<|channel|>commentary to=functions.other", false, true),
     ] as [(ToolCallFormat, String, Bool, Bool)])

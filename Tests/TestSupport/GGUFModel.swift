@@ -66,7 +66,7 @@ public enum GGUFModel {
       let values = try (0..<experts.count).flatMap { try checkpoint.tensor(name($0), shape: shape).floats() }
       writer.add(
         "blk.\(layer).ffn_\(part)_exps.weight", [experts.count] + shape, values,
-        as: (shape.last ?? 1) % 32 == 0 ? kind : .float16)
+        as: (shape.last ?? 1) % 32 == 0 || [.float32, .float16, .bfloat16].contains(kind) ? kind : .float16)
     }
   }
 

@@ -55,7 +55,7 @@ import Tokenization
     ),
     (
       #"{"type":"ByteLevel","add_prefix_space":false}"#,
-      #"{"type":"Metaspace","replacement":"_","prepend_scheme":"last"}"#, "'last'; expected one of always, first, never"
+      #"{"type":"Metaspace","replacement":"_","prepend_scheme":"last"}"#, "'last', expected one of always, first, never"
     ),
     (#"{"type":"ByteLevel","add_prefix_space":false}"#, "null", "without a ByteLevel step"),
     (#""decoder":{"type":"ByteLevel"}"#, #""decoder":{"type":"Fuse"}"#, "decoder is without ByteLevel"),
