@@ -236,13 +236,14 @@ class Fuzzer:
         lists = json.loads((TOKENIZERS / rng.choice(["lists-prefix", "lists-plain"]) / "lists.json").read_text())
         count = rng.choice([259, 300, len(lists["tokens"])])
         tokens, scores, types = (lists[name][:count] for name in ["tokens", "scores", "types"])
+        count = len(tokens)
         for _ in range(rng.randrange(4)):
             place = rng.randrange(count)
             kind = rng.randrange(4)
             if kind == 0: scores[place] = rng.choice([float("nan"), float("inf"), -float("inf"), 0.0, 1e38])
             elif kind == 1: types[place] = rng.choice([-1, 0, 1, 2, 3, 4, 5, 6, 7, 2**31 - 1])
-            elif kind == 2: tokens[place] = rng.choice(["", "▁", "<0x00>", "<0xZZ>", "a" * 5000, tokens[0]])
-            else: tokens = tokens[:place]
+            elif kind == 3: tokens = tokens[:place]
+            elif place < len(tokens): tokens[place] = rng.choice(["", "▁", "<0x00>", "<0xZZ>", "a" * 5000, tokens[0]])
         metadata = [(b"general.architecture", 8, text(b"llama")), (b"llama.block_count", 4, struct.pack("<I", 1)),
                     (b"tokenizer.ggml.model", 8, text(rng.choice([b"llama", b"llama", b"llama", b"gemma4", b"gpt2"]))),
                     (b"tokenizer.ggml.pre", 8, text(b"default")),
