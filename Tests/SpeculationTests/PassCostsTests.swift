@@ -95,6 +95,14 @@ import Transformer
     #expect(experts.expected(rows: 4) < layout.experts(rows: 4))
     let again = try JSONDecoder().decode(PassCosts.self, from: JSONEncoder().encode(costs))
     #expect(again.experts == costs.experts)
+    // What a damaged file may hold.
+    let damaged = #"{"seconds":[1],"experts":{"secondsPerExpert":0.1,"measuredIndependence":1,"independence":1,"#
+    for layout in [
+      #"{"layers":9223372036854775807,"count":9223372036854775807,"chosen":1}"#, #"{"layers":1,"count":0,"chosen":0}"#,
+    ] {
+      let data = Data((damaged + #""layout":"# + layout + "}}").utf8)
+      #expect(throws: DecodingError.self) { try JSONDecoder().decode(PassCosts.self, from: data) }
+    }
   }
 
   @Test("the experts of a real runner are counted, and what they cost is measured")

@@ -25,7 +25,8 @@ public struct ExpertCosts: Sendable, Equatable, Codable {
 
   /// Whether these are numbers that a measurement gives: they may come from a file.
   var isPossible: Bool {
-    layout.layers > 0 && layout.chosen > 0 && layout.count >= layout.chosen && layout.total < 1 << 24
+    (1...1024).contains(layout.layers) && (1...1024).contains(layout.count)
+      && (1...layout.count).contains(layout.chosen)
       && (0..<3600).contains(secondsPerExpert) && [independence, measuredIndependence].allSatisfy((0...1.5).contains)
   }
 
