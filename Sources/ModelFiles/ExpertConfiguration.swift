@@ -9,6 +9,8 @@ public struct ExpertConfiguration: Sendable, Equatable {
   public let intermediateSize: Int
   /// Whether the chosen experts' weights add up to one (`norm_topk_prob`), and not those of all experts.
   public let normalizesWeights: Bool
+  /// Whether the router and the experts' matrices have biases.
+  public let hasBiases: Bool
   /// Layers that have one feed-forward network all the same, ascending.
   public private(set) var denseLayers: [Int]
 
@@ -27,11 +29,21 @@ public struct ExpertConfiguration: Sendable, Equatable {
   /// What `config.json` says of a model with `layerCount` layers.
   ///
   /// - Throws: `ModelFileError` that names what is missing or out of range.
-  init(_ file: ConfigurationFile, layerCount: Int, path: String) throws(ModelFileError) {
+  init(
+    _ file: ConfigurationFile, as variations: DecoderArchitecture, layerCount: Int, path: String
+  ) throws(ModelFileError) {
     let bounds = SizeBounds(path: path)
+    hasBiases = variations.hasExpertBiases
     // Newer writers give it another name.
     count = try bounds.check("num_experts", file.num_experts ?? file.num_local_experts, in: 1...Self.mostExperts)
-    chosenCount = try bounds.check("num_experts_per_tok", file.num_experts_per_tok, in: 1...count)
+    chosenCount = try bounds.check(
+      "num_experts_per_tok", file.num_experts_per_tok ?? file.experts_per_token, in: 1...count)
+    if variations.hasExpertBiases {
+      (intermediateSize, normalizesWeights, denseLayers) = (
+        try bounds.check("intermediate_size", file.intermediate_size, in: 1...1_048_576), true, []
+      )
+      return
+    }
     intermediateSize = try bounds.check("moe_intermediate_size", file.moe_intermediate_size, in: 1...1_048_576)
     normalizesWeights = file.norm_topk_prob ?? false
     let step = try bounds.check("decoder_sparse_step", file.decoder_sparse_step ?? 1, in: 1...1024)
@@ -45,14 +57,19 @@ public struct ExpertConfiguration: Sendable, Equatable {
   /// What a GGUF file says; its tensors say which layers have experts.
   ///
   /// - Parameter family: what stands before the names of keys.
-  init(_ file: GGUFFile, family: String, layerCount: Int) throws(ModelFileError) {
+  init(
+    _ file: GGUFFile, family: String, as variations: DecoderArchitecture, layerCount: Int
+  ) throws(ModelFileError) {
     let (metadata, path) = (file.metadata, file.path)
+    hasBiases = variations.hasExpertBiases
     for key in ["expert_shared_count", "expert_weights_scale", "expert_group_count"] {
       guard let value = metadata["\(family).\(key)"], value.number != 0 else { continue }
       throw ModelFileError(path, "unsupported: \(family).\(key), which is \(value)")
     }
-    // 1 is the softmax.
-    if let gating = try metadata.integer("\(family).expert_gating_func", in: 0...255), gating > 1 {
+    // 1 is the softmax, 3 that over the chosen experts alone.
+    if let gating = try metadata.integer("\(family).expert_gating_func", in: 0...255), gating > 1,
+      !(gating == 3 && variations.hasExpertBiases)
+    {
       throw ModelFileError(path, "unsupported: \(family).expert_gating_func \(gating); only 1 (softmax)")
     }
     count = try metadata.required("\(family).expert_count", in: 1...Self.mostExperts)

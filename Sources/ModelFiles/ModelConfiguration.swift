@@ -19,6 +19,8 @@ public struct ModelConfiguration: Sendable, Equatable {
     case gemma2 = "Gemma2ForCausalLM"
     /// Gemma 3, its text model: five of six layers with a window and positions of their own.
     case gemma3 = "Gemma3ForCausalLM"
+    /// gpt-oss: experts with biases, layers with and without a window in turns, sinks.
+    case gptOss = "GptOssForCausalLM"
     /// Qwen3.5 and 3.6: gated delta nets, with gated attention in every fourth layer.
     case qwen35 = "Qwen3_5ForCausalLM"
 
@@ -170,13 +172,14 @@ public struct ModelConfiguration: Sendable, Equatable {
     hasAttentionOutputBias = variations.attentionOutputBias.isPresent(file.attention_bias)
     hasFeedForwardBias = variations.feedForwardBias.isPresent(file.mlp_bias)
     experts =
-      variations.hasExperts ? try ExpertConfiguration(file, layerCount: layerCount, path: path) : nil
+      variations.hasExperts
+      ? try ExpertConfiguration(file, as: variations, layerCount: layerCount, path: path) : nil
     activation = try file.activation(as: variations, path: path)
     let scales = try LayerScales(file, as: variations, hiddenSize: hiddenSize, headSize: headSize, path: path)
     (attentionScale, embeddingScale, normAddend) = (scales.attention, scales.embedding, scales.normAddend)
     (attentionSoftCap, logitSoftCap) = (scales.attentionSoftCap, scales.logitSoftCap)
     rotary = try RotaryConfiguration(
-      file, usualBase: variations.gemma?.rotaryBase ?? RotaryConfiguration.usualBase,
+      file, usualBase: variations.gemma?.rotaryBase ?? variations.usualRotaryBase,
       isByLayerType: variations.gemma?.windowRotaryBase != nil, rotatedShare: variations.rotatedShare,
       maximumPosition: maximumPosition, path: path)
     if let usual = variations.gemma?.windowRotaryBase {
@@ -223,7 +226,9 @@ struct ConfigurationFile: Decodable {
   var num_key_value_heads, vocab_size: Int?
   let max_window_layers, sliding_window_pattern: Int?
   let sliding_window: Stated<Int>
-  let num_experts, num_local_experts, num_experts_per_tok, moe_intermediate_size, decoder_sparse_step: Int?
+  let num_experts, num_local_experts, num_experts_per_tok, experts_per_token: Int?
+  let moe_intermediate_size, decoder_sparse_step: Int?
+  let swiglu_alpha, swiglu_limit: Double?
   let mlp_only_layers: [Int]?
   let norm_topk_prob: Bool?
   let rms_norm_eps, partial_rotary_factor, rope_theta, rope_local_base_freq, query_pre_attn_scalar: Double?

@@ -5,11 +5,31 @@ public enum GateActivation: Sendable, Equatable {
   case silu
   /// GELU, by the tangent's approximation (`gelu_pytorch_tanh`).
   case geluTanh
+  /// x / (1 + e^(-slope · x)) where x is at most `limit`, beside an up projection that one is added to and whose magnitude
+  /// is at most `limit`, as gpt-oss has it.
+  case clamped(slope: Float, limit: Float)
+
+  /// Whether what the gate opens for is in proportion to the up projection.
+  package var isLinearInUp: Bool {
+    switch self {
+    case .silu, .geluTanh: true
+    case .clamped: false
+    }
+  }
+
+  /// Of `ft_linear_task`.
+  var bounds: (slope: Float, limit: Float) {
+    switch self {
+    case .silu, .geluTanh: (0, 0)
+    case .clamped(let slope, let limit): (slope, limit)
+    }
+  }
 
   var epilogue: ft_epilogue {
     switch self {
     case .silu: FT_GATE
     case .geluTanh: FT_GATE_GELU
+    case .clamped: FT_GATE_CLAMPED
     }
   }
 }

@@ -58,7 +58,7 @@ internal import CForetokenKernels
 
   /// A tensor whose rows are made of `parts` when they are read; `nil` when those give no tensor of `shape`.
   package init?(name: String, shape: [Int], parts: MatrixParts) {
-    guard shape.count >= 2, shape.last == parts.columns, parts.elementType.byteCount(ofShape: shape) != nil,
+    guard !shape.isEmpty, shape.last == parts.columns, parts.elementType.byteCount(ofShape: shape) != nil,
       shape.dropLast().reduce(1, *) == parts.rows, let file = parts.parts.first?.file
     else { return nil }
     self.init(name: name, shape: shape, file: file, parts: (parts, 0))

@@ -159,9 +159,8 @@ final class LayerSteps {
     operations.attention(
       queryKeyValue, headCount: heads, hasGates: configuration.hasAttentionGates, kvHeadCount: kvHeads,
       headSize: headSize, scale: configuration.attentionScale, cap: configuration.attentionSoftCap,
-      slices: place.slices,
-      storage: place.storage, layer: place.layer, seeing: sights.indices.contains(index) ? sights[index] : .causal(),
-      into: mixed)
+      sinks: weights.sinks, slices: place.slices, storage: place.storage, layer: place.layer,
+      seeing: sights.indices.contains(index) ? sights[index] : .causal(), into: mixed)
     if configuration.hasAttentionGates {
       operations.gate(mixed, rowCount: rows, headSize: headSize, by: queryKeyValue)
     }
@@ -196,20 +195,24 @@ final class LayerSteps {
     }
   }
 
-  /// residual += Σ share · down(silu(gate(normal)) · up(normal)) over each row's experts, where normal is norm(residual)
+  /// residual += Σ share · down(activation(gate(normal)) · up(normal)) over each row's experts, where normal is norm(residual)
   private func feedForward(_ weights: ExpertWeights, next: PackedMatrix) {
     guard let experts else { preconditionFailure("a configuration without experts has a layer with them") }
     normalise(by: weights.norm)
-    operations.linear(normalised, rowCount: rows, weight: weights.router, into: experts.scores)
+    operations.linear(
+      normalised, rowCount: rows, weight: weights.router, bias: weights.routerBias, into: experts.scores)
     let routes = operations.chooseExperts(
       experts.scores, rowCount: rows, chosenCount: experts.configuration.chosenCount,
       isShareOfAll: !experts.configuration.normalizesWeights)
     experts.touchedCount += routes.groups.count
     stopwatch?.lap(.router)
     let first = routes.groups.first.map { weights.down[$0.expert] }
-    operations.gatedLinear(normalised, routes, weights: weights.gateUp, into: experts.gated, next: first)
+    operations.gatedLinear(
+      normalised, routes, weights: weights.gateUp, bias: weights.gateUpBias, activation: configuration.activation,
+      into: experts.gated, next: first)
     stopwatch?.lap(.gateUp)
-    operations.linear(experts.gated, routes, weights: weights.down, into: experts.outputs, next: next)
+    operations.linear(
+      experts.gated, routes, weights: weights.down, bias: weights.downBias, into: experts.outputs, next: next)
     operations.addShares(experts.outputs, routes, to: residual)
     stopwatch?.lap(.down)
   }

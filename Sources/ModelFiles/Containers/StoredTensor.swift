@@ -25,7 +25,7 @@ struct StoredTensor: Sendable {
     return parts == nil && type?.isMade == true ? nil : type
   }
   /// Bytes that it takes in its files.
-  var byteCount: Int { parts?.parts.reduce(0) { $0 + $1.bytes.count } ?? byteRange.count }
+  var byteCount: Int { parts?.byteCount ?? byteRange.count }
   var files: [MappedFile] { parts?.parts.map(\.file) ?? [file] }
 
   /// A matrix in parts.

@@ -1,7 +1,7 @@
 /// What a tensor of a decoder is for.
 package enum TensorRole: Sendable, CaseIterable {
   case embedding, finalNorm, output
-  case attentionNorm, query, key, value, queryNorm, keyNorm, attentionOutput
+  case attentionNorm, query, key, value, queryNorm, keyNorm, sinks, attentionOutput
   case feedForwardNorm, gate, up, down
   /// Of layers with experts: what chooses among them.
   case router
@@ -32,6 +32,7 @@ package enum TensorRole: Sendable, CaseIterable {
     case .value: ("self_attn.v_proj", "attn_v")
     case .queryNorm: ("self_attn.q_norm", "attn_q_norm")
     case .keyNorm: ("self_attn.k_norm", "attn_k_norm")
+    case .sinks: ("self_attn.sinks", "attn_sinks.weight")
     case .attentionOutput: ("self_attn.o_proj", "attn_output")
     case .feedForwardNorm: ("post_attention_layernorm", "ffn_norm")
     case .attentionPostNorm: ("post_attention_layernorm", "post_attention_norm")
@@ -79,10 +80,10 @@ package enum TensorRole: Sendable, CaseIterable {
     }
   }
 
-  /// Whether names end with it, as they do in neither `weight` nor `bias`.
+  /// Whether names end with it, and not with `weight` or `bias` besides.
   fileprivate var isWholeName: Bool {
     switch self {
-    case .decayRate, .decayBias: true
+    case .decayRate, .decayBias, .sinks: true
     default: false
     }
   }

@@ -7,10 +7,16 @@ struct ExpertWeights {
   let norm: [Float]
   /// `[experts, hidden]`.
   let router: PackedMatrix
+  /// `[experts]`; `nil` when the model has none.
+  let routerBias: [Float]?
   /// By expert: gate and up projections, each `[intermediate, hidden]`, interleaved by panels.
   let gateUp: [PackedMatrix]
+  /// By expert, `[experts, intermediate]`; `nil` when the model has none.
+  let gateUpBias: (gate: Activations, up: Activations)?
   /// By expert: `[hidden, intermediate]`.
   let down: [PackedMatrix]
+  /// By expert, `[experts, hidden]`; `nil` when the model has none.
+  let downBias: Activations?
 
   init(_ tensors: ExpertTensors, _ packing: WeightPacking) throws {
     let (packer, pool) = (packing.packer, packing.packer.threads)
@@ -19,7 +25,7 @@ struct ExpertWeights {
     let experts = try tensors.experts.map { expert in
       PackedExpert(
         gate: try packing.view(expert.gate.weight), up: try packing.view(expert.up.weight),
-        down: try packing.view(expert.down.weight), packing)
+        down: try packing.view(expert.down.weight), activation: tensors.activation, packing)
     }
     // All experts and the router read one norm.
     var inputs: [Int8]?
@@ -44,9 +50,45 @@ struct ExpertWeights {
         rounding: WeightRounding(columnExponents: expert.intermediate))
     }
     self.norm = ChannelScaling.divide(norm, by: router.columnExponents)
+    routerBias = try packing.floats(ifPresent: tensors.router.bias)
+    let exponents = down.map(\.columnExponents)
+    if let gate = try Self.biases(tensors.experts.map(\.gate.bias), packing),
+      let up = try Self.biases(tensors.experts.map(\.up.bias), dividedBy: exponents, packing)
+    {
+      gateUpBias = (gate, up)
+    } else {
+      gateUpBias = nil
+    }
+    downBias = try Self.biases(tensors.experts.map(\.down.bias), packing)
+  }
+
+  /// The experts' biases below each other; `nil` where there are none.
+  private static func biases(
+    _ tensors: [DecoderTensor?], dividedBy exponents: [[Int8]?] = [], _ packing: WeightPacking
+  ) throws -> Activations? {
+    let tensors = tensors.compactMap(\.self)
+    guard let first = tensors.first else { return nil }
+    let biases = try Activations(rowCapacity: tensors.count, columns: first.count)
+    for (expert, tensor) in tensors.enumerated() {
+      let values = try packing.floats(tensor)
+      biases.setRow(
+        expert, to: exponents.isEmpty ? values : ChannelScaling.divide(values, by: exponents[expert]))
+    }
+    return biases
   }
 
   init(_ tensors: ExpertTensors, random: RandomWeights) throws {
+    func zeros(_ bias: DecoderTensor?) throws -> Activations? {
+      try bias.map { try Activations(rowCapacity: tensors.experts.count, columns: $0.count) }
+    }
+    routerBias = tensors.router.bias.map { random.zeros([$0]) }
+    let first = tensors.experts[0]
+    if let gate = try zeros(first.gate.bias), let up = try zeros(first.up.bias) {
+      gateUpBias = (gate, up)
+    } else {
+      gateUpBias = nil
+    }
+    downBias = try zeros(first.down.bias)
     norm = random.ones(tensors.norm)
     router = try random.router(tensors.router.weight, place: 2)
     gateUp = try tensors.experts.enumerated().map { index, expert in
@@ -66,12 +108,12 @@ private struct PackedExpert {
   /// Powers of two by inner channel; `nil` for none.
   let intermediate: [Int8]?
 
-  init(gate: TensorView, up: TensorView, down: TensorView, _ packing: WeightPacking) {
+  init(gate: TensorView, up: TensorView, down: TensorView, activation: GateActivation, _ packing: WeightPacking) {
     (self.gate, self.up, self.down) = (gate, up, down)
     let pool = packing.packer.threads
     format = GatedWeights.commonFormat(packing.format(of: gate), packing.format(of: up))
     intermediate =
-      packing.isScaling(down)
+      activation.isLinearInUp && packing.isScaling(down)
       ? ChannelScaling.exponents(levelling: columnPeaks(of: [down], pool: pool), and: rowPeaks(of: up, pool: pool))
       : nil
   }

@@ -63,7 +63,7 @@ extension GGUFFile: ModelContainer {
         places[name] = tensor
         continue
       }
-      if let experts = StackedExperts(gguf: tensor.name) {
+      if let experts = StackedExperts(gguf: tensor.name, hasBiases: variations.hasExpertBiases) {
         for (name, expert) in try experts.split(tensor) { places[name.huggingFace] = expert }
         continue
       }

@@ -22,7 +22,8 @@ extension ModelConfiguration {
     let variations = architecture.variations
     if let odd = file.tensors.first(where: {
       $0.name != GGUFFile.rotaryFactors && GGUFFile.carriedTensor($0.name) == nil
-        && !(variations.hasExperts && StackedExperts(gguf: $0.name) != nil)
+        && !(variations.hasExperts
+          && StackedExperts(gguf: $0.name, hasBiases: variations.hasExpertBiases) != nil)
         && !(TensorName(gguf: $0.name, aliases: variations.ggufAliases).map { variations.has($0.role) } ?? false)
     }) {
       throw ModelFileError(path, "unsupported: the tensor '\(odd.name)', which models of \(family) do not have")
@@ -94,9 +95,10 @@ extension ModelConfiguration {
     hasQueryKeyValueBias = hasBias(.query)
     hasAttentionOutputBias = hasBias(.attentionOutput)
     hasFeedForwardBias = hasBias(.gate)
-    experts = hasExperts ? try ExpertConfiguration(file, family: family, layerCount: layerCount) : nil
+    experts = hasExperts ? try ExpertConfiguration(file, family: family, as: variations, layerCount: layerCount) : nil
     rotary = try RotaryConfiguration(
-      file, family: family, headSize: headSize, rotatedSize: rotated, maximumPosition: maximumPosition)
+      file, family: family, headSize: headSize, rotatedSize: rotated, truncatesRamp: variations.truncatesRamp,
+      maximumPosition: maximumPosition)
     recurrence =
       try variations.hasRecurrentLayers
       ? RecurrenceConfiguration(file, family: family, layerCount: layerCount) : nil
@@ -107,7 +109,10 @@ extension ModelConfiguration {
     let usual = LayerScales.usualAttention(headSize: headSize)
     guard let gemma = variations.gemma else {
       (windowRotary, attentionSoftCap, logitSoftCap) = (nil, nil, nil)
-      (attentionScale, embeddingScale, normAddend, activation) = (usual, 1, 0, .silu)
+      (attentionScale, embeddingScale, normAddend) = (usual, 1, 0)
+      activation =
+        variations.clampsGates
+        ? .clamped(slope: Float(GateActivation.usualSlope), limit: Float(GateActivation.usualLimit)) : .silu
       return
     }
     windowRotary = try gemma.windowRotaryBase.map { usual throws(ModelFileError) in
