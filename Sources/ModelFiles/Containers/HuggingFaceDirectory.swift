@@ -79,7 +79,9 @@ struct HuggingFaceDirectory: ModelContainer {
     if JSONFile.exists(descriptionPath), let file = try description(Quantized.self).quantization_config {
       whole = try QuantizedTensors.joined(tensors, by: try StoredQuantization(file, path: descriptionPath))
     }
-    return try Checkpoint(directory: path, tensors: whole).withModelPrefix().withExpertsApart()
+    return try Checkpoint(directory: path, tensors: whole).withModelPrefix().withExpertsApart().withInputsApart {
+      () throws(ModelFileError) in try configuration()
+    }
   }
 
   private static func tensors(in path: String) throws(ModelFileError) -> [String: StoredTensor] {

@@ -4,6 +4,8 @@ internal import Tensor
 /// Hugging Face's have them.
 struct StackedExperts {
   private let layer: Int
+  /// Whether the layer is of an MTP head, whose layers are counted apart.
+  private var isOfHead = false
   /// What each expert's part is: the rows of one matrix, or of two, one below the other.
   private let roles: [TensorRole]
 
@@ -25,10 +27,18 @@ struct StackedExperts {
   /// Those that Hugging Face's checkpoints call `name` ("model.layers.0.mlp.experts.down_proj"); `nil` as above.
   init?(huggingFace name: String) {
     let parts = name.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
-    guard parts.count == 6, parts[0] == "model", parts[1] == "layers", parts[3] == "mlp", parts[4] == "experts",
-      let layer = Int(parts[2]), "\(layer)" == parts[2], let roles = Self.huggingFace[parts[5]]
+    guard parts.count == 6, ["model", Self.head].contains(parts[0]), parts[1] == "layers", parts[3] == "mlp",
+      parts[4] == "experts", let layer = Int(parts[2]), "\(layer)" == parts[2], let roles = Self.huggingFace[parts[5]]
     else { return nil }
-    (self.layer, self.roles) = (layer, roles)
+    (self.layer, self.roles, isOfHead) = (layer, roles, parts[0] == Self.head)
+  }
+
+  /// How the names of an MTP head's layers begin, in the place of "model".
+  private static let head = "mtp"
+
+  /// What Hugging Face's checkpoints call an expert's matrix.
+  func huggingFace(_ name: TensorName) -> String {
+    isOfHead ? Self.head + name.huggingFace.dropFirst("model".count) : name.huggingFace
   }
 
   /// The experts' matrices.
@@ -87,7 +97,8 @@ extension Checkpoint {
   /// - Throws: `ModelFileError` for tensors of experts that cannot be cut.
   func withExpertsApart() throws(ModelFileError) -> Checkpoint {
     try replacing { name, tensor throws(ModelFileError) in
-      try StackedExperts(huggingFace: name)?.split(tensor).map { ($0.huggingFace, $1) }
+      guard let experts = StackedExperts(huggingFace: name) else { return nil }
+      return try experts.split(tensor).map { (experts.huggingFace($0), $1) }
     }
   }
 }
