@@ -7,6 +7,8 @@ public struct ExpertConfiguration: Sendable, Equatable {
   public let chosenCount: Int
   /// Width of an expert.
   public let intermediateSize: Int
+  /// Width of an expert that all rows go through too, whose share is its own; `nil` where there is none.
+  public let sharedSize: Int?
   /// Whether the chosen experts' weights add up to one (`norm_topk_prob`), and not those of all experts.
   public let normalizesWeights: Bool
   /// Whether the router and the experts' matrices have biases.
@@ -18,6 +20,10 @@ public struct ExpertConfiguration: Sendable, Equatable {
 
   /// Whether layer `index` has experts.
   package func isSparse(_ index: Int) -> Bool { !denseLayers.contains(index) }
+
+  /// What files that have no other width say of feed-forward networks: that of an expert; `nil` where some layers have a
+  /// network without experts.
+  var onlySize: Int? { denseLayers.isEmpty ? sharedSize ?? intermediateSize : nil }
 
   /// The same in every layer.
   var everywhere: ExpertConfiguration {
@@ -39,13 +45,16 @@ public struct ExpertConfiguration: Sendable, Equatable {
     chosenCount = try bounds.check(
       "num_experts_per_tok", file.num_experts_per_tok ?? file.experts_per_token, in: 1...count)
     if variations.hasExpertBiases {
-      (intermediateSize, normalizesWeights, denseLayers) = (
-        try bounds.check("intermediate_size", file.intermediate_size, in: 1...1_048_576), true, []
-      )
+      intermediateSize = try bounds.check("intermediate_size", file.intermediate_size, in: 1...1_048_576)
+      (sharedSize, normalizesWeights, denseLayers) = (nil, true, [])
       return
     }
     intermediateSize = try bounds.check("moe_intermediate_size", file.moe_intermediate_size, in: 1...1_048_576)
-    normalizesWeights = file.norm_topk_prob ?? false
+    sharedSize =
+      variations.hasSharedExpert
+      ? try bounds.check(
+        "shared_expert_intermediate_size", file.shared_expert_intermediate_size, in: 1...1_048_576) : nil
+    normalizesWeights = file.norm_topk_prob ?? variations.normalizesExpertWeights
     let step = try bounds.check("decoder_sparse_step", file.decoder_sparse_step ?? 1, in: 1...1024)
     let dense = Set(file.mlp_only_layers ?? [])
     if let odd = dense.first(where: { !(0..<layerCount).contains($0) }) {
@@ -62,7 +71,8 @@ public struct ExpertConfiguration: Sendable, Equatable {
   ) throws(ModelFileError) {
     let (metadata, path) = (file.metadata, file.path)
     hasBiases = variations.hasExpertBiases
-    for key in ["expert_shared_count", "expert_weights_scale", "expert_group_count"] {
+    let shared = variations.hasSharedExpert ? [] : ["expert_shared_count"]
+    for key in shared + ["expert_weights_scale", "expert_group_count"] {
       guard let value = metadata["\(family).\(key)"], value.number != 0 else { continue }
       throw ModelFileError(path, "unsupported: \(family).\(key), which is \(value)")
     }
@@ -75,6 +85,12 @@ public struct ExpertConfiguration: Sendable, Equatable {
     count = try metadata.required("\(family).expert_count", in: 1...Self.mostExperts)
     chosenCount = try metadata.required("\(family).expert_used_count", in: 1...count)
     intermediateSize = try metadata.required("\(family).expert_feed_forward_length", in: 1...1_048_576)
+    if variations.hasSharedExpert {
+      _ = try metadata.integer("\(family).expert_shared_count", in: 1...1)
+      sharedSize = try metadata.required("\(family).expert_shared_feed_forward_length", in: 1...1_048_576)
+    } else {
+      sharedSize = nil
+    }
     // Such files leave it out: whoever reads them normalises.
     normalizesWeights = try metadata.boolean("\(family).expert_weights_norm") ?? true
     denseLayers = (0..<layerCount).filter { file[TensorName(.router, layer: $0).gguf] == nil }

@@ -49,6 +49,29 @@ extension TensorOperations {
     }
   }
 
+  /// sums += sigmoid(weight · input) · x, row by row: what an expert that all rows go through adds.
+  ///
+  /// - Parameters:
+  ///   - x: `[rows, outputs]`.
+  ///   - weight: `[outputs]`, as many as there are inputs.
+  ///   - input: `[rows, outputs]`.
+  package func add(
+    _ x: Activations, rowCount: Int, gatedBy weight: [Float], of input: Activations, to sums: Activations
+  ) {
+    precondition(x.columns == sums.columns && input.columns == x.columns && weight.count == x.columns)
+    let (set, columns, stride, inputStride, sumStride) = (set, x.columns, x.stride, input.stride, sums.stride)
+    let values = unsafe x.shared(rows: rowCount)
+    let (inputs, output) = unsafe (input.shared(rows: rowCount), sums.shared(rows: rowCount))
+    forRows(rowCount, columns: columns) { rows in
+      for row in rows {
+        unsafe ft_add_gated(
+          set, values.pointer.assumingMemoryBound(to: Float.self) + row * stride, weight,
+          inputs.pointer.assumingMemoryBound(to: Float.self) + row * inputStride, columns,
+          output.pointer.assumingMemoryBound(to: Float.self) + row * sumStride)
+      }
+    }
+  }
+
   /// x = x · factor.
   package func scale(_ x: Activations, rowCount: Int, by factor: Float) {
     let (columns, stride) = (x.columns, x.stride)

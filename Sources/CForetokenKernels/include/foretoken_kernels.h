@@ -303,6 +303,9 @@ void ft_attention(ft_instruction_set set, const ft_attention_task *task, const f
 
 /// x *= sigmoid(gate), element by element: what a gate lets through of attention.
 void ft_gate(ft_instruction_set set, float *x, const float *gate, size_t count);
+/// output += sigmoid(weight . input) * x, for one row: what an expert that all rows go through adds.
+void ft_add_gated(ft_instruction_set set, const float *x, const float *weight, const float *input, size_t columns,
+                  float *output);
 
 // --- Recurrence ----------------------------------------------------------------------------------------------------
 //

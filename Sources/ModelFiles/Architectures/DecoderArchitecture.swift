@@ -34,6 +34,10 @@ struct DecoderArchitecture: Sendable {
   var usualRotaryBase = RotaryConfiguration.usualBase
   /// Whether YaRN's ramp begins and ends at whole channels, of files that do not say.
   var truncatesRamp = true
+  /// Whether all rows go through one expert more.
+  var hasSharedExpert = false
+  /// Whether the shares of chosen experts add up to one where `config.json` does not say.
+  var normalizesExpertWeights = false
   /// Whether norms follow attention and the feed-forward network too.
   var hasPostNorms = false
   /// Which layers have a window.
@@ -48,11 +52,15 @@ struct DecoderArchitecture: Sendable {
   var rotatedShare: Double?
   /// Whether layers are gated delta nets, but for some that are attention.
   var hasRecurrentLayers = false
+  /// Whether value heads of recurrent layers read key heads in turns as GGUF files have them, and not those of a key head
+  /// side by side.
+  var readsKeyHeadsInTurnsInGGUF = false
   let queryKeyValueBias, attentionOutputBias, feedForwardBias: Bias
 
   /// Whether a model may have tensors of a role.
   func has(_ role: TensorRole) -> Bool {
-    !role.isHeads && (hasRecurrentLayers || !role.isOfRecurrence) && (hasSinks || role != .sinks)
+    !role.isHeads && (hasRecurrentLayers || !role.isOfRecurrence) && (hasSharedExpert || !role.isOfSharedExpert)
+      && (hasSinks || role != .sinks)
   }
 
   /// The tensors of a layer.
@@ -87,6 +95,8 @@ extension ModelConfiguration.Architecture {
     case .gemma3: .gemma3
     case .gptOss: .gptOss
     case .qwen35: .qwen35
+    case .qwen35MoE: .qwen35MoE
+    case .qwen3Next: .qwen3Next
     }
   }
 

@@ -86,6 +86,7 @@ struct HuggingFaceDirectory: ModelContainer {
     let family = described?.architectures?.first.flatMap { ModelConfiguration.Architecture(named: $0) }
     return try Checkpoint(directory: path, tensors: whole).withModelPrefix()
       .withExpertsApart(family?.variations.interleavesExperts == true ? .inTurns : .oneBelowTheOther)
+      .withInputsApart { () throws(ModelFileError) in try configuration() }
   }
 
   private static func tensors(in path: String) throws(ModelFileError) -> [String: StoredTensor] {

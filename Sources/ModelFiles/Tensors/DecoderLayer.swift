@@ -141,7 +141,8 @@ package struct GatedTensors: Sendable, Equatable {
 }
 
 /// Σ share · down(activation(gate(normal)) · up(normal)) over the experts that the router chooses for a row, where normal is
-/// norm(residual).
+/// norm(residual); and as much for an expert that all rows go through, where there is one, whose share is
+/// sigmoid(sharedShare · normal).
 package struct ExpertTensors: Sendable, Equatable {
   /// One of many feed-forward networks.
   package struct Expert: Sendable, Equatable {
@@ -158,13 +159,16 @@ package struct ExpertTensors: Sendable, Equatable {
   /// `[experts, hidden]`.
   package let router: ProjectionTensors
   package let experts: [Expert]
+  /// `nil` where there is no expert that all rows go through.
+  package let shared: SharedExpertTensors?
   package let configuration: ExpertConfiguration
   package let activation: GateActivation
 
   init(layer: Int, _ experts: ExpertConfiguration, of configuration: ModelConfiguration) {
     let (hidden, inner) = (configuration.hiddenSize, experts.intermediateSize)
     (self.configuration, activation) = (experts, configuration.activation)
-    norm = DecoderTensor(TensorName(.feedForwardNorm, layer: layer), [hidden])
+    norm = DecoderTensor(norm: .feedForwardNorm, layer: layer, [hidden], of: configuration)
+    shared = experts.sharedSize.map { SharedExpertTensors(layer: layer, size: $0, hiddenSize: hidden) }
     router = ProjectionTensors(
       .router, layer: layer, [experts.count, hidden], split: nil, hasBias: experts.hasBiases)
     self.experts = (0..<experts.count).map { expert in
@@ -177,5 +181,24 @@ package struct ExpertTensors: Sendable, Equatable {
     }
   }
 
-  var all: [DecoderTensor] { [norm] + router.all + experts.flatMap(\.all) }
+  var all: [DecoderTensor] { [norm] + router.all + experts.flatMap(\.all) + (shared?.all ?? []) }
+}
+
+/// An expert that all rows go through.
+package struct SharedExpertTensors: Sendable, Equatable {
+  /// `[intermediate, hidden]`.
+  package let gate, up: DecoderTensor
+  /// `[hidden, intermediate]`.
+  package let down: DecoderTensor
+  /// `[1, hidden]`.
+  package let share: DecoderTensor
+
+  init(layer: Int, size: Int, hiddenSize: Int) {
+    gate = DecoderTensor(TensorName(.sharedGate, layer: layer), [size, hiddenSize], split: 0)
+    up = DecoderTensor(TensorName(.sharedUp, layer: layer), [size, hiddenSize], split: 0)
+    down = DecoderTensor(TensorName(.sharedDown, layer: layer), [hiddenSize, size], split: 1)
+    share = DecoderTensor(TensorName(.sharedShare, layer: layer), [1, hiddenSize])
+  }
+
+  package var all: [DecoderTensor] { [gate, up, down, share] }
 }

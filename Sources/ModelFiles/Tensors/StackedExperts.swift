@@ -13,6 +13,8 @@ struct StackedExperts {
   }
 
   private let layer: Int
+  /// Whether the layer is of an MTP head, whose layers are counted apart.
+  private var isOfHead = false
   /// What each expert's part is.
   private let roles: [TensorRole]
   private let isBias: Bool
@@ -38,13 +40,21 @@ struct StackedExperts {
   /// Those that Hugging Face's checkpoints call `name` ("model.layers.0.mlp.experts.down_proj"); `nil` as above.
   init?(huggingFace name: String, _ layout: Layout) {
     let parts = name.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
-    guard parts.count == 6, parts[0] == "model", parts[1] == "layers", parts[3] == "mlp", parts[4] == "experts",
-      let layer = Int(parts[2]), "\(layer)" == parts[2]
+    guard parts.count == 6, ["model", Self.head].contains(parts[0]), parts[1] == "layers", parts[3] == "mlp",
+      parts[4] == "experts", let layer = Int(parts[2]), "\(layer)" == parts[2]
     else { return nil }
     let ending = "_bias"
     isBias = parts[5].hasSuffix(ending)
     guard let roles = Self.huggingFace[isBias ? String(parts[5].dropLast(ending.count)) : parts[5]] else { return nil }
-    (self.layer, self.roles, self.layout) = (layer, roles, layout)
+    (self.layer, self.roles, self.layout, isOfHead) = (layer, roles, layout, parts[0] == Self.head)
+  }
+
+  /// How the names of an MTP head's layers begin, in the place of "model".
+  private static let head = "mtp"
+
+  /// What Hugging Face's checkpoints call an expert's matrix or bias.
+  func huggingFace(_ name: TensorName) -> String {
+    isOfHead ? Self.head + name.huggingFace.dropFirst("model".count) : name.huggingFace
   }
 
   /// The experts' matrices, or their biases.
@@ -145,7 +155,8 @@ extension Checkpoint {
   /// - Throws: `ModelFileError` for tensors of experts that cannot be cut.
   func withExpertsApart(_ layout: StackedExperts.Layout) throws(ModelFileError) -> Checkpoint {
     try replacing { name, tensor throws(ModelFileError) in
-      try StackedExperts(huggingFace: name, layout)?.split(tensor).map { ($0.huggingFace, $1) }
+      guard let experts = StackedExperts(huggingFace: name, layout) else { return nil }
+      return try experts.split(tensor).map { (experts.huggingFace($0), $1) }
     }.renamed { $0.replacing(".mlp.router.", with: ".mlp.gate.") }
   }
 }

@@ -5,6 +5,8 @@ package enum TensorRole: Sendable, CaseIterable {
   case feedForwardNorm, gate, up, down
   /// Of layers with experts: what chooses among them.
   case router
+  /// Of an expert that all rows go through: its matrices, and what says how much of it counts.
+  case sharedGate, sharedUp, sharedDown, sharedShare
   /// Of layers with norms before and after: what follows attention, and what stands around the feed-forward network.
   case attentionPostNorm, feedForwardPreNorm, feedForwardPostNorm
   /// Of gated delta nets: what the convolution reads, the output's gate, how much of a state stays and how strongly it is
@@ -42,6 +44,10 @@ package enum TensorRole: Sendable, CaseIterable {
     case .up: ("mlp.up_proj", "ffn_up")
     case .down: ("mlp.down_proj", "ffn_down")
     case .router: ("mlp.gate", "ffn_gate_inp")
+    case .sharedGate: ("mlp.shared_expert.gate_proj", "ffn_gate_shexp")
+    case .sharedUp: ("mlp.shared_expert.up_proj", "ffn_up_shexp")
+    case .sharedDown: ("mlp.shared_expert.down_proj", "ffn_down_shexp")
+    case .sharedShare: ("mlp.shared_expert_gate", "ffn_gate_inp_shexp")
     case .recurrentInput: ("linear_attn.in_proj_qkv", "attn_qkv")
     case .recurrentGate: ("linear_attn.in_proj_z", "attn_gate")
     case .decay: ("linear_attn.in_proj_a", "ssm_alpha")
@@ -76,6 +82,14 @@ package enum TensorRole: Sendable, CaseIterable {
     case .recurrentInput, .recurrentGate, .decay, .strength, .convolution, .decayRate, .decayBias, .recurrentNorm,
       .recurrentOutput:
       true
+    default: false
+    }
+  }
+
+  /// Whether only layers with an expert that all rows go through have such tensors.
+  var isOfSharedExpert: Bool {
+    switch self {
+    case .sharedGate, .sharedUp, .sharedDown, .sharedShare: true
     default: false
     }
   }

@@ -17,6 +17,8 @@ struct ExpertWeights {
   let down: [PackedMatrix]
   /// By expert, `[experts, hidden]`; `nil` when the model has none.
   let downBias: Activations?
+  /// The expert that all rows go through; `nil` where there is none.
+  let shared: SharedExpertWeights?
 
   init(_ tensors: ExpertTensors, _ packing: WeightPacking) throws {
     let (packer, pool) = (packing.packer, packing.packer.threads)
@@ -27,11 +29,17 @@ struct ExpertWeights {
         gate: try packing.view(expert.gate.weight), up: try packing.view(expert.up.weight),
         down: try packing.view(expert.down.weight), activation: tensors.activation, packing)
     }
-    // All experts and the router read one norm.
+    let sharedExpert = try tensors.shared.map { expert in
+      PackedExpert(
+        gate: try packing.view(expert.gate), up: try packing.view(expert.up), down: try packing.view(expert.down),
+        activation: tensors.activation, packing)
+    }
+    // All experts, what says how much the shared one counts, and the router read one norm.
+    let readers = experts + (sharedExpert.map { [$0] } ?? [])
     var inputs: [Int8]?
-    if experts.allSatisfy({ packing.isScaling($0.gate, $0.up, in: $0.format) }) {
+    if readers.allSatisfy({ packing.isScaling($0.gate, $0.up, in: $0.format) }) {
       var peaks = [Float](repeating: 0, count: norm.count)
-      for expert in experts {
+      for expert in readers {
         let own = columnPeaks(of: [expert.gate, expert.up], rowExponents: expert.gateUpRowExponents, pool: pool)
         for column in peaks.indices { peaks[column] = max(peaks[column], own[column]) }
       }
@@ -48,6 +56,12 @@ struct ExpertWeights {
       try packer.stack(
         [expert.down], format: packing.format(of: expert.down),
         rounding: WeightRounding(columnExponents: expert.intermediate))
+    }
+    if let sharedExpert, let share = tensors.shared?.share {
+      shared = try SharedExpertWeights(
+        sharedExpert, inputs: inputs, share: try packing.floats(share), readAs: router.columnExponents, packing)
+    } else {
+      shared = nil
     }
     self.norm = ChannelScaling.divide(norm, by: router.columnExponents)
     routerBias = try packing.floats(ifPresent: tensors.router.bias)
@@ -97,11 +111,13 @@ struct ExpertWeights {
     down = try tensors.experts.enumerated().map { index, expert in
       try random.matrix([expert.down.weight], place: UInt64(5 + 2 * index))
     }
+    let place = UInt64(4 + 2 * tensors.experts.count)
+    shared = try tensors.shared.map { try SharedExpertWeights($0, random: random, place: place) }
   }
 }
 
 /// One expert's matrices as the file has them, and how its inner channels are scaled (`GatedWeights`).
-private struct PackedExpert {
+struct PackedExpert {
   let gate, up, down: TensorView
   /// The one format of gate and up.
   let format: WeightFormat

@@ -279,6 +279,7 @@ extension ModelConfiguration {
     if let experts {
       facts["experts"] =
         "\(experts.count) of width \(experts.intermediateSize) in a layer, of which a token goes through \(experts.chosenCount)"
+        + (experts.sharedSize.map { "; one of width \($0) for all tokens" } ?? "")
         + (experts.denseLayers.isEmpty ? "" : "; none in \(experts.denseLayers.count) of the layers")
     }
     if let window = largestWindow {

@@ -67,6 +67,10 @@ extension GGUFFile: ModelContainer {
         for (name, expert) in try experts.split(tensor) { places[name.huggingFace] = expert }
         continue
       }
+      if let inputs = JoinedInputs(gguf: tensor.name), let shape = configuration.recurrence?.shape {
+        for (name, part) in try inputs.split(tensor, by: shape) { places[name.huggingFace] = part }
+        continue
+      }
       let known = TensorName(gguf: tensor.name, aliases: variations.ggufAliases)
       guard let name = known?.among(postNorms: configuration.hasPostNorms) else {
         if tensor.name != Self.rotaryFactors { places[tensor.name] = tensor }
@@ -74,6 +78,8 @@ extension GGUFFile: ModelContainer {
       }
       // As checkpoints have the kernels of a convolution by channel.
       if name.role == .convolution, tensor.isMatrix { tensor.shape.insert(1, at: 1) }
+      // As checkpoints have it, a matrix of one row.
+      if name.role == .sharedShare, tensor.shape.count == 1 { tensor.shape.insert(1, at: 0) }
       if variations.hasPairedHalvesInGGUF, name.role == .query || name.role == .key {
         tensor.rowOrder = .pairedHalves(headSize: configuration.headSize)
       }
