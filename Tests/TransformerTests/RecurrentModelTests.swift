@@ -13,8 +13,8 @@ import Transformer
 
   static let folder = Places.golden.appendingPathComponent("recurrent")
   static let names = [
-    "plain", "equal-heads", "odd-sizes", "nested", "mtp", "mtp/model.gguf", "moe", "moe-nested", "moe/model.gguf", "next",
-    "next/model.gguf", "next-dense-layers",
+    "plain", "equal-heads", "odd-sizes", "nested", "mtp", "mtp/model.gguf", "moe", "moe-nested", "moe/model.gguf",
+    "next", "next/model.gguf", "next-dense-layers",
   ]
 
   static func reference(_ name: String) throws -> ForwardReference {
