@@ -112,7 +112,10 @@ package struct DecoderTensor: Sendable, Equatable {
 
   package var isMatrix: Bool { shape.count == 2 }
 
-  func packedByteCount(_ format: WeightFormat) -> Int { format.packedByteCount(rows: shape[0], columns: shape[1]) }
+  /// Memory of a matrix in `format`, in bytes.
+  package func packedByteCount(_ format: WeightFormat) -> Int {
+    format.packedByteCount(rows: shape[0], columns: shape[1])
+  }
   package var count: Int { shape.reduce(1, *) }
 }
 
