@@ -29,7 +29,7 @@ public struct ModelConfiguration: Sendable, Equatable {
     }
 
     /// Families whose models are also parts of larger ones that see pictures, by what these are called.
-    static let inLarger: [String: Architecture] = [
+    package static let inLarger: [String: Architecture] = [
       "Gemma3ForConditionalGeneration": .gemma3, "Qwen3_5ForConditionalGeneration": .qwen35,
     ]
   }
