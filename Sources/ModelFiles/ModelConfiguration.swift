@@ -35,7 +35,7 @@ public struct ModelConfiguration: Sendable, Equatable {
     }
 
     /// Families whose models are also parts of larger ones that see pictures, by what these are called.
-    static let inLarger: [String: Architecture] = [
+    package static let inLarger: [String: Architecture] = [
       "Gemma3ForConditionalGeneration": .gemma3, "Qwen3_5ForConditionalGeneration": .qwen35,
       "Qwen3_5MoeForConditionalGeneration": .qwen35MoE,
     ]
@@ -93,6 +93,11 @@ public struct ModelConfiguration: Sendable, Equatable {
   /// Recurrent layers; `nil` where all layers are attention.
   package internal(set) var recurrence: RecurrenceConfiguration?
 
+  /// How checkpoints that are quantised already have their matrices; of GGUF files the tensors say it.
+  private(set) var storedForm: StoredForm?
+  /// MTP layers that the file says checkpoints carry (`CarriedHead`); `nil` where it does not say.
+  package internal(set) var statedHeadCount: Int?
+
   /// RMS norms on the heads of queries and keys.
   package var hasQueryKeyNorm: Bool { architecture.variations.hasQueryKeyNorm }
   /// Norms after attention and after the feed-forward network.
@@ -127,6 +132,7 @@ public struct ModelConfiguration: Sendable, Equatable {
     let part = file.architectures?.first.flatMap { Architecture.inLarger[$0] }
     if let part, var text = file.text_config?.file {
       text.tie_word_embeddings = file.tie_word_embeddings ?? text.tie_word_embeddings
+      text.quantization_config = file.quantization_config ?? text.quantization_config
       try self.init(text, as: part, path: path)
     } else {
       try self.init(file, path: path)
@@ -141,7 +147,14 @@ public struct ModelConfiguration: Sendable, Equatable {
       throw unsupported(
         "architecture \(name); supported are \(Architecture.allCases.map(\.rawValue).joined(separator: ", "))")
     }
-    if let quantization = file.quantization_config { _ = try StoredQuantization(quantization, path: path) }
+    storedForm = try file.quantization_config.map { (quantization) throws(ModelFileError) in
+      try StoredForm(quantization, path: path)
+    }
+    statedHeadCount = try (file.mtp_num_hidden_layers ?? file.num_nextn_predict_layers).map {
+      (count) throws(ModelFileError) in
+      let key = file.mtp_num_hidden_layers == nil ? "num_nextn_predict_layers" : "mtp_num_hidden_layers"
+      return try SizeBounds(path: path).check(key, count, in: 0...1024)
+    }
     if file.is_causal == false { throw unsupported("attention to later positions (is_causal false)") }
     let bounds = SizeBounds(path: path)
     let variations = architecture.variations
@@ -236,6 +249,7 @@ struct ConfigurationFile: Decodable {
   let swiglu_alpha, swiglu_limit: Double?
   let mlp_only_layers: [Int]?
   let norm_topk_prob: Bool?
+  let mtp_num_hidden_layers, num_nextn_predict_layers: Int?
   let rms_norm_eps, partial_rotary_factor, rope_theta, rope_local_base_freq, query_pre_attn_scalar: Double?
   let attn_logit_softcapping, final_logit_softcapping: Stated<Double>
   let dtype, torch_dtype: String?
@@ -251,7 +265,7 @@ struct ConfigurationFile: Decodable {
   let rope_scaling: RotaryFile?
   /// Where newer writers put both the base and the scaling.
   let rope_parameters: RotaryFiles?
-  let quantization_config: QuantizationFile?
+  var quantization_config: QuantizationFile?
   /// Of models that see pictures too, the part that reads and writes text.
   let text_config: Nested?
 

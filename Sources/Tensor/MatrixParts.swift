@@ -71,29 +71,8 @@ internal import CForetokenKernels
   ) {
     // Beyond these nothing below could be more than a number can be.
     guard (1...1 << 30).contains(rows), (1...1 << 24).contains(columns) else { return nil }
-    let wanted: (values: Int, scales: Int, zeros: Int?, groups: Int?)
-    switch numbers {
-    case .integers(let layout):
-      guard let sizes = layout.byteCounts(rows: rows, columns: columns) else { return nil }
-      wanted = sizes
-      elementType = layout.elementType
-    case .floats(_, let scale, let blockRows, let blockColumns):
-      guard blockRows > 0, blockColumns > 0 else { return nil }
-      let blocks = ((rows - 1) / blockRows + 1) * ((columns - 1) / blockColumns + 1)
-      wanted = (rows * columns, blocks * scale.byteCount, nil, nil)
-      elementType = .float8
-    case .microscaled:
-      guard columns % 32 == 0 else { return nil }
-      wanted = (rows * columns / 2, rows * columns / 32, nil, nil)
-      elementType = .mxfp4
-    case .floatsApart(let type, let rowStride, let columnStride):
-      let sizes = 1...1 << 40
-      guard [.float32, .float16, .bfloat16].contains(type), sizes.contains(rowStride), sizes.contains(columnStride),
-        let last = MatrixParts.last(rows: rows, columns: columns, rowStride, columnStride)
-      else { return nil }
-      wanted = ((last + 1) * type.blockByteCount, 0, nil, nil)
-      elementType = type
-    }
+    guard let wanted = numbers.byteCounts(rows: rows, columns: columns) else { return nil }
+    elementType = numbers.elementType
     guard values.bytes.count == wanted.values, scales.bytes.count == wanted.scales,
       zeros?.bytes.count == wanted.zeros, groups?.bytes.count == wanted.groups,
       [values, scales, zeros, groups].allSatisfy({ $0.map { $0.bytes.upperBound <= $0.file.byteCount } ?? true })
@@ -103,7 +82,7 @@ internal import CForetokenKernels
   }
 
   /// The place of the last of elements that lie apart; `nil` where it is no number.
-  private static func last(rows: Int, columns: Int, _ rowStride: Int, _ columnStride: Int) -> Int? {
+  fileprivate static func last(rows: Int, columns: Int, _ rowStride: Int, _ columnStride: Int) -> Int? {
     let (row, column) = (
       (rows - 1).multipliedReportingOverflow(by: rowStride), (columns - 1).multipliedReportingOverflow(by: columnStride)
     )
@@ -220,6 +199,40 @@ internal import CForetokenKernels
     case .microscaled:
       unsafe ft_read_mxfp4(values, scales, row, columns, output.assumingMemoryBound(to: UInt8.self))
     case .floatsApart: return
+    }
+  }
+}
+
+extension MatrixParts.Numbers {
+  /// What rows are made into.
+  package var elementType: ElementType {
+    switch self {
+    case .integers(let layout): layout.elementType
+    case .floats: .float8
+    case .microscaled: .mxfp4
+    case .floatsApart(let type, _, _): type
+    }
+  }
+
+  /// Bytes of each part of a matrix; `nil` for what cannot be.
+  package func byteCounts(
+    rows: Int, columns: Int
+  ) -> (values: Int, scales: Int, zeros: Int?, groups: Int?)? {
+    switch self {
+    case .integers(let layout): return layout.byteCounts(rows: rows, columns: columns)
+    case .floats(_, let scale, let blockRows, let blockColumns):
+      guard blockRows > 0, blockColumns > 0 else { return nil }
+      let blocks = ((rows - 1) / blockRows + 1) * ((columns - 1) / blockColumns + 1)
+      return (rows * columns, blocks * scale.byteCount, nil, nil)
+    case .microscaled:
+      guard columns % 32 == 0 else { return nil }
+      return (rows * columns / 2, rows * columns / 32, nil, nil)
+    case .floatsApart(let type, let rowStride, let columnStride):
+      let sizes = 1...1 << 40
+      guard [.float32, .float16, .bfloat16].contains(type), sizes.contains(rowStride), sizes.contains(columnStride),
+        let last = MatrixParts.last(rows: rows, columns: columns, rowStride, columnStride)
+      else { return nil }
+      return ((last + 1) * type.blockByteCount, 0, nil, nil)
     }
   }
 }

@@ -114,7 +114,10 @@ package struct DecoderTensor: Sendable, Equatable {
   /// Whether products with rows read it packed; what has one output, the share of an expert, is read as it is.
   package var isMatrix: Bool { shape.count == 2 && name.role != .sharedShare }
 
-  func packedByteCount(_ format: WeightFormat) -> Int { format.packedByteCount(rows: shape[0], columns: shape[1]) }
+  /// Memory of a matrix in `format`, in bytes.
+  package func packedByteCount(_ format: WeightFormat) -> Int {
+    format.packedByteCount(rows: shape[0], columns: shape[1])
+  }
   package var count: Int { shape.reduce(1, *) }
 }
 

@@ -60,7 +60,8 @@ extension ModelConfiguration {
     hiddenSize = try metadata.required("\(family).embedding_length", in: 1...65_536)
     // Blocks after the model's own predict further tokens.
     let blocks = try metadata.required("\(family).block_count", in: 1...1024)
-    layerCount = blocks - (try metadata.integer("\(family).nextn_predict_layers", in: 0...blocks - 1) ?? 0)
+    statedHeadCount = try metadata.integer("\(family).nextn_predict_layers", in: 0...blocks - 1)
+    layerCount = blocks - (statedHeadCount ?? 0)
     headCount = try metadata.required("\(family).attention.head_count", in: 1...1024)
     kvHeadCount = try metadata.integer("\(family).attention.head_count_kv", in: 1...1024) ?? headCount
     headSize =
