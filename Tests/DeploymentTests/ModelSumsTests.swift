@@ -119,8 +119,10 @@ struct ModelSumsTests {
       let found = try #require(text.firstMatch(of: /= ([0-9.]+) GB/)).1
       return abs((Double(found) ?? 0) - expected) < 0.15
     }
-    #expect(try near(weights(.vllmCUDA), stored), "\(try weights(.vllmCUDA))")
-    #expect(try near(weights(.foretoken), packed), "\(try weights(.foretoken))")
+    for (engine, expected) in [(ServingEngine.vllmCUDA, stored), (.foretoken, packed)] {
+      let text = try weights(engine)
+      #expect(try near(text, expected), "\(text)")
+    }
     let neuron = try problems(request(.vllmNeuron, directory.path) { $0.storage = .pvc })
     #expect(neuron.contains { $0.contains("is not documented to load") })
     let twice = try problems(
