@@ -201,6 +201,9 @@ final class LayerSteps {
     guard let experts else { preconditionFailure("a configuration without experts has a layer with them") }
     normalise(by: weights.norm)
     operations.linear(normalised, rowCount: rows, weight: weights.router, into: experts.scores)
+    for rest in weights.routerRest {
+      operations.linearAdding(normalised, rowCount: rows, weight: rest, to: experts.scores)
+    }
     let routes = operations.chooseExperts(
       experts.scores, rowCount: rows, chosenCount: experts.configuration.chosenCount,
       isShareOfAll: !experts.configuration.normalizesWeights)

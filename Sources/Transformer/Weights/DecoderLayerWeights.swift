@@ -39,7 +39,7 @@ enum FeedForwardWeights {
   var matrices: [PackedMatrix] {
     switch self {
     case .gated(let weights): [weights.gateUp, weights.down]
-    case .experts(let weights): [weights.router] + weights.gateUp + weights.down
+    case .experts(let weights): [weights.router] + weights.routerRest + weights.gateUp + weights.down
     }
   }
 
