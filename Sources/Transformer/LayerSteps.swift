@@ -202,6 +202,9 @@ final class LayerSteps {
     normalise(by: weights.norm)
     operations.linear(
       normalised, rowCount: rows, weight: weights.router, bias: weights.routerBias, into: experts.scores)
+    for rest in weights.routerRest {
+      operations.linearAdding(normalised, rowCount: rows, weight: rest, to: experts.scores)
+    }
     let routes = operations.chooseExperts(
       experts.scores, rowCount: rows, chosenCount: experts.configuration.chosenCount,
       isShareOfAll: !experts.configuration.normalizesWeights)

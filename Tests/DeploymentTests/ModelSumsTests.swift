@@ -119,9 +119,10 @@ struct ModelSumsTests {
       let found = try #require(text.firstMatch(of: /= ([0-9.]+) GB/)).1
       return abs((Double(found) ?? 0) - expected) < 0.15
     }
-    let (whole, ours) = (try weights(.vllmCUDA), try weights(.foretoken))
-    #expect(try near(whole, stored), "\(whole)")
-    #expect(try near(ours, packed), "\(ours)")
+    for (engine, expected) in [(ServingEngine.vllmCUDA, stored), (.foretoken, packed)] {
+      let text = try weights(engine)
+      #expect(try near(text, expected), "\(text)")
+    }
     let neuron = try problems(request(.vllmNeuron, directory.path) { $0.storage = .pvc })
     #expect(neuron.contains { $0.contains("is not documented to load") })
     let twice = try problems(

@@ -139,7 +139,7 @@ def watch_choices(model: torch.nn.Module, chosen: int) -> None:
     def see(_: torch.nn.Module, inputs: tuple, output: tuple) -> None:
         best = output[0].topk(chosen + 1, dim=-1).values
         gap = float((best[..., -2] - best[..., -1]).min())
-        assert gap > 5e-4, f"experts are as good as equal ({gap}); take another seed"
+        assert gap > 2e-3, f"experts are as good as equal ({gap}); take another seed"
 
     routers = [module for name, module in model.named_modules() if name.endswith("mlp.gate")]
     assert routers

@@ -2,13 +2,16 @@ package import Tensor
 
 /// In what form checkpoints that are quantised already have a model's matrices, as far as `config.json` tells: enough to
 /// say how large they are. Of files that are here, their tensors say it.
-struct StoredForm: Sendable, Equatable {
+struct StoredForm: Sendable, Equatable, CustomStringConvertible {
   /// `quant_method`.
   let method: String
   private let quantization: StoredQuantization
   private let untouched: ModuleList
   /// Whether columns lie in groups in any order (act-order).
   private let listsGroups: Bool
+
+  /// The same in every process, as packed weights are kept under what describes a model.
+  var description: String { method }
 
   /// - Throws: `ModelFileError` that names what is unsupported, or makes no sense.
   init(_ file: QuantizationFile, path: String) throws(ModelFileError) {

@@ -40,7 +40,7 @@ enum FeedForwardWeights {
     switch self {
     case .gated(let weights): [weights.gateUp, weights.down]
     case .experts(let weights):
-      [weights.router] + weights.gateUp + weights.down + (weights.shared?.matrices ?? [])
+      [weights.router] + weights.routerRest + weights.gateUp + weights.down + (weights.shared?.matrices ?? [])
     }
   }
 

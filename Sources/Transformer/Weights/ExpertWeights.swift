@@ -9,6 +9,8 @@ struct ExpertWeights {
   let router: PackedMatrix
   /// `[experts]`; `nil` when the model has none.
   let routerBias: [Float]?
+  /// What is to be added to it, where its weights have more bits than bfloat16 (`TensorView.bfloat16Parts`).
+  let routerRest: [PackedMatrix]
   /// By expert: gate and up projections, each `[intermediate, hidden]`, interleaved by panels.
   let gateUp: [PackedMatrix]
   /// By expert, `[experts, intermediate]`; `nil` when the model has none.
@@ -23,7 +25,8 @@ struct ExpertWeights {
   init(_ tensors: ExpertTensors, _ packing: WeightPacking) throws {
     let (packer, pool) = (packing.packer, packing.packer.threads)
     let norm = try packing.floats(tensors.norm)
-    let choosing = try packing.view(tensors.router.weight)
+    // A small difference there is a whole other expert.
+    let choosing = try packing.view(tensors.router.weight).bfloat16Parts()
     let experts = try tensors.experts.map { expert in
       PackedExpert(
         gate: try packing.view(expert.gate.weight), up: try packing.view(expert.up.weight),
@@ -45,8 +48,11 @@ struct ExpertWeights {
       }
       inputs = ChannelScaling.exponents(levelling: peaks, and: norm)
     }
-    router = try packer.stack(
-      [choosing], format: packing.format(of: choosing, for: .router), rounding: WeightRounding(columnExponents: inputs))
+    let routers = try choosing.map { part in
+      try packer.stack(
+        [part], format: packing.format(of: part, for: .router), rounding: WeightRounding(columnExponents: inputs))
+    }
+    (router, routerRest) = (routers[0], Array(routers.dropFirst()))
     gateUp = try experts.map { expert in
       try packer.pair(
         gate: expert.gate, up: expert.up, format: expert.format,
@@ -104,7 +110,7 @@ struct ExpertWeights {
     }
     downBias = try zeros(first.down.bias)
     norm = random.ones(tensors.norm)
-    router = try random.router(tensors.router.weight, place: 2)
+    (router, routerRest) = (try random.router(tensors.router.weight, place: 2), [])
     gateUp = try tensors.experts.enumerated().map { index, expert in
       try random.matrix([expert.gate.weight], place: UInt64(4 + 2 * index), isGatePair: true)
     }

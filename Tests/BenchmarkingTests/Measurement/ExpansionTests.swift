@@ -34,11 +34,9 @@ import Transformer
     return tokens.indices.map { result.row($0) }
   }
 
-  func expand(
-    _ model: String, to shape: ModelConfiguration, tokens: [Int32] = tokens, in folder: String
-  ) throws -> String {
+  func expand(_ model: String, to shape: ModelConfiguration, in folder: String) throws -> String {
     let source = try ModelSource(model)
-    let peak = try ModelExpansion.peakOutput(of: source, tokens: tokens, threads: 2)
+    let peak = try ModelExpansion.peakOutput(of: source, tokens: Self.tokens, threads: 2)
     let output = folder + "/expanded"
     try ModelExpansion(of: source.checkpoint, configuration: source.configuration, to: shape, peakOutput: peak)
       .write(to: output) { _ in }
@@ -83,7 +81,14 @@ import Transformer
         """
       return try ModelConfiguration(json: Array(json.utf8), path: "shape")
     }
-    let large = try expand(small, to: shape(experts: 20, chosen: 4), tokens: tokens, in: folder.path)
+    func expand(_ shape: ModelConfiguration) throws -> String {
+      let place = folder.path + "/expanded"
+      try ModelExpansion(
+        of: Checkpoint(directory: small), configuration: ModelConfiguration(directory: small), to: shape, peakOutput: 1
+      ).write(to: place) { _ in }
+      return place
+    }
+    let large = try expand(shape(experts: 20, chosen: 4))
     #expect(try ModelConfiguration(directory: large).experts?.chosenCount == 4)
     let expected = try logits(small, quantization: .none, tokens: tokens)
     for (expected, found) in zip(expected, try logits(large, quantization: .none, tokens: tokens)) {
@@ -92,7 +97,7 @@ import Transformer
     }
     for (experts, chosen) in [(20, 3), (12, 4)] {
       let error = #expect(throws: ModelFileError.self) {
-        try expand(small, to: shape(experts: experts, chosen: chosen), tokens: tokens, in: folder.path)
+        try expand(shape(experts: experts, chosen: chosen))
       }
       #expect(error?.description.contains("have no room for them") == true)
     }
