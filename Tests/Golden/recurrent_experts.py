@@ -46,7 +46,7 @@ MODELS: dict[str, dict[str, object]] = {
 }
 CARRYING = ("moe", "next")
 # Other weights, where those of the name make two things as good as equal.
-SEEDS = {"moe": 2, "next": 3}
+SEEDS = {"moe": 2, "next": 3, "next-dense-layers": 1}
 SHARED = {
     "mlp.shared_expert.gate_proj": "ffn_gate_shexp", "mlp.shared_expert.up_proj": "ffn_up_shexp",
     "mlp.shared_expert.down_proj": "ffn_down_shexp", "mlp.shared_expert_gate": "ffn_gate_inp_shexp",
@@ -139,7 +139,7 @@ def watch_choices(model: torch.nn.Module, chosen: int) -> None:
     def see(_: torch.nn.Module, inputs: tuple, output: tuple) -> None:
         best = output[0].topk(chosen + 1, dim=-1).values
         gap = float((best[..., -2] - best[..., -1]).min())
-        assert gap > 2e-3, f"experts are as good as equal ({gap}); take another seed"
+        assert gap > 5e-4, f"experts are as good as equal ({gap}); take another seed"
 
     routers = [module for name, module in model.named_modules() if name.endswith("mlp.gate")]
     assert routers
