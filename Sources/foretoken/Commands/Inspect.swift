@@ -153,7 +153,8 @@ struct Inspect: ParsableCommand {
       report.tokenizer = Report.Tokenizer(
         tokens: directory.tokenizer.vocabularySize, end_of_text_ids: directory.endOfTextTokens.sorted(),
         has_chat_template: hasTemplate)
-      lines.append(("tokenizer", "byte-level BPE, \(directory.tokenizer.vocabularySize) tokens"))
+      let kind = directory.tokenizer.isByteLevel ? "byte-level BPE" : "SentencePiece-style BPE"
+      lines.append(("tokenizer", "\(kind), \(directory.tokenizer.vocabularySize) tokens"))
       lines.append(("end of text", directory.endOfTextTokens.sorted().map { "\($0)" }.joined(separator: ", ")))
       lines.append(("chat template", hasTemplate ? "yes" : "none"))
       if hasTemplate { attempt { _ = try directory.chatTemplate() } }
