@@ -4,6 +4,7 @@ import Presentation
 import Report
 import TestSupport
 import Testing
+import Tokenization
 
 @Suite struct SpeculationBenchmarkTests {
   @Test("workloads are compared one by one and all together, sampled too, with a head as with nothing")
