@@ -1,3 +1,4 @@
+import Decoding
 import Inference
 import Measurement
 import Presentation
