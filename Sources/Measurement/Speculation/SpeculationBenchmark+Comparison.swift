@@ -41,6 +41,7 @@ extension SpeculationBenchmark {
         let ratios = Spread(zip(rates, runs[0]).map { $0 / $1.tokensPerSecond })
         var counts = SpeculationCounts()
         for run in rounds { counts.add(run.speculation) }
+        let tokens = rounds.reduce(0.0) { $0 + Double($1.tokens) }
         let decisions = rounds.reduce(0.0) { $0 + Double($1.decisions) }
         return Result(
           workload: workload, method: method, concurrency: concurrency, temperature: temperature,
@@ -48,7 +49,7 @@ extension SpeculationBenchmark {
           speedupSpread: (ratios.upperQuartile - ratios.lowerQuartile) / 2,
           levelledSpeedup: levelledRate(rounds) / levelledRate(runs[0]),
           acceptanceRate: counts.acceptanceRate, meanAcceptanceLength: counts.meanAcceptanceLength,
-          tokensPerPass: decisions > 0 ? rounds.reduce(0) { $0 + Double($1.tokens) } / decisions : nil)
+          tokensPerPass: decisions > 0 ? tokens / decisions : nil)
       }
     }
   }

@@ -1,9 +1,11 @@
+import Decoding
 import Inference
 import Measurement
 import Presentation
 import Report
 import TestSupport
 import Testing
+import Tokenization
 
 @Suite struct SpeculationBenchmarkTests {
   @Test("workloads are compared one by one and all together, sampled too, with a head as with nothing")
