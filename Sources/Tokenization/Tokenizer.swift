@@ -40,6 +40,9 @@ public struct Tokenizer: Sendable {
   /// The text of the token that ends a text (`eos_token`), from `tokenizer_config.json`.
   public let endOfTextToken: String?
 
+  /// Whether it is a byte-level BPE as GPT-2's, and not one of characters as SentencePiece's.
+  public var isByteLevel: Bool { model.isByteLevel }
+
   /// Loads `tokenizer.json` from a model's directory, and `tokenizer_config.json` and `chat_template.jinja` if they are there.
   ///
   /// Where the two JSON files disagree about an added token, `tokenizer.json` holds.

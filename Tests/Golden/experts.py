@@ -87,7 +87,7 @@ def stack(path: Path) -> None:
     tensors = load_file(path)
     stacked: dict[str, torch.Tensor] = {}
     for key in sorted({name.split(".experts.")[0] for name in tensors if ".experts." in name}):
-        count = 1 + max(int(name.split(".")[5]) for name in tensors if name.startswith(key + ".experts."))
+        count = sum(name.startswith(key + ".experts.") for name in tensors) // 3
         part = [{kind: tensors.pop(f"{key}.experts.{expert}.{kind}_proj.weight") for kind in ("gate", "up", "down")}
                 for expert in range(count)]
         stacked[key + ".experts.gate_up_proj"] = torch.stack([torch.cat([one["gate"], one["up"]]) for one in part])

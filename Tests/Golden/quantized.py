@@ -360,8 +360,12 @@ LARGE: dict[str, Callable[[], Form]] = {
     "fp8": lambda: Float8((128, 128)),
     "ct-float-channel": FORMS["ct-float-channel"],
     "ct-int8-channel": FORMS["ct-int8-channel"],
+    "ct-packed8": lambda: CompressedTensors("pack-quantized", num_bits=8, strategy="group", group_size=128),
     "ct-packed4": lambda: CompressedTensors("pack-quantized", num_bits=4, strategy="group", group_size=128),
+    "ct-packed4-zeros": lambda: CompressedTensors(
+        "pack-quantized", num_bits=4, strategy="group", group_size=128, symmetric=False),
     "ct-mxfp4": FORMS["ct-mxfp4"],
+    "gptq-8": lambda: GPTQ(bits=8, group_size=128, sym=True),
     "gptq": lambda: GPTQ(group_size=128),
     "gptq-symmetric": lambda: GPTQ(group_size=128, sym=True),
     "gptq-order": lambda: GPTQ(group_size=128, shuffled=True),

@@ -10,6 +10,11 @@ from engines import Foretoken, LlamaCpp, Measures
 from materials import Failure, Materials, note, remove
 
 FORMATS = ["Q8_0", "Q4_0", "Q4_1", "Q4_K_M", "Q5_0", "Q5_1", "Q5_K_M", "Q6_K", "Q3_K_M", "Q2_K"]
+# Whose files llama.cpp makes with a matrix of importance.
+SMALL_FORMATS = ["IQ4_NL", "IQ4_XS", "IQ3_S", "IQ3_XXS", "IQ2_S", "IQ2_XS", "IQ2_XXS", "IQ1_M", "IQ1_S", "TQ2_0", "TQ1_0"]
+# Of Tests/Golden/quantized.py, as checkpoints are published.
+FORMS = ["bfloat16", "fp8", "ct-float-channel", "ct-int8-channel", "ct-packed8", "ct-packed4", "ct-packed4-zeros",
+         "ct-mxfp4", "gptq-8", "gptq", "gptq-symmetric", "gptq-order", "awq"]
 # Formats that int8 and int4 made of the same checkpoint are held against.
 PEERS = ["Q8_0", "Q4_0", "Q4_1", "Q4_K_M"]
 TWINS = ["exact"] + [f"{kind}-{factor}" for kind in ("norm", "up", "value", "all") for factor in (16, 64, 256, 1024)]
@@ -36,6 +41,8 @@ def all_cases() -> list[Case]:
     return [
         *(Case(f"twins/{name}") for name in TWINS),
         *(Case(f"target/{name}") for name in FORMATS),
+        *(Case(f"small/{name}") for name in SMALL_FORMATS),
+        *(Case(f"forms/{name}") for name in FORMS),
         Case("checkpoint/target"), Case("smollm2/published-Q4_1"), Case("checkpoint/smollm2"),
         # llama-quantize makes the published file again, bit by bit, when asked for Q4_1.
         *(Case(f"smollm2/{name}") for name in FORMATS if name != "Q4_1"),
@@ -73,21 +80,22 @@ def text_of(case: Case, materials: Materials, as_directory: bool) -> Path:
 
 
 def file_of(case: Case, materials: Materials) -> Path:
-    """The GGUF file of a case of the groups `smollm2` and `target`."""
+    """The GGUF file of a case of the groups `smollm2`, `target` and `small`."""
     if case.item == "published-Q4_1":
         return materials.published()
     if case.group == "smollm2":
         return smollm2(materials, case.item)
-    return target(materials, "exact", case.item)
+    return target(materials, "exact", case.item, materials.importance() if case.group == "small" else None)
 
 
 def smollm2(materials: Materials, kind: str) -> Path:
     return materials.quantized(materials.checkpoint_file(), kind, materials.folder / f"smollm2/{SMOLLM2}.{kind}.gguf")
 
 
-def target(materials: Materials, twin: str, kind: str) -> Path:
+def target(materials: Materials, twin: str, kind: str, importance: Path | None = None) -> Path:
     """The shipped target or a twin of it in one of llama.cpp's formats, made of its single-precision file."""
-    return materials.quantized(materials.converted(twin), kind, materials.folder / f"target/{twin}.{kind}.gguf")
+    path = materials.folder / f"target/{twin}.{kind}.gguf"
+    return materials.quantized(materials.converted(twin), kind, path, importance)
 
 
 def measure_llama(case: Case, materials: Materials, engine: LlamaCpp, windows: int) -> dict[str, Measures]:
@@ -114,8 +122,10 @@ def measure_llama(case: Case, materials: Materials, engine: LlamaCpp, windows: i
 
 def measure_foretoken(case: Case, materials: Materials, engine: Foretoken, windows: int) -> dict[str, Measures]:
     """By format: a file as it is, or int8 and int4 made of a checkpoint or twin."""
-    as_directory = case.group in ("twins", "checkpoint")
+    as_directory = case.group in ("twins", "checkpoint", "forms")
     text = text_of(case, materials, as_directory)
+    if case.group == "forms":
+        return engine.compare(materials.form(case.item), text, windows, ["file"])
     if not as_directory:
         return engine.compare(file_of(case, materials), text, windows, ["file"])
     if case.group == "twins":
@@ -146,6 +156,8 @@ def measure_all(
 ) -> None:
     """Measures what is not kept yet, and keeps it."""
     measure = measure_llama if isinstance(engine, LlamaCpp) else measure_foretoken
+    # llama.cpp does not read them.
+    cases = [case for case in cases if case.group != "forms" or measure is measure_foretoken]
     for place, case in enumerate(cases, 1):
         found = results.get(case)
         if found is None:

@@ -14,6 +14,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 TARGET = REPOSITORY / "Models/foretoken-reference-target"
 # Of other texts than the shipped pair was trained on.
 HELD_OUT = REPOSITORY / "Training/heldout.txt"
+# With the packages of Tests/Golden/requirements.txt and the two that Tests/Golden/quantized.py names.
+QUANTIZING_PYTHON = REPOSITORY / ".build/golden/bin/python"
 
 # The proceedings of a workshop of the Library of Congress in 1992, in the public domain: 48,000 words of plain prose,
 # part of the Canterbury corpus for tests of compression and so of Brotli's source package.
@@ -75,9 +77,10 @@ def respell_special_tokens(directory: Path) -> None:
 class Materials:
     """The files under `folder`, each made when it is first asked for and kept."""
 
-    def __init__(self, folder: Path, quantizer: Path) -> None:
+    def __init__(self, folder: Path, quantizer: Path, quantizing_python: Path = QUANTIZING_PYTHON) -> None:
         self.folder = folder
         self.quantizer = quantizer
+        self.quantizing_python = quantizing_python
         self.python = folder / "venv/bin/python"
         folder.mkdir(parents=True, exist_ok=True)
         if not (folder / "venv/.complete").exists():
@@ -94,6 +97,7 @@ class Materials:
         stamp = self.folder / "target-identity"
         if stamp.exists() and stamp.read_text() != self.target_identity:
             remove(self.folder / "target")
+            remove(self.folder / "forms")
             remove(self.folder / "twins")
         stamp.write_text(self.target_identity)
 
@@ -175,13 +179,31 @@ class Materials:
         path.write_text(respelt(HELD_OUT.read_text(encoding="utf-8")), encoding="utf-8")
         return path
 
-    def quantized(self, source: Path, kind: str, path: Path) -> Path:
+    def form(self, name: str) -> Path:
+        """The shipped target as a checkpoint that is quantised already; `bfloat16` is the target itself."""
+        if name == "bfloat16":
+            return TARGET
+        if not self.quantizing_python.exists():
+            raise Failure(f"{self.quantizing_python} is not there: run make quality-formats.")
+        return self.made(
+            self.folder / "forms" / name, self.quantizing_python, REPOSITORY / "Tests/Golden/quantized.py",
+            "--form", name, TARGET, what="Quantising a checkpoint")
+
+    def importance(self) -> Path:
+        """What llama.cpp's smallest formats need: which columns count, on text behind that which is scored."""
+        return self.made(
+            self.folder / "target/importance.gguf", self.quantizer.with_name("llama-imatrix"),
+            "--model", self.converted("exact"), "--file", self.held_out(is_respelt=True), "--ctx-size", 512,
+            "--chunk", 60, "--chunks", 60, "--output-file", what="llama-imatrix")
+
+    def quantized(self, source: Path, kind: str, path: Path, importance: Path | None = None) -> Path:
         """`source` in another of llama.cpp's formats, which its own quantiser makes."""
         if not path.exists():
             note(f"Making {path.relative_to(self.folder)}")
             path.parent.mkdir(parents=True, exist_ok=True)
             partial = path.with_name("partial-" + path.name)
-            run(self.quantizer, "--allow-requantize", source, partial, kind, what="llama-quantize")
+            weighed = [] if importance is None else ["--imatrix", importance]
+            run(self.quantizer, "--allow-requantize", *weighed, source, partial, kind, what="llama-quantize")
             partial.rename(path)
         return path
 

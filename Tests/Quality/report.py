@@ -75,26 +75,49 @@ def twin_table(cases: list[Case], llama: Results, foretoken: Results) -> list[st
     return table(head, 1, rows)
 
 
-def tables(cases: list[Case], llama: Results, foretoken: Results) -> str:
+def form_table(cases: list[Case], foretoken: Results) -> list[str]:
+    """Forms that llama.cpp does not read, the first of which is the checkpoint that they are made of."""
+    original = of(foretoken, cases[0], "file")
+    rows = []
+    for case in cases:
+        found = of(foretoken, case, "file")
+        values = [NOT_MEASURED] * 2
+        if found and original:
+            exact = found["reference_perplexity"]
+            values = [f"{exact:.3f}", percent((exact / original["reference_perplexity"] - 1) * 100)]
+        rows.append([case.item, *values, *cells(found)])
+    return table(["form", "of its values", "beside bfloat16", *MEASURES], 1, rows)
+
+
+def tables(cases: list[Case], llama: Results, foretoken: Results, before: dict[str, str]) -> str:
+    """The tables under their titles. Those of which nothing is known stay as they were `before`."""
     groups = {case.group: [other for other in cases if other.group == case.group] for case in cases}
     sections = [
-        (f"{MODELS['smollm2']}: files as they are", file_table(groups["smollm2"], llama, foretoken)),
-        (f"{MODELS['target']}: files as they are", file_table(groups["target"], llama, foretoken)),
-        *((f"{MODELS[case.item]}: formats made of the checkpoint", checkpoint_table(case, llama, foretoken))
+        (f"{MODELS['smollm2']}: files as they are", groups["smollm2"], file_table(groups["smollm2"], llama, foretoken)),
+        (f"{MODELS['target']}: files as they are", groups["target"], file_table(groups["target"], llama, foretoken)),
+        (f"{MODELS['target']}: files in smaller formats", groups["small"], file_table(groups["small"], llama, foretoken)),
+        (f"{MODELS['target']}: checkpoints that are quantised already", groups["forms"],
+         form_table(groups["forms"], foretoken)),
+        *((f"{MODELS[case.item]}: formats made of the checkpoint", [case], checkpoint_table(case, llama, foretoken))
           for case in groups["checkpoint"]),
-        ("Outlier twins of the shipped target: loss (and mean KL divergence)",
+        ("Outlier twins of the shipped target: loss (and mean KL divergence)", groups["twins"],
          twin_table(groups["twins"], llama, foretoken)),
     ]
-    return "\n\n".join(f"### {title}\n\n" + "\n".join(lines) for title, lines in sections)
+    texts = []
+    for title, members, lines in sections:
+        is_known = any(results.get(case) for case in members for results in (llama, foretoken))
+        texts.append(f"### {title}\n\n" + ("\n".join(lines) if is_known else before.get(title, "\n".join(lines))))
+    return "\n\n".join(texts)
 
 
-def around_tables(page: Path) -> tuple[str, str]:
-    """What a page has before and after its tables."""
+def around_tables(page: Path) -> tuple[str, dict[str, str], str]:
+    """What a page has before its tables, the tables by their titles, and what comes after them."""
     before, begin, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
+    middle, end, after = rest.partition(END)
     if not begin or not end:
         raise Failure(f"{page} has no '{BEGIN}' followed by '{END}', between which the tables go.")
-    return before, after
+    titled = (section.partition("\n") for section in middle.split("### ")[1:])
+    return before, {title.strip(): text.strip() for title, _, text in titled}, after
 
 
 def write(page: Path, data: Path, cases: list[Case], llama: Results, foretoken: Results) -> None:
@@ -102,5 +125,6 @@ def write(page: Path, data: Path, cases: list[Case], llama: Results, foretoken: 
     both = {"llama.cpp": llama, "foretoken": foretoken}
     figures = {case.name: {name: results.get(case) for name, results in both.items()} for case in cases}
     data.write_text(json.dumps(figures, indent=1) + "\n")
-    before, after = around_tables(page)
-    page.write_text(f"{before}{BEGIN}\n\n{tables(cases, llama, foretoken)}\n\n{END}{after}", encoding="utf-8")
+    before, present, after = around_tables(page)
+    written = tables(cases, llama, foretoken, present)
+    page.write_text(f"{before}{BEGIN}\n\n{written}\n\n{END}{after}", encoding="utf-8")

@@ -50,7 +50,8 @@ public struct ForwardCase: Sendable, CustomStringConvertible {
   }
   /// Random weights, models whose layers have windows: prompts are longer than these.
   public static let windowed: [ForwardCase] = [
-    "gemma2", "gemma3", "gemma3-odd", "mistral-full", "mistral-window", "qwen2-windows", "qwen3-windows",
+    "gemma2", "gemma3", "gemma3-odd", "gptoss-floats", "gptoss-mxfp4", "mistral-full", "mistral-window",
+    "qwen2-windows", "qwen3-windows",
   ].map { name in
     let folder = ForwardReference.folder.appendingPathComponent(name)
     return ForwardCase(name: name, directory: folder.path, expected: folder.appendingPathComponent("expected.json"))

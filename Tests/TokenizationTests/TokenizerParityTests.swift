@@ -36,6 +36,14 @@ import Tokenization
     }
   }
 
+  @Test func `tokenizers of bytes and of characters are told apart`() throws {
+    for name in GoldenFiles.names + [GoldenFiles.reference] {
+      #expect(try GoldenFiles.tokenizer(name).isByteLevel, "\(name)")
+    }
+    for name in GoldenFiles.pieceNames { #expect(try !GoldenFiles.tokenizer(name).isByteLevel, "\(name)") }
+    #expect(try !Tokenizer(try PieceListsTests.lists("plain"), file: "model.gguf").isByteLevel)
+  }
+
   @Test(arguments: GoldenFiles.names + GoldenFiles.pieceNames)
   func `the bytes of tokens one after the other are the decoded text`(
     name: String

@@ -53,7 +53,7 @@ struct MTPNames {
   /// Those of all families, for a model of the shape of `trunk`.
   static func all(in trunk: ModelConfiguration) -> [MTPNames] {
     // GGUF files have Qwen's layer under DeepSeek's names.
-    [.qwen, .deepSeek(layer: trunk.layerCount, recyclesNormalised: trunk.architecture == .qwen35), .miMo]
+    [.qwen, .deepSeek(layer: trunk.layerCount, recyclesNormalised: trunk.recurrence != nil), .miMo]
   }
 
   /// Qwen3-Next and Qwen3.5.

@@ -22,6 +22,18 @@ enum SubwordModel: Sendable {
     if isCacheable { scratch.cache.insert(word, tokens: output[start...]) }
   }
 
+  /// Whether words are taken byte by byte, as GPT-2 does it, and not by characters, as SentencePiece does.
+  var isByteLevel: Bool {
+    switch self {
+    case .merges(let model):
+      switch model.alphabet {
+      case .bytes: true
+      case .characters: false
+      }
+    case .scores: false
+    }
+  }
+
   /// Whether every text has tokens, each of which stands for a limited part of it.
   var writesAnyText: Bool {
     switch self {

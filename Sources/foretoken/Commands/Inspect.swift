@@ -153,7 +153,8 @@ struct Inspect: ParsableCommand {
       report.tokenizer = Report.Tokenizer(
         tokens: directory.tokenizer.vocabularySize, end_of_text_ids: directory.endOfTextTokens.sorted(),
         has_chat_template: hasTemplate)
-      lines.append(("tokenizer", "byte-level BPE, \(directory.tokenizer.vocabularySize) tokens"))
+      let kind = directory.tokenizer.isByteLevel ? "byte-level BPE" : "SentencePiece-style BPE"
+      lines.append(("tokenizer", "\(kind), \(directory.tokenizer.vocabularySize) tokens"))
       lines.append(("end of text", directory.endOfTextTokens.sorted().map { "\($0)" }.joined(separator: ", ")))
       lines.append(("chat template", hasTemplate ? "yes" : "none"))
       if hasTemplate { attempt { _ = try directory.chatTemplate() } }
@@ -279,6 +280,7 @@ extension ModelConfiguration {
     if let experts {
       facts["experts"] =
         "\(experts.count) of width \(experts.intermediateSize) in a layer, of which a token goes through \(experts.chosenCount)"
+        + (experts.sharedSize.map { "; one of width \($0) for all tokens" } ?? "")
         + (experts.denseLayers.isEmpty ? "" : "; none in \(experts.denseLayers.count) of the layers")
     }
     if let window = largestWindow {
