@@ -84,7 +84,7 @@ FAMILIES: dict[str, Family] = {
         GptOssConfig, dict(
             num_hidden_layers=2, num_local_experts=8, num_experts_per_tok=2, sliding_window=32,
             intermediate_size=256) | rope(
-            # A ramp from the first channel to the last: llama.cpp rounds its ends to whole channels, the model does not.
+            # A ramp from the first channel to the last: llama.cpp rounds its ends to whole channels, the model not.
             "yarn", 3.0, factor=32.0, beta_fast=32.0, beta_slow=1.0, truncate=False,
             original_max_position_embeddings=64), pre="gpt-4o", seed=1),
     "qwen35": Family(
