@@ -9,7 +9,7 @@ from servers import Failure, Server
 
 # Where tokens part, llama.cpp itself must find both nearly as likely: nats between their log-probabilities.
 NEAR_TIE = 0.02
-# How far apart both may put the likeliest token. Foretoken keeps keys and values in half precision, llama.cpp in single.
+# How far apart both may put llama.cpp's token. Foretoken keeps keys and values in half precision, llama.cpp in single.
 LARGEST_DIFFERENCE = 0.05
 PROMPTS = (5, 70, 150, 300)
 NEW_TOKENS = 32

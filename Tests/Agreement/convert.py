@@ -2,8 +2,8 @@
 
     python convert.py SOURCE PRE MODEL --outfile FILE …
 
-It knows a tokenizer by a hash of what this makes of a text, and refuses others. The name that the hash would stand for is
-given as PRE instead; all else is the converter in SOURCE as it is.
+It knows a tokenizer by a hash of what this makes of a text, and refuses others. The name that the hash would stand for
+is given as PRE instead; all else is the converter in SOURCE as it is.
 """
 
 from __future__ import annotations

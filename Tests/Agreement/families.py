@@ -1,8 +1,8 @@
 """The families of models, each as a small random checkpoint that llama.cpp's converter takes.
 
-Sizes are those that llama.cpp can have: heads of 64 or more channels, rows of whole blocks of 256. Windows are shorter than
-the prompts. Weights are larger than those that training begins with, so that tokens are far apart, and are values that
-bfloat16 holds: Foretoken keeps the file's single precision as that, and loses nothing.
+Sizes are those that llama.cpp can have: heads of 64 or more channels, rows of whole blocks of 256. Windows are shorter
+than the prompts. Weights are larger than those that training begins with, so that tokens are far apart, and are values
+that bfloat16 holds: Foretoken keeps the file's single precision as that, and loses nothing.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import (
     AutoModelForCausalLM, Gemma2Config, Gemma3TextConfig, GptOssConfig, LlamaConfig, MistralConfig, PreTrainedConfig,
@@ -35,21 +36,21 @@ class Family:
     scales_embeddings: bool = False
     # Of its random weights: one with which no router is near a tie on the prompts.
     seed: int = 0
-    options: tuple[str, ...] = ()
+    # Whether it carries an MTP layer, as Qwen3.5's checkpoints do: its converter has to be told where there is none.
+    has_mtp: bool | None = None
 
 
 BASE = dict(
     hidden_size=256, num_hidden_layers=4, num_attention_heads=4, num_key_value_heads=2, head_dim=64,
     intermediate_size=512, max_position_embeddings=1024, tie_word_embeddings=False)
 # In few layers: where a router is near a tie, half precision may take another expert, and all logits are others then.
-EXPERTS = dict(num_hidden_layers=2, num_experts=8, num_experts_per_tok=2, moe_intermediate_size=256, norm_topk_prob=True)
+EXPERTS = dict(
+    num_hidden_layers=2, num_experts=8, num_experts_per_tok=2, moe_intermediate_size=256, norm_topk_prob=True)
 RECURRENT = dict(
-    num_hidden_layers=4, head_dim=128, linear_num_key_heads=2, linear_num_value_heads=4, linear_key_head_dim=64, linear_value_head_dim=64,
-    linear_conv_kernel_dim=4)
+    num_hidden_layers=4, head_dim=128, linear_num_key_heads=2, linear_num_value_heads=4, linear_key_head_dim=64,
+    linear_value_head_dim=64, linear_conv_kernel_dim=4)
 PARTIAL = {"rope_type": "default", "rope_theta": 10_000.0, "partial_rotary_factor": 0.25}
 GEMMA = dict(tie_word_embeddings=True, query_pre_attn_scalar=64, sliding_window=32)
-# llama.cpp's converter looks for an MTP layer unless it is told that there is none.
-NO_MTP = ("--no-mtp",)
 
 
 def rope(kind: str, theta: float, **values: object) -> dict[str, object]:
@@ -83,17 +84,20 @@ FAMILIES: dict[str, Family] = {
         GptOssConfig, dict(
             num_hidden_layers=2, num_local_experts=8, num_experts_per_tok=2, sliding_window=32,
             intermediate_size=256) | rope(
-            # YaRN's ramp from the first channel to the last: llama.cpp rounds its ends to whole channels, the model does not.
+            # A ramp from the first channel to the last: llama.cpp rounds its ends to whole channels, the model not.
             "yarn", 3.0, factor=32.0, beta_fast=32.0, beta_slow=1.0, truncate=False,
             original_max_position_embeddings=64), pre="gpt-4o", seed=1),
     "qwen35": Family(
-        Qwen3_5TextConfig, RECURRENT | dict(rope_parameters=PARTIAL), pre="qwen35", adds_norms=True, options=NO_MTP),
+        Qwen3_5TextConfig, RECURRENT | dict(rope_parameters=PARTIAL), pre="qwen35", adds_norms=True, has_mtp=False),
+    "qwen35-mtp": Family(
+        Qwen3_5TextConfig, RECURRENT | dict(mtp_num_hidden_layers=1, rope_parameters=PARTIAL), pre="qwen35",
+        adds_norms=True, has_mtp=True),
     "qwen35moe": Family(
         Qwen3_5MoeTextConfig, EXPERTS | RECURRENT | dict(shared_expert_intermediate_size=256, rope_parameters=PARTIAL),
-        pre="qwen35", adds_norms=True, options=NO_MTP),
+        pre="qwen35", adds_norms=True, has_mtp=False),
     "qwen3next": Family(
         Qwen3NextConfig, EXPERTS | RECURRENT | dict(shared_expert_intermediate_size=256, rope_parameters=PARTIAL),
-        adds_norms=True, options=NO_MTP),
+        adds_norms=True, has_mtp=False),
 }
 
 
@@ -106,7 +110,7 @@ def filled(key: str, shape: torch.Size, family: Family, tied: bool) -> Tensor:
         value = torch.log(torch.empty(shape).uniform_(0.02, 8))
     elif key.endswith("dt_bias"):
         value = noise - 1
-    elif name.endswith("norm"):
+    elif "norm" in name:
         value = 0.2 * noise + (0 if family.adds_norms and not name.endswith("linear_attn.norm") else 1)
         if family.scales_embeddings and key == "model.norm.weight":
             # Logits as far apart as those of others, though embeddings are small.
@@ -143,3 +147,17 @@ def write_checkpoint(place: Path, name: str, size: int, specials: list[int]) -> 
     # Their logits are 0, and those of the likeliest far above.
     model.get_output_embeddings().weight[specials] = 0
     model.save_pretrained(place)
+    if family.has_mtp:
+        add_mtp(place / "model.safetensors", f"model.layers.{config.num_hidden_layers - 1}.", family)
+
+
+def add_mtp(path: Path, like: str, family: Family) -> None:
+    """Adds an MTP layer whose decoder layer is of the same kind as the layer `like`."""
+    tensors = load_file(path)
+    hidden = BASE["hidden_size"]
+    shapes = {
+        "mtp.layers.0." + key.removeprefix(like): value.shape for key, value in tensors.items() if key.startswith(like)}
+    shapes |= {f"mtp.{part}.weight": (hidden,) for part in ("pre_fc_norm_embedding", "pre_fc_norm_hidden", "norm")}
+    shapes["mtp.fc.weight"] = (hidden, 2 * hidden)
+    added = {key: filled(key, torch.Size(shape), family, tied=False) for key, shape in shapes.items()}
+    save_file(tensors | added, path, metadata={"format": "pt"})

@@ -11,7 +11,8 @@ from materials import Failure, Materials, note, remove
 
 FORMATS = ["Q8_0", "Q4_0", "Q4_1", "Q4_K_M", "Q5_0", "Q5_1", "Q5_K_M", "Q6_K", "Q3_K_M", "Q2_K"]
 # Whose files llama.cpp makes with a matrix of importance.
-SMALL_FORMATS = ["IQ4_NL", "IQ4_XS", "IQ3_S", "IQ3_XXS", "IQ2_S", "IQ2_XS", "IQ2_XXS", "IQ1_M", "IQ1_S", "TQ2_0", "TQ1_0"]
+SMALL_FORMATS = ["IQ4_NL", "IQ4_XS", "IQ3_S", "IQ3_XXS", "IQ2_S", "IQ2_XS", "IQ2_XXS", "IQ1_M", "IQ1_S", "TQ2_0",
+                 "TQ1_0"]
 # Of Tests/Golden/quantized.py, as checkpoints are published.
 FORMS = ["bfloat16", "fp8", "ct-float-channel", "ct-int8-channel", "ct-packed8", "ct-packed4", "ct-packed4-zeros",
          "ct-mxfp4", "gptq-8", "gptq", "gptq-symmetric", "gptq-order", "awq"]

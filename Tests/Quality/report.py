@@ -95,7 +95,8 @@ def tables(cases: list[Case], llama: Results, foretoken: Results, before: dict[s
     sections = [
         (f"{MODELS['smollm2']}: files as they are", groups["smollm2"], file_table(groups["smollm2"], llama, foretoken)),
         (f"{MODELS['target']}: files as they are", groups["target"], file_table(groups["target"], llama, foretoken)),
-        (f"{MODELS['target']}: files in smaller formats", groups["small"], file_table(groups["small"], llama, foretoken)),
+        (f"{MODELS['target']}: files in smaller formats", groups["small"],
+         file_table(groups["small"], llama, foretoken)),
         (f"{MODELS['target']}: checkpoints that are quantised already", groups["forms"],
          form_table(groups["forms"], foretoken)),
         *((f"{MODELS[case.item]}: formats made of the checkpoint", [case], checkpoint_table(case, llama, foretoken))
