@@ -25,7 +25,7 @@ demo: setup ## See speculation at work, and what it is worth (DEMO=--small for t
 test: build ## Build and run every test
 	$(SWIFT) build $(FLAGS) --product FaultPlugin
 	$(SWIFT) build $(FLAGS) --product foretokenPackageTests
-	$(SWIFT) test $(FLAGS) --skip-build --no-parallel
+	@SWIFT="$(SWIFT)" Scripts/test $(FLAGS)
 
 threads: ## Stress the pool of threads under the thread sanitizer (a minute to build, half a minute to run)
 	$(SWIFT) build --sanitize=thread --scratch-path .build/sanitized --product pool-stress
