@@ -103,7 +103,7 @@ struct Inspect: ParsableCommand {
       lines += report.architecture.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
     attempt {
-      guard let checkpoint = try container?.checkpoint(), let configuration else { return }
+      guard head == nil, let checkpoint = try container?.checkpoint(), let configuration else { return }
       let summary = ModelSummary(configuration: configuration, checkpoint: checkpoint)
       report.parameters = summary.parameters
       report.bytes_on_disk = checkpoint.isMade ? [:] : summary.tensorBytes
