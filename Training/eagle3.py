@@ -384,7 +384,10 @@ def train(arguments: argparse.Namespace) -> None:
             for group, base in zip([g for optimizer in groups for g in optimizer.param_groups], base_rates):
                 group["lr"] = base * factor
             steps = arguments.steps if done >= arguments.unroll_from else 1
-            result = unroll(head, target, shards.read(batches[place], arguments.prompts_from), steps, arguments.decay, dtype)
+            batch = shards.read(batches[place], arguments.prompts_from)
+            if arguments.noise:
+                batch.taps.add_(torch.randn_like(batch.taps), alpha=arguments.noise)
+            result = unroll(head, target, batch, steps, arguments.decay, dtype)
             result.loss.backward()
             nn.utils.clip_grad_norm_(head.parameters(), 1.0)
             for optimizer in groups:
@@ -554,6 +557,8 @@ def main() -> None:
     parser.add_argument("--prompts-from", type=int, metavar="POSITION", help="learn what the target expects in prompts too, "
                         "from this position on: more to learn where answers are few")
     parser.add_argument("--linear-start", action="store_true", help="begin with the best linear guess: worth it where steps are few")
+    parser.add_argument("--noise", type=float, default=0.0, help="noise on the streams, in parts of what they are, against learning "
+                        "few answers by heart")
     parser.add_argument("--keep-head", action="store_true", help="leave the output matrix as it is, the target's to begin with")
     parser.add_argument("--rows", type=int, default=2048, help="positions per batch, padding included")
     parser.add_argument("--minutes", type=float, default=40, help="time to train, all resumed runs together")

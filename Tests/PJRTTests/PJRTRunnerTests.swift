@@ -41,7 +41,7 @@ enum CPUPlugin {
     guard element == .bfloat16 else { return 6e-4 }
     let all = logits.joined()
     let mean = all.reduce(0, +) / Float(all.count)
-    return 0.06 * (all.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Float(all.count)).squareRoot()
+    return 0.07 * (all.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Float(all.count)).squareRoot()
   }
 
   @Test(
