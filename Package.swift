@@ -138,7 +138,8 @@ let package = Package(
     .target(
       name: "Deployment",
       dependencies: [
-        "JSON", "ModelFiles", "Decoding", "LoadTesting", "Tuning", .product(name: "Yams", package: "Yams"),
+        "JSON", "Tensor", "ModelFiles", "Transformer", "Decoding", "PJRTTransformer", "Inference", "LoadTesting",
+        "Tuning", .product(name: "Yams", package: "Yams"),
       ],
       resources: [.embedInCode("Resources")], swiftSettings: strict),
     .executableTarget(

@@ -4,7 +4,7 @@
     python eagle3.py --taps build/taps --minutes 40            # --resume goes on after a stop
     python eagle3.py --export ../Models/foretoken-reference-eagle3
 
-A folder of `taps-NNNNN.safetensors` (`foretoken batch --taps`) holds, a row per position: `tokens`, `next` (the token after it, -1:
+A folder of `taps-NNNNN.safetensors` (`foretoken batch --taps`), or of folders of them (`answer.py`), holds, a row per position: `tokens`, `next` (the token after it, -1:
 unknown), `positions` (0 begins a sequence), `is_answer` (1: `next` belongs to the answer) and `taps.L`, the residual stream
 that enters layer L. With `taps.N` for N layers, the one that the last norm reads, the head learns the target's whole
 distribution, otherwise `next` alone. The answers should be the target's own: a head guesses what the target says.
@@ -36,6 +36,8 @@ HERE = Path(__file__).parent
 MODELS = HERE.parent / "Models"
 # One sequence of so many is for validation.
 HELD_OUT = 50
+# Rows of logits that are in memory at a time.
+SLICE = 128
 
 
 class Target:
@@ -51,10 +53,12 @@ class Target:
         self.norm = weights["model.norm.weight"]
         self.head = weights.get("lm_head.weight", self.embedding)
 
-    def distribution(self, stream: Tensor, ids: Tensor) -> Tensor:
-        """Over the tokens `ids` alone, from the stream that the last norm reads."""
-        normed = nn.functional.rms_norm(stream, self.norm.shape, self.norm, self.shape.rms_norm_eps)
-        return torch.softmax(normed @ self.head[ids].T, dim=-1)
+    def distribution(self, stream: Tensor, ids: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+        """Over the tokens `ids` alone, from the stream that the last norm reads; the product is of `dtype`."""
+        normed = nn.functional.rms_norm(stream, self.norm.shape, self.norm, self.shape.rms_norm_eps).to(dtype)
+        head = self.head[ids].to(dtype)
+        rows = [torch.softmax((part @ head.T).float(), dim=-1).to(dtype) for part in normed.split(SLICE)]
+        return torch.cat(rows) if rows else torch.empty(0, len(ids), dtype=dtype)
 
 
 @dataclass(frozen=True)
@@ -81,27 +85,33 @@ class Shards:
     """The sequences of a folder of shards. Rows are read when a batch needs them: a shard is as large as its streams."""
 
     def __init__(self, folder: Path, taps: tuple[int, ...], last: int) -> None:
-        self.taps, self.files, self.sequences, self.held_out = taps, [], [], []
+        self.folder, self.taps, self.files, self.sequences, self.held_out = folder, taps, {}, [], []
         self.answers: list[np.ndarray] = []
+        self.prompts: list[np.ndarray] = []
         self.divisors = torch.ones(())
-        for path in sorted(folder.glob("taps-*.safetensors")):
-            file = safe_open(path, framework="pt")
-            positions, following = file.get_tensor("positions"), file.get_tensor("next")
-            answer = (file.get_tensor("is_answer") > 0) & (following >= 0)
-            self.answers.append(following[answer].numpy())
-            starts = [*torch.nonzero(positions == 0).flatten().tolist(), len(positions)]
-            for start, end in zip(starts, starts[1:]):
-                if int(answer[start + 1:end].sum()):
-                    number = len(self.sequences) + len(self.held_out)
-                    (self.held_out if number % HELD_OUT == 0 else self.sequences).append((len(self.files), start, end))
-            self.files.append(file)
+        self.refresh()
         if not self.files:
             raise SystemExit(f"no taps-*.safetensors in {folder}")
-        names = set(self.files[0].keys())
+        names = set(next(iter(self.files.values())).keys())
         missing = [f"taps.{tap}" for tap in taps if f"taps.{tap}" not in names]
         if missing:
             raise SystemExit(f"the shards have no {', '.join(missing)}, but {', '.join(sorted(names))}")
         self.last = f"taps.{last}" if f"taps.{last}" in names else None
+
+    def refresh(self) -> None:
+        """Takes in the shards that have come since, but for those of parts that are not finished."""
+        paths = [*self.folder.glob("taps-*.safetensors"), *self.folder.glob("part-*/taps-*.safetensors")]
+        for path in sorted(path for path in paths if path.parent.suffix != ".unfinished" and path not in self.files):
+            file = safe_open(path, framework="pt")
+            positions, following = file.get_tensor("positions"), file.get_tensor("next")
+            answer = (file.get_tensor("is_answer") > 0) & (following >= 0)
+            self.answers.append(following[answer].numpy())
+            self.prompts.append(following[~answer & (following >= 0)].numpy())
+            starts = [*torch.nonzero(positions == 0).flatten().tolist(), len(positions)]
+            for number, (start, end) in enumerate(zip(starts, starts[1:])):
+                if int(answer[start + 1:end].sum()):
+                    (self.held_out if number % HELD_OUT == 0 else self.sequences).append((path, start, end))
+            self.files[path] = file
 
     def scales(self, most: int = 8192) -> Tensor:
         """The root mean square of every channel of the taps, over positions whose token is an answer's.
@@ -109,7 +119,7 @@ class Shards:
         Streams have a few channels that are tens of times larger than the others. Training divides by this, and the
         exported `fc` has it within.
         """
-        file = self.files[0]
+        file = next(iter(self.files.values()))
         rows = file.get_tensor("is_answer")[:most] > 0
         streams = torch.cat([file.get_slice(f"taps.{tap}")[:most][rows].float() for tap in self.taps], dim=-1)
         return streams.square().mean(0).sqrt().clamp(min=1e-3)
@@ -117,15 +127,17 @@ class Shards:
     def draft_ids(self, size: int, vocabulary: int) -> Tensor:
         """The tokens that answers hold most often; in ascending order, as d2t is written."""
         counts = np.bincount(np.concatenate(self.answers), minlength=vocabulary)
-        chosen = np.argsort(-counts, kind="stable")[:size]
+        # Ties go to what prompts hold most often.
+        prompts = np.bincount(np.concatenate(self.prompts), minlength=vocabulary)
+        chosen = np.lexsort((-prompts, -counts))[:size]
         print(f"{size} tokens of {vocabulary} cover {counts[chosen].sum() / counts.sum():.3%} of the answers")
         return torch.from_numpy(np.sort(chosen))
 
-    def batches(self, sequences: list[tuple[int, int, int]], rows: int, seed: int) -> list[list[tuple[int, int, int]]]:
+    def batches(self, sequences: list[tuple[Path, int, int]], rows: int, seed: int) -> list[list[tuple[Path, int, int]]]:
         """All sequences once, those of like length together, at most `rows` positions with the padding."""
         random = np.random.default_rng(seed)
         order = sorted(random.permutation(len(sequences)), key=lambda i: (sequences[i][2] - sequences[i][1]) // 16)
-        groups: list[list[tuple[int, int, int]]] = [[]]
+        groups: list[list[tuple[Path, int, int]]] = [[]]
         for index in order:
             file, start, end = sequences[index]
             longest = max([end - start, *(e - s for _, s, e in groups[-1])])
@@ -135,7 +147,7 @@ class Shards:
         random.shuffle(groups)
         return groups
 
-    def read(self, group: list[tuple[int, int, int]], first: int | None = None) -> Batch:
+    def read(self, group: list[tuple[Path, int, int]], first: int | None = None) -> Batch:
         """With `first`, tokens of prompts count as an answer's do, from that position on."""
         length = max(end - start for _, start, end in group)
 
@@ -165,20 +177,25 @@ class CrossEntropy(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, hidden: Tensor, head: Tensor, wanted: Tensor, dtype: torch.dtype, slice_rows: int = 256):
+    def forward(ctx, hidden: Tensor, head: Tensor, distributions: Tensor, numbers: Tensor, dtype: torch.dtype, slice_rows: int = SLICE):
+        """`hidden [rows, width]` is to give row `numbers[i]` of `distributions` in its row i."""
         learns = ctx.needs_input_grad[1]
         grad_hidden, grad_head = torch.empty_like(hidden), torch.zeros_like(head) if learns else None
         total, best = 0.0, torch.empty(len(hidden), dtype=torch.long)
         hidden, head = hidden.to(dtype), head.to(dtype)
+        differences = torch.empty(len(hidden), len(head), dtype=dtype) if learns else None
         for start in range(0, len(hidden), slice_rows):
             rows = slice(start, start + slice_rows)
+            wanted = distributions[numbers[rows]].float()
             log_guess = torch.log_softmax((hidden[rows] @ head.T).float(), dim=-1)
             best[rows] = log_guess.argmax(-1)
-            total -= float(torch.dot(wanted[rows].flatten(), log_guess.flatten()))
-            difference = log_guess.exp_().sub_(wanted[rows]).to(dtype)
+            total -= float(torch.dot(wanted.flatten(), log_guess.flatten()))
+            difference = log_guess.exp_().sub_(wanted).to(dtype)
             grad_hidden[rows] = (difference @ head).float()
             if learns:
-                grad_head += difference.T @ hidden[rows]
+                differences[rows] = difference
+        if learns:
+            grad_head = (differences.T @ hidden).float()
         ctx.save_for_backward(grad_hidden, grad_head)
         ctx.mark_non_differentiable(best)
         return torch.tensor(total), best
@@ -186,7 +203,7 @@ class CrossEntropy(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad: Tensor, _):
         grad_hidden, grad_head = ctx.saved_tensors
-        return grad_hidden * grad, None if grad_head is None else grad_head * grad, None, None, None
+        return grad_hidden * grad, None if grad_head is None else grad_head * grad, None, None, None, None
 
 
 @dataclass
@@ -209,7 +226,7 @@ def unroll(head: Eagle3Head, target: Target, batch: Batch, steps: int, decay: fl
     if batch.last is not None:
         # One row of many steps: the distribution after a position is computed once.
         with torch.no_grad():
-            distributions = target.distribution(batch.last[batch.answer], ids)
+            distributions = target.distribution(batch.last[batch.answer], ids, dtype)
         numbers = (batch.answer.flatten().cumsum(0) - 1).view_as(batch.answer)
     guesses, right, accepted = (np.zeros(steps) for _ in range(3))
     whole = real
@@ -226,12 +243,13 @@ def unroll(head: Eagle3Head, target: Target, batch: Batch, steps: int, decay: fl
         label = draft[batch.following.gather(1, place).clamp(min=0)]
         if batch.last is not None:
             learnt = counted
-            wanted = distributions[numbers.gather(1, place)[learnt]]
+            rows = numbers.gather(1, place)[learnt]
         else:
             learnt = counted & (label >= 0)
-            wanted = nn.functional.one_hot(label[learnt], len(ids)).float()
-        part, best = CrossEntropy.apply(unrolled.normed[learnt], head.lm_head.weight, wanted, dtype)
-        loss, size = loss + decay**step * part, size + decay**step * len(wanted)
+            distributions = nn.functional.one_hot(label[learnt], len(ids)).to(dtype)
+            rows = torch.arange(len(distributions))
+        part, best = CrossEntropy.apply(unrolled.normed[learnt], head.lm_head.weight, distributions, rows, dtype)
+        loss, size = loss + decay**step * part, size + decay**step * len(rows)
         hit = torch.zeros_like(real)
         hit[learnt] = best == label[learnt]
         whole = whole & hit
@@ -251,10 +269,11 @@ def summary(losses: list[float], totals: np.ndarray) -> dict[str, object]:
 
 
 @torch.no_grad()
-def validate(head: Eagle3Head, target: Target, shards: Shards, rows: int, steps: int) -> dict[str, object]:
+def validate(
+    head: Eagle3Head, target: Target, shards: Shards, rows: int, steps: int, dtype: torch.dtype) -> dict[str, object]:
     totals, losses = np.zeros((3, steps)), []
     for group in shards.batches(shards.held_out, rows, seed=0):
-        result = unroll(head, target, shards.read(group), steps, 1.0, torch.float32)
+        result = unroll(head, target, shards.read(group), steps, 1.0, dtype)
         totals += np.stack([result.guesses, result.right, result.accepted])
         losses.append(float(result.loss))
     return summary(losses, totals)
@@ -279,6 +298,50 @@ def new_head(target: Target, taps: tuple[int, ...], ids: Tensor) -> Eagle3Head:
     return head
 
 
+@torch.no_grad()
+def start_linearly(head: Eagle3Head, target: Target, shards: Shards, most: int = 32_768) -> None:
+    """The least squares guess of the target's last stream, from the embedding and the taps, as the head's first weights.
+
+    The part of the taps is `fc`. That of the embedding goes through the attention: one query head of each KV head finds its own
+    slot, as its queries and keys are one random projection of the embedding, and values and outputs are the largest singular
+    vectors. All else starts small, so that what is learnt is added.
+    """
+    hidden, layer = target.shape.hidden_size, head.midlayer
+    inputs, outputs, count = [], [], 0
+    for path, start, end in shards.sequences:
+        file = shards.files[path]
+        following = file.get_slice("next")[start:end].long()
+        taps = torch.cat([file.get_slice(f"taps.{tap}")[start:end].float() for tap in shards.taps], dim=-1) / shards.divisors
+        last = file.get_slice(shards.last)[start:end].float()
+        embedded = nn.functional.rms_norm(target.embedding[following[:-1].clamp(min=0)], (hidden,))
+        inputs.append(torch.cat([embedded, taps[:-1]], dim=-1))
+        outputs.append(nn.functional.rms_norm(last[1:], (hidden,)))
+        count += len(outputs[-1])
+        if count > most:
+            break
+    x, y = torch.cat(inputs), torch.cat(outputs)
+    gram = (x.T @ x).double()
+    gram.diagonal().add_(0.003 * gram.diagonal().mean())
+    weights = torch.linalg.solve(gram, (x.T @ y).double()).float().T
+    head.fc.weight.copy_(weights[:, hidden:])
+    attention, shape = layer.self_attn, head.shape.layer
+    left, values, right = torch.linalg.svd(weights[:, :hidden])
+    width = shape.num_key_value_heads * shape.head_dim
+    attention.v_proj.weight[:, :hidden] = right[:width]
+    attention.v_proj.weight[:, hidden:] *= 0.1
+    group = shape.num_attention_heads // shape.num_key_value_heads
+    outputs = attention.o_proj.weight.unflatten(1, (shape.num_key_value_heads, group, shape.head_dim))
+    outputs *= 0.3
+    outputs[:, :, 0] = (left[:, :width] * values[:width]).unflatten(1, (shape.num_key_value_heads, shape.head_dim))
+    keys = attention.k_proj.weight.unflatten(0, (shape.num_key_value_heads, shape.head_dim))
+    queries = attention.q_proj.weight.unflatten(0, (shape.num_key_value_heads, group, shape.head_dim))
+    keys[..., hidden:] = 0
+    # A slot's own score is to be about 12.
+    queries[:, 0] = keys * 12 * math.sqrt(shape.head_dim) / keys.square().sum((1, 2)).mean()
+    layer.mlp.down_proj.weight *= 0.3
+    head.norm.weight.copy_(0.6 * target.norm)
+
+
 def train(arguments: argparse.Namespace) -> None:
     torch.manual_seed(0)
     work, target = arguments.work_dir, Target(arguments.target)
@@ -300,6 +363,8 @@ def train(arguments: argparse.Namespace) -> None:
     else:
         head = new_head(target, taps, shards.draft_ids(arguments.draft_vocabulary, target.shape.vocab_size))
         shards.divisors = shards.scales()
+        if shards.last and arguments.linear_start:
+            start_linearly(head, target, shards)
     head.lm_head.weight.requires_grad_(not arguments.keep_head)
     groups = optimizers(head, arguments.matrix_rate, arguments.rate, dtype)
     base_rates = [group["lr"] for optimizer in groups for group in optimizer.param_groups]
@@ -318,17 +383,19 @@ def train(arguments: argparse.Namespace) -> None:
             factor = max(min(1.0, done / 0.02, (1 - done) / 0.6), 1e-3)
             for group, base in zip([g for optimizer in groups for g in optimizer.param_groups], base_rates):
                 group["lr"] = base * factor
-            result = unroll(head, target, shards.read(batches[place], arguments.prompts_from), arguments.steps, arguments.decay, dtype)
+            steps = arguments.steps if done >= arguments.unroll_from else 1
+            result = unroll(head, target, shards.read(batches[place], arguments.prompts_from), steps, arguments.decay, dtype)
             result.loss.backward()
             nn.utils.clip_grad_norm_(head.parameters(), 1.0)
             for optimizer in groups:
                 optimizer.step()
                 optimizer.zero_grad(set_to_none=True)
             losses.append(float(result.loss.detach()))
-            totals += np.stack([result.guesses, result.right, result.accepted])
+            totals[:, :steps] += np.stack([result.guesses, result.right, result.accepted])
             step, place, seen = step + 1, place + 1, seen + int(result.guesses[0])
             if place == len(batches):
                 epoch, place = epoch + 1, 0
+                shards.refresh()
                 batches = shards.batches(shards.sequences, arguments.rows, seed=epoch)
         elif step == before:
             print("nothing left to do: the checkpoint has reached the end of the run")
@@ -341,7 +408,7 @@ def train(arguments: argparse.Namespace) -> None:
             if losses:
                 entry["train"] = summary(losses, totals)
             if saving:
-                entry["validation"] = validate(head, target, shards, arguments.rows, arguments.steps)
+                entry["validation"] = validate(head, target, shards, arguments.rows, arguments.steps, dtype)
             log.write(json.dumps(entry) + "\n")
             log.flush()
             print(json.dumps(entry), flush=True)
@@ -413,7 +480,7 @@ def check() -> None:
     with torch.enable_grad():
         hidden, matrix = torch.randn(30, 24, requires_grad=True), torch.randn(20, 24, requires_grad=True)
         wanted = torch.softmax(torch.randn(30, 20), -1)
-        loss, _ = CrossEntropy.apply(hidden, matrix, wanted, torch.float32, 7)
+        loss, _ = CrossEntropy.apply(hidden, matrix, wanted.flip(0), torch.arange(29, -1, -1), torch.float32, 7)
         ours = torch.autograd.grad(loss, (hidden, matrix))
         plain = -(wanted * torch.log_softmax(hidden @ matrix.T, -1)).sum()
         theirs = torch.autograd.grad(plain, (hidden, matrix))
@@ -422,7 +489,7 @@ def check() -> None:
     assert worst < 1e-4
 
 
-def card(head: Eagle3Head, target: Path, log: list[dict]) -> str:
+def card(head: Eagle3Head, name: str, target: str, log: list[dict]) -> str:
     last = next((entry for entry in reversed(log) if "validation" in entry), None)
     layer = head.shape.layer
     parameters = sum(parameter.numel() for parameter in head.parameters())
@@ -432,10 +499,10 @@ def card(head: Eagle3Head, target: Path, log: list[dict]) -> str:
 license: apache-2.0
 language: en
 ---
-# foretoken-reference-eagle3
+# {name}
 
-An EAGLE-3 head for `{target.name}`: one layer that reads the target's residual streams and
-proposes tokens for it. It exists so that Foretoken's demonstration and tests run a trained head offline.
+An EAGLE-3 head for `{target}`: one layer that reads the target's residual streams and
+proposes tokens for it.
 
 | | |
 | --- | --- |
@@ -451,9 +518,7 @@ accepted length of chains from every token: {last["validation"]["length"] if las
 
 | Step | Agreement |
 | ---: | ---: |
-{rows}
-Acceptance on the held-out prompts is in `Training/README.md`.
-"""
+{rows}"""
 
 
 def export(arguments: argparse.Namespace) -> None:
@@ -466,7 +531,7 @@ def export(arguments: argparse.Namespace) -> None:
     log = [json.loads(line) for line in (arguments.work_dir / "eagle3.jsonl").read_text().splitlines()]
     arguments.export.mkdir(parents=True, exist_ok=True)
     save_head(head, arguments.export, torch.bfloat16)
-    (arguments.export / "README.md").write_text(card(head, arguments.target, log))
+    (arguments.export / "README.md").write_text(card(head, arguments.export.name, arguments.target_name or arguments.target.name, log))
     again = load_head(arguments.export).state_dict()
     largest = max(float((again[name].float() - tensor.float()).abs().max()) for name, tensor in head.state_dict().items())
     print(f"{arguments.export.name}: rounding changed no weight by more than {largest:.1e}")
@@ -479,12 +544,16 @@ def main() -> None:
     parser.add_argument("--taps", type=Path, help="folder of taps-*.safetensors (default: WORK_DIR/taps)")
     parser.add_argument("--work-dir", type=Path, default=HERE / "build", help="checkpoint and log")
     parser.add_argument("--target", type=Path, default=MODELS / "foretoken-reference-target")
+    parser.add_argument("--target-name", help="for the card, where the target's folder is called otherwise")
     parser.add_argument("--layers", type=int, nargs="+", default=[1, 3, 5], help="streams to read, by the layer they enter")
     parser.add_argument("--draft-vocabulary", type=int, default=4096)
     parser.add_argument("--steps", type=int, default=5, help="length of the unrolled chains")
+    parser.add_argument("--unroll-from", type=float, default=0.0, metavar="SHARE", help="learn the first step of chains alone for "
+                        "this share of the time")
     parser.add_argument("--decay", type=float, default=0.9, help="weight of a step's loss against that of the step before")
     parser.add_argument("--prompts-from", type=int, metavar="POSITION", help="learn what the target expects in prompts too, "
                         "from this position on: more to learn where answers are few")
+    parser.add_argument("--linear-start", action="store_true", help="begin with the best linear guess: worth it where steps are few")
     parser.add_argument("--keep-head", action="store_true", help="leave the output matrix as it is, the target's to begin with")
     parser.add_argument("--rows", type=int, default=2048, help="positions per batch, padding included")
     parser.add_argument("--minutes", type=float, default=40, help="time to train, all resumed runs together")

@@ -149,6 +149,10 @@ void ft_gated_norm(ft_instruction_set set, float *x, const float *gate, size_t c
   ft_kernels_of(set)->gated_norm(x, gate, columns, weight, epsilon);
 }
 void ft_gate(ft_instruction_set set, float *x, const float *gate, size_t count) { ft_kernels_of(set)->gate(x, gate, count); }
+void ft_add_gated(ft_instruction_set set, const float *x, const float *weight, const float *input, size_t columns,
+                  float *output) {
+  ft_kernels_of(set)->add_gated(x, weight, input, columns, output);
+}
 
 uint32_t ft_read_memory(ft_instruction_set set, const void *memory, size_t bytes, size_t streams) {
   return ft_kernels_of(set)->read_memory(memory, bytes, streams);

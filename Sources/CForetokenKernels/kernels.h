@@ -118,6 +118,7 @@ typedef struct {
   void (*delta_step)(const float *, float *, const ft_delta_row *);
   void (*gated_norm)(float *, const float *, size_t, const float *, float);
   void (*gate)(float *, const float *, size_t);
+  void (*add_gated)(const float *, const float *, const float *, size_t, float *);
 } ft_kernels;
 
 #define FT_KERNELS \
@@ -126,7 +127,7 @@ typedef struct {
       FT_NAME(choose_experts), FT_NAME(add_shares), FT_NAME(norm_rotate), FT_NAME(attention), FT_NAME(read_memory), \
       FT_NAME(multiply_bytes), FT_NAME(multiply_floats), FT_NAME(find_offset_scales), FT_NAME(find_scales), \
       FT_NAME(store_key_value), FT_NAME(draw_candidates), FT_NAME(soft_cap), FT_NAME(convolve), FT_NAME(normalise), \
-      FT_NAME(delta_gates), FT_NAME(delta_step), FT_NAME(gated_norm), FT_NAME(gate) \
+      FT_NAME(delta_gates), FT_NAME(delta_step), FT_NAME(gated_norm), FT_NAME(gate), FT_NAME(add_gated) \
   }
 
 /// The kernels of an instruction set that this machine has.

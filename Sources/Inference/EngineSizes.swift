@@ -23,7 +23,7 @@ extension EngineConfiguration {
   private static let stateCacheBytes = 1 << 30
 
   /// Slots for recurrent states that sequences take which verify `window` proposals each (`RunnerCapacity.stateSlots`).
-  private static func stateSlots(sequences: Int, window: Int) -> Int { sequences * (window + 3) }
+  package static func stateSlots(sequences: Int, window: Int) -> Int { sequences * (window + 3) }
 
   /// The sizes for a target and a draft.
   ///

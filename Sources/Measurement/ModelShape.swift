@@ -7,6 +7,7 @@ package enum ModelShape: String, Sendable, CaseIterable {
   case qwen3Medium = "qwen3-4b"
   case qwen3Large = "qwen3-8b"
   case qwen3Experts = "qwen3-30b-a3b"
+  case gptOss = "gpt-oss-20b"
 
   /// The architecture as the model's `config.json` has it.
   ///

@@ -13,11 +13,13 @@ extension ModelExpansion {
 
   /// Plans the expansion of a model to the shape of a well-known one.
   ///
+  /// - Parameter layers: how many layers, if not all of the shape's.
   /// - Throws: `ModelFileError` when the model does not load, or that says what the shape has no room for.
-  package init(of model: ModelSource, to shape: ModelShape, threads: Int) throws {
+  package init(of model: ModelSource, to shape: ModelShape, layers: Int? = nil, threads: Int) throws {
     let peak = try Self.peakOutput(of: model, tokens: model.tokenizer.encode(Self.sample), threads: threads)
     try self.init(
-      of: model.checkpoint, configuration: model.configuration, to: shape.configuration(), peakOutput: peak)
+      of: model.checkpoint, configuration: model.configuration, to: shape.configuration(layers: layers),
+      peakOutput: peak)
   }
 
   /// What `init(of:configuration:to:peakOutput:)` wants to know of the small model, found by running it on `tokens`.

@@ -76,6 +76,17 @@ extension Double {
 extension ConfigurationFile {
   /// What opens the gates of feed-forward networks.
   func activation(as variations: DecoderArchitecture, path: String) throws(ModelFileError) -> GateActivation {
+    if variations.clampsGates {
+      func number(_ key: String, _ value: Double) throws(ModelFileError) -> Float {
+        guard value >= 1e-3, value <= 1e6 else {
+          throw ModelFileError(path, "\(key) is \(value); expected 0.001 to 1e+06")
+        }
+        return Float(value)
+      }
+      return .clamped(
+        slope: try number("swiglu_alpha", swiglu_alpha ?? GateActivation.usualSlope),
+        limit: try number("swiglu_limit", swiglu_limit ?? GateActivation.usualLimit))
+    }
     let (key, name) = variations.gemma == nil ? ("hidden_act", hidden_act) : ("hidden_activation", hidden_activation)
     switch name ?? "silu" {
     case "silu": return .silu
@@ -95,4 +106,10 @@ extension ConfigurationFile {
     filled.tie_word_embeddings = tie_word_embeddings ?? true
     return filled
   }
+}
+
+extension GateActivation {
+  /// Of gpt-oss where files do not say: GGUF files never do.
+  static let usualSlope = 1.702
+  static let usualLimit = 7.0
 }

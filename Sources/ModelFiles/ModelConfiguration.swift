@@ -19,8 +19,14 @@ public struct ModelConfiguration: Sendable, Equatable {
     case gemma2 = "Gemma2ForCausalLM"
     /// Gemma 3, its text model: five of six layers with a window and positions of their own.
     case gemma3 = "Gemma3ForCausalLM"
+    /// gpt-oss: experts with biases, layers with and without a window in turns, sinks.
+    case gptOss = "GptOssForCausalLM"
     /// Qwen3.5 and 3.6: gated delta nets, with gated attention in every fourth layer.
     case qwen35 = "Qwen3_5ForCausalLM"
+    /// Qwen3.5 and 3.6 with experts.
+    case qwen35MoE = "Qwen3_5MoeForCausalLM"
+    /// Qwen3-Next: gated delta nets, gated attention and experts.
+    case qwen3Next = "Qwen3NextForCausalLM"
 
     /// The family that a file names: with what turns hidden states into logits, or without (`Qwen3Model`).
     init?(named name: String) {
@@ -29,8 +35,9 @@ public struct ModelConfiguration: Sendable, Equatable {
     }
 
     /// Families whose models are also parts of larger ones that see pictures, by what these are called.
-    static let inLarger: [String: Architecture] = [
+    package static let inLarger: [String: Architecture] = [
       "Gemma3ForConditionalGeneration": .gemma3, "Qwen3_5ForConditionalGeneration": .qwen35,
+      "Qwen3_5MoeForConditionalGeneration": .qwen35MoE,
     ]
   }
 
@@ -86,6 +93,11 @@ public struct ModelConfiguration: Sendable, Equatable {
   /// Recurrent layers; `nil` where all layers are attention.
   package internal(set) var recurrence: RecurrenceConfiguration?
 
+  /// How checkpoints that are quantised already have their matrices; of GGUF files the tensors say it.
+  private(set) var storedForm: StoredForm?
+  /// MTP layers that the file says checkpoints carry (`CarriedHead`); `nil` where it does not say.
+  package internal(set) var statedHeadCount: Int?
+
   /// RMS norms on the heads of queries and keys.
   package var hasQueryKeyNorm: Bool { architecture.variations.hasQueryKeyNorm }
   /// Norms after attention and after the feed-forward network.
@@ -120,6 +132,7 @@ public struct ModelConfiguration: Sendable, Equatable {
     let part = file.architectures?.first.flatMap { Architecture.inLarger[$0] }
     if let part, var text = file.text_config?.file {
       text.tie_word_embeddings = file.tie_word_embeddings ?? text.tie_word_embeddings
+      text.quantization_config = file.quantization_config ?? text.quantization_config
       try self.init(text, as: part, path: path)
     } else {
       try self.init(file, path: path)
@@ -134,7 +147,14 @@ public struct ModelConfiguration: Sendable, Equatable {
       throw unsupported(
         "architecture \(name); supported are \(Architecture.allCases.map(\.rawValue).joined(separator: ", "))")
     }
-    if let quantization = file.quantization_config { _ = try StoredQuantization(quantization, path: path) }
+    storedForm = try file.quantization_config.map { (quantization) throws(ModelFileError) in
+      try StoredForm(quantization, path: path)
+    }
+    statedHeadCount = try (file.mtp_num_hidden_layers ?? file.num_nextn_predict_layers).map {
+      (count) throws(ModelFileError) in
+      let key = file.mtp_num_hidden_layers == nil ? "num_nextn_predict_layers" : "mtp_num_hidden_layers"
+      return try SizeBounds(path: path).check(key, count, in: 0...1024)
+    }
     if file.is_causal == false { throw unsupported("attention to later positions (is_causal false)") }
     let bounds = SizeBounds(path: path)
     let variations = architecture.variations
@@ -146,7 +166,10 @@ public struct ModelConfiguration: Sendable, Equatable {
     kvHeadCount = try bounds.check("num_key_value_heads", file.num_key_value_heads ?? headCount, in: 1...1024)
     headSize = try bounds.check(
       "head_dim", file.head_dim ?? variations.defaultHeadSize ?? hiddenSize / headCount, in: 2...1024)
-    intermediateSize = try bounds.check("intermediate_size", file.intermediate_size, in: 1...1_048_576)
+    experts =
+      variations.hasExperts ? try ExpertConfiguration(file, as: variations, layerCount: layerCount, path: path) : nil
+    intermediateSize = try bounds.check(
+      "intermediate_size", file.intermediate_size ?? experts?.onlySize, in: 1...1_048_576)
     vocabularySize = try bounds.check("vocab_size", file.vocab_size, in: 1...16_777_216)
     maximumPosition = try bounds.check("max_position_embeddings", file.max_position_embeddings, in: 1...16_777_216)
     guard headCount % kvHeadCount == 0 else {
@@ -169,14 +192,12 @@ public struct ModelConfiguration: Sendable, Equatable {
     hasQueryKeyValueBias = variations.queryKeyValueBias.isPresent(file.attention_bias)
     hasAttentionOutputBias = variations.attentionOutputBias.isPresent(file.attention_bias)
     hasFeedForwardBias = variations.feedForwardBias.isPresent(file.mlp_bias)
-    experts =
-      variations.hasExperts ? try ExpertConfiguration(file, layerCount: layerCount, path: path) : nil
     activation = try file.activation(as: variations, path: path)
     let scales = try LayerScales(file, as: variations, hiddenSize: hiddenSize, headSize: headSize, path: path)
     (attentionScale, embeddingScale, normAddend) = (scales.attention, scales.embedding, scales.normAddend)
     (attentionSoftCap, logitSoftCap) = (scales.attentionSoftCap, scales.logitSoftCap)
     rotary = try RotaryConfiguration(
-      file, usualBase: variations.gemma?.rotaryBase ?? RotaryConfiguration.usualBase,
+      file, usualBase: variations.gemma?.rotaryBase ?? variations.usualRotaryBase,
       isByLayerType: variations.gemma?.windowRotaryBase != nil, rotatedShare: variations.rotatedShare,
       maximumPosition: maximumPosition, path: path)
     if let usual = variations.gemma?.windowRotaryBase {
@@ -223,9 +244,12 @@ struct ConfigurationFile: Decodable {
   var num_key_value_heads, vocab_size: Int?
   let max_window_layers, sliding_window_pattern: Int?
   let sliding_window: Stated<Int>
-  let num_experts, num_local_experts, num_experts_per_tok, moe_intermediate_size, decoder_sparse_step: Int?
+  let num_experts, num_local_experts, num_experts_per_tok, experts_per_token: Int?
+  let moe_intermediate_size, shared_expert_intermediate_size, decoder_sparse_step: Int?
+  let swiglu_alpha, swiglu_limit: Double?
   let mlp_only_layers: [Int]?
   let norm_topk_prob: Bool?
+  let mtp_num_hidden_layers, num_nextn_predict_layers: Int?
   let rms_norm_eps, partial_rotary_factor, rope_theta, rope_local_base_freq, query_pre_attn_scalar: Double?
   let attn_logit_softcapping, final_logit_softcapping: Stated<Double>
   let dtype, torch_dtype: String?
@@ -241,7 +265,7 @@ struct ConfigurationFile: Decodable {
   let rope_scaling: RotaryFile?
   /// Where newer writers put both the base and the scaling.
   let rope_parameters: RotaryFiles?
-  let quantization_config: QuantizationFile?
+  var quantization_config: QuantizationFile?
   /// Of models that see pictures too, the part that reads and writes text.
   let text_config: Nested?
 

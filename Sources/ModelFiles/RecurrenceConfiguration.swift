@@ -45,10 +45,14 @@ package struct RecurrenceConfiguration: Sendable, Equatable {
     try check(path: path, keys: ("linear_num_value_heads", "linear_num_key_heads", "layer_types"))
   }
 
-  /// Reads the keys `FAMILY.ssm.…` of a GGUF file, whose value heads stand in turns.
+  /// Reads the keys `FAMILY.ssm.…` of a GGUF file.
   ///
-  /// Source: llama.cpp's converter and loader of the architecture "qwen35".
-  init(_ file: GGUFFile, family: String, layerCount: Int) throws(ModelFileError) {
+  /// Source: llama.cpp's converter and loader of the architectures "qwen35" and "qwen3next".
+  ///
+  /// - Parameter readsKeyHeadsInTurns: how the file's value heads stand (`DeltaNetShape`).
+  init(
+    _ file: GGUFFile, family: String, layerCount: Int, inTurns readsKeyHeadsInTurns: Bool
+  ) throws(ModelFileError) {
     let (metadata, path) = (file.metadata, file.path)
     let (heads, inner) = (
       try metadata.required("\(family).ssm.time_step_rank", in: 1...1024),
@@ -63,7 +67,8 @@ package struct RecurrenceConfiguration: Sendable, Equatable {
     shape = DeltaNetShape(
       keyHeadCount: try metadata.required("\(family).ssm.group_count", in: 1...1024), valueHeadCount: heads,
       keySize: try metadata.required("\(family).ssm.state_size", in: 1...1024), valueSize: inner / heads,
-      kernelSize: try metadata.required("\(family).ssm.conv_kernel", in: 2...16), readsKeyHeadsInTurns: true)
+      kernelSize: try metadata.required("\(family).ssm.conv_kernel", in: 2...16),
+      readsKeyHeadsInTurns: readsKeyHeadsInTurns)
     let key = "\(family).attention.recurrent_layers"
     if let value = metadata[key] {
       guard let listed = try metadata.flags(key) else {

@@ -153,6 +153,7 @@ struct DecoderGraph {
   private func openness(of gate: Value, _ builder: inout ProgramBuilder) -> Value {
     switch configuration.activation {
     case .silu: return gate
+    case .clamped: preconditionFailure("DecoderPlan refuses models with experts, whose gates these are")
     case .geluTanh:
       let squares = builder.apply(.multiply, builder.apply(.multiply, gate, gate), 0.0713548163)
       return builder.apply(.multiply, gate, builder.apply(.add, squares, 1.59576912))

@@ -25,14 +25,6 @@ package struct DecoderPlan {
   package init(
     _ configuration: ModelConfiguration, limits: RunnerLimits, options: PJRTOptions, element: PJRTOptions.Element
   ) throws(RunnerError) {
-    guard configuration.recurrence == nil, !configuration.hasAttentionGates,
-      configuration.rotatedSize == configuration.headSize
-    else {
-      throw RunnerError(
-        description:
-          "a \(configuration.architecture.rawValue) has recurrent layers and gated attention, which run with --backend cpu and not on PJRT devices yet"
-      )
-    }
     try Self.check(configuration, isSharedBy: options.partitionCount)
     let blockSize = KVStorage.blockSize
     let blockCount = limits.blockCount(ofSize: blockSize)
@@ -74,9 +66,20 @@ package struct DecoderPlan {
     }
   }
 
-  private static func check(
+  /// Makes sure that programs can compute a model.
+  ///
+  /// - Throws: `RunnerError` for heads that the devices cannot share, and for layers that programs do not have.
+  package static func check(
     _ configuration: ModelConfiguration, isSharedBy partitionCount: Int
   ) throws(RunnerError) {
+    guard configuration.recurrence == nil, !configuration.hasAttentionGates,
+      configuration.rotatedSize == configuration.headSize
+    else {
+      throw RunnerError(
+        description:
+          "a \(configuration.architecture.rawValue) has recurrent layers and gated attention, which run with --backend cpu and not on PJRT devices yet"
+      )
+    }
     guard configuration.experts == nil else {
       throw RunnerError(
         description:

@@ -230,14 +230,22 @@ internal import Synchronization
     return unsafe UnsafeRawBufferPointer(start: pointer + range.lowerBound, count: range.count)
   }
 
+  /// Around a page that is touched the system maps others of its file that are in memory: so many bytes, aligned.
+  private static let mappedAround = 64 << 10
+
   /// Tells the system that the pages of `range` are not needed for now, so that they stop counting as resident; those of
-  /// a copy stay.
+  /// a copy stay. What was mapped around them goes too: whoever still reads there has it mapped again.
   package func releasePages(in range: Range<Int>) {
     guard descriptor >= 0 else { return }
-    let pageSize = Int(getpagesize())
-    let first = (max(range.lowerBound, 0) + pageSize - 1) / pageSize * pageSize
-    let last = min(range.upperBound, byteCount) / pageSize * pageSize
-    guard first < last, let pointer = unsafe base?.pointer else { return }
+    guard !range.isEmpty, range.lowerBound >= 0, range.upperBound <= byteCount, let pointer = unsafe base?.pointer
+    else {
+      return
+    }
+    let unit = max(Int(getpagesize()), Self.mappedAround)
+    // By addresses, as the system aligns by these; the mapping begins with a page.
+    let start = Int(bitPattern: pointer)
+    let first = max(0, (start + range.lowerBound) / unit * unit - start)
+    let last = min(byteCount, (start + range.upperBound + unit - 1) / unit * unit - start)
     unsafe madvise(pointer + first, last - first, MADV_DONTNEED)
   }
 }

@@ -42,16 +42,27 @@ internal import CForetokenKernels
     case floats(hasInfinities: Bool, scale: Scale, rows: Int, columns: Int)
     /// Four-bit floats, two neighbours to a byte, and an exponent for 32.
     case microscaled
+    /// Floats of more bits as they are, but not one after the other: `type` is one of the three, strides are in elements.
+    case floatsApart(ElementType, rowStride: Int, columnStride: Int)
   }
 
   package let numbers: Numbers
   package let elementType: ElementType
-  package let rows, columns: Int
+  package private(set) var rows: Int
+  package let columns: Int
+  /// Rows that the parts hold, and which of them these are: each `step`th from `first` on.
+  private let heldRows: Int
+  private var choice = (first: 0, step: 1)
   /// Integers or floats; what scales them; zero points; the group of each column.
   private let values, scales: Part
   private let zeros, groups: Part?
 
   package var parts: [Part] { [values, scales, zeros, groups].compactMap(\.self) }
+  /// Bytes of files that its rows are made of.
+  package var byteCount: Int {
+    if case .floatsApart(let type, _, _) = numbers { return rows * columns * type.blockByteCount }
+    return parts.reduce(0) { $0 + $1.bytes.count } / choice.step
+  }
 
   /// - Returns: `nil` when a part has not the bytes that the others ask for, or columns are not whole groups of 32 where
   ///   they are made into such.
@@ -60,39 +71,44 @@ internal import CForetokenKernels
   ) {
     // Beyond these nothing below could be more than a number can be.
     guard (1...1 << 30).contains(rows), (1...1 << 24).contains(columns) else { return nil }
-    let wanted: (values: Int, scales: Int, zeros: Int?, groups: Int?)
-    switch numbers {
-    case .integers(let layout):
-      guard let sizes = layout.byteCounts(rows: rows, columns: columns) else { return nil }
-      wanted = sizes
-      elementType = layout.elementType
-    case .floats(_, let scale, let blockRows, let blockColumns):
-      guard blockRows > 0, blockColumns > 0 else { return nil }
-      let blocks = ((rows - 1) / blockRows + 1) * ((columns - 1) / blockColumns + 1)
-      wanted = (rows * columns, blocks * scale.byteCount, nil, nil)
-      elementType = .float8
-    case .microscaled:
-      guard columns % 32 == 0 else { return nil }
-      wanted = (rows * columns / 2, rows * columns / 32, nil, nil)
-      elementType = .mxfp4
-    }
+    guard let wanted = numbers.byteCounts(rows: rows, columns: columns) else { return nil }
+    elementType = numbers.elementType
     guard values.bytes.count == wanted.values, scales.bytes.count == wanted.scales,
       zeros?.bytes.count == wanted.zeros, groups?.bytes.count == wanted.groups,
       [values, scales, zeros, groups].allSatisfy({ $0.map { $0.bytes.upperBound <= $0.file.byteCount } ?? true })
     else { return nil }
-    (self.numbers, self.rows, self.columns) = (numbers, rows, columns)
+    (self.numbers, self.rows, self.columns, heldRows) = (numbers, rows, columns, rows)
     (self.values, self.scales, self.zeros, self.groups) = (values, scales, zeros, groups)
+  }
+
+  /// The place of the last of elements that lie apart; `nil` where it is no number.
+  fileprivate static func last(rows: Int, columns: Int, _ rowStride: Int, _ columnStride: Int) -> Int? {
+    let (row, column) = (
+      (rows - 1).multipliedReportingOverflow(by: rowStride), (columns - 1).multipliedReportingOverflow(by: columnStride)
+    )
+    guard !row.overflow, !column.overflow, row.partialValue < 1 << 60, column.partialValue < 1 << 60 else { return nil }
+    return row.partialValue + column.partialValue
+  }
+
+  /// Each `step`th of its rows from `first` on; `nil` where there is no such row, some were chosen before, or rows do not
+  /// lie one after the other.
+  package func rows(from first: Int, step: Int) -> MatrixParts? {
+    guard choice == (0, 1), step > 0, (0..<rows).contains(first), liesRowByRow else { return nil }
+    var chosen = self
+    (chosen.choice, chosen.rows) = ((first, step), (rows - first - 1) / step + 1)
+    return chosen
   }
 
   /// Some of its rows; `nil` where those would share scales with others, or do not lie together.
   package func part(_ range: Range<Int>) -> MatrixParts? {
     let scaleRows: Int
     switch numbers {
-    case .integers: return nil
+    case .integers, .floatsApart: return nil
     case .floats(_, _, let blockRows, _): scaleRows = blockRows
     case .microscaled: scaleRows = 1
     }
-    guard range.lowerBound >= 0, range.upperBound <= rows, range.lowerBound % scaleRows == 0, rows % scaleRows == 0
+    guard choice == (0, 1), range.lowerBound >= 0, range.upperBound <= rows, range.lowerBound % scaleRows == 0,
+      rows % scaleRows == 0
     else { return nil }
     func cut(_ part: Part, _ first: Int, _ count: Int, of all: Int) -> Part {
       let (size, start) = (part.bytes.count / all, part.bytes.lowerBound)
@@ -118,14 +134,16 @@ internal import CForetokenKernels
 
   private init(_ other: MatrixParts, values: Part, scales: Part, zeros: Part?, groups: Part?) {
     (numbers, elementType, rows, columns) = (other.numbers, other.elementType, other.rows, other.columns)
+    (heldRows, choice) = (other.heldRows, other.choice)
     (self.values, self.scales, self.zeros, self.groups) = (values, scales, zeros, groups)
   }
 
   /// Tells the system that what `rows` were made of is not needed for now.
   func releasePages(ofRows range: Range<Int>) {
     if liesRowByRow {
-      let (start, size) = (values.bytes.lowerBound, values.bytes.count / rows)
-      values.file.releasePages(in: start + range.lowerBound * size..<start + range.upperBound * size)
+      let (start, size) = (values.bytes.lowerBound, values.bytes.count / heldRows)
+      let rows = range.lowerBound * choice.step..<min(range.upperBound * choice.step, heldRows)
+      values.file.releasePages(in: start + rows.lowerBound * size..<start + rows.upperBound * size)
     } else if range.upperBound == rows {
       // Every row took from all of them.
       for part in parts { part.file.releasePages(in: part.bytes) }
@@ -140,6 +158,7 @@ internal import CForetokenKernels
       case .gptq, .awq: false
       }
     case .floats, .microscaled: true
+    case .floatsApart: false
     }
   }
 
@@ -149,10 +168,20 @@ internal import CForetokenKernels
   /// Makes row `row` in `rowByteCount` bytes.
   @unsafe func write(row: Int, to output: UnsafeMutableRawPointer) {
     precondition((0..<rows).contains(row))
-    guard let values = unsafe values.start, let scales = unsafe scales.start else { return }
+    let row = choice.first + row * choice.step
+    guard let values = unsafe values.start else { return }
+    if case .floatsApart(let type, let rowStride, let columnStride) = numbers {
+      let (size, start) = (type.blockByteCount, row * rowStride)
+      for column in 0..<columns {
+        let element = unsafe values + (start + column * columnStride) * size
+        unsafe output.advanced(by: column * size).copyMemory(from: element, byteCount: size)
+      }
+      return
+    }
+    guard let scales = unsafe scales.start else { return }
     switch numbers {
     case .integers(let layout):
-      var matrix = unsafe layout.kernelValue(rows: rows, columns: columns)
+      var matrix = unsafe layout.kernelValue(rows: heldRows, columns: columns)
       unsafe matrix.integers.words = values
       unsafe matrix.scales = UnsafeRawPointer(scales)
       unsafe matrix.zeros.words = zeros?.start
@@ -169,6 +198,41 @@ internal import CForetokenKernels
       unsafe ft_read_float8(&matrix, row, columns, output.assumingMemoryBound(to: Float.self))
     case .microscaled:
       unsafe ft_read_mxfp4(values, scales, row, columns, output.assumingMemoryBound(to: UInt8.self))
+    case .floatsApart: return
+    }
+  }
+}
+
+extension MatrixParts.Numbers {
+  /// What rows are made into.
+  package var elementType: ElementType {
+    switch self {
+    case .integers(let layout): layout.elementType
+    case .floats: .float8
+    case .microscaled: .mxfp4
+    case .floatsApart(let type, _, _): type
+    }
+  }
+
+  /// Bytes of each part of a matrix; `nil` for what cannot be.
+  package func byteCounts(
+    rows: Int, columns: Int
+  ) -> (values: Int, scales: Int, zeros: Int?, groups: Int?)? {
+    switch self {
+    case .integers(let layout): return layout.byteCounts(rows: rows, columns: columns)
+    case .floats(_, let scale, let blockRows, let blockColumns):
+      guard blockRows > 0, blockColumns > 0 else { return nil }
+      let blocks = ((rows - 1) / blockRows + 1) * ((columns - 1) / blockColumns + 1)
+      return (rows * columns, blocks * scale.byteCount, nil, nil)
+    case .microscaled:
+      guard columns % 32 == 0 else { return nil }
+      return (rows * columns / 2, rows * columns / 32, nil, nil)
+    case .floatsApart(let type, let rowStride, let columnStride):
+      let sizes = 1...1 << 40
+      guard [.float32, .float16, .bfloat16].contains(type), sizes.contains(rowStride), sizes.contains(columnStride),
+        let last = MatrixParts.last(rows: rows, columns: columns, rowStride, columnStride)
+      else { return nil }
+      return ((last + 1) * type.blockByteCount, 0, nil, nil)
     }
   }
 }

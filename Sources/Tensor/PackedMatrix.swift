@@ -72,15 +72,17 @@ internal import Synchronization
     pool: WorkerPool, arena: MemoryArena? = nil
   ) throws(PackingError) {
     let columns = try Self.commonColumns(of: tensors)
-    let sources = tensors.flatMap { tensor in (0..<tensor.shape[0]).map { RowSource(tensor: tensor, row: $0) } }
+    let sources = tensors.enumerated().flatMap { index, tensor in
+      (0..<tensor.shape[0]).map { RowSource(tensor: index, row: $0) }
+    }
     let panels = stride(from: 0, to: sources.count, by: Int(FT_PANEL)).map { first in
       Panel(
         sources: Array(sources[first..<min(first + Int(FT_PANEL), sources.count)]),
         exponents: rounding.rowExponents.map { Array($0[first..<min(first + Int(FT_PANEL), sources.count)]) })
     }
     try self.init(
-      panels: panels, rows: sources.count, columns: columns, format: format, isGatePair: false, rounding: rounding,
-      pool: pool, arena: arena)
+      panels: panels, of: tensors, rows: sources.count, columns: columns, format: format, isGatePair: false,
+      rounding: rounding, pool: pool, arena: arena)
   }
 
   /// Packs two matrices of equal shape for `TensorOperations.gatedLinear` into memory of `arena`, or of its own.
@@ -98,15 +100,16 @@ internal import Synchronization
     let rows = gate.shape[0]
     let panels = stride(from: 0, to: rows, by: Int(FT_PANEL)).flatMap { first in
       let range = first..<min(first + Int(FT_PANEL), rows)
-      return [gate, up].map { tensor in
+      // Of the gate and of `up`.
+      return [0, 1].map { tensor in
         Panel(
           sources: range.map { RowSource(tensor: tensor, row: $0) },
-          exponents: tensor.name == up.name ? rounding.rowExponents.map { Array($0[range]) } : nil)
+          exponents: tensor == 1 ? rounding.rowExponents.map { Array($0[range]) } : nil)
       }
     }
     try self.init(
-      panels: panels, rows: rows, columns: columns, format: format, isGatePair: true, rounding: rounding, pool: pool,
-      arena: arena)
+      panels: panels, of: [gate, up], rows: rows, columns: columns, format: format, isGatePair: true,
+      rounding: rounding, pool: pool, arena: arena)
   }
 
   /// A matrix of random weights, made in the packed layout: the cost of a model's shape without its file.
@@ -144,10 +147,9 @@ internal import Synchronization
     }
   }
 
-  /// One row of a checkpoint's tensor.
+  /// One row of a checkpoint's tensor, by the tensor's place: a large vocabulary has many.
   private struct RowSource {
-    let tensor: TensorView
-    let row: Int
+    let tensor, row: Int
   }
 
   /// What becomes one panel, and the powers of two that its rows are multiplied by.
@@ -157,8 +159,8 @@ internal import Synchronization
   }
 
   private init(
-    panels: [Panel], rows: Int, columns: Int, format: WeightFormat, isGatePair: Bool, rounding: WeightRounding,
-    pool: WorkerPool, arena: MemoryArena?
+    panels: [Panel], of tensors: [TensorView], rows: Int, columns: Int, format: WeightFormat, isGatePair: Bool,
+    rounding: WeightRounding, pool: WorkerPool, arena: MemoryArena?
   ) throws(PackingError) {
     precondition(rounding.columnExponents.map { $0.count == columns } ?? true)
     self.rows = rows
@@ -179,7 +181,7 @@ internal import Synchronization
     let output = unsafe SharedAddress(memory.pointer + offset)
     unsafe start = output
     pool.settle([upcoming])
-    let rowBytes = panels.lazy.flatMap(\.sources).map(\.tensor.rowByteCount).max() ?? 0
+    let rowBytes = tensors.map(\.rowByteCount).max() ?? 0
     // Pages of the source are given back as soon as they are read: memory never holds much of both copies.
     let batch = max(pool.threadCount, (8 << 20) / max(panelBytes, 1))
     let refused = Atomic<Int>(Int.max)
@@ -197,8 +199,9 @@ internal import Synchronization
           var pointers = unsafe [UnsafeRawPointer?](repeating: nil, count: Int(FT_PANEL))
           var elements = [ft_element](repeating: FT_FLOAT32, count: Int(FT_PANEL))
           for (lane, row) in source.sources.enumerated() {
-            unsafe pointers[lane] = row.tensor.bytes(ofRow: row.row, in: made + lane * rowBytes)
-            elements[lane] = row.tensor.elementType.kernelValue
+            let tensor = tensors[row.tensor]
+            unsafe pointers[lane] = tensor.bytes(ofRow: row.row, in: made + lane * rowBytes)
+            elements[lane] = tensor.elementType.kernelValue
           }
           let rowExponents = source.exponents.map { $0 + [Int8](repeating: 0, count: Int(FT_PANEL) - $0.count) }
           let panel = unsafe output.pointer.assumingMemoryBound(to: UInt8.self) + (first + index) * panelBytes
@@ -211,11 +214,11 @@ internal import Synchronization
           if result != FT_PACKED { refused.min(first + index, ordering: .relaxed) }
         }
       }
-      for (tensor, rows) in Self.rowsRead(by: part) { tensor.releasePages(ofRows: rows) }
+      for (tensor, rows) in Self.rowsRead(by: part) { tensors[tensor].releasePages(ofRows: rows) }
     }
     let place = refused.load(ordering: .relaxed)
     guard place == Int.max else {
-      let names = Set(panels[place].sources.map { "'\($0.tensor.name)'" }).sorted().joined(separator: " or ")
+      let names = Set(panels[place].sources.map { "'\(tensors[$0.tensor].name)'" }).sorted().joined(separator: " or ")
       throw PackingError(
         description:
           "\(names), rows \(panels[place].sources.map(\.row).min() ?? 0) to \(panels[place].sources.map(\.row).max() ?? 0): a weight is infinite or not a number; expected finite weights"
@@ -224,17 +227,11 @@ internal import Synchronization
   }
 
   /// What `panels` took from each tensor, from the first row to the last.
-  private static func rowsRead(by panels: ArraySlice<Panel>) -> [(tensor: TensorView, rows: Range<Int>)] {
-    var read: [(tensor: TensorView, rows: Range<Int>)] = []
-    for source in panels.lazy.flatMap(\.sources) {
-      if let index = read.firstIndex(where: { $0.tensor.name == source.tensor.name }) {
-        let known = read[index].rows
-        read[index].rows = min(known.lowerBound, source.row)..<max(known.upperBound, source.row + 1)
-      } else {
-        read.append((source.tensor, source.row..<source.row + 1))
-      }
+  private static func rowsRead(by panels: ArraySlice<Panel>) -> [Int: Range<Int>] {
+    panels.lazy.flatMap(\.sources).reduce(into: [:]) { read, source in
+      let known = read[source.tensor] ?? source.row..<source.row + 1
+      read[source.tensor] = min(known.lowerBound, source.row)..<max(known.upperBound, source.row + 1)
     }
-    return read
   }
 
   private static func commonColumns(of tensors: [TensorView]) throws(PackingError) -> Int {

@@ -10,7 +10,8 @@ package struct PackedWeightsFile: Sendable {
 
   private static let magic = Array("FTPACKED".utf8)
   private static let prefixBytes = 24
-  private static let headerLimit = 64 << 20
+  /// Of hundreds of experts in each of a hundred layers there is a third of it.
+  private static let headerLimit = 256 << 20
 
   private struct Header: Codable {
     struct Matrix: Codable {

@@ -27,30 +27,35 @@ extension TensorOperations {
     return ExpertRoutes(experts, shares: shares, chosenCount: chosenCount, of: count)
   }
 
-  /// output = silu(gate · x) · (up · x) of each place's row and expert, for matrices packed as pairs of gate and up.
+  /// output = activation(gate · x) · (up · x) of each place's row and expert, for matrices packed as pairs of gate and up.
   ///
   /// - Parameters:
   ///   - x: `[rows, inputs]`.
   ///   - weights: by expert.
+  ///   - bias: by expert, `[experts, outputs]` each.
   ///   - output: `[places, outputs]`.
   package func gatedLinear(
-    _ x: Activations, _ routes: ExpertRoutes, weights: [PackedMatrix], into output: Activations,
+    _ x: Activations, _ routes: ExpertRoutes, weights: [PackedMatrix],
+    bias: (gate: Activations, up: Activations)? = nil, activation: GateActivation = .silu, into output: Activations,
     next: PackedMatrix? = nil
   ) {
-    product(x, rows: routes.rows, routes, weights, output, FT_GATE, next)
+    product(
+      x, rows: routes.rows, routes, weights, bias?.gate, bias?.up, output, activation.epilogue, next,
+      bounds: activation.bounds)
   }
 
-  /// output = weight · x of each place's expert.
+  /// output = weight · x + bias of each place's expert.
   ///
   /// - Parameters:
   ///   - x: `[places, inputs]`.
   ///   - weights: by expert.
+  ///   - bias: by expert, `[experts, outputs]`.
   ///   - output: `[places, outputs]`.
   package func linear(
-    _ x: Activations, _ routes: ExpertRoutes, weights: [PackedMatrix], into output: Activations,
-    next: PackedMatrix? = nil
+    _ x: Activations, _ routes: ExpertRoutes, weights: [PackedMatrix], bias: Activations? = nil,
+    into output: Activations, next: PackedMatrix? = nil
   ) {
-    product(x, rows: nil, routes, weights, output, FT_STORE, next)
+    product(x, rows: nil, routes, weights, bias, nil, output, FT_STORE, next)
   }
 
   /// residual += each row's experts' outputs times their shares, from the expert of the lowest number on.
@@ -84,14 +89,18 @@ extension TensorOperations {
 
   /// - Parameter rows: the row of `x` for each place; `nil` where it has a row for each.
   private func product(
-    _ x: Activations, rows: [Int]?, _ routes: ExpertRoutes, _ weights: [PackedMatrix], _ output: Activations,
-    _ epilogue: ft_epilogue, _ next: PackedMatrix?
+    _ x: Activations, rows: [Int]?, _ routes: ExpertRoutes, _ weights: [PackedMatrix], _ bias: Activations?,
+    _ upBias: Activations?, _ output: Activations, _ epilogue: ft_epilogue, _ next: PackedMatrix?,
+    bounds: (slope: Float, limit: Float) = (0, 0)
   ) {
     guard let first = routes.groups.first.map({ weights[$0.expert] }) else { return }
     let (groups, placeCount) = (routes.groups, routes.rows.count)
     precondition(
       groups.allSatisfy { weights[$0.expert].rows == output.columns && weights[$0.expert].columns == x.columns })
-    precondition(groups.allSatisfy { weights[$0.expert].isGatePair == (epilogue == FT_GATE) })
+    precondition(groups.allSatisfy { weights[$0.expert].isGatePair == ft_is_gated(epilogue) })
+    for bias in [bias, upBias].compactMap(\.self) {
+      precondition(bias.columns == output.columns && bias.rowCapacity >= weights.count)
+    }
     let (set, columns, stride) = (set, x.columns, x.stride)
     let input = unsafe x.shared(rows: rows.map { ($0.max() ?? 0) + 1 } ?? placeCount)
     let prepared = unsafe prepared.shared(columns: columns)
@@ -109,6 +118,9 @@ extension TensorOperations {
       }
     }
     let (result, resultStride) = unsafe (output.shared(rows: placeCount), output.stride)
+    let biases = unsafe bias.map { unsafe $0.shared(rows: weights.count) }
+    let upBiases = unsafe upBias.map { unsafe $0.shared(rows: weights.count) }
+    let biasStride = bias?.stride ?? 0
     // All groups' units in a row, each group's a multiple of what is claimed together.
     let unit = first.claimUnit
     let (unitCount, groupUnits) = (first.unitCount, (first.unitCount + unit - 1) / unit * unit)
@@ -122,11 +134,20 @@ extension TensorOperations {
           format: weight.format.kernelValue, epilogue: epilogue, panels: UnsafePointer(weight.panels),
           columns: columns, outputs: weight.rows,
           x: prepared.kernelValue(from: group.places.lowerBound, of: weight.format.kernelValue),
-          rows: group.places.count, bias: nil, up_bias: nil,
+          rows: group.places.count, bias: biases.row(group.expert, stride: biasStride),
+          up_bias: upBiases.row(group.expert, stride: biasStride),
           output: result.pointer.assumingMemoryBound(to: Float.self) + group.places.lowerBound * resultStride,
-          output_stride: resultStride)
+          output_stride: resultStride, slope: bounds.slope, limit: bounds.limit)
         unsafe ft_linear(set, &task, own.lowerBound, own.count)
       }
     }
+  }
+}
+
+extension SharedAddress? {
+  /// Row `row` of a matrix of floats that starts there.
+  @unsafe fileprivate func row(_ row: Int, stride: Int) -> UnsafePointer<Float>? {
+    guard let address = self else { return nil }
+    return unsafe UnsafePointer(address.pointer.assumingMemoryBound(to: Float.self) + row * stride)
   }
 }

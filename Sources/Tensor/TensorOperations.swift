@@ -149,12 +149,14 @@ package final class TensorOperations {
     _ x: Activations, rowCount: Int, weight: PackedMatrix, bias: (gate: [Float], up: [Float])? = nil,
     activation: GateActivation = .silu, into output: Activations, next: PackedMatrix? = nil
   ) {
-    product(x, rowCount, weight, bias?.gate, bias?.up, output, activation.epilogue, next)
+    product(
+      x, rowCount, weight, bias?.gate, bias?.up, output, activation.epilogue, next, bounds: activation.bounds)
   }
 
   private func product(
     _ x: Activations, _ rowCount: Int, _ weight: PackedMatrix, _ bias: [Float]?, _ upBias: [Float]?,
-    _ output: Activations, _ epilogue: ft_epilogue, _ next: PackedMatrix?, firstColumn: Int = 0
+    _ output: Activations, _ epilogue: ft_epilogue, _ next: PackedMatrix?, firstColumn: Int = 0,
+    bounds: (slope: Float, limit: Float) = (0, 0)
   ) {
     guard rowCount > 0 else { return }
     precondition(x.columns == weight.columns && output.columns >= firstColumn + weight.rows)
@@ -173,7 +175,7 @@ package final class TensorOperations {
             outputs: weight.rows, x: inputs.kernelValue, rows: rowCount,
             bias: biasPointer.map { unsafe $0 + firstColumn },
             up_bias: upPointer, output: result.pointer.assumingMemoryBound(to: Float.self) + firstColumn,
-            output_stride: resultStride)
+            output_stride: resultStride, slope: bounds.slope, limit: bounds.limit)
           unsafe ft_linear(set, &task, share.lowerBound, share.count)
         }
       }

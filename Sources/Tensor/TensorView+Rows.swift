@@ -10,7 +10,7 @@ extension TensorView {
       let size = parts.matrix.rowByteCount
       copy = try unsafe MappedFile(path: file.path, byteCount: rows.count * size) { memory in
         for (place, row) in rows.enumerated() {
-          unsafe parts.matrix.write(row: parts.firstRow + Int(row), to: memory + place * size)
+          unsafe parts.matrix.write(row: parts.firstRow + rowOrder.place(of: Int(row)), to: memory + place * size)
         }
       }
     } else {

@@ -25,28 +25,62 @@ internal import CForetokenKernels
     /// and keys of Llama models: its RoPE turns neighbouring channels, where Hugging Face's turns channels half a head
     /// apart.
     case pairedHalves(headSize: Int)
+    /// In `count` groups of `size` rows, which have rows of other tensors too: the tensor's are those at `places` of every
+    /// group, first all groups' at the first of these places, then all at the second.
+    case groups(count: Int, size: Int, places: [Range<Int>])
 
     /// Where the file has row `row`.
     func place(of row: Int) -> Int {
-      guard case .pairedHalves(let headSize) = self else { return row }
-      let (head, channel) = row.quotientAndRemainder(dividingBy: headSize)
-      let (half, pair) = channel.quotientAndRemainder(dividingBy: headSize / 2)
-      return head * headSize + 2 * pair + half
+      switch self {
+      case .natural: return row
+      case .pairedHalves(let headSize):
+        let (head, channel) = row.quotientAndRemainder(dividingBy: headSize)
+        let (half, pair) = channel.quotientAndRemainder(dividingBy: headSize / 2)
+        return head * headSize + 2 * pair + half
+      case .groups(let count, let size, let places):
+        var row = row
+        for place in places {
+          let rows = count * place.count
+          guard row >= rows else { return row / place.count * size + place.lowerBound + row % place.count }
+          row -= rows
+        }
+        preconditionFailure("a row after the last")
+      }
+    }
+
+    /// How many rows the file has for a tensor of `rows` rows; `nil` where the order does not fit so many.
+    package func fileRows(for rows: Int) -> Int? {
+      switch self {
+      case .natural: return rows
+      case .pairedHalves(let headSize):
+        return headSize > 0 && headSize % 2 == 0 && rows % headSize == 0 ? rows : nil
+      case .groups(let count, let size, let places):
+        guard (1...1 << 24).contains(count), (1...1 << 24).contains(size),
+          places.allSatisfy({ !$0.isEmpty && $0.lowerBound >= 0 && $0.upperBound <= size }),
+          places.reduce(0, { $0 + $1.count }) <= size, places.reduce(0, { $0 + $1.count * count }) == rows
+        else { return nil }
+        return count * size
+      }
+    }
+
+    /// The shape of what the file has for a tensor of `shape`; `nil` as above.
+    func stored(_ shape: [Int]) -> [Int]? {
+      guard self != .natural else { return shape }
+      guard let rows = shape.first, let stored = fileRows(for: rows) else { return nil }
+      return [stored] + shape.dropFirst()
     }
   }
 
   /// A view of `byteRange` of `file`, or `nil` when the range is outside the file, its length is not that of `shape`
-  /// elements of `elementType`, rows are not of whole blocks, or the row order does not fit the rows.
+  /// elements of `elementType` (with the rows of others that the row order passes over), rows are not of whole blocks, or
+  /// the row order does not fit the rows.
   package init?(
     name: String, elementType: ElementType, shape: [Int], byteRange: Range<Int>, file: MappedFile,
     rowOrder: RowOrder = .natural
   ) {
-    guard let count = elementType.byteCount(ofShape: shape), count == byteRange.count, byteRange.lowerBound >= 0,
-      byteRange.upperBound <= file.byteCount
+    guard let stored = rowOrder.stored(shape), elementType.byteCount(ofShape: stored) == byteRange.count,
+      byteRange.lowerBound >= 0, byteRange.upperBound <= file.byteCount
     else { return nil }
-    if case .pairedHalves(let headSize) = rowOrder {
-      guard headSize > 0, headSize % 2 == 0, let rows = shape.first, rows % headSize == 0 else { return nil }
-    }
     self.name = name
     self.elementType = elementType
     self.shape = shape
@@ -57,16 +91,20 @@ internal import CForetokenKernels
   }
 
   /// A tensor whose rows are made of `parts` when they are read; `nil` when those give no tensor of `shape`.
-  package init?(name: String, shape: [Int], parts: MatrixParts) {
-    guard shape.count >= 2, shape.last == parts.columns, parts.elementType.byteCount(ofShape: shape) != nil,
-      shape.dropLast().reduce(1, *) == parts.rows, let file = parts.parts.first?.file
+  package init?(name: String, shape: [Int], parts: MatrixParts, rowOrder: RowOrder = .natural) {
+    guard !shape.isEmpty, shape.last == parts.columns, let stored = rowOrder.stored(shape),
+      parts.elementType.byteCount(ofShape: stored) != nil, stored.dropLast().reduce(1, *) == parts.rows,
+      let file = parts.parts.first?.file
     else { return nil }
-    self.init(name: name, shape: shape, file: file, parts: (parts, 0))
+    self.init(name: name, shape: shape, file: file, parts: (parts, 0), rowOrder: rowOrder)
   }
 
-  private init(name: String, shape: [Int], file: MappedFile, parts: (matrix: MatrixParts, firstRow: Int)) {
+  private init(
+    name: String, shape: [Int], file: MappedFile, parts: (matrix: MatrixParts, firstRow: Int),
+    rowOrder: RowOrder = .natural
+  ) {
     (self.name, self.shape, self.file, self.parts) = (name, shape, file, parts)
-    (elementType, byteRange, rowOrder) = (parts.matrix.elementType, 0..<0, .natural)
+    (elementType, byteRange, self.rowOrder) = (parts.matrix.elementType, 0..<0, rowOrder)
   }
 
   /// The tensor at `index` of the outermost dimension, of a tensor of three dimensions or more: an expert's matrix.
@@ -103,14 +141,16 @@ internal import CForetokenKernels
   /// The bytes of row `row` of a matrix: in the file, or made in `memory`, of `rowByteCount` bytes.
   @unsafe func bytes(ofRow row: Int, in memory: UnsafeMutableRawPointer) -> UnsafeRawPointer? {
     guard let parts else { return unsafe file.buffer(byteRange(ofRow: row))?.baseAddress }
-    unsafe parts.matrix.write(row: parts.firstRow + row, to: memory)
+    unsafe parts.matrix.write(row: parts.firstRow + rowOrder.place(of: row), to: memory)
     return UnsafeRawPointer(memory)
   }
 
   /// Tells the system that what `rows` were read from is not needed for now.
   func releasePages(ofRows rows: Range<Int>) {
     if let parts {
-      return parts.matrix.releasePages(ofRows: parts.firstRow + rows.lowerBound..<parts.firstRow + rows.upperBound)
+      let places = rows.map { parts.firstRow + rowOrder.place(of: $0) }
+      guard let first = places.min(), let last = places.max() else { return }
+      return parts.matrix.releasePages(ofRows: first..<last + 1)
     }
     let bytes = rows.map { byteRange(ofRow: $0) }
     guard let start = bytes.map(\.lowerBound).min(), let end = bytes.map(\.upperBound).max() else { return }
@@ -135,7 +175,7 @@ internal import CForetokenKernels
     precondition(range.lowerBound >= 0 && range.upperBound <= count && output.count >= range.count)
     guard let target = output.baseAddress, !range.isEmpty else { return }
     if parts != nil { return unsafe copyMadeFloats(in: range, to: target) }
-    guard case .pairedHalves = rowOrder else {
+    guard rowOrder != .natural else {
       let (length, size) = (elementType.blockLength, elementType.blockByteCount)
       precondition(range.lowerBound % length == 0 && range.count % length == 0)
       let start = byteRange.lowerBound + range.lowerBound / length * size
@@ -157,7 +197,7 @@ internal import CForetokenKernels
     defer { unsafe memory.deallocate() }
     var values = [Float](repeating: 0, count: columns)
     for row in range.lowerBound / columns...(range.upperBound - 1) / columns {
-      unsafe parts.matrix.write(row: parts.firstRow + row, to: memory)
+      unsafe parts.matrix.write(row: parts.firstRow + rowOrder.place(of: row), to: memory)
       unsafe ft_to_float(elementType.kernelValue, memory, columns, &values)
       for index in max(range.lowerBound, row * columns)..<min(range.upperBound, (row + 1) * columns) {
         unsafe output[index - range.lowerBound] = values[index - row * columns]

@@ -81,7 +81,8 @@ final class LayerSteps {
       pool: pool, instructionSet: instructionSet,
       rowCapacity: max(rows * (configuration.experts?.chosenCount ?? 1), limits.logitRows),
       columnCapacity: max(
-        hidden, configuration.intermediateSize, configuration.experts?.intermediateSize ?? 0, queries,
+        hidden, configuration.intermediateSize, configuration.experts?.intermediateSize ?? 0,
+        configuration.experts?.sharedSize ?? 0, queries,
         configuration.recurrence?.shape.valueWidth ?? 0, widestInput))
     residual = try Activations(rowCapacity: rows, columns: hidden)
     normalised = try Activations(rowCapacity: rows, columns: hidden)
@@ -159,9 +160,8 @@ final class LayerSteps {
     operations.attention(
       queryKeyValue, headCount: heads, hasGates: configuration.hasAttentionGates, kvHeadCount: kvHeads,
       headSize: headSize, scale: configuration.attentionScale, cap: configuration.attentionSoftCap,
-      slices: place.slices,
-      storage: place.storage, layer: place.layer, seeing: sights.indices.contains(index) ? sights[index] : .causal(),
-      into: mixed)
+      sinks: weights.sinks, slices: place.slices, storage: place.storage, layer: place.layer,
+      seeing: sights.indices.contains(index) ? sights[index] : .causal(), into: mixed)
     if configuration.hasAttentionGates {
       operations.gate(mixed, rowCount: rows, headSize: headSize, by: queryKeyValue)
     }
@@ -196,21 +196,41 @@ final class LayerSteps {
     }
   }
 
-  /// residual += Σ share · down(silu(gate(normal)) · up(normal)) over each row's experts, where normal is norm(residual)
+  /// residual += Σ share · down(activation(gate(normal)) · up(normal)) over each row's experts, where normal is norm(residual)
   private func feedForward(_ weights: ExpertWeights, next: PackedMatrix) {
     guard let experts else { preconditionFailure("a configuration without experts has a layer with them") }
     normalise(by: weights.norm)
-    operations.linear(normalised, rowCount: rows, weight: weights.router, into: experts.scores)
+    operations.linear(
+      normalised, rowCount: rows, weight: weights.router, bias: weights.routerBias, into: experts.scores)
+    for rest in weights.routerRest {
+      operations.linearAdding(normalised, rowCount: rows, weight: rest, to: experts.scores)
+    }
     let routes = operations.chooseExperts(
       experts.scores, rowCount: rows, chosenCount: experts.configuration.chosenCount,
       isShareOfAll: !experts.configuration.normalizesWeights)
     experts.touchedCount += routes.groups.count
     stopwatch?.lap(.router)
     let first = routes.groups.first.map { weights.down[$0.expert] }
-    operations.gatedLinear(normalised, routes, weights: weights.gateUp, into: experts.gated, next: first)
+    operations.gatedLinear(
+      normalised, routes, weights: weights.gateUp, bias: weights.gateUpBias, activation: configuration.activation,
+      into: experts.gated, next: first)
     stopwatch?.lap(.gateUp)
-    operations.linear(experts.gated, routes, weights: weights.down, into: experts.outputs, next: next)
+    operations.linear(
+      experts.gated, routes, weights: weights.down, bias: weights.downBias, into: experts.outputs,
+      next: weights.shared?.gateUp ?? next)
     operations.addShares(experts.outputs, routes, to: residual)
+    stopwatch?.lap(.down)
+    if let shared = weights.shared { feedForward(shared, experts, next: next) }
+  }
+
+  /// residual += sigmoid(share · normal) · down(silu(gate(normal)) · up(normal))
+  private func feedForward(_ weights: SharedExpertWeights, _ experts: ExpertSteps, next: PackedMatrix) {
+    guard let gated = experts.sharedGated else { preconditionFailure("a shared expert that the configuration lacks") }
+    operations.gatedLinear(normalised, rowCount: rows, weight: weights.gateUp, into: gated, next: weights.down)
+    stopwatch?.lap(.gateUp)
+    // What the chosen experts gave was added up.
+    operations.linear(gated, rowCount: rows, weight: weights.down, into: experts.outputs, next: next)
+    operations.add(experts.outputs, rowCount: rows, gatedBy: weights.share, of: normalised, to: residual)
     stopwatch?.lap(.down)
   }
 
@@ -285,6 +305,8 @@ private final class ExpertSteps {
   let scores: Activations
   /// For each row of each of its experts, `[places, intermediate]` and `[places, hidden]`.
   let gated, outputs: Activations
+  /// Of the expert that all rows go through, `[rows, intermediate]`; `nil` where there is none.
+  let sharedGated: Activations?
   /// Experts that the rows of the pass went through so far, added up over its layers.
   var touchedCount = 0
 
@@ -294,5 +316,6 @@ private final class ExpertSteps {
     scores = try Activations(rowCapacity: rows, columns: configuration.count)
     gated = try Activations(rowCapacity: places, columns: configuration.intermediateSize)
     outputs = try Activations(rowCapacity: places, columns: hiddenSize)
+    sharedGated = try configuration.sharedSize.map { try Activations(rowCapacity: rows, columns: $0) }
   }
 }

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 
 import pytest
-from conftest import DRAFT, NAME, PROGRAM, TARGET
+from conftest import DRAFT, NAME, PROGRAM, ROOT, TARGET
 
 HEAD = str(pathlib.Path(TARGET).parent / "foretoken-reference-eagle3")
 PROMPT = "Write a JSON record for a person: Clara Weber, 34 years old, designer from Vienna."
@@ -22,6 +22,8 @@ def test_inspect_says_what_a_head_is_and_whether_it_fits():
     fits = run("inspect", HEAD, "--target", TARGET, "--json")
     report = json.loads(fits.stdout)
     assert fits.returncode == 0 and report["fits"] is True and report["architecture"]["head"].startswith("EAGLE-3")
+    file = run("inspect", str(ROOT / "Tests/Golden/heads/specforge-plain/head.gguf"), "--json")
+    assert file.returncode == 0 and json.loads(file.stdout)["unsupported"] == []
     other = run("inspect", HEAD, "--target", DRAFT)
     assert other.returncode != 0 and "streams of 256 channels, and the target's have 128" in other.stdout
     assert run("inspect", TARGET, "--target", TARGET).returncode != 0

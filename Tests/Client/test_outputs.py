@@ -37,7 +37,9 @@ RUNS = {
     "demo": [["demo", "--max-tokens", "2", "--repetitions", "1", "--seconds", "0"]],
     "bench forward": [FORWARD],
     "bench contention": [CONTENTION],
-    "bench speculation": [SPECULATION, [*SPECULATION, "--competitors", "0", "1", "--phase-seconds", "0.1"]],
+    "bench speculation": [
+        SPECULATION, [*SPECULATION, "--competitors", "0", "1", "--phase-seconds", "0.1"],
+        [*SPECULATION, "--dataset-path", str(ROOT / "Training/evaluation_prompts.jsonl"), "--temperature", "0", "0.7"]],
     "bench serve": [["bench", "serve", "--base-url", "SERVER", *SMALL_LOAD]],
     "compare": [["compare", "SERVER", "SERVER", *SMALL_LOAD]],
     "tune": [TUNE],

@@ -215,7 +215,7 @@ struct ManifestCheckTests {
       "a/eagle3", "dflash",
     ]
     var held = 0
-    for round in 0..<400 {
+    for round in 0..<160 {
       // Mostly as a person would ask, with a field or two out of line.
       let share = round % 4 == 0 ? 1.0 : 0.1
       func strays() -> Bool { Double.random(in: 0..<1, using: &random) < share }

@@ -35,7 +35,8 @@ struct RenderingTests {
   }
 
   @Test func `one plan gives the same bytes every time`() throws {
-    for combination in Combination.all {
+    // Some of each engine, method, storage and way to devices.
+    for combination in stride(from: 0, to: Combination.all.count, by: 11).map({ Combination.all[$0] }) {
       for format in BundleFormat.allCases {
         let plan = try combination.plan()
         #expect(try Bundle(plan, format: format) == Bundle(plan, format: format))

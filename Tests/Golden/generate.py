@@ -7,6 +7,7 @@ from pathlib import Path
 import blocks
 import embeddings
 import experts
+import gptoss
 import forward
 import gguf_files
 import harmony
@@ -15,6 +16,7 @@ import mtp
 import pieces
 import quantized
 import recurrent
+import recurrent_experts
 import templates
 import tokenization
 import windows
@@ -23,8 +25,8 @@ import windows
 def main() -> None:
     output = Path(__file__).resolve().parent
     for part in (
-        tokenization, pieces, templates, harmony, forward, windows, experts, gguf_files, heads, mtp, recurrent, blocks,
-        embeddings, quantized):
+        tokenization, pieces, templates, harmony, forward, windows, experts, gptoss, gguf_files, heads, mtp, recurrent,
+        recurrent_experts, blocks, embeddings, quantized):
         print(f"{part.__name__} …", flush=True)
         part.generate(output)
 

@@ -112,7 +112,7 @@ def write_model(place: Path) -> None:
 
 def reference_directory(place: Path, scratch: Path) -> Path:
     """Where `AutoModelForCausalLM` finds what reads texts: the model itself, or the part of a larger one."""
-    if place.name != "nested":
+    if not place.name.endswith("nested"):
         return place
     model = AutoModelForImageTextToText.from_pretrained(place, dtype=torch.float32)
     texts = AutoModelForCausalLM.from_config(model.config.text_config)
@@ -131,10 +131,16 @@ class Layer:
         self.config = self.model.config
         self.weights = {key: value.float() for key, value in load_file(place / "model.safetensors").items()}
         # Of a kind with the last layer, which is attention.
-        self.layer = Qwen3_5DecoderLayer(self.config, 3).float().eval()
-        self.layer.load_state_dict({
-            key.removeprefix("mtp.layers.0."): value for key, value in self.weights.items() if key.startswith("mtp.layers.0.")})
+        self.layer = self.decoder_layer(place).float().eval()
+        self.layer.load_state_dict(self.layer_weights({
+            key.removeprefix("mtp.layers.0."): value for key, value in self.weights.items() if key.startswith("mtp.layers.0.")}))
         self.rotary = Qwen3_5TextRotaryEmbedding(self.config)
+
+    def decoder_layer(self, place: Path) -> torch.nn.Module:
+        return Qwen3_5DecoderLayer(self.config, 3)
+
+    def layer_weights(self, own: dict[str, Tensor]) -> dict[str, Tensor]:
+        return own
 
     def norm(self, name: str, x: Tensor) -> Tensor:
         return F.rms_norm(x, x.shape[-1:], 1 + self.weights[f"mtp.{name}.weight"], eps=self.config.rms_norm_eps)
@@ -165,8 +171,7 @@ class Layer:
                 "logits": [[float(f"{value:.5g}") for value in step.tolist()] for step in logits]}
 
 
-def drafted(place: Path) -> dict[str, object]:
-    layer = Layer(place)
+def chains_of(layer: Layer, name: str) -> dict[str, object]:
     random = torch.Generator().manual_seed(33)
     prompt = torch.randint(2, VOCABULARY, (max(LENGTHS),), generator=random).tolist()
     chains = [layer.chain(prompt[:length]) for length in LENGTHS]
@@ -175,7 +180,7 @@ def drafted(place: Path) -> dict[str, object]:
         other = (base["drafted"][kept] + 1 + 7 * kept) % VOCABULARY
         entry = layer.chain(base["tokens"] + base["drafted"][:kept] + [other])
         rejections.append({"kept": kept} | entry | {"logits": entry["logits"][:2], "drafted": entry["drafted"][:2]})
-    return {"target": "../recurrent/mtp", "taps": [layer.config.num_hidden_layers], "draft_ids": None,
+    return {"target": f"../recurrent/{name}", "taps": [layer.config.num_hidden_layers], "draft_ids": None,
             "reference": "transformers, Tests/Golden/recurrent.py", "chains": chains, "rejections": rejections}
 
 
@@ -217,32 +222,32 @@ def converted(name: str, values: np.ndarray, config: dict) -> tuple[str, np.ndar
     return f"{inner}.weight", values
 
 
-def add(writer: gguf.GGUFWriter, name: str, values: np.ndarray) -> None:
+def add(writer: gguf.GGUFWriter, name: str, values: np.ndarray, is_whole: bool = False) -> None:
     """Matrices in bf16, which holds them; as llama.cpp wants it, all else in single precision."""
-    if values.ndim == 2 and "conv1d" not in name:
+    if values.ndim >= 2 and "conv1d" not in name and not is_whole:
         data = quants.quantize(np.ascontiguousarray(values), gguf.GGMLQuantizationType.BF16)
         writer.add_tensor(name, data, raw_dtype=gguf.GGMLQuantizationType.BF16)
     else:
         writer.add_tensor(name, np.ascontiguousarray(values))
 
 
-def write_gguf(place: Path, path: Path) -> None:
-    config = json.loads((place / "config.json").read_text())
-    layers = config["num_hidden_layers"]
-    writer = gguf.GGUFWriter(path, "qwen35")
-    writer.add_name(place.name)
-    writer.add_block_count(layers + 1)
-    writer.add_uint32("qwen35.nextn_predict_layers", 1)
+def write_keys(writer: gguf.GGUFWriter, family: str, name: str, config: dict) -> None:
+    """What llama.cpp's converter says of a model with an MTP layer."""
+    writer.add_name(name)
+    writer.add_block_count(config["num_hidden_layers"] + 1)
+    writer.add_uint32(f"{family}.nextn_predict_layers", 1)
     writer.add_context_length(config["max_position_embeddings"])
     writer.add_embedding_length(config["hidden_size"])
-    writer.add_feed_forward_length(config["intermediate_size"])
+    if "intermediate_size" in config:
+        writer.add_feed_forward_length(config["intermediate_size"])
     writer.add_head_count(config["num_attention_heads"])
     writer.add_head_count_kv(config["num_key_value_heads"])
     writer.add_key_length(config["head_dim"])
     writer.add_value_length(config["head_dim"])
     rope = config["rope_parameters"]
     writer.add_rope_dimension_count(int(config["head_dim"] * rope["partial_rotary_factor"]))
-    writer.add_rope_dimension_sections([11, 11, 10, 0])
+    if family != "qwen3next":
+        writer.add_rope_dimension_sections([11, 11, 10, 0])
     writer.add_rope_freq_base(rope["rope_theta"])
     writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
     writer.add_ssm_conv_kernel(config["linear_conv_kernel_dim"])
@@ -251,8 +256,15 @@ def write_gguf(place: Path, path: Path) -> None:
     writer.add_ssm_time_step_rank(config["linear_num_value_heads"])
     writer.add_ssm_inner_size(config["linear_num_value_heads"] * config["linear_value_head_dim"])
     recurrent = [kind == "linear_attention" for kind in config["layer_types"]]
-    writer.add_array("qwen35.attention.recurrent_layers", recurrent + [False])
-    writer.add_uint32("qwen35.full_attention_interval", 4)
+    writer.add_array(f"{family}.attention.recurrent_layers", recurrent + [False])
+    writer.add_uint32(f"{family}.full_attention_interval", 4)
+
+
+def write_gguf(place: Path, path: Path) -> None:
+    config = json.loads((place / "config.json").read_text())
+    layers = config["num_hidden_layers"]
+    writer = gguf.GGUFWriter(path, "qwen35")
+    write_keys(writer, "qwen35", place.name, config)
     for name, tensor in load_file(place / "model.safetensors").items():
         stem, values = name.removesuffix(".weight"), tensor.float().numpy()
         if stem in OUTER:
@@ -281,7 +293,7 @@ def generate(output: Path) -> None:
         write(place / "expected.json", expectations(reference_directory(place, scratch), prompt, 4, 40))
         shutil.rmtree(scratch, ignore_errors=True)
         if name == "mtp":
-            write(place / "drafted.json", drafted(place))
+            write(place / "drafted.json", chains_of(Layer(place), name))
             write_gguf(place, place / "model.gguf")
 
 

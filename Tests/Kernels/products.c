@@ -65,7 +65,9 @@ static void multiply(const instruction_set *set, const product *p, const uint8_t
                          .bias = p->has_bias ? bias : NULL,
                          .up_bias = p->has_bias ? bias + p->outputs : NULL,
                          .output = output,
-                         .output_stride = p->outputs + 3};
+                         .output_stride = p->outputs + 3,
+                         .slope = 1.702f,
+                         .limit = 0.5f};
   // In two parts, as threads do.
   const size_t half = count / 2, units = (p->outputs + FT_PANEL - 1) / FT_PANEL, some = units / 2 / 2 * 2;
   x += first * p->columns;
@@ -113,7 +115,7 @@ void check_products(void) {
   for (int format = FT_WEIGHT_BFLOAT16; format <= FT_WEIGHT_MXFP4; format++) {
     // All counts of rows at a size with a last group that is not full, and one after the other of the other sizes.
     for (size_t rows = 1; rows <= 18; rows++)
-      for (int epilogue = FT_STORE; epilogue <= FT_GATE_GELU; epilogue++)
+      for (int epilogue = FT_STORE; epilogue <= FT_GATE_CLAMPED; epilogue++)
         for (int i = 0; i < 3; i++, next++) {
           const size_t inputs = i == 0 ? 300 : columns[next % 13];
           check_product((product){format, epilogue, rows, inputs, outputs[next / 2 % 7], next % 2, false});

@@ -25,7 +25,8 @@ static void check_convolution(size_t channels, size_t taps) {
 static void check_values(size_t count) {
   context("gates and norms of %zu values", count);
   float *x = guarded(count * sizeof(float)), *gate = guarded(count * sizeof(float)), *weight = guarded(count * sizeof(float));
-  float *rates = guarded(count * sizeof(float));
+  float *rates = guarded(count * sizeof(float)), *small = guarded(count * sizeof(float));
+  fill_floats(small, count, 0.5f / (float)count);
   fill_floats(x, count, 30);
   fill_floats(gate, count, count % 2 ? 100 : 5);
   fill_floats(weight, count, 2);
@@ -37,6 +38,13 @@ static void check_values(size_t count) {
     compare(sets[s], "gated values", output, count * sizeof(float));
     for (size_t i = 0; i < count; i++)
       demand(fabs(x[i] / (1 + exp(-(double)gate[i])) - output[i]) < 1e-4, sets[s], "a gate is not what it should be");
+    double sum = 0;
+    for (size_t i = 0; i < count; i++) sum += (double)small[i] * gate[i];
+    memcpy(output, rates, count * sizeof(float));
+    ft_add_gated(sets[s]->set, x, small, gate, count, output);
+    compare(sets[s], "gated sum", output, count * sizeof(float));
+    for (size_t i = 0; i < count; i++)
+      demand(fabs(rates[i] + x[i] / (1 + exp(-sum)) - output[i]) < 1e-4, sets[s], "a gated sum is not what it should be");
     memcpy(output, x, count * sizeof(float));
     ft_gated_norm(sets[s]->set, output, gate, count, weight, 1e-6f);
     compare(sets[s], "gated norm", output, count * sizeof(float));

@@ -137,7 +137,7 @@ import Testing
     // Keys and the table of tensors, and a little of what follows.
     let head = 3_000
     var outcomes = (accepted: 0, refused: 0)
-    for round in 0..<4_000 {
+    for round in 0..<2_000 {
       var data = round % 2 == 0 ? Self.sample().data : model
       for _ in 0..<Int.random(in: 1...3, using: &generator) where !data.isEmpty {
         let place = Int.random(in: 0..<min(head, data.count), using: &generator)
@@ -171,7 +171,7 @@ import Testing
         outcomes.refused += 1
       }
     }
-    #expect(outcomes.refused > 2_000 && outcomes.accepted > 0, "\(outcomes)")
+    #expect(outcomes.refused > 1_000 && outcomes.accepted > 0, "\(outcomes)")
   }
 
   // MARK: Several files

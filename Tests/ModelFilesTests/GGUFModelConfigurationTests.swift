@@ -78,7 +78,7 @@ import Testing
   static let faults: [(changes: [String: GGUFWriter.Value?], tensors: [(String, [Int])], says: String)] = [
     (
       ["general.architecture": .string("gemma4")], [],
-      "general.architecture 'gemma4'; supported are gemma2, gemma3, llama, qwen2, qwen3"
+      "general.architecture 'gemma4'; supported are gemma2, gemma3, gpt-oss, llama, qwen2, qwen3"
     ),
     (["general.architecture": nil], [], "'none named'"),
     (["llama.block_count": nil], [], "lacks the key 'llama.block_count'"),

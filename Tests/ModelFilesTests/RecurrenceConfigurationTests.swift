@@ -85,9 +85,78 @@ import Testing
       ["architectures": #"["Qwen3ForCausalLM"]"#, "num_hidden_layers": "1", "layer_types": #"["linear_attention"]"#],
       "layers of type linear_attention"
     ),
-    (["architectures": #"["Qwen3NextForCausalLM"]"#], "architecture Qwen3NextForCausalLM; supported are"),
-    (["architectures": #"["Qwen3_5MoeForCausalLM"]"#], "architecture Qwen3_5MoeForCausalLM; supported are"),
+    (["architectures": #"["Qwen3NextForCausalLM"]"#], "lacks the key 'num_experts'"),
+    (mixture(["shared_expert_intermediate_size": "null"]), "lacks the key 'shared_expert_intermediate_size'"),
+    (mixture(["shared_expert_intermediate_size": "0"]), "shared_expert_intermediate_size is 0; expected 1"),
+    (mixture(["mlp_only_layers": "[1]", "intermediate_size": "null"]), "lacks the key 'intermediate_size'"),
+    (["architectures": #"["Qwen3_5OmniForCausalLM"]"#], "architecture Qwen3_5OmniForCausalLM; supported are"),
   ]
+
+  /// What a file says of experts beside recurrent layers.
+  static func mixture(_ change: [String: String] = [:]) -> [String: String] {
+    [
+      "architectures": #"["Qwen3NextForCausalLM"]"#, "num_experts": "4", "num_experts_per_tok": "2",
+      "moe_intermediate_size": "32", "shared_expert_intermediate_size": "64",
+    ].merging(change) { $1 }
+  }
+
+  @Test("beside recurrent layers there may be experts, one of them for all rows")
+  func experts() throws {
+    let found = try Self.configuration(Self.mixture(["intermediate_size": "null"]))
+    let experts = try #require(found.experts)
+    #expect(experts.sharedSize == 64 && experts.normalizesWeights && experts.denseLayers.isEmpty)
+    #expect(found.recurrence?.layerCount == 6 && found.normAddend == 1)
+    let other = try Self.configuration(
+      Self.mixture(["architectures": #"["Qwen3_5MoeForCausalLM"]"#, "norm_topk_prob": "false"]))
+    #expect(other.architecture == .qwen35MoE && other.experts?.normalizesWeights == false)
+    // All rows go through it: three matrices of 32 more channels in each of 8 layers.
+    let wider = try Self.configuration(Self.mixture(["shared_expert_intermediate_size": "96"]))
+    let (tensors, more) = (DecoderTensors(found), DecoderTensors(wider))
+    #expect(more.elementsPerRow - tensors.elementsPerRow == 8 * 3 * 32 * found.hiddenSize)
+    let bytes = [tensors, more].map { $0.packedByteCount(.int8, experts: 0) }
+    #expect(more.packedByteCount(.int8) - tensors.packedByteCount(.int8) == bytes[1] - bytes[0] && bytes[1] > bytes[0])
+    let share = tensors.layers[0].feedForward.all.last
+    #expect(share?.name.huggingFace == "model.layers.0.mlp.shared_expert_gate.weight" && share?.isMatrix == false)
+    #expect(share?.shape == [1, found.hiddenSize])
+  }
+
+  @Test("inputs that are joined by key head are taken apart; those of another shape are refused")
+  func joined() throws {
+    func checkpoint(_ change: [String: String]) throws -> Checkpoint {
+      let directory = try TemporaryDirectory()
+      let keys = Self.valid.merging(Self.mixture(change)) { $1 }
+      try directory.write(Data(DamagedModelTests.json(keys)), to: "config.json")
+      // Rows of two channels that say which row it is.
+      let tensors = [("in_proj_qkvz", 320), ("in_proj_ba", 12)].map { name, rows in
+        (
+          name: "model.layers.0.linear_attn.\(name).weight", shape: [rows, 2],
+          values: (0..<rows).flatMap { [Float($0 % 128), Float($0 / 128)] }
+        )
+      }
+      try directory.write(RandomModel.safetensors(tensors), to: "model.safetensors")
+      return try Checkpoint(directory: directory.path)
+    }
+    let found = try checkpoint([:])
+    func rows(_ name: String, _ count: Int) throws -> [Int] {
+      let values = try found.tensor("model.layers.0.linear_attn.\(name).weight", shape: [count, 2]).floats()
+      return (0..<count).map { Int(values[2 * $0]) + 128 * Int(values[2 * $0 + 1]) }
+    }
+    // Each of two key heads has 8 rows of queries, 8 of keys, 72 of values and 72 of gates.
+    let parts = [0..<8, 160..<168, 8..<16, 168..<176, 16..<88, 176..<248].flatMap { Array($0) }
+    #expect(try rows("in_proj_qkv", 176) == parts)
+    #expect(try rows("in_proj_z", 144) == Array(88..<160) + Array(248..<320))
+    #expect(try rows("in_proj_b", 6) == [0, 1, 2, 6, 7, 8])
+    #expect(try rows("in_proj_a", 6) == [3, 4, 5, 9, 10, 11])
+    #expect(found.tensorNames.count == 4 && found.parameterCount == 2 * 332)
+    #expect(found.bytesByType == ["BF16": 4 * 332])
+    for (change, says) in [
+      (["linear_key_head_dim": "9"], "in_proj_qkvz"), (["linear_num_value_heads": "4"], "expected"),
+      (["linear_num_value_heads": "1"], "linear_num_value_heads 1 is not a multiple"),
+    ] {
+      let error = #expect(throws: ModelFileError.self) { try checkpoint(change) }
+      #expect(error?.description.contains(says) == true, "\(error?.description ?? "no error")")
+    }
+  }
 
   @Test("a configuration that cannot be run says why", arguments: damaged.indices)
   func damage(index: Int) throws {
@@ -140,7 +209,10 @@ import Testing
 
   @Test("tensors of recurrent layers are refused in files of families that have none")
   func strangers() {
-    for name in ["blk.0.attn_gate.weight", "blk.0.ssm_a", "blk.0.ssm_dt.bias"] {
+    for name in [
+      "blk.0.attn_gate.weight", "blk.0.ssm_a", "blk.0.ssm_dt.bias", "blk.0.ssm_ba.weight", "blk.0.ssm_in.weight",
+      "blk.0.ffn_gate_shexp.weight", "blk.0.ffn_gate_inp_shexp.weight",
+    ] {
       let error = #expect(throws: ModelFileError.self) {
         try GGUFModelConfigurationTests().configuration(tensors: [(name, [8])])
       }
@@ -148,13 +220,38 @@ import Testing
     }
   }
 
-  @Test("a model's list of tensors is what its checkpoint holds, in either format", arguments: ["plain", "odd-sizes"])
+  @Test(
+    "a model's list of tensors is what its checkpoint holds, in either format",
+    arguments: ["plain", "odd-sizes", "moe-nested", "next-dense-layers"])
   func tensors(name: String) throws {
     let place = Places.golden.appendingPathComponent("recurrent/\(name)").path
     let tensors = DecoderTensors(try ModelConfiguration(directory: place)).all
     let checkpoint = try Checkpoint(directory: place)
     #expect(tensors.map(\.name.huggingFace).sorted() == checkpoint.tensorNames)
     for tensor in tensors { #expect(checkpoint.shape(of: tensor.name.huggingFace) == tensor.shape) }
+  }
+
+  @Test(
+    "the parameters of Qwen3.5's 35B-A3B and of Qwen3-Next's 80B-A3B are counted to the last one",
+    arguments: [
+      (
+        #""Qwen3_5MoeForCausalLM"], "num_hidden_layers": 40, "num_experts": 256, "num_experts_per_tok": 8, "vocab_size": 248320"#,
+        34_660_610_688
+      ),
+      (
+        #""Qwen3NextForCausalLM"], "num_hidden_layers": 48, "num_experts": 512, "num_experts_per_tok": 10, "vocab_size": 151936, "intermediate_size": 5632"#,
+        79_674_391_296
+      ),
+    ])
+  func mixtureParameters(own: String, count: Int) throws {
+    let config = """
+      {"architectures": [\(own), "hidden_size": 2048, "num_attention_heads": 16, "num_key_value_heads": 2, "head_dim": 256,
+       "max_position_embeddings": 32768, "linear_num_key_heads": 16, "linear_num_value_heads": 32,
+       "linear_key_head_dim": 128, "linear_value_head_dim": 128, "linear_conv_kernel_dim": 4,
+       "moe_intermediate_size": 512, "shared_expert_intermediate_size": 512}
+      """
+    let tensors = DecoderTensors(try ModelConfiguration(json: Array(config.utf8), path: "config.json"))
+    #expect(tensors.all.reduce(0) { $0 + $1.count } == count)
   }
 
   @Test("the parameters of Qwen3.5's 9B are counted to the last one")

@@ -11,15 +11,13 @@ import Transformer
 
 /// The promise for models with recurrent layers, whose states cannot be cut back.
 @Suite struct RecurrentLosslessTests {
-  private static let place = Places.golden.appendingPathComponent("recurrent/mtp").path
-
   private static func loop(
     _ quantization: Quantization = .none, proposer kind: LosslessTests.ProposerKind = .none,
     guesses: (any Proposer)? = nil,
     window: Int? = nil, threads: Int = 2, rows: Int = 64, sequences: Int = 1, blocksFor: Int? = nil, slots: Int? = nil,
-    instructionSet: InstructionSet? = nil, sharesPrefixes: Bool = false
+    instructionSet: InstructionSet? = nil, sharesPrefixes: Bool = false, model: String = "mtp"
   ) throws -> DecodingLoop {
-    let container = try openContainer(at: place)
+    let container = try openContainer(at: Places.golden.appendingPathComponent("recurrent/\(model)").path)
     let (checkpoint, configuration) = (try container.checkpoint(), try container.configuration())
     let (pool, window) = (WorkerPool(threadCount: threads), window ?? kind.window)
     let logitRows = sequences * (window + 1)
@@ -60,19 +58,23 @@ import Transformer
 
   @Test(
     "threads, chunks, batch mates, proposers and instruction sets do not change a token",
-    arguments: [Quantization.none, .int8, .int4])
-  func execution(quantization: Quantization) throws {
+    arguments: [
+      ("mtp", Quantization.none), ("mtp", .int8), ("mtp", .int4), ("moe", .none), ("moe", .int4), ("next", .int8),
+    ])
+  func execution(model: String, quantization: Quantization) throws {
     let requests = Self.requests(tokens: 32)
-    let plain = try requests.map { try Self.loop(quantization, threads: 1).outcome(of: $0) }
+    let plain = try requests.map { try Self.loop(quantization, threads: 1, model: model).outcome(of: $0) }
     for kind in [.none] + Self.kinds {
       for (threads, rows, sequences, stagger) in [(1, 7, 1, 0), (3, 13, 6, 2), (2, 30, 6, 5)] {
-        let loop = try Self.loop(quantization, proposer: kind, threads: threads, rows: rows, sequences: sequences)
+        let loop = try Self.loop(
+          quantization, proposer: kind, threads: threads, rows: rows, sequences: sequences, model: model)
         let outcomes = try loop.outcomes(of: requests, stagger: stagger).outcomes
         #expect(outcomes == plain, "\(kind), \(threads) threads, \(rows) rows, \(sequences) sequences")
       }
     }
     for set in InstructionSet.available where set != .portable || quantization == .none {
-      let loop = try Self.loop(quantization, proposer: .mtp(window: 3), sequences: 2, instructionSet: set)
+      let loop = try Self.loop(
+        quantization, proposer: .mtp(window: 3), sequences: 2, instructionSet: set, model: model)
       #expect(try loop.outcomes(of: requests).outcomes == plain, "\(set)")
     }
   }

@@ -140,9 +140,6 @@ import Tokenization
       #expect(constraint.configurationCount <= 100)
       #expect(constraint.mask?.isEmpty == false)
     }
-    for seed in 0..<4 {
-      guard let text = try writer.write(constraint, seed: UInt64(seed)) else { continue }
-      #expect(!text.isEmpty)
-    }
+    if let text = try writer.write(constraint, seed: 0) { #expect(!text.isEmpty) }
   }
 }

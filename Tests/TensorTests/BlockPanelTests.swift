@@ -125,6 +125,18 @@ import Testing
     let rows = [0, 2, 1, 3, 4, 6, 5, 7].flatMap { row in (0..<3).map { Float(row * 3 + $0) } }
     #expect(turned.floats() == rows)
     #expect(turned.floats(in: 3..<9) == Array(rows[3..<9]))
+    // Two groups of four rows, of which another tensor has the third.
+    func grouped(_ rows: Int, _ places: [Range<Int>], size: Int = 4) -> TensorView? {
+      view(.float32, [rows, 3], 96, .groups(count: 2, size: size, places: places))
+    }
+    let gathered = try #require(grouped(6, [3..<4, 0..<2]))
+    #expect(gathered.floats() == [3, 7, 0, 1, 4, 5].flatMap { row in (0..<3).map { Float(row * 3 + $0) } })
+    #expect(gathered.floats(in: 9..<15) == [3, 4, 5, 12, 13, 14])
+    #expect(try gathered.copiedRows([1, 4]).floats() == [21, 22, 23, 12, 13, 14])
+    for other in [
+      grouped(5, [3..<4, 0..<2]), grouped(6, [2..<5]), grouped(2, [0..<0, 1..<2]), grouped(6, [0..<3], size: 5),
+      grouped(10, [0..<4, 1..<2]),
+    ] { #expect(other == nil) }
     let pool = WorkerPool(threadCount: 1)
     let matrix = try PackedMatrix(stacking: [turned], format: .bfloat16, pool: pool)
     let operations = try TensorOperations(pool: pool, rowCapacity: 1, columnCapacity: 64)

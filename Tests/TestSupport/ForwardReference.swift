@@ -43,14 +43,15 @@ public struct ForwardCase: Sendable, CustomStringConvertible {
   public static let random: [ForwardCase] = [
     "llama-3-rope", "llama-biases", "llama-linear-half", "llama-many-heads", "llama-single", "qwen2-eight-heads",
     "qwen2-plain", "qwen3-bias-sharded", "qwen3-grouped", "qwen3-tied-odd", "qwen3-wide-heads", "qwen3-yarn",
-    "qwen3moe-dense-layers", "qwen3moe-plain", "qwen3moe-stacked",
+    "qwen3moe-dense-layers", "qwen3moe-float-router", "qwen3moe-plain", "qwen3moe-stacked",
   ].map { name in
     let folder = ForwardReference.folder.appendingPathComponent(name)
     return ForwardCase(name: name, directory: folder.path, expected: folder.appendingPathComponent("expected.json"))
   }
   /// Random weights, models whose layers have windows: prompts are longer than these.
   public static let windowed: [ForwardCase] = [
-    "gemma2", "gemma3", "gemma3-odd", "mistral-full", "mistral-window", "qwen2-windows", "qwen3-windows",
+    "gemma2", "gemma3", "gemma3-odd", "gptoss-floats", "gptoss-mxfp4", "mistral-full", "mistral-window",
+    "qwen2-windows", "qwen3-windows",
   ].map { name in
     let folder = ForwardReference.folder.appendingPathComponent(name)
     return ForwardCase(name: name, directory: folder.path, expected: folder.appendingPathComponent("expected.json"))

@@ -7,7 +7,7 @@ public enum GGUFModel {
   private static let families = [
     "Qwen3ForCausalLM": "qwen3", "Qwen3MoeForCausalLM": "qwen3moe", "Qwen2ForCausalLM": "qwen2",
     "LlamaForCausalLM": "llama", "MistralForCausalLM": "llama", "Gemma2ForCausalLM": "gemma2",
-    "Gemma3ForCausalLM": "gemma3",
+    "Gemma3ForCausalLM": "gemma3", "GptOssForCausalLM": "gpt-oss",
   ]
   private static let outer = ["model.embed_tokens": "token_embd", "model.norm": "output_norm", "lm_head": "output"]
   private static let inner = [
@@ -15,7 +15,8 @@ public enum GGUFModel {
     "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output", "self_attn.q_norm": "attn_q_norm",
     "self_attn.k_norm": "attn_k_norm", "post_attention_layernorm": "ffn_norm", "mlp.gate_proj": "ffn_gate",
     "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down", "mlp.gate": "ffn_gate_inp",
-    "pre_feedforward_layernorm": "ffn_norm", "post_feedforward_layernorm": "post_ffw_norm",
+    "self_attn.sinks": "attn_sinks", "pre_feedforward_layernorm": "ffn_norm",
+    "post_feedforward_layernorm": "post_ffw_norm",
   ]
 
   /// The model in `directory`, its matrices in `kind`, with its tokenizer if it has one.
@@ -30,13 +31,16 @@ public enum GGUFModel {
     for name in checkpoint.tensorNames where !name.contains(".experts.") {
       let shape = checkpoint.shape(of: name) ?? []
       let values = try checkpoint.tensor(name, shape: shape).floats()
-      let parts = name.split(separator: ".").map(String.init)
+      var parts = name.split(separator: ".").map(String.init)
+      // Vectors without an ending of their own.
+      if name.hasSuffix(".sinks") { parts.append("weight") }
       let stem = parts.dropLast().joined(separator: ".")
       var target = outer[stem] ?? ""
       if target.isEmpty {
         target = "blk.\(parts[2])." + (inner[parts.dropFirst(3).dropLast().joined(separator: ".")] ?? "unknown")
       }
-      if configuration.hasPostNorms, stem.hasSuffix("post_attention_layernorm") {
+      let isNamedAfterAttention = configuration.hasPostNorms || configuration.architecture == .gptOss
+      if isNamedAfterAttention, stem.hasSuffix("post_attention_layernorm") {
         target = "blk.\(parts[2]).post_attention_norm"
       }
       let isTurned =
@@ -64,6 +68,13 @@ public enum GGUFModel {
       func name(_ expert: Int) -> String { "model.layers.\(layer).mlp.experts.\(expert).\(part)_proj.weight" }
       let shape = checkpoint.shape(of: name(0)) ?? []
       let values = try (0..<experts.count).flatMap { try checkpoint.tensor(name($0), shape: shape).floats() }
+      if experts.hasBiases {
+        func bias(_ expert: Int) -> String { name(expert).replacingOccurrences(of: ".weight", with: ".bias") }
+        let length = [shape[0]]
+        writer.add(
+          "blk.\(layer).ffn_\(part)_exps.bias", [experts.count] + length,
+          try (0..<experts.count).flatMap { try checkpoint.tensor(bias($0), shape: length).floats() }, as: .float32)
+      }
       writer.add(
         "blk.\(layer).ffn_\(part)_exps.weight", [experts.count] + shape, values,
         as: (shape.last ?? 1) % 32 == 0 || [.float32, .float16, .bfloat16].contains(kind) ? kind : .float16)

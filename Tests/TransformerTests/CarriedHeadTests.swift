@@ -43,7 +43,9 @@ import Testing
     let expected = [
       "mtp-qwen": (false, true, false), "mtp-nextn": (false, false, false), "mtp-nextn-own-head": (false, false, true),
       "mtp-mimo": (true, true, false), "../recurrent/mtp": (false, true, false),
-      "../recurrent/mtp/model.gguf": (false, true, false),
+      "../recurrent/mtp/model.gguf": (false, true, false), "../recurrent/moe": (false, true, false),
+      "../recurrent/moe/model.gguf": (false, true, false), "../recurrent/next": (false, true, false),
+      "../recurrent/next/model.gguf": (false, true, false),
     ]
     for (name, (isHiddenFirst, recycles, hasOutput)) in expected {
       let container = try openContainer(at: HeadCase.folder + "/" + name)

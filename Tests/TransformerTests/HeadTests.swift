@@ -5,8 +5,8 @@ import TestSupport
 import Testing
 import Transformer
 
-/// What a head is to draft: made by `Tests/Golden/heads.py`, or by `mtp.py` and `recurrent.py` for a head that its target
-/// carries.
+/// What a head is to draft: made by `Tests/Golden/heads.py`, or by `mtp.py`, `recurrent.py` and `recurrent_experts.py` for
+/// a head that its target carries.
 struct HeadCase: Decodable, Sendable, CustomTestStringConvertible {
   struct Chain: Decodable {
     let tokens, drafted: [Int32]
@@ -30,7 +30,9 @@ struct HeadCase: Decodable, Sendable, CustomTestStringConvertible {
 
   static let all: [HeadCase] = {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-    let files = names.sorted().map { ($0, "expected.json") } + [("../recurrent/mtp", "drafted.json")]
+    let files =
+      names.sorted().map { ($0, "expected.json") }
+      + ["mtp", "moe", "next"].map { ("../recurrent/\($0)", "drafted.json") }
     return files.compactMap { name, file in
       guard let data = FileManager.default.contents(atPath: folder + "/\(name)/\(file)"),
         var found = try? JSONDecoder().decode(HeadCase.self, from: data)
@@ -149,7 +151,7 @@ final class HeadPair {
 
   @Test(
     "a GGUF file with an MTP layer is the model, and the layer drafts as it does elsewhere",
-    arguments: [("mtp-nextn", 3), ("../recurrent/mtp", 4)])
+    arguments: [("mtp-nextn", 3), ("../recurrent/mtp", 4), ("../recurrent/moe", 4), ("../recurrent/next", 4)])
   func carriedInGGUF(name: String, layers: Int) throws {
     let example = try #require(HeadCase.all.first { $0.name == name })
     let file = example.directory + "/model.gguf"

@@ -5,13 +5,17 @@ import TestSupport
 import Testing
 import Transformer
 
-/// Models with recurrent layers, against what `Tests/Golden/recurrent.py` computed with `transformers`.
+/// Models with recurrent layers, against what `Tests/Golden/recurrent.py` and `recurrent_experts.py` computed with
+/// `transformers`.
 @Suite struct RecurrentModelTests {
   /// Largest difference of a logit.
   static let tolerance: Float = 1.9e-3
 
   static let folder = Places.golden.appendingPathComponent("recurrent")
-  static let names = ["plain", "equal-heads", "odd-sizes", "nested", "mtp", "mtp/model.gguf"]
+  static let names = [
+    "plain", "equal-heads", "odd-sizes", "nested", "mtp", "mtp/model.gguf", "moe", "moe-nested", "moe/model.gguf",
+    "next", "next/model.gguf", "next-dense-layers",
+  ]
 
   static func reference(_ name: String) throws -> ForwardReference {
     let place = folder.appendingPathComponent(name.replacingOccurrences(of: "/model.gguf", with: ""))
@@ -145,12 +149,26 @@ import Transformer
     #expect(message(StatePlan(start: 7, kept: [.init(row: 2, slot: 3)])).contains("row 2"))
   }
 
-  @Test("eight bits stay close to the reference, four bits run")
-  func quantisation() throws {
-    let expected = try Self.reference("plain")
-    for (quantization, least) in [(Quantization.int8, 0.8), (.int4, 0.3)] {
+  @Test("random weights have a place for every matrix", arguments: ["plain", "moe", "next-dense-layers"])
+  func randomWeights(name: String) throws {
+    let configuration = try ModelConfiguration(directory: Self.folder.appendingPathComponent(name).path)
+    var limits = RunnerLimits(rows: 16, logitRows: 16, positions: 32)
+    limits.stateSlots = limits.positions
+    let runner = try CPUModelRunner(
+      randomWeightsFor: configuration, quantization: .int4, limits: limits, pool: WorkerPool(threadCount: 1))
+    let found = try Self.read(runner, [3, 1, 4], at: 0)
+    #expect(found.allSatisfy { $0.allSatisfy(\.isFinite) } && found[0] != found[1])
+    #expect((runner.memory.packedExperts > 0) == (configuration.experts != nil))
+  }
+
+  @Test(
+    "eight bits stay close to the reference, four bits run; what reads channels that stand out is rounded as if they did not",
+    arguments: [("plain", 0.8, 0.3), ("moe", 0.85, 0.2), ("next", 0.7, 0.2)])
+  func quantisation(name: String, eightBits: Double, fourBits: Double) throws {
+    let expected = try Self.reference(name)
+    for (quantization, least) in [(Quantization.int8, eightBits), (.int4, fourBits)] {
       let found = try Self.read(
-        try Self.runner("plain", quantization: quantization), expected.prompt[...], at: 0, keepingAll: false)
+        try Self.runner(name, quantization: quantization), expected.prompt[...], at: 0, keepingAll: false)
       let agreeing = zip(found, expected.argmax).count { likeliest($0) == $1 }
       #expect(Double(agreeing) >= least * Double(found.count), "\(quantization): \(agreeing) of \(found.count)")
     }

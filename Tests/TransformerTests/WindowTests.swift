@@ -18,7 +18,8 @@ import Transformer
 
   @Test(
     "a converted checkpoint has the same logits to the bit",
-    arguments: ForwardCase.windowed.filter { $0.name != "gemma3-odd" })
+    // Such files do not say where gates are clamped.
+    arguments: ForwardCase.windowed.filter { !["gemma3-odd", "gptoss-mxfp4"].contains($0.name) })
   func conversion(example: ForwardCase) throws {
     let expected = try ForwardReference(example.expected)
     let directory = try TemporaryDirectory()

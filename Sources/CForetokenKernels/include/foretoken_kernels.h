@@ -202,10 +202,13 @@ typedef enum {
   FT_STORE = 0, ///< output = product + bias
   FT_ADD = 1,   ///< output += product + bias
   FT_GATE = 2,  ///< panels alternate gate and up; output = silu(gate) * up
-  FT_GATE_GELU = 3 ///< the same; output = gelu(gate) * up, with the tangent's approximation of gelu
+  FT_GATE_GELU = 3, ///< the same; output = gelu(gate) * up, with the tangent's approximation of gelu
+  /// The same; output = gate / (1 + e^(-slope * gate)) * (up + 1), where the gate is at most `limit` and the magnitude of
+  /// up, too. Source: `GptOssExperts` in transformers.
+  FT_GATE_CLAMPED = 4
 } ft_epilogue;
 /// Whether panels alternate gate and up.
-static inline bool ft_is_gated(ft_epilogue epilogue) { return epilogue == FT_GATE || epilogue == FT_GATE_GELU; }
+static inline bool ft_is_gated(ft_epilogue epilogue) { return epilogue >= FT_GATE; }
 
 typedef struct {
   ft_weight_format format;
@@ -219,6 +222,7 @@ typedef struct {
   const float *up_bias; ///< [outputs] or NULL
   float *output;        ///< [rows, output_stride]
   size_t output_stride;
+  float slope, limit;   ///< of FT_GATE_CLAMPED
 } ft_linear_task;
 
 /// Computes the output panels `first ..< first + count`; of gated products a unit is a pair of panels.
@@ -299,6 +303,9 @@ void ft_attention(ft_instruction_set set, const ft_attention_task *task, const f
 
 /// x *= sigmoid(gate), element by element: what a gate lets through of attention.
 void ft_gate(ft_instruction_set set, float *x, const float *gate, size_t count);
+/// output += sigmoid(weight . input) * x, for one row: what an expert that all rows go through adds.
+void ft_add_gated(ft_instruction_set set, const float *x, const float *weight, const float *input, size_t columns,
+                  float *output);
 
 // --- Recurrence ----------------------------------------------------------------------------------------------------
 //

@@ -48,7 +48,9 @@ package struct DiskBudget: Sendable, Equatable {
       stack.dialect == .neuronInference
       ? gib(models.map { $0.shardedBytes(tensorParallel: tensorParallel) }.reduce(0, +)) : 0
     // Foretoken packs weights once, into its cache.
-    let packed = stack.dialect == .foretoken ? copies : 0
+    let packed =
+      stack.dialect == .foretoken
+      ? gib(models.map { $0.weights(as: stack.weightForm).bytes }.reduce(headBytes, +)) : 0
     let compiled = instance.isNeuron ? Self.program * max(1, programs) * (models.count + (headBytes > 0 ? 1 : 0)) : 0
     let isLocal = !storage.isVolume
     var parts = isLocal ? ["models \(copies)"] : []
@@ -93,6 +95,6 @@ extension ServedModel {
   package func shardedBytes(tensorParallel: Int) -> Int {
     let repeated = max(keyValueHeads, tensorParallel) - keyValueHeads
     let padded = (heads + tensorParallel - 1) / tensorParallel * tensorParallel - heads
-    return weightBytes + 2 * layers * hiddenSize * headSize * (2 * repeated + 2 * padded)
+    return 2 * parameters + 2 * attentionLayers * hiddenSize * headSize * (2 * repeated + 2 * padded)
   }
 }

@@ -79,7 +79,11 @@ extension Preflight {
       arguments += ["--\(flag)", parser]
     }
     if let quantization = extras.quantization {
-      if stack.dialect == .cuda {
+      if let method = target.storedMethod {
+        refuse(
+          "--quantization \(quantization.rawValue): \(target.name) is quantised by \(method) already, and vLLM takes it as it is; leave it out"
+        )
+      } else if stack.dialect == .cuda {
         arguments += ["--quantization", quantization.rawValue]
         if instance.name.hasPrefix("p4d.") {
           note("A100 GPUs have no FP8 arithmetic: weights take half the memory and are computed with in bf16")

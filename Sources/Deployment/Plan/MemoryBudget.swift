@@ -1,4 +1,5 @@
 internal import Foundation
+internal import Transformer
 
 /// Whether weights, draft and KV cache fit into the accelerators' memory, core by core.
 struct MemoryBudget {
@@ -14,10 +15,13 @@ struct MemoryBudget {
   let draft: ServedModel?
   /// Bytes of a head whose shape is estimated; 0 without one.
   let headBytes: Int
+  let stack: EngineStack
   let instance: InstanceType
   let tensorParallel: Int
   let maximumLength: Int
   let maximumSequences: Int
+  /// Tokens proposed for a verification.
+  let window: Int
   var quantization: WeightQuantization?
   /// Bytes of LoRA adapters.
   var adapterBytes = 0
@@ -31,25 +35,30 @@ struct MemoryBudget {
       : Double(instance.deviceMemory) * Self.gibibyte / Double(instance.logicalCoresPerDevice)
   }
 
-  private var tokens: Int { maximumLength * maximumSequences }
-  private func perCore(_ bytes: Int) -> Double { Double(bytes) / Double(tensorParallel * stages) }
+  private func perCore(_ bytes: Double) -> Double { bytes / Double(tensorParallel * stages) }
+  private var targetForm: WeightForm { quantization == .fp8 ? .fp8 : stack.weightForm }
   /// Bytes of the target's weights as they are kept in memory.
-  private var targetBytes: Int {
-    quantization == .fp8 ? target.weightBytes - target.linearParameters : target.weightBytes
+  private var targetBytes: Int { target.weights(as: targetForm).bytes }
+  private func draftBytes(_ draft: ServedModel) -> Int { draft.weights(as: stack.weightForm).bytes }
+  /// Keys and values of all sequences; on accelerators of AWS of every position, whatever layers see.
+  private func keyValueBytes(_ model: ServedModel) -> Double {
+    model.keyValueBytes(
+      positions: maximumLength, tensorParallel: tensorParallel, freesWindows: stack.freesWindows)
+      * Double(maximumSequences)
   }
-  private func keyValuesPerCore(_ model: ServedModel) -> Double {
-    perCore(model.keyValueBytes(tensorParallel: tensorParallel)) * Double(tokens) * keptShare(of: model)
-  }
-  /// What of a full sequence's keys and values is kept: on accelerators of AWS everything, whatever its layers see.
-  private func keptShare(of model: ServedModel) -> Double {
-    instance.isNeuron ? 1 : model.keyValueShare(positions: maximumLength)
+  /// Recurrent states of all sequences.
+  private func stateBytes(_ model: ServedModel) -> Double {
+    model.recurrence.map {
+      Double($0.stateBytes) * Double(stack.recurrentStates(sequences: maximumSequences, window: window))
+    } ?? 0
   }
 
-  var targetWeights: Double { perCore(targetBytes + adapterBytes) }
-  var draftWeights: Double { perCore((draft?.weightBytes ?? 0) + headBytes) }
-  var keyValues: Double { keyValuesPerCore(target) }
-  var draftKeyValues: Double { draft.map(keyValuesPerCore) ?? 0 }
-  var needed: Double { targetWeights + draftWeights + keyValues + draftKeyValues + Self.reserve }
+  var targetWeights: Double { perCore(Double(targetBytes + adapterBytes)) }
+  var draftWeights: Double { perCore(Double((draft.map(draftBytes) ?? 0) + headBytes)) }
+  var keyValues: Double { perCore(keyValueBytes(target)) }
+  var draftKeyValues: Double { draft.map { perCore(keyValueBytes($0)) } ?? 0 }
+  var states: Double { perCore(stateBytes(target) + (draft.map(stateBytes) ?? 0)) }
+  var needed: Double { targetWeights + draftWeights + keyValues + draftKeyValues + states + Self.reserve }
   private var share: Double { instance.devices == 0 ? Self.hostShare : Self.deviceShare }
   var usable: Double { available * share }
   var fits: Bool { needed <= usable }
@@ -60,37 +69,72 @@ struct MemoryBudget {
     if draftWeights > 0 { parts.append("draft \(gib(draftWeights))") }
     parts.append("KV \(gib(keyValues))")
     if draftKeyValues > 0 { parts.append("draft's KV \(gib(draftKeyValues))") }
+    if states > 0 { parts.append("recurrent states \(gib(states))") }
     parts.append("programs and buffers \(gib(Self.reserve))")
-    var weights =
-      quantization == .fp8
-      ? "target \(billions(target.linearParameters)) × 1 byte (fp8) + \(billions(target.parameters - target.linearParameters)) × 2 bytes = \(gigabytes(targetBytes))"
-      : "target \(billions(target.parameters)) × 2 bytes = \(gigabytes(target.weightBytes))"
+    var weights = "target \(text(of: target, as: targetForm))"
     if adapterBytes > 0 { weights += "; adapters \(gigabytes(adapterBytes))" }
     if stages > 1 { weights += "; in \(stages) stages" }
-    if let draft { weights += "; draft \(billions(draft.parameters)) × 2 bytes = \(gigabytes(draft.weightBytes))" }
+    if let draft { weights += "; draft \(text(of: draft, as: stack.weightForm))" }
     if headBytes > 0 { weights += "; head about \(gigabytes(headBytes)), estimated from the target's sizes" }
-    let heads = max(target.keyValueHeads, tensorParallel)
-    let perToken = target.keyValueBytes(tensorParallel: tensorParallel)
-    return [
-      ArithmeticLine(topic: "weights", text: weights),
-      ArithmeticLine(
-        topic: "KV cache",
-        text: """
-          2 × \(target.layers) layers × \(heads) heads\(heads > target.keyValueHeads ? " (\(target.keyValueHeads), repeated for \(tensorParallel) cores)" : "") \
-          × \(target.headSize) × 2 bytes = \(perToken / 1024) KiB per token; × \(maximumLength) tokens × \
-          \(maximumSequences) sequences = \(gib(Double(perToken) * Double(tokens) * keptShare(of: target)))\(windowText)
-          """),
+    return [ArithmeticLine(topic: "weights", text: weights), keyValueLine] + stateLines + [
       ArithmeticLine(
         topic: "memory per \(unit)",
         text: """
           \(parts.joined(separator: " + ")) = \(gib(needed)) of \(gib(usable)) (\(Int(share * 100)) % of \(gib(available)))
-          """),
+          """)
     ]
   }
 
+  /// A model's weights in words.
+  private func text(of model: ServedModel, as form: WeightForm) -> String {
+    let bytes = gigabytes(model.weights(as: form).bytes)
+    let all = model.experts.map { ", all \($0.count) experts of a layer" } ?? ""
+    switch (form, model.storedMethod) {
+    case (.fp8, _):
+      return
+        "\(billions(model.linearParameters)) × 1 byte (fp8) + \(billions(model.parameters - model.linearParameters)) × 2 bytes = \(bytes)\(all)"
+    case (.stored, let method?):
+      return "\(billions(model.parameters)), quantised by \(method) as they are = \(bytes)\(all)"
+    case (.packed, let method?):
+      return "\(billions(model.parameters)), packed from \(method) = \(bytes)\(all)"
+    case (.bfloat16, let method?):
+      return "\(billions(model.parameters)) × 2 bytes, as \(method) becomes bf16 = \(bytes)\(all)"
+    case (.stored, nil), (.packed, nil), (.bfloat16, nil):
+      return "\(billions(model.parameters)) × 2 bytes = \(bytes)\(all)"
+    }
+  }
+
+  private var keyValueLine: ArithmeticLine {
+    let heads = max(target.keyValueHeads, tensorParallel)
+    let perToken = target.keyValueBytes(tensorParallel: tensorParallel)
+    let repeated =
+      heads > target.keyValueHeads ? " (\(target.keyValueHeads), repeated for \(tensorParallel) cores)" : ""
+    let rest = target.recurrence == nil ? "layers" : "of \(target.layers) layers"
+    return ArithmeticLine(
+      topic: "KV cache",
+      text: """
+        2 × \(target.attentionLayers) \(rest) × \(heads) heads\(repeated) × \(target.headSize) × 2 bytes = \
+        \(perToken / 1024) KiB per token; × \(maximumLength) tokens × \(maximumSequences) sequences = \
+        \(gib(keyValueBytes(target)))\(windowText)
+        """)
+  }
+
   private var windowText: String {
-    guard let windows = target.windows, keptShare(of: target) < 1 else { return "" }
+    guard let windows = target.windows, stack.freesWindows, windows.size < maximumLength else { return "" }
     return ", as \(windows.layers) of the layers keep the last \(windows.size) tokens only"
+  }
+
+  private var stateLines: [ArithmeticLine] {
+    guard let recurrence = target.recurrence else { return [] }
+    let count = stack.recurrentStates(sequences: maximumSequences, window: window)
+    return [
+      ArithmeticLine(
+        topic: "recurrent states",
+        text: """
+          \(recurrence.layers) of \(target.layers) layers, \(recurrence.stateBytes / 1024) KiB at one position; × \(count) \
+          for \(maximumSequences) sequences and the rows of their verifications = \(gib(stateBytes(target)))
+          """)
+    ]
   }
 
   /// What to do about too little memory.

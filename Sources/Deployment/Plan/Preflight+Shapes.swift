@@ -37,6 +37,8 @@ extension Preflight {
       case (.neuronInference, _): 7
       case (_, .eagle3): 3
       case (_, .dflash): 15
+      // One token, as vLLM's documentation has it for a layer that was trained to look one ahead.
+      case (_, .mtp): 1
       default: 5
       }
     if let standard {
@@ -62,10 +64,11 @@ extension Preflight {
   }
 
   mutating func settleTensorParallel(
-    _ target: ServedModel, _ draft: ServedModel?, _ instance: InstanceType, length: Int, sequences: Int
+    _ target: ServedModel, _ draft: ServedModel?, _ instance: InstanceType, _ stack: EngineStack, length: Int,
+    sequences: Int, window: Int
   ) -> Int {
     if request.engine == .foretoken, instance.devices > 0 {
-      return settlePartitions(target, draft, instance, length: length, sequences: sequences)
+      return settlePartitions(target, draft, instance, stack, length: length, sequences: sequences, window: window)
     }
     if request.engine == .foretoken {
       if let given = request.tensorParallel, given != 1 {
@@ -79,15 +82,17 @@ extension Preflight {
     }
     let candidates = [1, 2, 4, 8, 16, 32, 64].filter {
       $0 <= instance.logicalCores && target.heads % $0 == 0 && divides(target.keyValueHeads, $0)
+        && problem(sharing: target, among: $0, stack) == nil
     }
     // Half of a trn2.48xlarge is the published choice for the large ones, and 8 cores for Llama-3.1-8B.
     let preferred = request.engine == .vllmNeuron ? (target.parameters > 10_000_000_000 ? 32 : 8) : 1
     let fitting = candidates.filter { size in
       size >= min(preferred, candidates.last ?? 1)
         && MemoryBudget(
-          target: target, draft: draft, headBytes: 0, instance: instance, tensorParallel: size,
-          maximumLength: length, maximumSequences: sequences, quantization: request.extras.quantization,
-          adapterBytes: adapterBytes(target), stages: min(max(1, request.stages ?? 1), 64)
+          target: target, draft: draft, headBytes: 0, stack: stack, instance: instance, tensorParallel: size,
+          maximumLength: length, maximumSequences: sequences, window: window,
+          quantization: request.extras.quantization, adapterBytes: adapterBytes(target),
+          stages: min(max(1, request.stages ?? 1), 64)
         ).fits
     }
     return fitting.first ?? candidates.last ?? 1
@@ -95,7 +100,8 @@ extension Preflight {
 
   /// Devices that Foretoken shares a model among: they divide the heads of both models, and none is repeated.
   private mutating func settlePartitions(
-    _ target: ServedModel, _ draft: ServedModel?, _ instance: InstanceType, length: Int, sequences: Int
+    _ target: ServedModel, _ draft: ServedModel?, _ instance: InstanceType, _ stack: EngineStack, length: Int,
+    sequences: Int, window: Int
   ) -> Int {
     func divides(_ size: Int) -> Bool {
       [target, draft].compactMap { $0 }.allSatisfy {
@@ -115,8 +121,8 @@ extension Preflight {
     let candidates = [1, 2, 4, 8, 16, 32, 64].filter { $0 <= instance.logicalCores && divides($0) }
     let fitting = candidates.filter { size in
       MemoryBudget(
-        target: target, draft: draft, headBytes: 0, instance: instance, tensorParallel: size, maximumLength: length,
-        maximumSequences: sequences
+        target: target, draft: draft, headBytes: 0, stack: stack, instance: instance, tensorParallel: size,
+        maximumLength: length, maximumSequences: sequences, window: window
       ).fits
     }
     return fitting.first { $0 >= least } ?? fitting.last ?? candidates.last ?? 1
@@ -319,8 +325,10 @@ extension Preflight {
     return sizes + [last]
   }
 
-  /// A head's weights: a layer, the projection of three hidden states, and an output matrix over 32,000 draft tokens.
+  /// A head's weights: a layer, the projection of three hidden states, and an output matrix over 32,000 draft tokens; or
+  /// those of the layer that the target carries.
   func headBytes(_ method: SpeculationMethod?, _ target: ServedModel, _ draft: ServedModel?) -> Int {
+    if method?.need == .carriedHead { return target.carriedHeadBytes }
     guard let method, method.isHead, draft == nil else { return 0 }
     let hidden = target.hiddenSize
     let layer = 4 * hidden * hidden + 3 * hidden * target.intermediateSize

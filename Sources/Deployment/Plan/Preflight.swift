@@ -47,21 +47,26 @@ struct Preflight {
       )
     }
     let (length, sequences) = checkLengths(target, draft, window: window ?? 0)
-    let parallel = settleTensorParallel(target, draft, instance, length: length, sequences: sequences)
+    let parallel = settleTensorParallel(
+      target, draft, instance, stack, length: length, sequences: sequences, window: window ?? 0)
     let allocation = settleAllocation(instance)
     let stages = settleStages(method, stack, target)
     let machinesPerReplica = stages * spannedMachines(parallel, instance, stack)
     let devices = checkDevices(machinesPerReplica > stages ? instance.devices : parallel, instance, allocation)
     let extraArguments = settleExtras(stack, target, instance)
     checkHeads(target, draft, parallel, stack)
+    checkLayers(target, draft, stack)
+    checkShares(target, draft, parallel, stack)
+    checkCarriedHead(method, target, stack)
     checkVocabulary(target, draft, stack)
     let (prefill, decoding) = checkBuckets(stack, length: length, sequences: sequences)
     let longestAnswer = settleLongestAnswer(length)
     let budget = MemoryBudget(
-      target: target, draft: draft, headBytes: headBytes(method, target, draft), instance: instance,
-      tensorParallel: parallel, maximumLength: length, maximumSequences: sequences,
+      target: target, draft: draft, headBytes: headBytes(method, target, draft), stack: stack, instance: instance,
+      tensorParallel: parallel, maximumLength: length, maximumSequences: sequences, window: window ?? 0,
       quantization: request.extras.quantization, adapterBytes: adapterBytes(target), stages: stages)
     lines(budget.lines)
+    weighExperts(target, stack, sequences: sequences, window: window)
     if let problem = budget.problem { refuse(problem) }
     let machines = countMachines(instance, devices: devices) * machinesPerReplica
     checkGroups(machinesPerReplica, instance)

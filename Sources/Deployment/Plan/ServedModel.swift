@@ -1,5 +1,8 @@
 internal import Foundation
 internal import ModelFiles
+internal import PJRTTransformer
+internal import Tensor
+internal import Transformer
 
 /// A model as a deployment sees it: its name and the sizes that decide whether it fits.
 package struct ServedModel: Sendable, Equatable {
@@ -8,12 +11,16 @@ package struct ServedModel: Sendable, Equatable {
   /// Whether the name is one of the hub.
   package let isOnHub: Bool
   private let configuration: ModelConfiguration
+  /// What the weights take, by their form.
+  private let weights: [WeightForm: HeldWeights]
   /// Which tokenizer, when it is known; models of one tokenizer share it.
   package let tokenizer: String?
   /// Weights in all tensors.
   package let parameters: Int
   /// Weights of the layers' projections: those that fp8 halves; embeddings and norms stay as they are.
   package let linearParameters: Int
+  /// Weights that a token is multiplied by: of experts, those that it goes through.
+  package let activeParameters: Int
 
   package var hiddenSize: Int { configuration.hiddenSize }
   package var layers: Int { configuration.layerCount }
@@ -25,32 +32,74 @@ package struct ServedModel: Sendable, Equatable {
   package var vocabulary: Int { configuration.vocabularySize }
   package var longestSequence: Int { configuration.maximumPosition }
 
+  /// Layers that keep keys and values.
+  package var attentionLayers: Int { configuration.attentionLayerCount }
+
   /// The matrices of the layers.
   var layerMatrices: [DecoderTensor] { DecoderTensors(configuration).layerMatrices }
 
-  /// Bytes of the weights in bf16.
-  package var weightBytes: Int { 2 * parameters }
+  /// Bytes of the weights as checkpoints have them: in bf16, or as they are quantised.
+  package var weightBytes: Int { weights(as: .stored).bytes }
+
+  /// What the weights take in an engine's memory.
+  func weights(as form: WeightForm) -> HeldWeights {
+    weights[form] ?? HeldWeights(DecoderTensors(configuration), of: configuration, in: form)
+  }
 
   /// K/V bytes of one position over all cores, in bf16.
   ///
   /// With more cores than key/value heads the heads are repeated, so that each core has one.
   package func keyValueBytes(tensorParallel: Int) -> Int {
-    2 * 2 * layers * max(keyValueHeads, tensorParallel) * headSize
+    2 * 2 * attentionLayers * max(keyValueHeads, tensorParallel) * headSize
+  }
+
+  /// K/V bytes of a sequence over all cores, in bf16.
+  ///
+  /// - Parameter freesWindows: whether layers with a window keep the last positions alone.
+  func keyValueBytes(positions: Int, tensorParallel: Int, freesWindows: Bool) -> Double {
+    let own =
+      freesWindows
+      ? Double(configuration.keyValueBytes(positions: positions))
+      : Double(configuration.keyValueBytesPerToken) * Double(positions)
+    return own * Double(max(keyValueHeads, tensorParallel)) / Double(keyValueHeads)
   }
 }
 
 extension ServedModel {
+  /// As `config.json` names it.
+  var architecture: String { configuration.architecture.rawValue }
+
   /// Layers with a window, and the most that any of them sees.
   var windows: (layers: Int, size: Int)? {
     configuration.largestWindow.map { (configuration.windowedLayerCount, $0) }
   }
 
-  /// Of `keyValueBytes` the share that a sequence of `positions` takes where layers with a window let go of what is behind
-  /// it: 1 without such layers.
-  func keyValueShare(positions: Int) -> Double {
-    guard let windows, windows.size < positions else { return 1 }
-    let kept = Double(layers - windows.layers) + Double(windows.layers) * Double(windows.size) / Double(positions)
-    return kept / Double(layers)
+  /// Recurrent layers, the state of a sequence at one position in bytes, and the heads that cores share; `nil` where all
+  /// layers are attention.
+  var recurrence: (layers: Int, stateBytes: Int, heads: Int)? {
+    configuration.recurrence.map { ($0.layerCount, configuration.stateByteCount, $0.shape.keyHeadCount) }
+  }
+
+  /// The experts that there are to choose from; `nil` where no layer has any.
+  var experts: ExpertLayout? { ExpertLayout(configuration) }
+  /// Width of an expert.
+  var expertWidth: Int? { configuration.experts?.intermediateSize }
+
+  /// The method by which the checkpoint is quantised already; `nil` for one that is not.
+  var storedMethod: String? { configuration.storedMethod }
+
+  /// MTP layers that the checkpoint carries; `nil` where nothing says so.
+  var carriedHeads: Int? { configuration.statedHeadCount }
+
+  /// Bytes of the MTP layer that it carries, in bf16.
+  var carriedHeadBytes: Int {
+    2 * HeadTensors(HeadConfiguration(carriedBy: configuration)).required.reduce(0) { $0 + $1.count }
+  }
+
+  /// Why PJRT devices cannot compute it; `nil` where they can.
+  var problemOnDevices: String? {
+    do { try DecoderPlan.check(configuration, isSharedBy: 1) } catch { return error.description }
+    return nil
   }
 }
 
@@ -81,16 +130,6 @@ extension ServedModel {
   }
 
   private static func read(_ path: String) throws(DeploymentError) -> ModelConfiguration {
-    let found = try configuration(at: path)
-    guard found.recurrence == nil else {
-      throw DeploymentError(
-        "'\(path)' is a \(found.architecture.rawValue), which has recurrent layers; the sums here are for attention in all layers"
-      )
-    }
-    return found
-  }
-
-  private static func configuration(at path: String) throws(DeploymentError) -> ModelConfiguration {
     do {
       var isDirectory: ObjCBool = false
       let exists = unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
@@ -118,6 +157,9 @@ extension ServedModel {
     let tensors = DecoderTensors(configuration)
     parameters = tensors.all.reduce(0) { $0 + $1.count }
     linearParameters = tensors.layerMatrices.matrixElements
+    activeParameters = tensors.elementsPerRow + tensors.head.count
+    weights = Dictionary(
+      uniqueKeysWithValues: WeightForm.allCases.map { ($0, HeldWeights(tensors, of: configuration, in: $0)) })
   }
 }
 

@@ -45,12 +45,10 @@ package struct EngineStack: Sendable, Equatable {
   /// https://docs.vllm.ai/en/latest/features/speculative_decoding/
   package static let cuda = EngineStack(
     engine: .vllmCUDA, version: "0.24.0", image: "vllm/vllm-openai:v0.24.0", dialect: .cuda,
-    methods: [.draftModel, .eagle3, .dflash, .ngram], description: "vLLM 0.24.0 on CUDA")
+    methods: [.draftModel, .eagle3, .dflash, .mtp, .ngram], description: "vLLM 0.24.0 on CUDA")
   /// Its image is built from this repository's Dockerfile, by whoever deploys it.
   package static let foretoken = EngineStack(
-    engine: .foretoken, version: Engine.version, image: nil, dialect: .foretoken,
-    // Whether a checkpoint carries a head of its own is not known before it is there.
-    methods: SpeculationMethod.own.filter { $0.need != .carriedHead },
+    engine: .foretoken, version: Engine.version, image: nil, dialect: .foretoken, methods: SpeculationMethod.own,
     description: "Foretoken \(Engine.version) on CPUs")
 
   /// Foretoken for a machine's accelerators: the Dockerfile's stages of those names; `nil` where it has no plugin for them.
@@ -64,7 +62,7 @@ package struct EngineStack: Sendable, Equatable {
     }
     return EngineStack(
       engine: .foretoken, version: foretoken.version, image: nil, dialect: .foretoken,
-      methods: foretoken.methods.filter { $0.need != .head },
+      methods: foretoken.methods.filter { $0.need != .head && $0.need != .carriedHead },
       description: "Foretoken \(foretoken.version) on \(devices), through PJRT", plugin: plugin)
   }
 

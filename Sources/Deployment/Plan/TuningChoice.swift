@@ -63,7 +63,8 @@ package struct TuningChoice: Sendable, Equatable {
     guard let method else { return }
     request.method = request.method ?? method
     if request.method == method {
-      request.draft = request.draft ?? draft
+      // The layer that a target carries needs no place of its own.
+      if method.need != .carriedHead { request.draft = request.draft ?? draft }
       request.window = request.window ?? window
       request.windowsByBatchSize = request.windowsByBatchSize ?? windowsByBatchSize
     }

@@ -13,6 +13,8 @@ package struct EngineRun: Sendable {
   package private(set) var steps: [StepSample] = []
 
   package var tokens: Int { outputs.reduce(0) { $0 + $1.count } }
+  /// Times that a pass decided how a sequence goes on.
+  package var decisions: Int { steps.reduce(0) { $0 + $1.texts } }
   package var tokensPerSecond: Double { seconds > 0 ? Double(tokens) / seconds : 0 }
 
   /// Serves `requests` in order, `concurrency` at a time.
@@ -32,6 +34,16 @@ package struct EngineRun: Sendable {
     }
     seconds = (ContinuousClock.now - started).inSeconds
     steps = log.steps
+  }
+
+  /// Takes in a run that came after this one.
+  mutating func append(_ other: EngineRun) {
+    seconds += other.seconds
+    outputs += other.outputs
+    firstTokenSeconds += other.firstTokenSeconds
+    perTokenSeconds += other.perTokenSeconds
+    speculation.add(other.speculation)
+    steps += other.steps
   }
 
   private mutating func add(_ summary: GenerationSummary) {

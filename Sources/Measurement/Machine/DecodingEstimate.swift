@@ -38,16 +38,20 @@ package struct DecodingEstimate: Sendable, Encodable {
     ceilings: MachineCeilings.Sample, room: Int
   ) {
     let tensors = DecoderTensors(configuration)
-    let bytes = tensors.packedByteCount(quantization)
-    let memory = RunnerMemory(
-      packedWeights: bytes, packedExperts: bytes - tensors.packedByteCount(quantization, experts: 0), keyValueCache: 0)
+    let bytes = tensors.packedByteCount(quantization, type: configuration.storedType)
+    let withoutExperts = tensors.packedByteCount(quantization, experts: 0, type: configuration.storedType)
+    let memory = RunnerMemory(packedWeights: bytes, packedExperts: bytes - withoutExperts, keyValueCache: 0)
     let layout = ExpertLayout(configuration)
+    // What most of the arithmetic is: of experts, where there are any.
+    let most = tensors.layerMatrices.last { $0.name.role != .router }
+    let isQuantised =
+      most.map { quantization.format(of: configuration.storedType(of: $0), for: $0.name.role) != .bfloat16 } ?? false
     /// The least time of a pass over `rows` rows, whose experts are as many as if each chose by itself.
     func seconds(rows: Int) -> Double {
       let read = layout.map { $0.experts(rows: Double(rows)) / Double($0.total) }
       return PassCost(
         configuration, memory: memory, rows: rows, context: Self.context, logitRows: rows, readExperts: read
-      ).floor(ceilings, isQuantised: quantization == .int8 || quantization == .int4)
+      ).floor(ceilings, isQuantised: isQuantised)
     }
     self.model = model
     self.quantization = quantization.rawValue

@@ -22,21 +22,28 @@ package struct SpeculationBenchmark {
   package struct Result: Encodable, Sendable {
     package let workload, method: String
     package let concurrency: Int
+    package let temperature: Double
     /// Medians over the rounds; the speedup is over plain decoding in the same round.
     package let tokensPerSecond, speedup: Double
     /// Half the distance between the speedups' quartiles.
     package let speedupSpread: Double
     /// The speedup with every pass of every run at the median time of passes of its size (`PassLevels`).
     package let levelledSpeedup: Double
+    /// Of the passes with proposals.
     package let acceptanceRate, meanAcceptanceLength: Double?
+    /// Tokens that a sequence grows by in a pass that decides on any, with proposals or without.
+    package let tokensPerPass: Double?
+
+    package var isPlain: Bool { method == Way.plain.name }
 
     private enum CodingKeys: String, CodingKey {
-      case workload, method, concurrency, speedup
+      case workload, method, concurrency, temperature, speedup
       case tokensPerSecond = "tokens_per_second"
       case speedupSpread = "speedup_spread"
       case levelledSpeedup = "levelled_speedup"
       case acceptanceRate = "acceptance_rate"
       case meanAcceptanceLength = "mean_acceptance_length"
+      case tokensPerPass = "tokens_per_pass"
     }
   }
 
@@ -75,40 +82,32 @@ package struct SpeculationBenchmark {
 
   /// Serves the prompts with every method, in an order that rotates from round to round.
   ///
-  /// - Parameter progress: called after each run with the method's name.
+  /// - Parameters:
+  ///   - temperature: of all requests; their seeds are their places.
+  ///   - progress: called after each run with the method's name.
   package mutating func compare(
-    _ prompts: [[TokenID]], workload: String, concurrency: Int, progress: (String) -> Void
-  ) async throws -> [Result] {
+    _ prompts: [[TokenID]], workload: String, concurrency: Int, temperature: Double = 0, progress: (String) -> Void
+  ) async throws -> Comparison {
     var runs: [[EngineRun]] = ways.map { _ in [] }
     for round in 0..<repetitions {
       for place in ways.indices {
         let index = (place + round) % ways.count
-        runs[index].append(try await run(prompts, ways[index], concurrency))
+        runs[index].append(try await run(prompts, ways[index], concurrency, temperature: temperature))
         progress(ways[index].name)
       }
     }
-    let levels = PassLevels(runs.joined().map(\.steps))
-    func levelledRate(_ runs: [EngineRun]) -> Double {
-      runs.reduce(0) { $0 + Double($1.tokens) } / runs.reduce(0) { $0 + levels.seconds(of: $1.steps) }
-    }
-    return ways.enumerated().map { index, way in
-      isLossless = isLossless && runs[index].allSatisfy { $0.outputs == runs[0][0].outputs }
-      let rates = runs[index].map(\.tokensPerSecond)
-      let ratios = Spread(zip(rates, runs[0]).map { $0 / $1.tokensPerSecond })
-      var counts = SpeculationCounts()
-      for run in runs[index] { counts.add(run.speculation) }
-      return Result(
-        workload: workload, method: way.name, concurrency: concurrency, tokensPerSecond: Spread(rates).median,
-        speedup: ratios.median, speedupSpread: (ratios.upperQuartile - ratios.lowerQuartile) / 2,
-        levelledSpeedup: levelledRate(runs[index]) / levelledRate(runs[0]),
-        acceptanceRate: counts.acceptanceRate, meanAcceptanceLength: counts.meanAcceptanceLength)
-    }
+    isLossless = isLossless && runs.joined().allSatisfy { $0.outputs == runs[0][0].outputs }
+    return Comparison(
+      workload: workload, concurrency: concurrency, temperature: temperature, methods: ways.map(\.name), runs: runs)
   }
 
   /// Answers the prompts, `concurrency` at a time.
-  func run(_ prompts: [[TokenID]], _ way: Way, _ concurrency: Int) async throws -> EngineRun {
-    let requests = prompts.map { prompt in
+  func run(
+    _ prompts: [[TokenID]], _ way: Way, _ concurrency: Int, temperature: Double = 0
+  ) async throws -> EngineRun {
+    let requests = prompts.enumerated().map { place, prompt in
       var request = GenerationRequest(prompt: prompt)
+      (request.sampling.temperature, request.sampling.seed) = (temperature, UInt64(place))
       request.stopping.maximumTokens = maximumTokens
       request.stopping.endOfTextTokens = engine.target.endOfTextTokens
       if way != .automatic { request.method = way.method }

@@ -21,6 +21,23 @@ struct DecoderArchitecture: Sendable {
   var hasQueryKeyNorm = false
   /// Whether layers have experts where `config.json` does not say otherwise.
   var hasExperts = false
+  /// Whether the router and the experts have biases, and the experts the width that others have of their networks.
+  var hasExpertBiases = false
+  /// Whether Hugging Face's checkpoints have rows of experts' gate and up projections in turns, and matrices that are not
+  /// quantised the other way round.
+  var interleavesExperts = false
+  /// Whether gates and up projections have a limit.
+  var clampsGates = false
+  /// Whether attention has sinks.
+  var hasSinks = false
+  /// `rope_theta` where `config.json` does not say.
+  var usualRotaryBase = RotaryConfiguration.usualBase
+  /// Whether YaRN's ramp begins and ends at whole channels, of files that do not say.
+  var truncatesRamp = true
+  /// Whether all rows go through one expert more.
+  var hasSharedExpert = false
+  /// Whether the shares of chosen experts add up to one where `config.json` does not say.
+  var normalizesExpertWeights = false
   /// Whether norms follow attention and the feed-forward network too.
   var hasPostNorms = false
   /// Which layers have a window.
@@ -35,10 +52,16 @@ struct DecoderArchitecture: Sendable {
   var rotatedShare: Double?
   /// Whether layers are gated delta nets, but for some that are attention.
   var hasRecurrentLayers = false
+  /// Whether value heads of recurrent layers read key heads in turns as GGUF files have them, and not those of a key head
+  /// side by side.
+  var readsKeyHeadsInTurnsInGGUF = false
   let queryKeyValueBias, attentionOutputBias, feedForwardBias: Bias
 
   /// Whether a model may have tensors of a role.
-  func has(_ role: TensorRole) -> Bool { !role.isHeads && (hasRecurrentLayers || !role.isOfRecurrence) }
+  func has(_ role: TensorRole) -> Bool {
+    !role.isHeads && (hasRecurrentLayers || !role.isOfRecurrence) && (hasSharedExpert || !role.isOfSharedExpert)
+      && (hasSinks || role != .sinks)
+  }
 
   /// The tensors of a layer.
   func layer(_ index: Int, of configuration: ModelConfiguration) -> DecoderLayer {
@@ -70,7 +93,10 @@ extension ModelConfiguration.Architecture {
     case .mistral: .mistral
     case .gemma2: .gemma2
     case .gemma3: .gemma3
+    case .gptOss: .gptOss
     case .qwen35: .qwen35
+    case .qwen35MoE: .qwen35MoE
+    case .qwen3Next: .qwen3Next
     }
   }
 

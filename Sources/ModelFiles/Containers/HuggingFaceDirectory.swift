@@ -74,12 +74,19 @@ struct HuggingFaceDirectory: ModelContainer {
 
   /// - Parameter tensors: as the files have them, quantised matrices in parts.
   private func checkpoint(of tensors: [String: StoredTensor]) throws(ModelFileError) -> Checkpoint {
-    struct Quantized: Decodable { let quantization_config: QuantizationFile? }
+    struct Described: Decodable {
+      let quantization_config: QuantizationFile?
+      let architectures: [String]?
+    }
     var whole = tensors
-    if JSONFile.exists(descriptionPath), let file = try description(Quantized.self).quantization_config {
+    let described = JSONFile.exists(descriptionPath) ? try description(Described.self) : nil
+    if let file = described?.quantization_config {
       whole = try QuantizedTensors.joined(tensors, by: try StoredQuantization(file, path: descriptionPath))
     }
-    return try Checkpoint(directory: path, tensors: whole).withModelPrefix().withExpertsApart()
+    let family = described?.architectures?.first.flatMap { ModelConfiguration.Architecture(named: $0) }
+    return try Checkpoint(directory: path, tensors: whole).withModelPrefix()
+      .withExpertsApart(family?.variations.interleavesExperts == true ? .inTurns : .oneBelowTheOther)
+      .withInputsApart { () throws(ModelFileError) in try configuration() }
   }
 
   private static func tensors(in path: String) throws(ModelFileError) -> [String: StoredTensor] {

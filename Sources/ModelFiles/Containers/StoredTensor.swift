@@ -25,7 +25,11 @@ struct StoredTensor: Sendable {
     return parts == nil && type?.isMade == true ? nil : type
   }
   /// Bytes that it takes in its files.
-  var byteCount: Int { parts?.parts.reduce(0) { $0 + $1.bytes.count } ?? byteRange.count }
+  var byteCount: Int {
+    let all = parts?.byteCount ?? byteRange.count
+    guard let rows = shape.first, let fileRows = rowOrder.fileRows(for: rows), fileRows > rows else { return all }
+    return Int((Double(all) * Double(rows) / Double(fileRows)).rounded())
+  }
   var files: [MappedFile] { parts?.parts.map(\.file) ?? [file] }
 
   /// A matrix in parts.
@@ -56,7 +60,7 @@ struct StoredTensor: Sendable {
       )
     }
     if let parts {
-      guard let view = TensorView(name: name, shape: shape, parts: parts) else {
+      guard let view = TensorView(name: name, shape: shape, parts: parts, rowOrder: rowOrder) else {
         throw ModelFileError(file.path, "tensor '\(name)' of shape \(shape) is none that its parts make")
       }
       return view
@@ -95,7 +99,7 @@ struct StoredTensor: Sendable {
   func rowReader(as name: String) throws(ModelFileError) -> RowReader {
     var view = try view(as: name, isRead: false)
     if let parts {
-      do { view = TensorView(name: name, shape: shape, parts: try parts.copied()) ?? view } catch {
+      do { view = TensorView(name: name, shape: shape, parts: try parts.copied(), rowOrder: rowOrder) ?? view } catch {
         throw ModelFileError(file.path, error.description)
       }
     }

@@ -39,7 +39,7 @@ extension ModelExpansion {
       }
       switch layer.feedForward {
       case .gated(let gated): tensors += try gatedTensors(index, gated, trained: trained?.feedForward)
-      case .experts: throw ModelFileError(checkpoint.directory, "has experts, which are not expanded")
+      case .experts(let mixture): tensors += try expertTensors(index, mixture, trained: trained?.feedForward)
       }
     }
     let norm = try checkpoint.tensor(trained.finalNorm)
@@ -126,30 +126,80 @@ extension ModelExpansion {
     let original: GatedTensors? =
       switch trained {
       case .gated(let tensors)?: tensors
-      case .experts?: throw ModelFileError(checkpoint.directory, "has experts, which are not expanded")
-      case nil: nil
+      // A shape is of the small model's architecture.
+      case .experts?, nil: nil
       }
-    let (small, smallIntermediate) = (source.hiddenSize, source.intermediateSize)
-    let (gate, up) = (try view(original?.gate.weight), try view(original?.up.weight))
-    let down = try view(original?.down.weight)
-    @Sendable func noise(_ row: Int, _ kind: Int) -> Noise { Noise(row: row, of: layer * 8 + kind + 1) }
+    return [try residualNorm(tensors.norm, original?.norm)]
+      + networkTensors(
+        (tensors.gate.weight, tensors.up.weight, tensors.down.weight),
+        gate: try view(original?.gate.weight), up: try view(original?.up.weight), down: try view(original?.down.weight),
+        seed: layer * 8)
+  }
+
+  /// Matrices of a network whose added channels are zero.
+  ///
+  /// - Parameters:
+  ///   - gate, up, down: those of the small model; `nil` for a network that adds nothing.
+  ///   - isBesideConstants: whether the constant channels are among its inputs.
+  private func networkTensors(
+    _ tensors: (gate: DecoderTensor, up: DecoderTensor, down: DecoderTensor), gate: TensorView?, up: TensorView?,
+    down: TensorView?, seed: Int, isBesideConstants: Bool = false
+  ) -> [ExpandedTensor] {
+    let (small, smallIntermediate) = (source.hiddenSize, source.networkSize)
+    @Sendable func noise(_ row: Int, _ kind: Int) -> Noise { Noise(row: row, of: seed + kind + 1) }
     return [
-      try residualNorm(tensors.norm, original?.norm),
-      matrix(tensors.gate.weight, like: gate) { [self] row, values in
+      matrix(tensors.gate, like: gate) { [self] row, values in
         extended(gate, row < smallIntermediate ? row : nil, seed: noise(row, 4), &values)
+        if isBesideConstants { (values[small], values[small + 1]) = (0, 0) }
       },
-      matrix(tensors.up.weight, like: up) { [self] row, values in
+      matrix(tensors.up, like: up) { [self] row, values in
         // Added channels are zero whatever their gate says.
         guard let up, row < smallIntermediate else { return }
         extended(up, row, seed: noise(row, 5), &values)
+        if isBesideConstants { (values[small], values[small + 1]) = (0, 0) }
       },
-      matrix(tensors.down.weight, like: down) { row, values in
+      matrix(tensors.down, like: down) { row, values in
         guard row < small else { return }
         down?.copyRow(row, to: &values)
         noise(row, 6).fill(
           &values, from: down == nil ? 0 : smallIntermediate, bound: down?.peak(of: row) ?? 0.05)
       },
     ]
+  }
+
+  private func expertTensors(
+    _ layer: Int, _ tensors: ExpertTensors, trained: FeedForward?
+  ) throws(ModelFileError) -> [ExpandedTensor] {
+    let original: ExpertTensors? =
+      switch trained {
+      case .experts(let tensors)?: tensors
+      case .gated?, nil: nil
+      }
+    let small = source.hiddenSize
+    let (few, many) = (source.experts ?? tensors.configuration, tensors.configuration)
+    let copies = many.chosenCount / few.chosenCount
+    let router = try view(original?.router.weight)
+    let weight = 1 / constant
+    var expanded = [
+      try norm(tensors.norm, original?.norm, scaledBy: normFactor) { values in
+        // They add up in the router, as the second channel's sign is turned again.
+        (values[small], values[small + 1]) = (weight, -weight)
+      },
+      matrix(tensors.router.weight, like: router) { [self] row, values in
+        let isCopy = row < few.count * copies
+        extended(router, isCopy ? row / copies : nil, seed: Noise(row: row, of: layer * 8 + 8), &values)
+        let addend = isCopy || router == nil ? 0 : Self.addedIdWeight
+        (values[small], values[small + 1]) = (addend, addend)
+      },
+    ]
+    for (index, expert) in tensors.experts.enumerated() {
+      let own = original.flatMap { index < few.count * copies ? $0.experts[index / copies] : nil }
+      expanded += networkTensors(
+        (expert.gate.weight, expert.up.weight, expert.down.weight), gate: try view(own?.gate.weight),
+        up: try view(own?.up.weight), down: try view(own?.down.weight), seed: (layer << 16 | index << 4) + 1 << 20,
+        isBesideConstants: true)
+    }
+    return expanded
   }
 
   /// A tensor of the small model; `nil` in an added layer.

@@ -71,8 +71,9 @@ extension ModelExpansion {
     let path = checkpoint.directory + "/config.json"
     let found = try? JSONValue(parsing: Array(Data(contentsOf: URL(fileURLWithPath: path))))
     guard case .object(var members)? = found else { throw ModelFileError(path, "is not a JSON object") }
-    // It lists the small model's layers.
-    members = JSONObject(members.pairs.filter { $0.key != "layer_types" }.map { ($0.key, $0.value) })
+    // It lists the small model's layers; newer writers call the number of experts by the second name.
+    let left = ["layer_types", "num_local_experts"]
+    members = JSONObject(members.pairs.filter { !left.contains($0.key) }.map { ($0.key, $0.value) })
     let sizes: [(String, JSONValue)] = [
       ("hidden_size", .integer(shape.hiddenSize)), ("num_hidden_layers", .integer(shape.layerCount)),
       ("num_attention_heads", .integer(shape.headCount)), ("num_key_value_heads", .integer(shape.kvHeadCount)),
@@ -81,6 +82,11 @@ extension ModelExpansion {
       ("rms_norm_eps", .number(Double(epsilon))),
     ]
     for (key, value) in sizes { members[key] = value }
+    if let experts = shape.experts {
+      members["num_experts"] = .integer(experts.count)
+      members["num_experts_per_tok"] = .integer(experts.chosenCount)
+      members["moe_intermediate_size"] = .integer(experts.intermediateSize)
+    }
     let style = JSONStyle(itemSeparator: ",", indentation: "  ", sortsKeys: true)
     return Data(JSONValue.object(members).serialized(style).utf8)
   }

@@ -3,6 +3,9 @@ internal import Tensor
 /// A trained model embedded in a larger shape: it costs what a model of that shape costs, and computes what the small
 /// one computes.
 ///
+/// Of a mixture of experts each expert becomes as many equal ones as the shape has rows go through more of them, and what
+/// is left of the shape's experts is never chosen.
+///
 /// Residual channels, heads, feed-forward channels and layers are added whose outputs are zero while most of their
 /// weights are not, and ids that no logits favour. Two of the new residual channels hold a constant: what they add to
 /// the mean square is taken from the norms' epsilon, and through them the added ids get logits far below all others.
@@ -39,8 +42,25 @@ package struct ModelExpansion: Sendable {
     peakOutput: Float
   ) throws(ModelFileError) {
     func refuse(_ reason: String) -> ModelFileError { ModelFileError(checkpoint.directory, reason) }
-    guard source.architecture == .qwen3, shape.architecture == .qwen3, !source.hasQueryKeyValueBias else {
-      throw refuse("is a \(source.architecture.rawValue) or has biases; only Qwen3 models without biases are expanded")
+    guard [.qwen3, .qwen3MoE].contains(source.architecture), shape.architecture == source.architecture,
+      !source.hasQueryKeyValueBias
+    else {
+      throw refuse(
+        "is a \(source.architecture.rawValue) or has biases, and the shape is a \(shape.architecture.rawValue); only Qwen3 models without biases are expanded, each kind to its own"
+      )
+    }
+    if let small = source.experts, let large = shape.experts {
+      guard small.denseLayers.isEmpty, large.denseLayers.isEmpty, small.normalizesWeights, large.normalizesWeights
+      else {
+        throw refuse("or its shape has layers without experts, or shares of all experts; those are not expanded")
+      }
+      guard large.chosenCount % small.chosenCount == 0,
+        small.count * (large.chosenCount / small.chosenCount) <= large.count
+      else {
+        throw refuse(
+          "has \(small.count) experts, \(small.chosenCount) for each token; the shape's \(large.count), \(large.chosenCount) for each, have no room for them"
+        )
+      }
     }
     guard source.windows.isEmpty, shape.windows.isEmpty else {
       throw refuse("or its shape has layers with a window; only models without are expanded")
@@ -48,7 +68,7 @@ package struct ModelExpansion: Sendable {
     for (name, small, large) in [
       ("hidden_size", source.hiddenSize + 2, shape.hiddenSize),
       ("num_hidden_layers", source.layerCount, shape.layerCount),
-      ("intermediate_size", source.intermediateSize, shape.intermediateSize),
+      ("intermediate_size", source.networkSize, shape.networkSize),
       ("vocab_size", source.vocabularySize, shape.vocabularySize),
     ] where small > large {
       throw refuse("needs \(name) of at least \(small); the shape has \(large)")
@@ -56,7 +76,7 @@ package struct ModelExpansion: Sendable {
     guard source.headSize == shape.headSize else {
       throw refuse("has head_dim \(source.headSize); the shape has \(shape.headSize), and rotary angles depend on it")
     }
-    for (name, size) in [("hidden_size", source.hiddenSize), ("intermediate_size", source.intermediateSize)]
+    for (name, size) in [("hidden_size", source.hiddenSize), ("intermediate_size", source.networkSize)]
     where size % Self.group != 0 {
       throw refuse("has \(name) \(size); expected a multiple of \(Self.group), so that groups of weights stay whole")
     }
@@ -87,4 +107,9 @@ package struct ModelExpansion: Sendable {
 
   /// Factor of the norms over the residual stream: the mean is taken over more channels.
   var normFactor: Float { (Float(source.hiddenSize) / Float(shape.hiddenSize)).squareRoot() }
+}
+
+extension ModelConfiguration {
+  /// Width of the feed-forward networks, or of an expert.
+  var networkSize: Int { experts?.intermediateSize ?? intermediateSize }
 }

@@ -13,24 +13,27 @@ extension ModelContainer {
       throw ModelFileError(path, "unsupported: an MTP head in a model whose layers have windows")
     }
     let own = try all.selected(names.canonical)
-    var layers = trunk
-    // Of attention, whatever the model's own layers are.
-    (layers.layerCount, layers.recurrence) = (1, nil)
     // Its layer need not have experts where the model's have.
     let hasExperts = own.shape(of: TensorName(.router, layer: 0).huggingFace) != nil
-    layers.experts = hasExperts ? trunk.experts?.everywhere : nil
-    return try Head(
-      path: path, configuration: HeadConfiguration(names, layers: layers, trunk: trunk), checkpoint: own,
-      named: names.original)
+    var configuration = HeadConfiguration(carriedBy: trunk, hasExperts: hasExperts)
+    configuration.putsHiddenFirst = names.putsHiddenFirst
+    configuration.recyclesNormalised = names.recyclesNormalised
+    return try Head(path: path, configuration: configuration, checkpoint: own, named: names.original)
   }
 }
 
 extension HeadConfiguration {
-  fileprivate init(_ names: MTPNames, layers: ModelConfiguration, trunk: ModelConfiguration) {
+  /// The shape of the MTP layer that a model of the shape of `trunk` carries.
+  ///
+  /// - Parameter hasExperts: whether it has experts where the model's layers have.
+  package init(carriedBy trunk: ModelConfiguration, hasExperts: Bool = true) {
+    var layers = trunk
+    // Of attention, whatever the model's own layers are.
+    (layers.layerCount, layers.recurrence) = (1, nil)
+    layers.experts = hasExperts ? trunk.experts?.everywhere : nil
     self.init(
       kind: .mtp, layers: layers, targetHiddenSize: trunk.hiddenSize, vocabularySize: trunk.vocabularySize,
       tappedLayers: [trunk.layerCount])
-    (putsHiddenFirst, recyclesNormalised) = (names.putsHiddenFirst, names.recyclesNormalised)
   }
 }
 
@@ -50,7 +53,7 @@ struct MTPNames {
   /// Those of all families, for a model of the shape of `trunk`.
   static func all(in trunk: ModelConfiguration) -> [MTPNames] {
     // GGUF files have Qwen's layer under DeepSeek's names.
-    [.qwen, .deepSeek(layer: trunk.layerCount, recyclesNormalised: trunk.architecture == .qwen35), .miMo]
+    [.qwen, .deepSeek(layer: trunk.layerCount, recyclesNormalised: trunk.recurrence != nil), .miMo]
   }
 
   /// Qwen3-Next and Qwen3.5.

@@ -80,8 +80,9 @@ public struct Head: Sendable {
     let tensors = HeadTensors(configuration)
     func byteCount(_ matrix: DecoderTensor, isHead: Bool = false) -> Int {
       let type = checkpoint.elementType(of: matrix) ?? .bfloat16
-      return quantization.format(of: type, isHead: isHead).packedByteCount(
-        rows: matrix.shape[0], columns: matrix.shape[1])
+      let format =
+        isHead ? quantization.format(of: type, isHead: true) : quantization.format(of: type, for: matrix.name.role)
+      return format.packedByteCount(rows: matrix.shape[0], columns: matrix.shape[1])
     }
     let ends = byteCount(tensors.fusion, isHead: true) + byteCount(tensors.output, isHead: true)
     return tensors.layers.flatMap(\.all).filter(\.isMatrix).reduce(ends) { $0 + byteCount($1) }

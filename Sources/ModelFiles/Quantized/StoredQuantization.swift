@@ -21,6 +21,8 @@ enum StoredQuantization: Sendable, Equatable {
     var bits: Set<Int> = []
     var groupSizes: Set<Int> = []
     var blocks: Set<Block> = []
+    /// Whether there are eight-bit or four-bit floats, eight-bit integers in bytes, zero points.
+    var hasFloats = false, hasBytes = false, hasZeros = false
   }
 
   static let methods = ["awq", "compressed-tensors", "fbgemm_fp8", "fp8", "gptq", "mxfp4"]
@@ -126,7 +128,10 @@ private struct Reader {
       if let sizes = weights.block_structure {
         forms.blocks.insert(try block(sizes, "config_groups.weights.block_structure"))
       }
+      if weights.type == "float" { forms.hasFloats = true }
+      if weights.symmetric == false { forms.hasZeros = true }
     }
+    forms.hasBytes = ([file.format] + groups.map(\.format)).contains("int-quantized")
     return forms
   }
 }
@@ -141,6 +146,10 @@ struct QuantizationFile: Decodable {
   var config_groups: [String: Group]?
   var sparsity_config: Sparsity?
   var transform_config: Transforms?
+  /// Modules whose matrices are as they were.
+  var untouched: [String]?
+  /// Whether columns lie in groups in any order.
+  var listsGroups = false
 
   struct Group: Decodable {
     let weights: Weights?
@@ -150,6 +159,16 @@ struct QuantizationFile: Decodable {
   struct Weights: Decodable {
     let num_bits, group_size: Int?
     let block_structure: [Int]?
+    let type: String?
+    let symmetric: Bool?
+    let actorder: Word?
+  }
+
+  /// A value that is of use where it is a word.
+  struct Word: Decodable {
+    let text: String?
+
+    init(from decoder: any Decoder) throws { text = try? decoder.singleValueContainer().decode(String.self) }
   }
 
   struct Sparsity: Decodable { let format: String? }
@@ -160,7 +179,7 @@ struct QuantizationFile: Decodable {
 
   private enum Key: String, CodingKey {
     case quant_method, bits, w_bit, group_size, q_group_size, sym, checkpoint_format, version, format, weight_block_size
-    case config_groups, sparsity_config, transform_config
+    case config_groups, sparsity_config, transform_config, modules_to_not_convert, ignore, desc_act
   }
 
   init(from decoder: any Decoder) throws {
@@ -186,5 +205,11 @@ struct QuantizationFile: Decodable {
       transform_config = try keys.decodeIfPresent(Transforms.self, forKey: .transform_config)
     default: break
     }
+    // Sums rest on these, and nothing that is computed.
+    let listed = [Key.modules_to_not_convert, .ignore].compactMap { try? keys.decode([String].self, forKey: $0) }
+    untouched = listed.isEmpty ? nil : listed.flatMap(\.self)
+    listsGroups =
+      (try? keys.decode(Bool.self, forKey: .desc_act)) ?? false
+      || (config_groups ?? [:]).values.contains { $0.weights?.actorder?.text == "group" }
   }
 }

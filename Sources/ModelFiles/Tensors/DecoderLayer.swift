@@ -1,3 +1,5 @@
+package import Tensor
+
 /// What a layer is made of: something that lets its rows see other positions, then something that each row goes through
 /// alone. Both add to the residual stream.
 package struct DecoderLayer: Sendable, Equatable {
@@ -62,6 +64,8 @@ package struct AttentionTensors: Sendable, Equatable {
   package let query, key, value: ProjectionTensors
   /// `[headSize]`; `nil` where the model has none.
   package let queryNorm, keyNorm: DecoderTensor?
+  /// `[heads]`, the scores of something without a value that all rows see; `nil` where the model has none.
+  package let sinks: DecoderTensor?
   /// `[hidden]`, of what is added to the residual stream; `nil` where that is added as it is.
   package let postNorm: DecoderTensor?
   /// `[hidden, heads · headSize]`.
@@ -92,6 +96,9 @@ package struct AttentionTensors: Sendable, Equatable {
     streamNorm = besideStream ? DecoderTensor(TensorName(.hiddenNorm, layer: layer), [hidden]) : nil
     (query, key, value) = (input(.query, queries + gates), input(.key, keys), input(.value, keys))
     (queryNorm, keyNorm) = (headNorm(.queryNorm), headNorm(.keyNorm))
+    sinks =
+      configuration.architecture.variations.hasSinks
+      ? DecoderTensor(TensorName(.sinks, layer: layer), [headCount], split: 0) : nil
     output = ProjectionTensors(
       .attentionOutput, layer: layer, [hidden, queries], split: 1, hasBias: configuration.hasAttentionOutputBias)
   }
@@ -99,8 +106,8 @@ package struct AttentionTensors: Sendable, Equatable {
   package var inputs: [ProjectionTensors] { [query, key, value] }
 
   var all: [DecoderTensor] {
-    [norm, streamNorm].compactMap(\.self) + inputs.flatMap(\.all) + [queryNorm, keyNorm].compactMap(\.self) + output.all
-      + [postNorm].compactMap(\.self)
+    [norm, streamNorm].compactMap(\.self) + inputs.flatMap(\.all) + [queryNorm, keyNorm, sinks].compactMap(\.self)
+      + output.all + [postNorm].compactMap(\.self)
   }
 }
 
@@ -133,8 +140,9 @@ package struct GatedTensors: Sendable, Equatable {
   var all: [DecoderTensor] { [norm] + gate.all + up.all + down.all + [postNorm].compactMap(\.self) }
 }
 
-/// Σ share · down(silu(gate(normal)) · up(normal)) over the experts that the router chooses for a row, where normal is
-/// norm(residual).
+/// Σ share · down(activation(gate(normal)) · up(normal)) over the experts that the router chooses for a row, where normal is
+/// norm(residual); and as much for an expert that all rows go through, where there is one, whose share is
+/// sigmoid(sharedShare · normal).
 package struct ExpertTensors: Sendable, Equatable {
   /// One of many feed-forward networks.
   package struct Expert: Sendable, Equatable {
@@ -151,16 +159,21 @@ package struct ExpertTensors: Sendable, Equatable {
   /// `[experts, hidden]`.
   package let router: ProjectionTensors
   package let experts: [Expert]
+  /// `nil` where there is no expert that all rows go through.
+  package let shared: SharedExpertTensors?
   package let configuration: ExpertConfiguration
+  package let activation: GateActivation
 
   init(layer: Int, _ experts: ExpertConfiguration, of configuration: ModelConfiguration) {
     let (hidden, inner) = (configuration.hiddenSize, experts.intermediateSize)
-    self.configuration = experts
-    norm = DecoderTensor(TensorName(.feedForwardNorm, layer: layer), [hidden])
-    router = ProjectionTensors(.router, layer: layer, [experts.count, hidden], split: nil, hasBias: false)
+    (self.configuration, activation) = (experts, configuration.activation)
+    norm = DecoderTensor(norm: .feedForwardNorm, layer: layer, [hidden], of: configuration)
+    shared = experts.sharedSize.map { SharedExpertTensors(layer: layer, size: $0, hiddenSize: hidden) }
+    router = ProjectionTensors(
+      .router, layer: layer, [experts.count, hidden], split: nil, hasBias: experts.hasBiases)
     self.experts = (0..<experts.count).map { expert in
       func projection(_ role: TensorRole, _ shape: [Int], split: Int) -> ProjectionTensors {
-        ProjectionTensors(role, layer: layer, expert: expert, shape, split: split, hasBias: false)
+        ProjectionTensors(role, layer: layer, expert: expert, shape, split: split, hasBias: experts.hasBiases)
       }
       return Expert(
         gate: projection(.gate, [inner, hidden], split: 0), up: projection(.up, [inner, hidden], split: 0),
@@ -168,5 +181,24 @@ package struct ExpertTensors: Sendable, Equatable {
     }
   }
 
-  var all: [DecoderTensor] { [norm] + router.all + experts.flatMap(\.all) }
+  var all: [DecoderTensor] { [norm] + router.all + experts.flatMap(\.all) + (shared?.all ?? []) }
+}
+
+/// An expert that all rows go through.
+package struct SharedExpertTensors: Sendable, Equatable {
+  /// `[intermediate, hidden]`.
+  package let gate, up: DecoderTensor
+  /// `[hidden, intermediate]`.
+  package let down: DecoderTensor
+  /// `[1, hidden]`.
+  package let share: DecoderTensor
+
+  init(layer: Int, size: Int, hiddenSize: Int) {
+    gate = DecoderTensor(TensorName(.sharedGate, layer: layer), [size, hiddenSize], split: 0)
+    up = DecoderTensor(TensorName(.sharedUp, layer: layer), [size, hiddenSize], split: 0)
+    down = DecoderTensor(TensorName(.sharedDown, layer: layer), [hiddenSize, size], split: 1)
+    share = DecoderTensor(TensorName(.sharedShare, layer: layer), [1, hiddenSize])
+  }
+
+  package var all: [DecoderTensor] { [gate, up, down, share] }
 }

@@ -34,7 +34,7 @@ package struct DecoderTensors: Sendable {
       switch layer.feedForward {
       case .gated(let tensors): sum + (layer.mixer.all + tensors.all).matrixElements
       case .experts(let tensors):
-        sum + (layer.mixer.all + tensors.router.all).matrixElements
+        sum + (layer.mixer.all + tensors.router.all + (tensors.shared?.all ?? [])).matrixElements
           + tensors.experts.prefix(tensors.configuration.chosenCount).flatMap(\.all).matrixElements
       }
     }
@@ -57,7 +57,8 @@ package struct DecoderTensors: Sendable {
       }
       let all = tensors.experts.reduce(0) { $0 + $1.all.filter(\.isMatrix).reduce(0) { $0 + byteCount($1) } }
       let share = experts / Double(tensors.experts.count)
-      return layer.mixer.all.filter(\.isMatrix).reduce(byteCount(tensors.router.weight)) { $0 + byteCount($1) }
+      return (layer.mixer.all + (tensors.shared?.all ?? [])).filter(\.isMatrix)
+        .reduce(byteCount(tensors.router.weight)) { $0 + byteCount($1) }
         + Int(Double(all) * share)
     }
     let output = head.packedByteCount(quantization.format(of: type(head) ?? .bfloat16, isHead: true))
@@ -110,9 +111,13 @@ package struct DecoderTensor: Sendable, Equatable {
     self.init(TensorName(role, layer: layer), shape, addend: configuration.normAddend)
   }
 
-  package var isMatrix: Bool { shape.count == 2 }
+  /// Whether products with rows read it packed; what has one output, the share of an expert, is read as it is.
+  package var isMatrix: Bool { shape.count == 2 && name.role != .sharedShare }
 
-  func packedByteCount(_ format: WeightFormat) -> Int { format.packedByteCount(rows: shape[0], columns: shape[1]) }
+  /// Memory of a matrix in `format`, in bytes.
+  package func packedByteCount(_ format: WeightFormat) -> Int {
+    format.packedByteCount(rows: shape[0], columns: shape[1])
+  }
   package var count: Int { shape.reduce(1, *) }
 }
 

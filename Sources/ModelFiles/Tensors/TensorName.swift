@@ -1,10 +1,12 @@
 /// What a tensor of a decoder is for.
 package enum TensorRole: Sendable, CaseIterable {
   case embedding, finalNorm, output
-  case attentionNorm, query, key, value, queryNorm, keyNorm, attentionOutput
+  case attentionNorm, query, key, value, queryNorm, keyNorm, sinks, attentionOutput
   case feedForwardNorm, gate, up, down
   /// Of layers with experts: what chooses among them.
   case router
+  /// Of an expert that all rows go through: its matrices, and what says how much of it counts.
+  case sharedGate, sharedUp, sharedDown, sharedShare
   /// Of layers with norms before and after: what follows attention, and what stands around the feed-forward network.
   case attentionPostNorm, feedForwardPreNorm, feedForwardPostNorm
   /// Of gated delta nets: what the convolution reads, the output's gate, how much of a state stays and how strongly it is
@@ -32,6 +34,7 @@ package enum TensorRole: Sendable, CaseIterable {
     case .value: ("self_attn.v_proj", "attn_v")
     case .queryNorm: ("self_attn.q_norm", "attn_q_norm")
     case .keyNorm: ("self_attn.k_norm", "attn_k_norm")
+    case .sinks: ("self_attn.sinks", "attn_sinks.weight")
     case .attentionOutput: ("self_attn.o_proj", "attn_output")
     case .feedForwardNorm: ("post_attention_layernorm", "ffn_norm")
     case .attentionPostNorm: ("post_attention_layernorm", "post_attention_norm")
@@ -41,6 +44,10 @@ package enum TensorRole: Sendable, CaseIterable {
     case .up: ("mlp.up_proj", "ffn_up")
     case .down: ("mlp.down_proj", "ffn_down")
     case .router: ("mlp.gate", "ffn_gate_inp")
+    case .sharedGate: ("mlp.shared_expert.gate_proj", "ffn_gate_shexp")
+    case .sharedUp: ("mlp.shared_expert.up_proj", "ffn_up_shexp")
+    case .sharedDown: ("mlp.shared_expert.down_proj", "ffn_down_shexp")
+    case .sharedShare: ("mlp.shared_expert_gate", "ffn_gate_inp_shexp")
     case .recurrentInput: ("linear_attn.in_proj_qkv", "attn_qkv")
     case .recurrentGate: ("linear_attn.in_proj_z", "attn_gate")
     case .decay: ("linear_attn.in_proj_a", "ssm_alpha")
@@ -79,10 +86,18 @@ package enum TensorRole: Sendable, CaseIterable {
     }
   }
 
-  /// Whether names end with it, as they do in neither `weight` nor `bias`.
+  /// Whether only layers with an expert that all rows go through have such tensors.
+  var isOfSharedExpert: Bool {
+    switch self {
+    case .sharedGate, .sharedUp, .sharedDown, .sharedShare: true
+    default: false
+    }
+  }
+
+  /// Whether names end with it, and not with `weight` or `bias` besides.
   fileprivate var isWholeName: Bool {
     switch self {
-    case .decayRate, .decayBias: true
+    case .decayRate, .decayBias, .sinks: true
     default: false
     }
   }

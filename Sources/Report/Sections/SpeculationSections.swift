@@ -16,12 +16,42 @@ extension ReportPage.Section {
       ])
     }
     self.init(
-      heading: results.first.map { "\($0.workload), \($0.concurrency) at a time" } ?? "Speculation",
+      heading: results.first.map { "\($0.workload), \(Self.conditions($0))" } ?? "Speculation",
       blocks: [
         .table(table),
         .paragraph(
           "auto reaches \(Self.regret(results, \.speedup)), levelled \(Self.regret(results, \.levelledSpeedup))."),
       ])
+  }
+
+  /// Every way to speculate on several workloads, at one number of requests at a time and one temperature.
+  package init(byWorkload results: [SpeculationBenchmark.Result]) {
+    var workloads: [String: [SpeculationBenchmark.Result]] = [:]
+    var (order, methods): ([String], [String]) = ([], [])
+    for row in results {
+      if workloads[row.workload] == nil { order.append(row.workload) }
+      if !row.isPlain, !methods.contains(row.method) { methods.append(row.method) }
+      workloads[row.workload, default: []].append(row)
+    }
+    var table = ReportPage.Table(
+      "Speed over plain decoding, and tokens per pass.", ["Workload"], numbers: methods)
+    for name in order {
+      table.add(
+        [name]
+          + methods.map { method in
+            workloads[name]?.first { $0.method == method }.map { row in
+              let length = row.tokensPerPass.map { ", \(FigureText.decimal($0, 2))" } ?? ""
+              return FigureText.ratio(row.speedup) + length
+            }
+          })
+    }
+    self.init(
+      heading: results.first.map { "By workload, \(Self.conditions($0))" } ?? "Speculation", blocks: [.table(table)])
+  }
+
+  private static func conditions(_ result: SpeculationBenchmark.Result) -> String {
+    let choice = result.temperature > 0 ? "temperature \(result.temperature)" : "greedy"
+    return "\(result.concurrency) at a time, \(choice)"
   }
 
   /// How close `auto` came to the choice that a fixed setting would have had to be.

@@ -16,6 +16,8 @@ struct AttentionWeights {
   let contextNorm: [Float]?
   /// `[headSize]`; `nil` when the model has none.
   let queryNorm, keyNorm: [Float]?
+  /// `[heads]`; `nil` when the model has none.
+  let sinks: [Float]?
   /// `[hidden, heads · headSize]`.
   let output: PackedMatrix
   let outputBias: [Float]?
@@ -89,6 +91,7 @@ struct AttentionWeights {
     } else {
       queryKeyValueBias = nil
     }
+    sinks = try packing.floats(ifPresent: tensors.sinks)
     outputBias = try packing.floats(ifPresent: tensors.output.bias)
     postNorm = try packing.floats(ifPresent: tensors.postNorm)
   }
@@ -98,7 +101,7 @@ struct AttentionWeights {
     queryKeyValue = [try random.matrix(tensors.inputs.map(\.weight), place: 0)]
     queryKeyValueBias = tensors.query.bias.map { _ in random.zeros(tensors.inputs.compactMap(\.bias)) }
     (queryNorm, keyNorm) = (tensors.queryNorm.map(random.ones), tensors.keyNorm.map(random.ones))
-    (keyValue, contextNorm) = ([], nil)
+    (keyValue, contextNorm, sinks) = ([], nil, tensors.sinks.map { random.zeros([$0]) })
     output = try random.matrix([tensors.output.weight], place: 1)
     outputBias = tensors.output.bias.map { random.zeros([$0]) }
     postNorm = tensors.postNorm.map(random.ones)

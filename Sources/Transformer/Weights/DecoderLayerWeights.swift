@@ -39,11 +39,12 @@ enum FeedForwardWeights {
   var matrices: [PackedMatrix] {
     switch self {
     case .gated(let weights): [weights.gateUp, weights.down]
-    case .experts(let weights): [weights.router] + weights.gateUp + weights.down
+    case .experts(let weights):
+      [weights.router] + weights.routerRest + weights.gateUp + weights.down + (weights.shared?.matrices ?? [])
     }
   }
 
-  /// Memory of experts' matrices.
+  /// Memory of the matrices of experts that rows choose.
   var expertByteCount: Int {
     switch self {
     case .gated: 0

@@ -20,11 +20,14 @@ struct Expand: ParsableCommand {
         foretoken bench speculation -m /tmp/target-4b --draft-model /tmp/draft-0.6b --quantization int4
       """)
 
-  @Argument(help: "A Qwen3 model directory, or ORG/NAME in the Hugging Face cache.")
+  @Argument(help: "A Qwen3 model directory, with or without experts, or ORG/NAME in the Hugging Face cache.")
   var model: String
 
   @Option(help: "The shape.")
   var shape: ModelShape
+
+  @Option(help: "Of the shape, so many layers instead of all.")
+  var layers: Int?
 
   @Option(name: [.short, .long], help: "The directory to make.")
   var output: String
@@ -43,7 +46,7 @@ struct Expand: ParsableCommand {
 
   func run() throws {
     let expansion = try ModelExpansion(
-      of: ModelSource(model), to: shape, threads: threads ?? WorkerPool.defaultThreadCount)
+      of: ModelSource(model), to: shape, layers: layers, threads: threads ?? WorkerPool.defaultThreadCount)
     if weights {
       let bar = ProgressBar()
       defer { bar.clear() }

@@ -103,7 +103,7 @@ struct Inspect: ParsableCommand {
       lines += report.architecture.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
     attempt {
-      guard let checkpoint = try container?.checkpoint(), let configuration else { return }
+      guard head == nil, let checkpoint = try container?.checkpoint(), let configuration else { return }
       let summary = ModelSummary(configuration: configuration, checkpoint: checkpoint)
       report.parameters = summary.parameters
       report.bytes_on_disk = checkpoint.isMade ? [:] : summary.tensorBytes
@@ -280,6 +280,7 @@ extension ModelConfiguration {
     if let experts {
       facts["experts"] =
         "\(experts.count) of width \(experts.intermediateSize) in a layer, of which a token goes through \(experts.chosenCount)"
+        + (experts.sharedSize.map { "; one of width \($0) for all tokens" } ?? "")
         + (experts.denseLayers.isEmpty ? "" : "; none in \(experts.denseLayers.count) of the layers")
     }
     if let window = largestWindow {

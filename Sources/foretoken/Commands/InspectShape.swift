@@ -33,7 +33,8 @@ struct ShapeReport: Encodable {
     kv_cache_bytes_per_token = configuration.keyValueBytesPerToken
     let ceilings = try MachineCeilings.measured(threads: ProcessorShare.current.threads)
     let room = MemoryLimit.availableBytes() ?? 0
-    expected = [Quantization.none, .int8, .int4].map {
+    // Of those that are quantised already also as they are.
+    expected = ((configuration.storedMethod == nil ? [] : [.file]) + [Quantization.none, .int8, .int4]).map {
       DecodingEstimate(path, configuration, $0, ceilings: ceilings, room: room)
     }
   }
@@ -56,7 +57,7 @@ struct ShapeReport: Encodable {
       }
       lines.append(
         (
-          "as \(estimate.quantization == "none" ? "bf16" : estimate.quantization)",
+          estimate.title,
           "\(FigureText.bytes(estimate.weight_bytes)), \(estimate.fits ? "has room here" : "has no room here"); at most \(FigureText.decimal(estimate.tokens_per_second, 1)) tokens/s on this machine, speculation at best \(speculation.joined(separator: ", "))"
         ))
     }
@@ -64,4 +65,15 @@ struct ShapeReport: Encodable {
   }
 
   private static func billions(_ count: Int) -> String { "\(FigureText.decimal(Double(count) / 1e9, 2)) B" }
+}
+
+extension DecodingEstimate {
+  /// How the weights are held.
+  fileprivate var title: String {
+    switch quantization {
+    case Quantization.none.rawValue: "as bf16"
+    case Quantization.file.rawValue: "as it is"
+    default: "as \(quantization)"
+    }
+  }
 }

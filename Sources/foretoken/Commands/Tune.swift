@@ -1,5 +1,4 @@
 internal import ArgumentParser
-internal import ChatTemplates
 internal import Decoding
 internal import Foundation
 internal import Inference
@@ -170,23 +169,10 @@ struct Tune: AsyncParsableCommand {
   }
 
   private func prompt(_ request: WorkloadRequest, _ model: ModelSource) throws -> TuningPrompt {
-    let tokens: [TokenID]
-    switch request.prompt {
-    case .tokens(let given): tokens = given
-    case .text(let text): tokens = try chat([ChatMessage(role: "user", content: text)], model)
-    case .messages(let messages):
-      tokens = try chat(messages.map { ChatMessage(role: $0.role, content: $0.content) }, model)
-    }
-    return TuningPrompt(
-      category: request.category, tokens: tokens, outputTokens: request.outputTokens ?? workload.outputLen ?? 128,
+    TuningPrompt(
+      category: request.category, tokens: try request.tokens(for: model),
+      outputTokens: request.outputTokens ?? workload.outputLen ?? 128,
       ignoresEndOfText: request.ignoresEndOfText, temperature: temperature)
-  }
-
-  private func chat(_ messages: [ChatMessage], _ model: ModelSource) throws -> [TokenID] {
-    guard model.tokenizer.chatTemplate != nil else {
-      return model.tokenizer.encode(messages.compactMap(\.content).joined(separator: "\n\n"), addsSpecialTokens: true)
-    }
-    return try model.tokens(for: messages)
   }
 
   // MARK: - A server

@@ -21,15 +21,17 @@ import Transformer
     return try ModelConfiguration(json: Array(json.utf8), path: "shape")
   }
 
-  func logits(_ directory: String, quantization: Quantization, cache: WeightCache? = nil) throws -> [[Float]] {
+  func logits(
+    _ directory: String, quantization: Quantization, tokens: [Int32] = tokens, cache: WeightCache? = nil
+  ) throws -> [[Float]] {
     let runner = try CPUModelRunner(
       checkpoint: Checkpoint(directory: directory), configuration: ModelConfiguration(directory: directory),
       quantization: quantization, limits: RunnerLimits(rows: 16, logitRows: 16, positions: 16),
       pool: WorkerPool(threadCount: 2), cache: cache)
     var batch = Batch()
-    batch.append(Self.tokens, at: 0, blocks: [0], logitCount: Self.tokens.count)
+    batch.append(tokens, at: 0, blocks: [0], logitCount: tokens.count)
     let result = try runner.logits(of: batch)
-    return Self.tokens.indices.map { result.row($0) }
+    return tokens.indices.map { result.row($0) }
   }
 
   func expand(_ model: String, to shape: ModelConfiguration, in folder: String) throws -> String {
@@ -62,6 +64,42 @@ import Transformer
     }
     #expect(throws: ModelFileError.self) {
       try expand(Places.draft, to: shape(heads: 12, kvHeads: 4, isTied: true), in: folder.path)
+    }
+  }
+
+  @Test("an expanded mixture computes what the small one computes, and what is left of its experts is never chosen")
+  func experts() throws {
+    let folder = try TemporaryDirectory()
+    let small = try #require(ForwardCase.random.first { $0.name == "qwen3moe-plain" }).directory
+    let tokens: [Int32] = [5, 99, 100, 7, 42, 180, 3, 3, 17, 25, 51, 64]
+    func shape(experts: Int, chosen: Int) throws -> ModelConfiguration {
+      let json = """
+        {"architectures": ["Qwen3MoeForCausalLM"], "hidden_size": 128, "num_hidden_layers": 3, "num_attention_heads": 8,
+         "num_key_value_heads": 4, "head_dim": 16, "intermediate_size": 96, "moe_intermediate_size": 64,
+         "num_experts": \(experts), "num_experts_per_tok": \(chosen), "norm_topk_prob": true, "vocab_size": 200,
+         "max_position_embeddings": 512, "rms_norm_eps": 1e-6, "rope_theta": 10000, "hidden_act": "silu"}
+        """
+      return try ModelConfiguration(json: Array(json.utf8), path: "shape")
+    }
+    func expand(_ shape: ModelConfiguration) throws -> String {
+      let place = folder.path + "/expanded"
+      try ModelExpansion(
+        of: Checkpoint(directory: small), configuration: ModelConfiguration(directory: small), to: shape, peakOutput: 1
+      ).write(to: place) { _ in }
+      return place
+    }
+    let large = try expand(shape(experts: 20, chosen: 4))
+    #expect(try ModelConfiguration(directory: large).experts?.chosenCount == 4)
+    let expected = try logits(small, quantization: .none, tokens: tokens)
+    for (expected, found) in zip(expected, try logits(large, quantization: .none, tokens: tokens)) {
+      let worst = zip(expected, found).reduce(Float(0)) { max($0, abs($1.0 - $1.1)) }
+      #expect(worst < 2e-2, "largest difference \(worst)")
+    }
+    for (experts, chosen) in [(20, 3), (12, 4)] {
+      let error = #expect(throws: ModelFileError.self) {
+        try expand(shape(experts: experts, chosen: chosen))
+      }
+      #expect(error?.description.contains("have no room for them") == true)
     }
   }
 

@@ -20,7 +20,7 @@ import Testing
     let parameters = Double(DecoderTensors(configuration).all.reduce(0) { $0 + $1.count }) / 1e9
     let billions: [ModelShape: Double] = [
       .qwen3Smallest: 0.596, .qwen3Small: 1.72, .qwen3Medium: 4.02, .qwen3Large: 8.19,
-      .qwen3Experts: 30.5,
+      .qwen3Experts: 30.5, .gptOss: 20.9,
     ]
     let expected = try #require(billions[shape])
     #expect(abs(parameters - expected) < 0.01 * expected)

@@ -63,8 +63,12 @@ extension GGUFFile: ModelContainer {
         places[name] = tensor
         continue
       }
-      if let experts = StackedExperts(gguf: tensor.name) {
+      if let experts = StackedExperts(gguf: tensor.name, hasBiases: variations.hasExpertBiases) {
         for (name, expert) in try experts.split(tensor) { places[name.huggingFace] = expert }
+        continue
+      }
+      if let inputs = JoinedInputs(gguf: tensor.name), let shape = configuration.recurrence?.shape {
+        for (name, part) in try inputs.split(tensor, by: shape) { places[name.huggingFace] = part }
         continue
       }
       let known = TensorName(gguf: tensor.name, aliases: variations.ggufAliases)
@@ -74,6 +78,8 @@ extension GGUFFile: ModelContainer {
       }
       // As checkpoints have the kernels of a convolution by channel.
       if name.role == .convolution, tensor.isMatrix { tensor.shape.insert(1, at: 1) }
+      // As checkpoints have it, a matrix of one row.
+      if name.role == .sharedShare, tensor.shape.count == 1 { tensor.shape.insert(1, at: 0) }
       if variations.hasPairedHalvesInGGUF, name.role == .query || name.role == .key {
         tensor.rowOrder = .pairedHalves(headSize: configuration.headSize)
       }

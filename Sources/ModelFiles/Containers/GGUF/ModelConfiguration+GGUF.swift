@@ -22,7 +22,9 @@ extension ModelConfiguration {
     let variations = architecture.variations
     if let odd = file.tensors.first(where: {
       $0.name != GGUFFile.rotaryFactors && GGUFFile.carriedTensor($0.name) == nil
-        && !(variations.hasExperts && StackedExperts(gguf: $0.name) != nil)
+        && !(variations.hasExperts
+          && StackedExperts(gguf: $0.name, hasBiases: variations.hasExpertBiases) != nil)
+        && !(variations.hasRecurrentLayers && JoinedInputs(gguf: $0.name) != nil)
         && !(TensorName(gguf: $0.name, aliases: variations.ggufAliases).map { variations.has($0.role) } ?? false)
     }) {
       throw ModelFileError(path, "unsupported: the tensor '\(odd.name)', which models of \(family) do not have")
@@ -58,12 +60,20 @@ extension ModelConfiguration {
     hiddenSize = try metadata.required("\(family).embedding_length", in: 1...65_536)
     // Blocks after the model's own predict further tokens.
     let blocks = try metadata.required("\(family).block_count", in: 1...1024)
-    layerCount = blocks - (try metadata.integer("\(family).nextn_predict_layers", in: 0...blocks - 1) ?? 0)
+    statedHeadCount = try metadata.integer("\(family).nextn_predict_layers", in: 0...blocks - 1)
+    layerCount = blocks - (statedHeadCount ?? 0)
     headCount = try metadata.required("\(family).attention.head_count", in: 1...1024)
     kvHeadCount = try metadata.integer("\(family).attention.head_count_kv", in: 1...1024) ?? headCount
     headSize =
       try metadata.integer("\(family).attention.key_length", in: 2...1024) ?? hiddenSize / headCount
-    intermediateSize = try metadata.required("\(family).feed_forward_length", in: 1...1_048_576)
+    experts =
+      hasExperts ? try ExpertConfiguration(file, family: family, as: variations, layerCount: layerCount) : nil
+    // Files of models whose layers all have experts may leave it out.
+    if let width = experts?.onlySize, metadata["\(family).feed_forward_length"] == nil {
+      intermediateSize = width
+    } else {
+      intermediateSize = try metadata.required("\(family).feed_forward_length", in: 1...1_048_576)
+    }
     maximumPosition = try metadata.required("\(family).context_length", in: 1...16_777_216)
     guard headCount % kvHeadCount == 0 else {
       throw ModelFileError(
@@ -94,12 +104,13 @@ extension ModelConfiguration {
     hasQueryKeyValueBias = hasBias(.query)
     hasAttentionOutputBias = hasBias(.attentionOutput)
     hasFeedForwardBias = hasBias(.gate)
-    experts = hasExperts ? try ExpertConfiguration(file, family: family, layerCount: layerCount) : nil
     rotary = try RotaryConfiguration(
-      file, family: family, headSize: headSize, rotatedSize: rotated, maximumPosition: maximumPosition)
+      file, family: family, headSize: headSize, rotatedSize: rotated, truncatesRamp: variations.truncatesRamp,
+      maximumPosition: maximumPosition)
     recurrence =
       try variations.hasRecurrentLayers
-      ? RecurrenceConfiguration(file, family: family, layerCount: layerCount) : nil
+      ? RecurrenceConfiguration(
+        file, family: family, layerCount: layerCount, inTurns: variations.readsKeyHeadsInTurnsInGGUF) : nil
     windows = try AttentionWindows.of(file, family: family, as: variations.windows, layerCount: layerCount)
     guard recurrence == nil || windows.isEmpty else {
       throw ModelFileError(path, "unsupported: \(family).attention.sliding_window in a model with recurrent layers")
@@ -107,7 +118,10 @@ extension ModelConfiguration {
     let usual = LayerScales.usualAttention(headSize: headSize)
     guard let gemma = variations.gemma else {
       (windowRotary, attentionSoftCap, logitSoftCap) = (nil, nil, nil)
-      (attentionScale, embeddingScale, normAddend, activation) = (usual, 1, 0, .silu)
+      (attentionScale, embeddingScale, normAddend) = (usual, 1, 0)
+      activation =
+        variations.clampsGates
+        ? .clamped(slope: Float(GateActivation.usualSlope), limit: Float(GateActivation.usualLimit)) : .silu
       return
     }
     windowRotary = try gemma.windowRotaryBase.map { usual throws(ModelFileError) in

@@ -6,9 +6,11 @@ extension RotaryConfiguration {
   ///
   /// Source: llama.cpp, which multiplies YaRN's 0.1 · ln(factor) + 1 by `rope.scaling.attn_factor`.
   ///
-  /// - Parameter rotatedSize: channels of a head that are rotated.
+  /// - Parameters:
+  ///   - rotatedSize: channels of a head that are rotated.
+  ///   - truncatesRamp: whether YaRN's ramp begins and ends at whole channels, which files do not say.
   init(
-    _ file: GGUFFile, family: String, headSize: Int, rotatedSize: Int, maximumPosition: Int
+    _ file: GGUFFile, family: String, headSize: Int, rotatedSize: Int, truncatesRamp: Bool = true, maximumPosition: Int
   ) throws(ModelFileError) {
     let (metadata, path) = (file.metadata, file.path)
     func key(_ name: String) -> String { "\(family).rope.\(name)" }
@@ -38,7 +40,7 @@ extension RotaryConfiguration {
           ?? maximumPosition,
         attentionFactor: weight * (factor <= 1 ? 1 : 0.1 * log(factor) + 1),
         fast: try number("scaling.yarn_beta_fast") ?? 32, slow: try number("scaling.yarn_beta_slow") ?? 1,
-        truncates: true)
+        truncates: truncatesRamp)
     default:
       throw ModelFileError(path, "unsupported: \(key("scaling.type")) '\(type)'; supported are none, linear, yarn")
     }
