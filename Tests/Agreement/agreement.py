@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from dataclasses import asdict, dataclass
 
-from servers import Failure, Server
+from servers import Server
+from vocabularies import Vocabulary
 
 # Where tokens part, llama.cpp itself must find both nearly as likely: nats between their log-probabilities.
 NEAR_TIE = 0.02
@@ -33,9 +34,9 @@ class Agreement:
         return asdict(self)
 
 
-def prompts(size: int, specials: list[int]) -> list[list[int]]:
+def prompts(vocabulary: Vocabulary) -> list[list[int]]:
     draw = random.Random(7)
-    plain = [id for id in range(size) if id not in set(specials)]
+    plain = [id for id in range(vocabulary.size) if id not in vocabulary.silent]
     return [[draw.choice(plain) for _ in range(length)] for length in PROMPTS]
 
 

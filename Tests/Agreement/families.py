@@ -18,6 +18,8 @@ from transformers import (
     AutoModelForCausalLM, Gemma2Config, Gemma3TextConfig, GptOssConfig, LlamaConfig, MistralConfig, PreTrainedConfig,
     Qwen2Config, Qwen3_5MoeTextConfig, Qwen3_5TextConfig, Qwen3Config, Qwen3MoeConfig, Qwen3NextConfig)
 
+from vocabularies import Vocabulary
+
 # The shipped target's byte-level BPE, or pieces of SentencePiece's kind (`vocabularies.py`).
 BYTES, PIECES = "bytes", "pieces"
 
@@ -135,17 +137,18 @@ def filled(key: str, shape: torch.Size, family: Family, tied: bool) -> Tensor:
 
 
 @torch.no_grad()
-def write_checkpoint(place: Path, name: str, size: int, specials: list[int]) -> None:
-    """Writes a model of `size` tokens, none of which in `specials` is ever the likeliest."""
+def write_checkpoint(place: Path, name: str, vocabulary: Vocabulary) -> None:
+    """Writes a model that never finds a silent token the likeliest."""
     family = FAMILIES[name]
     torch.manual_seed(sum(name.encode()) + family.seed)
-    ids = dict(vocab_size=size, bos_token_id=specials[0], eos_token_id=specials[-1], pad_token_id=None)
+    first, *_, last = vocabulary.specials
+    ids = dict(vocab_size=vocabulary.size, bos_token_id=first, eos_token_id=last, pad_token_id=None)
     config = family.config(**(BASE | family.changes | ids))
     model = AutoModelForCausalLM.from_config(config)
     for key, parameter in model.named_parameters():
         parameter.copy_(filled(key, parameter.shape, family, config.tie_word_embeddings))
     # Their logits are 0, and those of the likeliest far above.
-    model.get_output_embeddings().weight[specials] = 0
+    model.get_output_embeddings().weight[sorted(vocabulary.silent)] = 0
     model.save_pretrained(place)
     if family.has_mtp:
         add_mtp(place / "model.safetensors", f"model.layers.{config.num_hidden_layers - 1}.", family)
