@@ -42,7 +42,7 @@ kernels-cost: ## Estimate instructions and cycles of the ARM kernels with llvm-m
 	@Scripts/kernels-cost
 
 client-tests: build .build/client/ready ## Test the server with the official openai client (needs PyPI)
-	PATH="$(CURDIR)/.build/client/bin:$$PATH" .build/client/bin/python -m pytest -q -rs $(PYTEST) Tests/Client
+	PATH="$(CURDIR)/.build/client/bin:$$PATH" .build/client/bin/python -m pytest -q -rs -n 2 --dist loadfile $(PYTEST) Tests/Client
 
 fuzz: build ## Mutate files, requests, templates and peers for ten minutes (FUZZ="--seconds 60 --kinds gguf" for less)
 	$(PYTHON) Tests/Fuzz/fuzz.py $(FUZZ)
