@@ -64,7 +64,7 @@ FAMILIES: dict[str, Family] = {
     "qwen3-yarn": Family(
         Qwen3Config, dict(tie_word_embeddings=True) | rope(
             "yarn", 10_000.0, factor=4.0, original_max_position_embeddings=64)),
-    "qwen3moe": Family(Qwen3MoeConfig, EXPERTS),
+    "qwen3moe": Family(Qwen3MoeConfig, EXPERTS, seed=1),
     "qwen2": Family(Qwen2Config, rope("default", 10_000.0)),
     "llama": Family(
         LlamaConfig, rope(

@@ -45,11 +45,14 @@ def of(results: Results, case: Case, format: str) -> Measures | None:
 
 
 def file_table(cases: list[Case], llama: Results, foretoken: Results) -> list[str]:
+    """The programs that were measured, one below the other for each file."""
+    both = [("llama.cpp", llama), ("Foretoken", foretoken)]
+    programs = [one for one in both if any(one[1].get(case) for case in cases)] or both
     rows = []
     for case in cases:
         name = case.item.replace("published-Q4_1", "Q4_1, as published")
-        rows.append([name, "llama.cpp", *cells(of(llama, case, "file"))])
-        rows.append(["", "Foretoken", *cells(of(foretoken, case, "file"))])
+        for index, (program, results) in enumerate(programs):
+            rows.append(["" if index else name, program, *cells(of(results, case, "file"))])
     return table(["file", "program", *MEASURES], 2, rows)
 
 
