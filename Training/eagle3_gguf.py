@@ -1,6 +1,6 @@
 """Writes an exported EAGLE-3 head as a GGUF file with 8-bit matrices, which take half the time to read.
 
-    python eagle3_gguf.py ../Models/foretoken-smollm2-eagle3 --out ../Models/foretoken-smollm2-eagle3.Q8_0.gguf
+    python eagle3_gguf.py smollm2-eagle3 --out smollm2-eagle3.Q8_0.gguf
 
 As llama.cpp's converter writes such heads: rows of queries and keys in pairs, `d2t` as the target's tokens themselves.
 """
