@@ -55,7 +55,11 @@ package final class HeadProposer: DraftSource {
 
   package func reset() { drafting.reset() }
 
-  package func lag(of context: ProposalContext) -> Int { drafting.lag(of: context) }
+  /// None: it has made what it needs of the target's streams, and what is foreseen it reads each time.
+  package func lag(of context: ProposalContext) -> Int { max(0, drafting.lag(of: context) - repeated(of: context)) }
+
+  /// What is foreseen has no stream yet: a head that drafts token by token goes through it on its own outputs.
+  package func repeated(of context: ProposalContext) -> Int { head.slots == nil ? context.foreseenCount : 0 }
 
   /// What the head would write; nothing where the target has yet to compute what it would go on from.
   package func propose(
