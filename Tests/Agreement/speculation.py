@@ -33,7 +33,7 @@ class Method:
 
 
 def methods(head: Path, window: int) -> list[Method]:
-    """All of them, plain decoding of each engine first. `window` is how many tokens a head proposes when it is alone."""
+    """All of them, plain decoding of each engine first. `window`: tokens that a head proposes when asked alone."""
     eagle3 = ("--spec-draft-model", str(head), "--spec-draft-n-max", str(window))
     draft, both = "draft-eagle3", "ngram-mod,draft-eagle3"
     theirs = [Method(LLAMA, PLAIN), Method(LLAMA, draft, ("--spec-type", draft, *eagle3))]
@@ -127,8 +127,8 @@ def by_category(samples: list[Sample]) -> dict[str, dict[str, dict[str, object]]
 def table(found: dict[str, dict[str, object]]) -> str:
     """`figures` as Markdown."""
     lines = [
-        "| engine | method | tokens/s | over its plain | quartiles | over llama.cpp's plain | tokens per pass | accepted "
-        "| as plain |", "| --- | --- |" + " ---: |" * 7]
+        "| engine | method | tokens/s | over its plain | quartiles | over llama.cpp's plain | tokens per pass "
+        "| accepted | as plain |", "| --- | --- |" + " ---: |" * 7]
     for name, row in found.items():
         engine, _, way = name.partition("/")
         quartiles = row["times_own_plain_quartiles"]
