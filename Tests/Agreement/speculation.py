@@ -34,11 +34,17 @@ class Method:
 
 def methods(head: Path, window: int) -> list[Method]:
     """All of them, plain decoding of each engine first. `window`: tokens that a head proposes when asked alone."""
-    eagle3 = ("--spec-draft-model", str(head), "--spec-draft-n-max", str(window))
-    draft, both = "draft-eagle3", "ngram-mod,draft-eagle3"
-    theirs = [Method(LLAMA, PLAIN), Method(LLAMA, draft, ("--spec-type", draft, *eagle3))]
-    theirs += [Method(LLAMA, way, ("--spec-type", way)) for way in NGRAMS]
-    theirs.append(Method(LLAMA, both, ("--spec-type", both, *eagle3)))
+    def llama(types: str, *settings: object, way: str | None = None) -> Method:
+        return Method(LLAMA, way or types, ("--spec-type", types, *map(str, settings)))
+
+    eagle3 = ("--spec-draft-model", head, "--spec-draft-n-max", window)
+    # Their own settings, keys of 12 and 24 tokens and drafts of 48 and more, are for texts that are written anew. Shorter
+    # ones find more in other texts.
+    short = ("--spec-ngram-simple-size-n", 4, "--spec-ngram-simple-size-m", 8)
+    theirs = [
+        Method(LLAMA, PLAIN), llama("draft-eagle3", *eagle3), *map(llama, NGRAMS),
+        llama("ngram-simple", *short, way="ngram-simple-4-8"), llama("ngram-mod,draft-eagle3", *eagle3),
+        llama("ngram-simple,draft-eagle3", *short, *eagle3, way="ngram-simple-4-8,draft-eagle3")]
 
     def ours(way: str, **settings: object) -> Method:
         return Method(FORETOKEN, way, ("--speculative-config", json.dumps({"method": way, **settings})))
@@ -55,6 +61,7 @@ class Sample:
     prompt: int
     method: str
     answer: Answer
+
     @property
     def later(self) -> int:
         """Tokens after the first, which comes with the prompt's pass."""
