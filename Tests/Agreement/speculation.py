@@ -38,8 +38,8 @@ def methods(head: Path, window: int) -> list[Method]:
         return Method(LLAMA, way or types, ("--spec-type", types, *map(str, settings)))
 
     eagle3 = ("--spec-draft-model", head, "--spec-draft-n-max", window)
-    # Their own settings, keys of 12 and 24 tokens and drafts of 48 and more, are for texts that are written anew. Shorter
-    # ones find more in other texts.
+    # Their own settings, keys of 12 and 24 tokens and drafts of 48 and more, are for texts that are written anew.
+    # Shorter ones find more in other texts.
     short = ("--spec-ngram-simple-size-n", 4, "--spec-ngram-simple-size-m", 8)
     theirs = [
         Method(LLAMA, PLAIN), llama("draft-eagle3", *eagle3), *map(llama, NGRAMS),
