@@ -1,5 +1,6 @@
 package import Decoding
 internal import ModelFiles
+internal import PJRTTransformer
 package import Speculation
 internal import Tensor
 package import Transformer
@@ -58,10 +59,10 @@ package struct LoadedModels {
       areWeighed ? try configuration.costs(of: runner, rows: rows) : PassCosts()
     }
     prepareThread = backend.prepareThread
-    let runner = try backend.load(sources.target, limits: fitting.target) { progress("target", $0) }
+    let targetRunner = try backend.load(sources.target, limits: fitting.target) { progress("target", $0) }
     target = Loaded(
-      source: sources.target, runner: runner,
-      costs: try costs(runner, rows: fitting.decodingRows, areWeighed: speculation != nil))
+      source: sources.target, runner: targetRunner,
+      costs: try costs(targetRunner, rows: fitting.decodingRows, areWeighed: speculation != nil))
     var draftRunners: [Device.Runner] = []
     var heads: [Int: any HeadRunner] = [:]
     drafts = try sources.drafts.enumerated().map { index, draft in
@@ -79,7 +80,8 @@ package struct LoadedModels {
         draftRunners.append(loaded)
         runner = loaded
       case .head(let head):
-        let loaded = try backend.load(head, on: sources.target, limits: limits) { progress("head", $0) }
+        let loaded = backend.runner(
+          of: try backend.load(head, on: (sources.target, targetRunner), limits: limits) { progress("head", $0) })
         heads[index] = loaded
         runner = loaded
       }
@@ -96,7 +98,7 @@ package struct LoadedModels {
     self.heads = heads
     join = { [draftRunners] proposer in
       guard let draft = draftRunners.first, let proposer = proposer as? DraftModelProposer else { return nil }
-      return try backend.joined(target: runner, draft: draft, proposer: proposer, window: window)
+      return try backend.joined(target: targetRunner, draft: draft, proposer: proposer, window: window)
     }
     blocks = fitting.blocks
     (quantization, kernels) = (backend.formatName, backend.kernelsName)
@@ -154,7 +156,11 @@ extension EngineConfiguration {
       throw EngineConfigurationError(
         description: "'\(other.path)' is \(what); the method \(other.method.rawValue) proposes with it")
     }
-    if case .pjrt = backend, case .head(let head)? = drafts.first { throw PJRTBackend.refusal(of: head) }
+    if case .pjrt = backend {
+      for case .head(let head) in drafts {
+        if let reason = HeadPlan.refusal(of: head) { throw EngineConfigurationError(description: reason) }
+      }
+    }
     return (target, drafts)
   }
 

@@ -137,9 +137,9 @@ private struct SpeculationInputs {
   }
 
   /// One row per lane.
-  func draftRows(round: Value, tokens: Value, _ builder: inout ProgramBuilder) -> DecoderGraph.Rows {
+  func draftRows(round: Value, tokens: Value, _ builder: inout ProgramBuilder) -> LayerGraph.Rows {
     let place = builder.reshape(round, [1])
-    return DecoderGraph.Rows(
+    return LayerGraph.Rows(
       size: ProgramSize(lanes: size.lanes, rowsPerLane: 1, context: size.draftContext), tokens: tokens,
       positions: builder.reshape(builder.gather(draftPositions, place), [size.lanes]),
       slots: builder.reshape(builder.gather(draftSlots, place), [size.lanes]), tables: draftTables)
@@ -148,13 +148,13 @@ private struct SpeculationInputs {
   /// The last known token of each lane and its drafts, filled up with zeros.
   ///
   /// - Parameter drafted: `[lanes, rounds]`, of which the last is not verified.
-  func targetRows(drafted: Value, _ builder: inout ProgramBuilder) -> DecoderGraph.Rows {
+  func targetRows(drafted: Value, _ builder: inout ProgramBuilder) -> LayerGraph.Rows {
     let verified = builder.slice(drafted, [0..<size.lanes, 0..<size.window])
     var columns = [builder.reshape(lastTokens, [size.lanes, 1]), verified]
     let missing = size.target.rowsPerLane - size.rounds
     if missing > 0 { columns.append(builder.splat(UInt64(0), TensorType([size.lanes, missing], .int32))) }
     let tokens = builder.concatenate(columns, dimension: 1)
-    return DecoderGraph.Rows(
+    return LayerGraph.Rows(
       size: size.target, tokens: builder.reshape(tokens, [size.target.rows]), positions: targetPositions,
       slots: targetSlots, tables: targetTables)
   }

@@ -9,6 +9,8 @@ package import Transformer
 /// What models run on: the processor, or the devices of a plugin. A new one is a type in this folder.
 protocol Backend {
   associatedtype Runner: ModelRunner
+  /// A head on such a runner; `runner(of:)` makes passes of it.
+  associatedtype LoadedHead
 
   /// Whether weights and K/V memory are in the process's own memory, whose limits then bound them.
   var usesOwnMemory: Bool { get }
@@ -32,8 +34,9 @@ protocol Backend {
   ) throws -> Runner
   /// Loads a head on `target`.
   func load(
-    _ head: Head, on target: ModelSource, limits: RunnerLimits, progress: (Double) -> Void
-  ) throws -> any HeadRunner
+    _ head: Head, on target: (files: ModelSource, runner: Runner), limits: RunnerLimits, progress: (Double) -> Void
+  ) throws -> LoadedHead
+  func runner(of head: LoadedHead) -> any HeadRunner
   /// The target and a draft as one, where it can run both in one go; it is the target's runner and the proposer then.
   func joined(
     target: Runner, draft: Runner, proposer: DraftModelProposer, window: Int
@@ -98,10 +101,13 @@ package struct CPUBackend: Backend {
       instructionSet: configuration.instructionSet, cacheFormat: configuration.cacheFormat, progress: progress)
   }
 
-  package func load(
-    _ head: Head, on target: ModelSource, limits: RunnerLimits, progress: (Double) -> Void
+  func runner(of head: any HeadRunner) -> any HeadRunner { head }
+
+  func load(
+    _ head: Head, on target: (files: ModelSource, runner: CPUModelRunner), limits: RunnerLimits,
+    progress: (Double) -> Void
   ) throws -> any HeadRunner {
-    let files = (target.configuration, target.checkpoint)
+    let files = (target.files.configuration, target.files.checkpoint)
     if head.configuration.block != nil {
       return try CPUBlockHeadRunner(
         head, target: files, quantization: configuration.quantization, limits: limits, pool: pool,
@@ -148,18 +154,14 @@ package struct PJRTBackend: Backend {
       session: session, checkpoint: checkpoint, configuration: model, limits: limits, progress: progress)
   }
 
-  package func load(
-    _ head: Head, on target: ModelSource, limits: RunnerLimits, progress: (Double) -> Void
-  ) throws -> any HeadRunner {
-    throw Self.refusal(of: head)
+  func load(
+    _ head: Head, on target: (files: ModelSource, runner: PJRTModelRunner), limits: RunnerLimits,
+    progress: (Double) -> Void
+  ) throws -> PJRTHeadRunner {
+    try PJRTHeadRunner(head, on: target.runner, limits: limits, progress: progress)
   }
 
-  static func refusal(of head: Head) -> EngineConfigurationError {
-    EngineConfigurationError(
-      description:
-        "'\(head.path)' is \(head.configuration.kind.description); heads run with --backend cpu, and not on a PJRT plugin yet"
-    )
-  }
+  func runner(of head: PJRTHeadRunner) -> any HeadRunner { head }
 
   func joined(
     target: PJRTModelRunner, draft: PJRTModelRunner, proposer: DraftModelProposer, window: Int
