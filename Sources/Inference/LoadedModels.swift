@@ -63,7 +63,8 @@ package struct LoadedModels {
     target = Loaded(
       source: sources.target, runner: targetRunner,
       costs: try costs(targetRunner, rows: fitting.decodingRows, areWeighed: speculation != nil))
-    var draftRunners: [Device.Runner] = []
+    // What the first draft makes of a proposer over it.
+    var join: ((any DraftSource) throws -> FusedDraftModel?)?
     var heads: [Int: any HeadRunner] = [:]
     drafts = try sources.drafts.enumerated().map { index, draft in
       var limits = try sizes(draft).draft ?? fitting.target
@@ -77,13 +78,22 @@ package struct LoadedModels {
       switch draft {
       case .draftModel(let model):
         let loaded = try backend.load(model, limits: limits) { progress("draft", $0) }
-        draftRunners.append(loaded)
+        join = join ?? { proposer in
+          guard let proposer = proposer as? DraftModelProposer else { return nil }
+          return try backend.joined(target: targetRunner, draft: loaded, proposer: proposer, window: window)
+        }
         runner = loaded
       case .head(let head):
-        let loaded = backend.runner(
-          of: try backend.load(head, on: (sources.target, targetRunner), limits: limits) { progress("head", $0) })
-        heads[index] = loaded
-        runner = loaded
+        let loaded = try backend.load(head, on: (sources.target, targetRunner), limits: limits) {
+          progress("head", $0)
+        }
+        join = join ?? { proposer in
+          guard let proposer = proposer as? HeadProposer else { return nil }
+          return try backend.joined(target: targetRunner, head: loaded, proposer: proposer, window: window)
+        }
+        let headRunner = backend.runner(of: loaded)
+        heads[index] = headRunner
+        runner = headRunner
       }
       if case .head(let head) = draft, let most = head.configuration.block?.most, window > most,
         speculation?.method != .automatic
@@ -96,10 +106,7 @@ package struct LoadedModels {
         costs: try costs(runner, rows: rows, areWeighed: speculation?.method == .automatic))
     }
     self.heads = heads
-    join = { [draftRunners] proposer in
-      guard let draft = draftRunners.first, let proposer = proposer as? DraftModelProposer else { return nil }
-      return try backend.joined(target: targetRunner, draft: draft, proposer: proposer, window: window)
-    }
+    self.join = join ?? { _ in nil }
     blocks = fitting.blocks
     (quantization, kernels) = (backend.formatName, backend.kernelsName)
   }

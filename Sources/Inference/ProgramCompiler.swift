@@ -27,6 +27,9 @@ package struct ProgramCompiler {
     try devices.check(window: configuration.speculation?.window ?? 0, sequences: sizes.target.sequences)
   }
 
+  /// Tokens that fused programs draft; `nil` where there are none.
+  private var fusedWindow: Int? { session.options.fusesSpeculation ? configuration.speculation?.window : nil }
+
   /// Compiles what the cache lacks.
   ///
   /// - Parameter each: called with "target", "draft", "head" or "both", a program that is ready, and the share of that model's programs
@@ -45,7 +48,7 @@ package struct ProgramCompiler {
       try compileTarget()
       guard let limits = models.draft else { return }
       try session.compile(model.configuration, limits: limits) { each("draft", $0, $1) }
-      guard session.options.fusesSpeculation, let window = configuration.speculation?.window else { return }
+      guard let window = fusedWindow else { return }
       try session.compileSpeculation(
         target: models.target, draft: (model.configuration, limits), window: window
       ) { each("both", $0, $1) }
@@ -53,6 +56,10 @@ package struct ProgramCompiler {
       try compileTarget(for: head)
       guard let limits = models.draft else { return }
       try session.compile((head, limits), on: models.target) { each("head", $0, $1) }
+      guard let window = fusedWindow else { return }
+      try session.compileSpeculation(target: models.target, head: (head, limits), window: window) {
+        each("both", $0, $1)
+      }
     }
   }
 }

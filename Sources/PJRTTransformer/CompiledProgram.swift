@@ -58,6 +58,23 @@ extension PJRTSession {
   ) throws {
     let target = try plan(target.configuration, limits: target.limits)
     let draft = try plan(draft.configuration, limits: draft.limits)
+    try compileSpeculation(target, (.model(draft.program), draft.planner), window: window, each: each)
+  }
+
+  /// The same with a head as the draft.
+  package func compileSpeculation(
+    target: (configuration: ModelConfiguration, limits: RunnerLimits), head: (head: Head, limits: RunnerLimits),
+    window: Int, each: (CompiledProgram, Double) -> Void
+  ) throws {
+    let target = try plan(target.configuration, limits: target.limits)
+    let head = try plan(head, on: target)
+    try compileSpeculation(target, (.head(head.program), head.planner), window: window, each: each)
+  }
+
+  private func compileSpeculation(
+    _ target: DecoderPlan, _ draft: (program: DraftProgram, planner: PassPlanner), window: Int,
+    each: (CompiledProgram, Double) -> Void
+  ) throws {
     let planner = try PJRTSpeculator.planner(target: target.planner, draft: draft.planner, window: window)
     let writer = SpeculationProgram(target: target.program, draft: draft.program)
     let kinds = PJRTSpeculator.samples(on: client.platform) ? [false, true] : [false]

@@ -52,14 +52,23 @@ struct DeviceHead {
         try files, target: (configuration, checkpoint), quantization: .none, limits: limits, pool: pool))
   }
 
-  /// - Parameter isUsed: whether the head proposes.
-  func loop(window: Int, isUsed: Bool = true, sharesPrefixes: Bool = false) throws -> DecodingLoop {
+  func loop(
+    _ guessing: FusedSpeculationTests.Guessing, window: Int = 0, sharesPrefixes: Bool = false
+  ) throws -> DecodingLoop {
     let (target, head) = try runners()
     let proposer = HeadProposer(head, runner: head, origin: .eagle3)
+    let parts: (runner: any ModelRunner, proposer: any Proposer)
+    switch guessing {
+    case .none: parts = (target, NoProposer())
+    case .draft: parts = (target, proposer)
+    case .fused:
+      let fused = try FusedDraftModel(
+        PJRTSpeculator(target: target, draft: .head(head), window: window), target: target, head: proposer)
+      parts = (fused, fused)
+    }
     return DecodingLoop(
-      runner: target, tokenizer: try Tokenizer(directory: Places.target),
-      proposer: isUsed ? proposer : NoProposer(), verifier: CoupledVerifier(), window: isUsed ? window : 0,
-      sequences: sequences, rows: 64, sharesPrefixes: sharesPrefixes)
+      runner: parts.runner, tokenizer: try Tokenizer(directory: Places.target), proposer: parts.proposer,
+      verifier: CoupledVerifier(), window: window, sequences: sequences, rows: 64, sharesPrefixes: sharesPrefixes)
   }
 
   static let shipped = DeviceHead(target: Places.target, head: Places.head)
@@ -176,29 +185,55 @@ struct DeviceHead {
     }
   }
 
-  @Test("the stream is that of plain decoding, whatever the head is worth")
+  @Test("the stream is that of plain decoding, fused and not, whatever the head is worth")
   func streams() throws {
     let (directory, head) = (try TemporaryDirectory(), try TemporaryDirectory())
     var model = RandomModel(seed: 1)
     model.carriesMTP = true
     try model.write(to: directory)
     try model.writeHead(to: head, taps: [0, 1])
-    let requests = FusedSpeculationTests.requests(vocabularySize: 193, tokens: 24)
-    var devices = DeviceHead(target: directory.path, head: head.path, rows: 16, sequences: 4)
-    let plain = try devices.loop(window: 0, isUsed: false).outcomes(of: requests).outcomes
-    #expect(try devices.loop(window: 3).outcomes(of: requests, stagger: 2).outcomes == plain)
-    #expect(try devices.loop(window: 5, sharesPrefixes: true).outcomes(of: requests).outcomes == plain)
+    var requests = FusedSpeculationTests.requests(vocabularySize: 193, tokens: 24)
+    var devices = DeviceHead(target: directory.path, head: head.path, rows: 32, sequences: 4)
+    let plain = try devices.loop(.none).outcomes(of: requests).outcomes
+    #expect(plain.map(\.tokens.count) == (0..<6).map { 24 + $0 })
+    #expect(try devices.loop(.draft, window: 3, sharesPrefixes: true).outcomes(of: requests).outcomes == plain)
+    for window in [1, 7] {
+      let fused = try devices.loop(.fused, window: window).outcomes(of: requests, stagger: 2)
+      #expect(fused.outcomes == plain, "window \(window)")
+    }
+    // The layer that the target carries.
     devices.head = nil
-    #expect(try devices.loop(window: 2).outcomes(of: requests, stagger: 1).outcomes == plain)
+    #expect(try devices.loop(.draft, window: 2).outcomes(of: requests, stagger: 1).outcomes == plain)
+    #expect(try devices.loop(.fused, window: 3).outcomes(of: requests, stagger: 1).outcomes == plain)
+    // Options that the program does not know: these go beside it, and so do their mates.
+    requests[0].logprobCount = 2
+    requests[1].sampling.topP = 0.5
+    requests[4].window = 0
+    let others = try devices.loop(.none).outcomes(of: requests).outcomes
+    #expect(try devices.loop(.fused, window: 3).outcomes(of: requests, stagger: 3).outcomes == others)
   }
 
-  @Test("so it is for the shipped head, which is right more often than not")
+  @Test("so it is for the shipped head, whose drafts are as good in a fused program")
   func shippedHead() throws {
     let requests = try DeviceHead.shippedRequests()
-    let plain = try DeviceHead.shipped.loop(window: 0, isUsed: false).outcomes(of: requests).outcomes
-    let found = try DeviceHead.shipped.loop(window: 4).outcomes(of: requests)
-    #expect(found.outcomes == plain)
-    #expect(found.speculation.acceptedTokens > 60, "\(found.speculation)")
+    let plain = try DeviceHead.shipped.loop(.none).outcomes(of: requests).outcomes
+    let unfused = try DeviceHead.shipped.loop(.draft, window: 5).outcomes(of: requests)
+    #expect(unfused.outcomes == plain)
+    #expect(unfused.speculation.acceptedTokens > 60, "\(unfused.speculation)")
+    let fused = try DeviceHead.shipped.loop(.fused, window: 5).outcomes(of: requests)
+    #expect(fused.outcomes == plain)
+    #expect(fused.speculation.acceptedTokens * 10 >= unfused.speculation.acceptedTokens * 9, "\(fused.speculation)")
+  }
+
+  @Test("so it is for devices that share the models")
+  func sharedModels() throws {
+    let (directory, head) = (try TemporaryDirectory(), try TemporaryDirectory())
+    try RandomModel(seed: 1).write(to: directory)
+    try RandomModel(seed: 1).writeHead(to: head, taps: [0, 1])
+    let devices = DeviceHead(target: directory.path, head: head.path, partitionCount: 2)
+    let requests = Array(FusedSpeculationTests.requests(vocabularySize: 193, tokens: 16).prefix(2))
+    let plain = try devices.loop(.none).outcomes(of: requests).outcomes
+    #expect(try devices.loop(.fused, window: 5).outcomes(of: requests).outcomes == plain)
   }
 }
 

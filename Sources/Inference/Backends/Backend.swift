@@ -41,6 +41,10 @@ protocol Backend {
   func joined(
     target: Runner, draft: Runner, proposer: DraftModelProposer, window: Int
   ) throws -> FusedDraftModel?
+  /// The same with a head.
+  func joined(
+    target: Runner, head: LoadedHead, proposer: HeadProposer, window: Int
+  ) throws -> FusedDraftModel?
 }
 
 extension Backend {
@@ -50,6 +54,7 @@ extension Backend {
   func check(window: Int, sequences: Int) {}
   var prepareThread: @Sendable () -> Void { {} }
   func joined(target: Runner, draft: Runner, proposer: DraftModelProposer, window: Int) -> FusedDraftModel? { nil }
+  func joined(target: Runner, head: LoadedHead, proposer: HeadProposer, window: Int) -> FusedDraftModel? { nil }
 }
 
 extension EngineConfiguration {
@@ -168,6 +173,14 @@ package struct PJRTBackend: Backend {
   ) throws -> FusedDraftModel? {
     guard session.options.fusesSpeculation else { return nil }
     return FusedDraftModel(
-      try PJRTSpeculator(target: target, draft: draft, window: window), target: target, proposer: proposer)
+      try PJRTSpeculator(target: target, draft: .model(draft), window: window), target: target, proposer: proposer)
+  }
+
+  func joined(
+    target: PJRTModelRunner, head: PJRTHeadRunner, proposer: HeadProposer, window: Int
+  ) throws -> FusedDraftModel? {
+    guard session.options.fusesSpeculation else { return nil }
+    return try FusedDraftModel(
+      PJRTSpeculator(target: target, draft: .head(head), window: window), target: target, head: proposer)
   }
 }
