@@ -78,19 +78,21 @@ package struct LoadedModels {
       switch draft {
       case .draftModel(let model):
         let loaded = try backend.load(model, limits: limits) { progress("draft", $0) }
-        join = join ?? { proposer in
-          guard let proposer = proposer as? DraftModelProposer else { return nil }
-          return try backend.joined(target: targetRunner, draft: loaded, proposer: proposer, window: window)
-        }
+        join =
+          join ?? { proposer in
+            guard let proposer = proposer as? DraftModelProposer else { return nil }
+            return try backend.joined(target: targetRunner, draft: loaded, proposer: proposer, window: window)
+          }
         runner = loaded
       case .head(let head):
         let loaded = try backend.load(head, on: (sources.target, targetRunner), limits: limits) {
           progress("head", $0)
         }
-        join = join ?? { proposer in
-          guard let proposer = proposer as? HeadProposer else { return nil }
-          return try backend.joined(target: targetRunner, head: loaded, proposer: proposer, window: window)
-        }
+        join =
+          join ?? { proposer in
+            guard let proposer = proposer as? HeadProposer else { return nil }
+            return try backend.joined(target: targetRunner, head: loaded, proposer: proposer, window: window)
+          }
         let headRunner = backend.runner(of: loaded)
         heads[index] = headRunner
         runner = headRunner

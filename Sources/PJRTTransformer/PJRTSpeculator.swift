@@ -28,7 +28,6 @@ package final class PJRTSpeculator {
     }
   }
 
-
   /// Tokens that are drafted.
   package let window: Int
   /// Whether it can draw tokens at a temperature: noise takes double precision, which not every device has.

@@ -91,7 +91,8 @@ struct SpeculationProgram {
     by graph: DecoderGraph, _ memory: inout [Value], _ inputs: SpeculationInputs, _ choose: DraftChoice,
     into zeros: Value, _ builder: inout ProgramBuilder
   ) -> Value {
-    let rounds = builder.loop(count: inputs.size.rounds, memory + [inputs.lastTokens, zeros]) { builder, round, values in
+    let rounds = builder.loop(count: inputs.size.rounds, memory + [inputs.lastTokens, zeros]) {
+      builder, round, values in
       var caches = Array(values.dropLast(2))
       let rows = inputs.draftRows(round: round, tokens: values[caches.count], &builder)
       let residual = graph.residual(rows, &caches, &builder)
