@@ -9,6 +9,8 @@ package final class HeadProposer: DraftSource {
   package let origin: TokenOrigin
   private let head: any HeadRunner
   private let drafting: any DraftSource
+  /// What it drafts by where the head goes token by token.
+  package let stepwise: DraftModelProposer?
   /// Seconds that taking over streams has taken.
   private var takingSeconds = 0.0
 
@@ -26,10 +28,12 @@ package final class HeadProposer: DraftSource {
       drafting = BlockDrafter(
         runner: runner, slots: slots, vocabularySize: head.vocabularySize, sampling: sampling, costs: costs,
         origin: origin)
+      stepwise = nil
     } else {
-      drafting = DraftModelProposer(
+      let stepwise = DraftModelProposer(
         runner: runner, vocabularySize: head.vocabularySize, sampling: sampling, costs: costs, origin: origin,
         keepsDrafted: false)
+      (drafting, self.stepwise) = (stepwise, stepwise)
     }
   }
 
