@@ -41,6 +41,7 @@ package struct HeadExpansion: Sendable {
     of head: Head, on small: any ModelContainer, to large: ModelConfiguration
   ) throws(ModelFileError) {
     let target = try small.configuration()
+    try Self.check(head)
     try ModelExpansion.check(target, to: large, path: small.path)
     guard JSONFile.exists(head.path + "/config.json") else {
       throw ModelFileError(head.path, "has no config.json: only heads in directories are expanded")
@@ -63,21 +64,12 @@ package struct HeadExpansion: Sendable {
   ) throws(ModelFileError) {
     func refuse(_ reason: String) -> ModelFileError { ModelFileError(head.path, reason) }
     let small = head.configuration
-    guard small.kind == .eagle3, shape.kind == .eagle3 else {
-      throw refuse("is a head of the kind \(small.kind.rawValue); only those of the kind eagle3 are expanded")
-    }
+    try Self.check(head)
     try head.check(fits: target)
-    guard head.hasOutput else {
-      throw refuse("has no output matrix (lm_head) of its own, which heads of full size have")
-    }
-    let hasBias =
-      small.layers.hasQueryKeyValueBias || small.layers.hasAttentionOutputBias || small.layers.hasFeedForwardBias
-    guard !hasBias, small.layers.layerCount == shape.layers.layerCount,
+    guard small.kind == shape.kind, small.layers.layerCount == shape.layers.layerCount,
       small.layers.architecture == shape.layers.architecture, small.streamNorm == shape.streamNorm,
       small.normalisesResidual == shape.normalisesResidual, small.recyclesNormalised == shape.recyclesNormalised
-    else {
-      throw refuse("has biases, or other parts than the shape: layers, or norms around what joins the streams")
-    }
+    else { throw refuse("has other parts than the shape: layers, or norms around what joins the streams") }
     let taps = small.taps(layerCount: target.layerCount)
     guard shape.tappedLayers == taps else {
       throw refuse("reads the streams that enter layers \(taps); the shape those of \(shape.tappedLayers ?? [])")
@@ -94,6 +86,21 @@ package struct HeadExpansion: Sendable {
       of: head.checkpoint, from: small.layers, to: shape.layers, constant: LayerExpansion.constant(of: target))
     try Self.check(layers.epsilon, of: head, on: target)
     (source, self.shape, self.target, targetPath) = (head, shape, target, path)
+  }
+
+  /// Makes sure that heads of this kind are expanded.
+  private static func check(_ head: Head) throws(ModelFileError) {
+    let (kind, layers) = (head.configuration.kind, head.configuration.layers)
+    guard kind == .eagle3 else {
+      throw ModelFileError(
+        head.path, "is a head of the kind \(kind.rawValue); only those of the kind eagle3 are expanded")
+    }
+    guard !layers.hasQueryKeyValueBias, !layers.hasAttentionOutputBias, !layers.hasFeedForwardBias else {
+      throw ModelFileError(head.path, "has biases; only heads without are expanded")
+    }
+    guard head.hasOutput else {
+      throw ModelFileError(head.path, "has no output matrix (lm_head) of its own, which heads of full size have")
+    }
   }
 
   /// Makes sure that what the target's constants add to a mean square can be taken from the head's epsilon.
