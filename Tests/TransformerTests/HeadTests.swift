@@ -27,6 +27,9 @@ struct HeadCase: Decodable, Sendable, CustomTestStringConvertible {
   var targetDirectory: String { Self.folder + "/" + target }
 
   static let folder = Places.golden.appendingPathComponent("heads").path
+  /// How far logits may be from the reference's. Both have keys and values in half precision (`Tests/Golden/halves.py`); a
+  /// value in the middle between two halves may go either way, which alone parts two references by up to 4e-4.
+  static let tolerance: Float = 1e-3
 
   static let all: [HeadCase] = {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
@@ -99,9 +102,8 @@ final class HeadPair {
   func check(_ found: [[Float]], _ chain: HeadCase.Chain, _ example: HeadCase) {
     for (step, wanted) in chain.logits.enumerated() {
       let ids = example.draft_ids ?? Array(wanted.indices)
-      let size = wanted.reduce(0) { max($0, abs($1)) }
       let worst = zip(ids, wanted).reduce(Float(0)) { max($0, abs(found[step][$1.0] - $1.1)) }
-      #expect(worst <= 2e-2 * size, "after \(chain.tokens.count) tokens, step \(step): \(worst) of \(size)")
+      #expect(worst <= HeadCase.tolerance, "after \(chain.tokens.count) tokens, step \(step): \(worst)")
       let others = Set(found[step].indices).subtracting(ids)
       #expect(others.allSatisfy { found[step][$0] == -.infinity })
       // A step whose likeliest token is not clear goes on otherwise.
