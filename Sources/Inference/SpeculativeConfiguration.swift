@@ -88,7 +88,9 @@ public struct SpeculativeConfiguration: Sendable, Equatable {
     let keys = try ConfigurationKeys(json: json)
     let name = try keys.string("method") ?? SpeculationMethod.automatic.rawValue
     let model = try keys.string("model")
-    guard let method = SpeculationMethod(rawValue: name == "dspark" ? "dflash" : name) else { throw .unsupported(method: name) }
+    guard let method = SpeculationMethod(rawValue: name == "dspark" ? "dflash" : name) else {
+      throw .unsupported(method: name)
+    }
     let hasSuffix = method == .suffix || method == .automatic
     if method != .ngram { try keys.refuse(["prompt_lookup_min", "prompt_lookup_max"], unless: "ngram") }
     if !hasSuffix { try keys.refuse(ConfigurationKeys.suffix, unless: "suffix") }

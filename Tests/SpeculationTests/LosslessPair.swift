@@ -108,7 +108,8 @@ extension LosslessTests {
         case .block, .automaticBlock, .correctingBlock, .automaticCorrectingBlock:
           try Self.proposer(
             over: CPUBlockHeadRunner(
-              kind.corrects ? correctingHead : blockHead, target: (self.target.configuration, self.target.checkpoint), quantization: quantization,
+              kind.corrects ? correctingHead : blockHead, target: (self.target.configuration, self.target.checkpoint),
+              quantization: quantization,
               limits: limits, pool: pool, instructionSet: instructionSet, cacheFormat: cacheFormat),
             as: .dflash, isAutomatic: kind.isAutomatic, sampling)
         }

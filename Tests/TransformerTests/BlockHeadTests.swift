@@ -310,7 +310,9 @@ final class BlockHeadPair {
       try sights(["is_causal": "false", "dflash_config": #"{"causal": true}"#], of: "flat-sliding")
         == [.near(window: 7), .block(), .near(window: 7)])
     #expect(
-      try sights(["dflash_config": #"{"use_swa": true, "swa_window_size": 9}"#]) == [.near(window: 9), .near(window: 9)])
+      try sights(["dflash_config": #"{"use_swa": true, "swa_window_size": 9}"#]) == [
+        .near(window: 9), .near(window: 9),
+      ])
     let rule = ["use_sliding_window": "true", "sliding_window": "5", "max_window_layers": "1"]
     #expect(try sights(rule) == [.block(), .causal(window: 5)])
     let slice = AttentionSlice(firstRow: 0, rowCount: 6, firstPosition: 10, blocks: [0])

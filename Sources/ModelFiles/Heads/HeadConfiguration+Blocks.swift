@@ -12,7 +12,9 @@ extension HeadConfiguration {
     }
     var (shape, _) = try file.layers(as: .qwen3, path: path)
     let said = (kinds: shape.layer_types, usesWindows: shape.use_sliding_window, isCausal: shape.is_causal)
-    shape.layer_types = said.kinds?.map { $0 == AttentionWindows.slidingAttention ? AttentionWindows.fullAttention : $0 }
+    shape.layer_types = said.kinds?.map { kind in
+      kind == AttentionWindows.slidingAttention ? AttentionWindows.fullAttention : kind
+    }
     if !isNested { shape.is_causal = nil }
     if !isNested || said.kinds != nil { shape.use_sliding_window = false }
     let layers = try ModelConfiguration(shape, as: .qwen3, path: path)
@@ -125,10 +127,11 @@ extension HeadConfiguration {
     let kind = file.markov_head_type ?? inner?.markov_head_type ?? "vanilla"
     guard kind == "vanilla" else {
       throw ModelFileError(
-        path, "unsupported: markov_head_type '\(kind)'; only 'vanilla', where the token before a proposal decides alone")
+        path, "unsupported: markov_head_type '\(kind)'; only 'vanilla', where the token before a proposal decides alone"
+      )
     }
     if inner?.shift_label == false {
-      throw ModelFileError(path, "unsupported: shift_label false, a DSpark head whose masks propose what they stand for")
+      throw ModelFileError(path, "unsupported: shift_label false, a head whose masks propose what they stand for")
     }
     let rank = try SizeBounds(path: path).check(
       "markov_rank", file.markov_rank ?? inner?.markov_rank ?? (isNested ? 256 : nil), in: 0...65_536)
