@@ -315,10 +315,6 @@ final class BlockHeadPair {
       ])
     let rule = ["use_sliding_window": "true", "sliding_window": "5", "max_window_layers": "1"]
     #expect(try sights(rule) == [.block(), .causal(window: 5)])
-    let slice = AttentionSlice(firstRow: 0, rowCount: 6, firstPosition: 10, blocks: [0])
-    #expect(AttentionSight.near(window: 3).positions(of: 0, in: slice) == 8..<13)
-    #expect(AttentionSight.near(window: 3).positions(of: 5, in: slice) == 13..<16)
-    #expect(AttentionSight.near(window: .max).positions(of: 0, in: slice) == 0..<16)
   }
 
   @Test("a block that does not exist is refused, and nothing is written")
