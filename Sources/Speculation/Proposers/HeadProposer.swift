@@ -26,7 +26,7 @@ package final class HeadProposer: DraftSource {
     (self.head, self.origin) = (head, origin)
     if let slots = head.slots {
       drafting = BlockDrafter(
-        runner: runner, slots: slots, vocabularySize: head.vocabularySize, sampling: sampling, costs: costs,
+        head, runner: runner, slots: slots, vocabularySize: head.vocabularySize, sampling: sampling, costs: costs,
         origin: origin)
       stepwise = nil
     } else {
