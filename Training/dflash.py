@@ -65,6 +65,10 @@ class DFlash(Recipe):
             head.lm_head.weight.copy_(target.head[ids])
         return head
 
+    def steps_at(self, done: float) -> int:
+        """Blocks of all lengths: a row sees those after it, and in use there are as many as tokens are wanted."""
+        return int(torch.randint(min(2, self.steps), self.steps + 1, ()))
+
     def columns(self, batch: Batch, learning: bool) -> tuple[Tensor, Tensor]:
         """Every few places, from one on that is drawn."""
         columns, real = batch.columns()
@@ -76,8 +80,7 @@ class DFlash(Recipe):
         self, head: DFlashHead, target: Target, batch: Batch, columns: Tensor, steps: int, dtype: torch.dtype
     ) -> Iterable[Tensor]:
         with torch.autocast("cpu", torch.bfloat16, enabled=dtype is torch.bfloat16):
-            normed = head(target.embedding, batch.following, batch.taps, columns)
-        return normed[:, :, :steps].unbind(2)
+            return head(target.embedding, batch.following, batch.taps, columns, steps).unbind(2)
 
     def start_linearly(self, head: DFlashHead, target: Target, shards: Shards) -> None:
         """The guess goes through the first layer's attention: a third of the KV heads find a block's anchor and have the
@@ -165,10 +168,11 @@ class Cache:
         for layer, rows in enumerate(self.rows):
             rows.append(self.entry(layer, context, len(rows)))
 
-    def draft(self, token: int) -> Tensor:
+    def draft(self, token: int, guesses: int) -> Tensor:
         """What `lm_head` reads when `token` is the one that is known and not computed, `[guesses, hidden]`."""
         shape, known = self.head.shape, len(self.rows[0])
-        rows = [self.embedding[token], *[self.embedding[shape.mask_token]] * (shape.block_size - 1)]
+        masks = guesses - 1 if shape.samples_anchor else guesses
+        rows = [self.embedding[token], *[self.embedding[shape.mask_token]] * masks]
         for index, layer in enumerate(self.head.layers):
             attention = layer.self_attn
             normed = [layer.input_layernorm(x) for x in rows]
@@ -192,23 +196,23 @@ def check() -> None:
     torch.manual_seed(3)
     layers = ModelShape(hidden_size=24, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, head_dim=8,
                         intermediate_size=40, vocab_size=50)
-    for samples_anchor in (False, True):
+    for samples_anchor, guesses in ((False, 4), (False, 2), (True, 5), (True, 1)):
         head = DFlashHead(BlockShape(layers, (1, 2, 4), 24, 20, 5, 49, samples_anchor))
         for parameter in head.parameters():
             parameter.add_(0.3 * torch.randn_like(parameter))
         embedding, length = torch.randn(50, 24), 13
         tokens, taps = torch.randint(0, 49, (2, length + 1)), torch.randn(2, length, 72)
         columns = torch.tensor([[0, 3, 7], [2, 5, 12]])
-        trained = head(embedding, tokens[:, 1:], taps, columns)
+        trained = head(embedding, tokens[:, 1:], taps, columns, guesses)
         worst = 0.0
         for row in range(2):
             cache = Cache(head, embedding)
             for position in range(length):
                 cache.take(taps[row, position])
-                drafted = cache.draft(int(tokens[row, position + 1]))
+                drafted = cache.draft(int(tokens[row, position + 1]), guesses)
                 for index in torch.nonzero(columns[row] == position).flatten().tolist():
                     worst = max(worst, float((trained[row, index] - drafted).abs().max()))
-        print(f"{head.shape.guesses} guesses of a block of 5 in training against one block at a time: {worst:.1e}")
+        print(f"{guesses} of {head.shape.guesses} guesses in training against one block at a time: {worst:.1e}")
         assert worst < 3e-5
     with torch.enable_grad():
         check_loss()

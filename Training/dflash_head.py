@@ -50,21 +50,21 @@ class DFlashHead(DraftHead):
         self.lm_head = nn.Linear(hidden, shape.draft_vocab_size, bias=False)
         self.randomise()
 
-    def forward(self, embedding: Tensor, following: Tensor, taps: Tensor, columns: Tensor) -> Tensor:
-        """What `lm_head` reads of the blocks of all columns: `[batch, columns, guesses, hidden]`.
+    def forward(self, embedding: Tensor, following: Tensor, taps: Tensor, columns: Tensor, guesses: int) -> Tensor:
+        """What `lm_head` reads of blocks of as many guesses from all columns: `[batch, columns, guesses, hidden]`.
 
         The block of column p has the token after position p as its anchor, and sees the positions up to p. `following
         [batch, length]` are the tokens after each position, `taps [batch, length, …]`, `columns [batch, n]`.
         """
-        shape = self.shape
+        shape, rows = self.shape, guesses + (0 if self.shape.samples_anchor else 1)
         context = self.hidden_norm(self.fc(taps).float())
-        tokens = torch.full((*columns.shape, shape.block_size), shape.mask_token)
+        tokens = torch.full((*columns.shape, rows), shape.mask_token)
         tokens[..., 0] = following.gather(1, columns).clamp(min=0)
         # The residual stays in single precision where products are not.
         x = F.embedding(tokens, embedding)
         length = following.shape[1]
         places = self.angles(torch.arange(length))
-        own_places = self.angles(columns[..., None] + 1 + torch.arange(shape.block_size))
+        own_places = self.angles(columns[..., None] + 1 + torch.arange(rows))
         # [batch, 1, columns, 1, length]
         unseen = (torch.arange(length) > columns[..., None])[:, None, :, None]
         for layer in self.layers:
