@@ -33,7 +33,8 @@ class DFlash(Recipe):
     name, title = "dflash", "DFlash"
 
     def __init__(self, arguments: argparse.Namespace) -> None:
-        self.anchor_every, self.target_name = arguments.anchor_every, arguments.target_name or arguments.target.name
+        self.anchor_every, self.blocks_from = arguments.anchor_every, arguments.blocks_from
+        self.target_name = arguments.target_name or arguments.target.name
         self.settings = {
             "depth": arguments.depth, "heads": arguments.heads, "key_value_heads": arguments.key_value_heads,
             "block_size": arguments.block_size, "mask_token": arguments.mask_token,
@@ -67,13 +68,16 @@ class DFlash(Recipe):
 
     def steps_at(self, done: float) -> int:
         """Blocks of all lengths: a row sees those after it, and in use there are as many as tokens are wanted."""
+        if done < self.blocks_from:
+            return 1
         return int(torch.randint(min(2, self.steps), self.steps + 1, ()))
 
-    def columns(self, batch: Batch, learning: bool) -> tuple[Tensor, Tensor]:
-        """Every few places, from one on that is drawn."""
+    def columns(self, batch: Batch, steps: int | None = None) -> tuple[Tensor, Tensor]:
+        """Every few places, from one on that is drawn; all of them where one token is guessed, which costs as much."""
         columns, real = batch.columns()
-        first = int(torch.randint(self.anchor_every, ())) if learning else 0
-        first = min(first, columns.shape[1] - 1)
+        if steps == 1:
+            return columns, real
+        first = min(int(torch.randint(self.anchor_every, ())) if steps else 0, columns.shape[1] - 1)
         return columns[:, first::self.anchor_every], real[:, first::self.anchor_every]
 
     def guesses(
@@ -119,9 +123,10 @@ class DFlash(Recipe):
         for begin, end, part, inputs, key, way in (
                 (0, finders, fused[:, :hidden], embedded, anchor, low),
                 (finders, kv - 1, fused[:, hidden:], context, -known, high)):
+            # Both are normalised: that they are large lets them change slowly.
             for index in range(begin, end):
-                keys[index].mul_(0.1).add_(way @ key)
-                queries[index].mul_(0.1).add_(way @ known)
+                keys[index].mul_(0.2).add_(5 * way @ key)
+                queries[index].mul_(0.2).add_(5 * way @ known)
             guessed = inputs @ part.T
             _, ways = torch.linalg.eigh(guessed.T @ guessed)
             ways = ways[:, hidden - min((end - begin) * size, hidden):].T
@@ -228,6 +233,8 @@ def main() -> None:
     parser.add_argument("--sample-from-anchor", action="store_true", help="let every row guess the token after its own, so that "
                         "the known token's row guesses too")
     parser.add_argument("--mask-token", type=int, help="what stands for unknown tokens (default: the first that no answer holds)")
+    parser.add_argument("--blocks-from", type=float, default=0.0, metavar="SHARE", help="learn the first token of blocks alone for "
+                        "this share of the time")
     parser.add_argument("--anchor-every", type=int, default=4, metavar="TOKENS", help="distance between the anchors that a "
                         "sequence is learnt from at a time")
     arguments = parser.parse_args()

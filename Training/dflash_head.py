@@ -83,7 +83,7 @@ def attend(
     kv, size = attention.kv_heads, attention.head_dim
 
     def split(projection: nn.Linear, x: Tensor) -> Tensor:
-        return projection(x).unflatten(-1, (-1, size))
+        return projection(x).float().unflatten(-1, (-1, size))
 
     # [batch, KV heads, length, head_dim]
     keys = rotate(attention.k_norm(split(attention.k_proj, context)), *places).transpose(1, 2)
@@ -97,7 +97,7 @@ def attend(
     across = across.unflatten(2, (columns, -1)).masked_fill(unseen, -torch.inf)
     own = (q @ own_keys.transpose(-1, -2)).transpose(1, 2)
     # [batch, KV heads, columns, query heads of each times rows, length + rows]
-    weights = torch.softmax(torch.cat([across, own], dim=-1), dim=-1).to(values.dtype)
+    weights = torch.softmax(torch.cat([across, own], dim=-1), dim=-1)
     length = keys.shape[2]
     mixed = (weights[..., :length].flatten(2, 3) @ values).unflatten(2, (columns, -1)).transpose(1, 2)
     mixed = mixed + weights[..., length:].transpose(1, 2) @ own_values

@@ -46,8 +46,11 @@ class Recipe(ABC):
     def start_linearly(self, head: DraftHead, target: Target, shards: Shards) -> None:
         """Makes the best linear guess the head's first weights."""
 
-    def columns(self, batch: Batch, learning: bool) -> tuple[Tensor, Tensor]:
-        """Where chains or blocks begin, and which of them are no padding; see `Batch.columns`."""
+    def columns(self, batch: Batch, steps: int | None = None) -> tuple[Tensor, Tensor]:
+        """Where chains or blocks of so many steps begin, and which of them are no padding; see `Batch.columns`.
+
+        `None` is for validation, which is to have the same ones every time.
+        """
         return batch.columns()
 
     def steps_at(self, done: float) -> int:
@@ -85,7 +88,7 @@ def validate(recipe: Recipe, head: DraftHead, target: Target, shards: Shards, ro
     counts, losses = np.zeros((3, recipe.steps)), []
     for group in shards.batches(shards.held_out, rows, seed=0):
         batch = shards.read(group)
-        columns = recipe.columns(batch, learning=False)
+        columns = recipe.columns(batch)
         guesses = recipe.guesses(head, target, batch, columns[0], recipe.steps, dtype)
         result = score(head, target, batch, columns, guesses, 1.0, dtype)
         counts += result.counts
@@ -187,7 +190,7 @@ def train(recipe: Recipe, arguments: argparse.Namespace) -> None:
             batch = shards.read(batches[min(place, len(batches) - 1)], arguments.prompts_from)
             if arguments.noise:
                 batch.taps.add_(torch.randn_like(batch.taps), alpha=arguments.noise)
-            columns = recipe.columns(batch, learning=True)
+            columns = recipe.columns(batch, steps)
             guesses = recipe.guesses(head, target, batch, columns[0], steps, dtype)
             result = score(head, target, batch, columns, guesses, arguments.decay, dtype)
             result.loss.backward()
