@@ -30,7 +30,7 @@ from streams import Batch, Shards, Target
 
 
 class DFlash(Recipe):
-    name, title = "dflash", "DFlash"
+    name = "dflash"
 
     def __init__(self, arguments: argparse.Namespace) -> None:
         self.anchor_every, self.blocks_from = arguments.anchor_every, arguments.blocks_from

@@ -30,7 +30,7 @@ from streams import Batch, Shards, Target
 
 
 class Eagle3(Recipe):
-    name, title = "eagle3", "EAGLE-3"
+    name = "eagle3"
     settings: dict[str, object] = {}
 
     def __init__(self, arguments: argparse.Namespace) -> None:

@@ -28,8 +28,6 @@ class Recipe(ABC):
 
     name: str
     """Of the checkpoint and the log in the working directory, and of the file that has the recipe."""
-    title: str
-    """As people write it."""
     steps: int
     """How many tokens a chain or a block guesses."""
     settings: dict[str, object]
