@@ -20,6 +20,8 @@ package struct ForwardBenchmark: Sendable {
     package var repetitions: Int
     /// Most rows of one chunk of a prefill.
     package var chunk: Int
+    /// Rows that a head reads at a time.
+    fileprivate(set) var headRows: [Int] = []
 
     package init(rows: [Int], prefills: [Int], contexts: [Int], repetitions: Int, chunk: Int) {
       (self.rows, self.prefills, self.contexts) = (rows, prefills, contexts)
@@ -45,30 +47,35 @@ package struct ForwardBenchmark: Sendable {
 
     /// What a runner needs room for.
     var limits: RunnerLimits {
-      let most = rows.max() ?? 1
+      let most = (rows + headRows).max() ?? 1
+      // A head guesses twice after what it reads.
+      let guesses = headRows.isEmpty ? 0 : 2
       return RunnerLimits(
         rows: max(most, prefills.isEmpty ? 1 : chunk), logitRows: most,
-        positions: (contexts.max() ?? 0) + max(most, prefills.max() ?? 1))
+        positions: (contexts.max() ?? 0) + max(most + guesses, prefills.max() ?? 1))
     }
   }
 
   private let configuration: EngineConfiguration
   private let shape: ModelShape?
   private let layers: Int?
-  private let plan: Plan
+  private var plan: Plan
   private let text: [Int32]?
+  private let head: String?
 
   /// A benchmark of the model that `configuration` names, or of random weights in `shape`.
   ///
   /// - Parameters:
   ///   - layers: of the shape, if not all of them.
   ///   - text: tokens by which a model with experts is measured too.
+  ///   - head: a head on the model, whose steps are measured too.
   package init(
     _ configuration: EngineConfiguration, shape: ModelShape? = nil, layers: Int? = nil, plan: Plan,
-    text: [Int32]? = nil
+    text: [Int32]? = nil, head: String? = nil
   ) {
     (self.configuration, self.shape, self.layers, self.plan) = (configuration, shape, layers, plan)
-    self.text = text
+    (self.text, self.head) = (text, head)
+    if head != nil { self.plan.headRows = HeadSteps.rows }
   }
 
   /// Loads the weights and measures.
@@ -79,12 +86,20 @@ package struct ForwardBenchmark: Sendable {
     let backend = CPUBackend(configuration)
     backend.prepareThread()
     let ceilings = try MachineCeilings(pool: backend.pool, instructionSet: configuration.instructionSet)
+    // Refuse a head that does not fit before minutes go into packing the model.
+    let model = try head.map { _ in try HubCache().locate(configuration.model) } ?? ""
+    let opened = try head.map { (name: $0, files: try HeadSteps.open($0, on: model)) }
     let began = ContinuousClock.now
     let (runner, name) = try backend.load(shape, layers: layers, limits: plan.limits) { progress("Loading", $0) }
     let loadSeconds = (ContinuousClock.now - began).inSeconds
     var costs: PassCosts?
     if runner.capacity.experts != nil { costs = try PassCosts.measure(runner, rows: plan.rows.max() ?? 1) }
     runner.fillKeyValueCacheRandomly()
+    var headSteps = try opened.map { head in
+      try HeadSteps(
+        head.files, named: head.name, on: model, runner, contexts: plan.contexts, configuration: configuration,
+        limits: plan.limits, pool: backend.pool)
+    }
 
     let plain = plan.passes
     var passes = plain + (costs == nil ? [] : plan.expertPasses(text))
@@ -92,6 +107,7 @@ package struct ForwardBenchmark: Sendable {
     for index in passes.indices where passes[index].kind == .decode {
       _ = try passes[index].time(on: runner, chunk: plan.chunk)
     }
+    try headSteps?.run(counting: false)
     var samples: [MachineCeilings.Sample] = []
     let stopwatch = PassStopwatch()
     runner.stopwatch = stopwatch
@@ -104,6 +120,7 @@ package struct ForwardBenchmark: Sendable {
         passes[index].add(seconds, stopwatch.times)
         progress("Measuring", Double(round * passes.count + index + 1) / Double(plan.repetitions * passes.count))
       }
+      try headSteps?.run()
     }
     let found = ForwardReport.Ceilings(samples)
     return ForwardReport(
@@ -120,7 +137,7 @@ package struct ForwardBenchmark: Sendable {
         passes.filter { $0.kind == .decode && $0.context == plan.contexts.first }.sorted { $0.rows < $1.rows }.map {
           expertReport($0, of: runner, costs)
         }
-      }, secondsPerExpert: costs?.experts?.secondsPerExpert)
+      }, secondsPerExpert: costs?.experts?.secondsPerExpert, head: headSteps?.report)
   }
 
   private func expertReport(

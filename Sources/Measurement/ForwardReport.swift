@@ -58,6 +58,33 @@ package struct ForwardReport: Sendable, Codable {
     package let seconds: Spread
   }
 
+  /// The steps of a head on the model.
+  package struct Head: Sendable, Codable {
+    package let name: String
+    package let packedWeightBytes: Int
+    /// In the order of contexts.
+    package let steps: [HeadStep]
+  }
+
+  /// What a head takes to guess a token.
+  package struct HeadStep: Sendable, Codable {
+    package enum Kind: String, Sendable, Codable {
+      /// After a pass of the model: with taking over the streams of the rows that stand, and reading these.
+      case first
+      /// After a guess.
+      case next
+    }
+
+    package let kind: Kind
+    /// Positions before it.
+    package let context: Int
+    /// Rows that it reads.
+    package let rows: Int
+    package let seconds: Spread
+    /// Over the model's pass of a single row, of the same round.
+    package let shareOfSingle: Spread
+  }
+
   package let model: String
   /// Format of the layers' matrices: none (bf16), int8 or int4.
   package let quantization: String
@@ -80,4 +107,6 @@ package struct ForwardReport: Sendable, Codable {
   package let expertPasses: [ExpertPass]?
   /// What one more expert of a layer costs, in seconds; `nil` as above.
   package let secondsPerExpert: Double?
+  /// `nil` where no head was measured.
+  package let head: Head?
 }

@@ -75,6 +75,9 @@ package final class CPUHeadRunner: HeadRunner {
 
   package var cacheKey: String? { weights.cacheKey }
 
+  /// Fills the K/V memory as if sequences had been read.
+  package func fillKeyValueCacheRandomly() { steps.fillKeyValueCacheRandomly() }
+
   private var epsilon: Float { configuration.layers.rmsNormEpsilon }
 
   /// Bytes of the stream of one position.

@@ -77,7 +77,7 @@ public struct StreamShare: Sendable, Equatable {
 
 extension StreamShare {
   /// Checks that the blocks of all positions are among `count`.
-  func check(blockCount count: Int, blockSize: Int) throws(RunnerError) {
+  package func check(blockCount count: Int, blockSize: Int) throws(RunnerError) {
     guard !rows.isEmpty else { return }
     let needed = (firstPosition + rows.count + blockSize - 1) / blockSize
     guard firstPosition >= 0, needed <= blocks.count,

@@ -30,6 +30,7 @@ from mutators import NUMBERS, mutated_bytes, mutated_json, mutated_value
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = os.environ.get("FORETOKEN", str(ROOT / ".build/release/foretoken"))
 DRAFT = ROOT / "Models/foretoken-reference-draft"
+TARGET = ROOT / "Models/foretoken-reference-target"
 HEADS = ROOT / "Tests/Golden/heads"
 BLOCKS = ROOT / "Tests/Golden/blocks"
 TOKENIZERS = ROOT / "Tests/Golden/tokenization"
@@ -267,11 +268,13 @@ class Fuzzer:
         self.replaced(seed, name, mutated_json((DRAFT / name).read_text(), rng), "inspect", "DIR")
 
     def expansion(self, seed, rng):
-        """What is written in place of an expanded model's weights."""
-        whole = self.folder / "expanded"
+        """What is written in place of the weights of an expanded model, or of a head."""
+        name, *flags = rng.choice([("draft",), ("eagle3", "--target", str(TARGET))])
+        whole = self.folder / f"expanded-{name}"
         with self.lock:
             if not whole.exists():
-                self.run("expand", str(DRAFT), "--shape", "qwen3-0.6b", "--output", str(whole))
+                source = ROOT / f"Models/foretoken-reference-{name}"
+                self.run("expand", str(source), *flags, "--shape", "qwen3-0.6b", "--output", str(whole))
         folder = pathlib.Path(tempfile.mkdtemp(prefix=f"model-{seed}-", dir=self.folder))
         try:
             shutil.copytree(whole, folder, dirs_exist_ok=True)

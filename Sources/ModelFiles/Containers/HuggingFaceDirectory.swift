@@ -17,6 +17,7 @@ struct HuggingFaceDirectory: ModelContainer {
     guard let configuration = try HeadConfiguration(try description(HeadFile.self), path: descriptionPath) else {
       return nil
     }
+    if isExpansion { return try HeadExpansion(describedIn: path, shape: configuration).head(in: path) }
     let head = try Head(path: path, configuration: configuration, checkpoint: try checkpoint().namedAsInModels())
     // Pickled: nothing here reads such files.
     let mask = path + "/mask_embedding.pt"
@@ -47,15 +48,22 @@ struct HuggingFaceDirectory: ModelContainer {
 
   func generation() throws(ModelFileError) -> GenerationConfiguration { try GenerationConfiguration(directory: path) }
 
+  private var single: String { path + "/model.safetensors" }
+  private var index: String { single + ".index.json" }
+
+  /// Whether the weights are made of another model's.
+  private var isExpansion: Bool {
+    ![single, index].contains(where: JSONFile.exists)
+      && JSONFile.exists(path + "/" + ExpansionDirectory.descriptionName)
+  }
+
   func checkpoint() throws(ModelFileError) -> Checkpoint {
-    let single = path + "/model.safetensors"
-    let index = single + ".index.json"
     // Where both are, the single file counts, as it does for `transformers`.
     if JSONFile.exists(single) {
       return try checkpoint(of: try Self.tensors(in: single))
     }
     guard JSONFile.exists(index) else {
-      if JSONFile.exists(path + "/" + ModelExpansion.Description.fileName) {
+      if isExpansion {
         return try ModelExpansion(describedIn: path, shape: configuration()).expandedCheckpoint(in: path)
       }
       throw ModelFileError(path, "has neither model.safetensors nor model.safetensors.index.json")

@@ -1,9 +1,6 @@
-internal import Tensor
-
 extension ModelExpansion {
   /// `expansion.json`: what the weights of an expanded model are made of, in place of the weights.
   struct Description: Codable {
-    static let fileName = "expansion.json"
     /// Changes with the weights that are made.
     static let knownVersion = 1
 
@@ -18,7 +15,7 @@ extension ModelExpansion {
   /// - Parameter shape: of the directory's `config.json`.
   /// - Throws: `ModelFileError` that names the file and the fact.
   init(describedIn directory: String, shape: ModelConfiguration) throws(ModelFileError) {
-    let path = directory + "/" + Description.fileName
+    let path = directory + "/" + ExpansionDirectory.descriptionName
     let description = try JSONFile.decode(Description.self, at: path)
     guard description.version == Description.knownVersion else {
       throw ModelFileError(
@@ -27,7 +24,7 @@ extension ModelExpansion {
     guard description.peak_output > 0, description.peak_output.isFinite else {
       throw ModelFileError(path, "has the peak_output \(description.peak_output); expected a positive number")
     }
-    guard !JSONFile.exists(description.model + "/" + Description.fileName) else {
+    guard !JSONFile.exists(description.model + "/" + ExpansionDirectory.descriptionName) else {
       throw ModelFileError(path, "names '\(description.model)', which is an expanded model itself")
     }
     let source = try openContainer(at: description.model)
@@ -43,14 +40,6 @@ extension ModelExpansion {
   ///
   /// - Parameter directory: that of `init(describedIn:shape:)`.
   func expandedCheckpoint(in directory: String) throws(ModelFileError) -> Checkpoint {
-    let file = try MappedFile(modelFile: directory + "/" + Description.fileName)
-    var stored: [String: StoredTensor] = [:]
-    for tensor in try tensors() {
-      let entry = tensor.entry
-      stored[entry.name] = StoredTensor(
-        name: entry.name, elementType: entry.element.rawValue, shape: entry.shape, byteRange: 0..<entry.byteCount,
-        file: file, makeRow: tensor.fill)
-    }
-    return Checkpoint(directory: directory, tensors: stored, madeOf: checkpoint)
+    try Checkpoint(directory: directory, making: tensors(), of: checkpoint)
   }
 }

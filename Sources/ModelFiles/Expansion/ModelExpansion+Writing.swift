@@ -7,11 +7,11 @@ extension ModelExpansion {
   /// The directory appears under its name when it is complete.
   ///
   /// - Parameters:
-  ///   - directory: a path where nothing is yet.
+  ///   - path: where nothing is yet.
   ///   - progress: called with the share that is written, 0 to 1.
   /// - Throws: `ModelFileError` that names the file and the system's reason.
-  package func write(to directory: String, progress: (Double) -> Void) throws {
-    try makeDirectory(directory) { try writeWeights(to: $0 + "/model.safetensors", progress: progress) }
+  package func write(to path: String, progress: (Double) -> Void) throws {
+    try directory(path).write(try tensors(), progress: progress)
   }
 
   /// Writes the expanded model without its weights: a directory of a few files that names the small model, from which the
@@ -19,58 +19,22 @@ extension ModelExpansion {
   ///
   /// The directory appears under its name when it is complete.
   ///
-  /// - Parameter directory: a path where nothing is yet.
+  /// - Parameter path: where nothing is yet.
   /// - Throws: `ModelFileError` that names the file and the system's reason.
-  package func writeDescription(to directory: String) throws {
-    let description = Description(
-      version: Description.knownVersion, model: URL(fileURLWithPath: checkpoint.directory).standardizedFileURL.path,
-      peak_output: peakOutput)
-    try makeDirectory(directory) {
-      try JSONEncoder().encode(description).write(to: URL(fileURLWithPath: $0 + "/" + Description.fileName))
-    }
+  package func writeDescription(to path: String) throws {
+    try directory(path).write(
+      Description(
+        version: Description.knownVersion, model: URL(fileURLWithPath: checkpoint.directory).standardizedFileURL.path,
+        peak_output: peakOutput))
   }
 
-  private func makeDirectory(_ directory: String, addingWeights: (_ partial: String) throws -> Void) throws {
-    guard !FileManager.default.fileExists(atPath: directory) else {
-      throw ModelFileError(directory, "exists already; expected a path where nothing is yet")
-    }
-    let partial = directory + ".partial-\(ProcessInfo.processInfo.processIdentifier)"
-    do {
-      try FileManager.default.createDirectory(atPath: partial, withIntermediateDirectories: true)
-      for name in try FileManager.default.contentsOfDirectory(atPath: checkpoint.directory)
-      where !name.contains("safetensors") && name != "README.md" && name != "config.json" {
-        // Files of the Hugging Face cache are links to others.
-        let file = URL(fileURLWithPath: checkpoint.directory + "/" + name).resolvingSymlinksInPath()
-        guard try file.resourceValues(forKeys: [.isRegularFileKey]).isRegularFile == true else { continue }
-        try FileManager.default.copyItem(at: file, to: URL(fileURLWithPath: partial + "/" + name))
-      }
-      try expandedConfiguration().write(to: URL(fileURLWithPath: partial + "/config.json"))
-      try addingWeights(partial)
-      try FileManager.default.moveItem(atPath: partial, toPath: directory)
-    } catch {
-      try? FileManager.default.removeItem(atPath: partial)
-      throw error
-    }
-  }
-
-  private func writeWeights(to path: String, progress: (Double) -> Void) throws {
-    let tensors = try tensors()
-    var writer = try SafetensorsWriter(path: path, entries: tensors.map(\.entry))
-    let total = tensors.reduce(0) { $0 + $1.entry.byteCount }
-    var written = 0
-    for tensor in tensors {
-      try writer.write(tensor.entry, row: tensor.fill)
-      written += tensor.entry.byteCount
-      progress(Double(written) / Double(total))
-    }
-    try writer.finish()
+  private func directory(_ path: String) throws(ModelFileError) -> ExpansionDirectory {
+    ExpansionDirectory(path: path, source: checkpoint.directory, configuration: try expandedConfiguration())
   }
 
   /// The small model's `config.json` with the sizes of the shape.
-  private func expandedConfiguration() throws -> Data {
-    let path = checkpoint.directory + "/config.json"
-    let found = try? JSONValue(parsing: Array(Data(contentsOf: URL(fileURLWithPath: path))))
-    guard case .object(var members)? = found else { throw ModelFileError(path, "is not a JSON object") }
+  private func expandedConfiguration() throws(ModelFileError) -> Data {
+    var members = try ExpansionDirectory.configuration(in: checkpoint.directory)
     // It lists the small model's layers; newer writers call the number of experts by the second name.
     let left = ["layer_types", "num_local_experts"]
     members = JSONObject(members.pairs.filter { !left.contains($0.key) }.map { ($0.key, $0.value) })
@@ -87,7 +51,6 @@ extension ModelExpansion {
       members["num_experts_per_tok"] = .integer(experts.chosenCount)
       members["moe_intermediate_size"] = .integer(experts.intermediateSize)
     }
-    let style = JSONStyle(itemSeparator: ",", indentation: "  ", sortsKeys: true)
-    return Data(JSONValue.object(members).serialized(style).utf8)
+    return ExpansionDirectory.text(of: members)
   }
 }

@@ -13,22 +13,19 @@ internal import Tensor
 /// quantised as before. What differs is rounding, and the epsilon of the norms on queries and keys, which shares one
 /// number with the others in `config.json` and becomes smaller.
 package struct ModelExpansion: Sendable {
-  package let source: ModelConfiguration
-  /// The shape to be filled; with the small model's positions.
-  package let shape: ModelConfiguration
   /// Epsilon of the expanded model's norms.
-  package let epsilon: Float
+  package var epsilon: Float { layers.epsilon }
+  /// The shape to be filled; with the small model's positions.
+  package var shape: ModelConfiguration { layers.shape }
+  /// The small model.
+  package var source: ModelConfiguration { layers.source }
 
-  let checkpoint: Checkpoint
-  let heads: HeadPlan
+  let layers: LayerExpansion
   let peakOutput: Float
-  /// Value of the first constant channel; the second's is its negative.
-  let constant: Float
   /// Weight of the constant channels in the last norm.
   let constantNorm: Float
 
-  /// Groups of four-bit weights.
-  private static let group = 32
+  var checkpoint: Checkpoint { layers.checkpoint }
 
   /// Plans an expansion.
   ///
@@ -42,13 +39,7 @@ package struct ModelExpansion: Sendable {
     peakOutput: Float
   ) throws(ModelFileError) {
     func refuse(_ reason: String) -> ModelFileError { ModelFileError(checkpoint.directory, reason) }
-    guard [.qwen3, .qwen3MoE].contains(source.architecture), shape.architecture == source.architecture,
-      !source.hasQueryKeyValueBias
-    else {
-      throw refuse(
-        "is a \(source.architecture.rawValue) or has biases, and the shape is a \(shape.architecture.rawValue); only Qwen3 models without biases are expanded, each kind to its own"
-      )
-    }
+    try Self.check(source, to: shape, path: checkpoint.directory)
     if let small = source.experts, let large = shape.experts {
       guard small.denseLayers.isEmpty, large.denseLayers.isEmpty, small.normalizesWeights, large.normalizesWeights
       else {
@@ -62,54 +53,30 @@ package struct ModelExpansion: Sendable {
         )
       }
     }
-    guard source.windows.isEmpty, shape.windows.isEmpty else {
-      throw refuse("or its shape has layers with a window; only models without are expanded")
-    }
-    for (name, small, large) in [
-      ("hidden_size", source.hiddenSize + 2, shape.hiddenSize),
-      ("num_hidden_layers", source.layerCount, shape.layerCount),
-      ("intermediate_size", source.networkSize, shape.networkSize),
-      ("vocab_size", source.vocabularySize, shape.vocabularySize),
-    ] where small > large {
-      throw refuse("needs \(name) of at least \(small); the shape has \(large)")
-    }
-    guard source.headSize == shape.headSize else {
-      throw refuse("has head_dim \(source.headSize); the shape has \(shape.headSize), and rotary angles depend on it")
-    }
-    for (name, size) in [("hidden_size", source.hiddenSize), ("intermediate_size", source.networkSize)]
-    where size % Self.group != 0 {
-      throw refuse("has \(name) \(size); expected a multiple of \(Self.group), so that groups of weights stay whole")
-    }
-    guard
-      let heads = HeadPlan(
-        heads: source.headCount, kvHeads: source.kvHeadCount, expandedHeads: shape.headCount,
-        expandedKVHeads: shape.kvHeadCount)
-    else {
-      throw refuse(
-        "has \(source.headCount) heads on \(source.kvHeadCount) of keys and values; the shape's \(shape.headCount) on \(shape.kvHeadCount) have no room for them"
-      )
-    }
-    guard source.tiesWordEmbeddings || !shape.tiesWordEmbeddings else {
-      throw refuse("has an output matrix of its own, and the shape's is the embedding")
-    }
     guard source.rmsNormEpsilon > 0, peakOutput > 0 else {
       throw refuse("has rms_norm_eps \(source.rmsNormEpsilon) and a peak output of \(peakOutput); expected more than 0")
     }
-    (self.source, self.shape, self.checkpoint, self.heads) = (source, shape, checkpoint, heads)
+    layers = try LayerExpansion(
+      of: checkpoint, from: source, to: shape, constant: LayerExpansion.constant(of: source))
+    guard source.tiesWordEmbeddings || !shape.tiesWordEmbeddings else {
+      throw refuse("has an output matrix of its own, and the shape's is the embedding")
+    }
     self.peakOutput = peakOutput
-    // Sum of squares / hidden + epsilon must be the same up to the factor that the norms' weights take back.
     let share = Float(source.hiddenSize) / Float(shape.hiddenSize)
-    let wanted = (source.rmsNormEpsilon * Float(source.hiddenSize)).squareRoot() / 2
-    constant = Float(bitPattern: wanted.bitPattern & 0xFFFF_0000)
-    epsilon = source.rmsNormEpsilon * share - 2 * constant * constant / Float(shape.hiddenSize)
-    constantNorm = 0.5 * peakOutput * share.squareRoot() / constant
+    constantNorm = 0.5 * peakOutput * share.squareRoot() / layers.constant
   }
 
-  /// Factor of the norms over the residual stream: the mean is taken over more channels.
-  var normFactor: Float { (Float(source.hiddenSize) / Float(shape.hiddenSize)).squareRoot() }
-}
-
-extension ModelConfiguration {
-  /// Width of the feed-forward networks, or of an expert.
-  var networkSize: Int { experts?.intermediateSize ?? intermediateSize }
+  /// Makes sure that models of this kind are expanded, each kind to its own.
+  static func check(
+    _ source: ModelConfiguration, to shape: ModelConfiguration, path: String
+  ) throws(ModelFileError) {
+    guard [.qwen3, .qwen3MoE].contains(source.architecture), shape.architecture == source.architecture,
+      !source.hasQueryKeyValueBias
+    else {
+      throw ModelFileError(
+        path,
+        "is a \(source.architecture.rawValue) or has biases, and the shape is a \(shape.architecture.rawValue); only Qwen3 models without biases are expanded, each kind to its own"
+      )
+    }
+  }
 }

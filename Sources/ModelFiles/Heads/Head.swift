@@ -19,10 +19,11 @@ public struct Head: Sendable {
   ///
   /// - Parameters:
   ///   - absoluteMap: whether the file has the target's tokens themselves, and not their distances.
+  ///   - targetTokens: the target's tokens of a head whose tensors no file holds.
   ///   - named: what the file calls a tensor.
   init(
     path: String, configuration: HeadConfiguration, checkpoint: Checkpoint, absoluteMap: Bool = false,
-    named: (String) -> String = { $0 }
+    targetTokens made: [Int32]? = nil, named: (String) -> String = { $0 }
   ) throws(ModelFileError) {
     (self.path, self.configuration, self.checkpoint) = (path, configuration, checkpoint)
     let tensors = HeadTensors(configuration)
@@ -43,7 +44,11 @@ public struct Head: Sendable {
     if let odd = checkpoint.tensorNames.first(where: { !known.contains($0) && $0 != Self.map }) {
       throw ModelFileError(path, "unsupported: the tensor '\(named(odd))', which heads of this kind do not have")
     }
-    targetTokens = try Self.targetTokens(configuration, checkpoint, absoluteMap: absoluteMap, path: path)
+    if let made {
+      targetTokens = made
+    } else {
+      targetTokens = try Self.targetTokens(configuration, checkpoint, absoluteMap: absoluteMap, path: path)
+    }
   }
 
   private static func targetTokens(

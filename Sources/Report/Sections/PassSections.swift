@@ -35,6 +35,7 @@ extension ReportPage.Section {
       breakdown.add(
         timing.cells.prefix(2) + operations.map { FigureText.decimal((pass.breakdown[$0.0] ?? 0) * 1000, 2) })
     }
+    let others: [ReportPage.Table] = [Self.experts(report), report.head.map(Self.steps(of:))].compactMap(\.self)
     self.init(
       heading: "Passes of \(report.model)",
       blocks: [
@@ -50,7 +51,21 @@ extension ReportPage.Section {
           ), ("Machine", "\(report.processor), \(report.threads) threads, \(report.kernels) kernels"),
           ("Figures", PassTiming.figures(report.repetitions)),
         ]), .table(ceilings), .table(passes),
-      ] + (Self.experts(report).map { [.table($0)] } ?? []) + (hasOperations ? [.table(breakdown)] : []))
+      ] + others.map { .table($0) } + (hasOperations ? [.table(breakdown)] : []))
+  }
+
+  /// What a head takes to guess, beside T(1).
+  private static func steps(of head: ForwardReport.Head) -> ReportPage.Table {
+    var table = ReportPage.Table(
+      "Steps of the head \(head.name), \(FigureText.bytes(head.packedWeightBytes)): the first after a pass of the model, with taking over its streams and reading the rows that stand; then one for each further guess.",
+      ["Step"], numbers: ["Context", "Rows", "ms", "Spread", "Of T(1)", "Spread of that"])
+    for step in head.steps {
+      table.add([
+        step.kind.rawValue, "\(step.context)", "\(step.rows)", FigureText.decimal(step.seconds.median * 1000, 2),
+        step.seconds.relative, FigureText.decimal(step.shareOfSingle.median, 3), step.shareOfSingle.relative,
+      ])
+    }
+    return table
   }
 
   /// T(n, D) as it was measured, beside what was expected.

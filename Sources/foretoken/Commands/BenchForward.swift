@@ -20,6 +20,7 @@ struct BenchForward: ParsableCommand {
 
         foretoken bench forward --shape qwen3-0.6b --quantization int4
         foretoken bench forward -m Models/foretoken-reference-target --rows 1 4 8 --context 0
+        foretoken bench forward -m MODEL --draft-model HEAD --rows 1 --prefill 0
       """)
 
   @OptionGroup var measured: MeasuredModelOptions
@@ -37,6 +38,11 @@ struct BenchForward: ParsableCommand {
     help: "Of a model with experts, also rows of this text file: related rows go through fewer experts.",
     completion: .file())
   var text: String?
+
+  @Option(
+    help: "A head on the model that writes token by token: what its steps take, beside a pass over one row.",
+    completion: .model)
+  var draftModel: String?
 
   @Option(help: "Rounds.")
   var repetitions = 7
@@ -70,6 +76,9 @@ struct BenchForward: ParsableCommand {
     else { throw ValidationError("--prefill and --context take numbers from 0 to 1000000.") }
     guard text == nil || measured.model != nil else {
       throw ValidationError("--text is for --model: shapes have no tokenizer.")
+    }
+    guard draftModel == nil || (measured.model != nil && accelerator.backend == .cpu) else {
+      throw ValidationError("--draft-model is for a --model, and for --backend cpu.")
     }
     guard !context.isEmpty else { throw ValidationError("--context takes at least one number.") }
     guard (1...1000).contains(repetitions) else {
@@ -111,7 +120,8 @@ struct BenchForward: ParsableCommand {
       if json { try emitJSON(report) } else { emit(ReportPage.Section(report)) }
     } else {
       let report = try ForwardBenchmark(
-        configuration, shape: measured.shape, layers: measured.layers, plan: plan, text: textTokens()
+        configuration, shape: measured.shape, layers: measured.layers, plan: plan, text: textTokens(),
+        head: draftModel
       ).run(progress: show)
       bar.clear()
       if json { try emitJSON(report) } else { emit(ReportPage.Section(report)) }

@@ -43,5 +43,31 @@ import Testing
     }
     #expect(report.passes[0].bytes < report.passes[3].bytes)
     #expect(report.passes[0].ratioToSingle?.median == 1)
+    #expect(report.head == nil)
+  }
+
+  @Test("the steps of a head are timed beside the passes of its model")
+  func head() throws {
+    var configuration = EngineConfiguration(model: Places.target)
+    configuration.threads = 2
+    // No more rows and positions than the passes need: the head asks for its own.
+    let plan = ForwardBenchmark.Plan(rows: [1], prefills: [], contexts: [0, 40], repetitions: 2, chunk: 16)
+    let report = try ForwardBenchmark(configuration, plan: plan, head: Places.head).run { _, _ in }
+    #expect(report.passes.map(\.rows) == [1, 1])
+    let head = try #require(report.head)
+    #expect(head.packedWeightBytes > 0 && head.packedWeightBytes < report.packedWeightBytes)
+    #expect(head.steps.map(\.context) == [0, 0, 0, 0, 40, 40, 40, 40])
+    #expect(head.steps.map(\.rows) == [1, 2, 4, 1, 1, 2, 4, 1])
+    #expect(head.steps.map(\.kind) == [.first, .first, .first, .next, .first, .first, .first, .next])
+    #expect(head.steps.allSatisfy { $0.seconds.median > 0 && $0.shareOfSingle.median > 0 })
+    for (other, message) in [
+      (Places.draft, "is no head"), (Places.golden.appendingPathComponent("blocks/flat-plain").path, "writes blocks"),
+      (Places.golden.appendingPathComponent("heads/specforge-plain").path, "does not fit this target"),
+    ] {
+      let error = #expect(throws: ModelFileError.self) {
+        try ForwardBenchmark(configuration, plan: plan, head: other).run { _, _ in }
+      }
+      #expect(error?.description.contains(message) == true)
+    }
   }
 }
