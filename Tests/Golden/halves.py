@@ -1,11 +1,15 @@
-"""Keys and values as Foretoken's cache gives them back.
+"""Keys and values as Foretoken's caches give them back.
 
-The engine keeps keys and values in half precision and all else in single precision; the references are to round where it
-rounds, and nowhere else, so that what is left of a difference is arithmetic. The rounding is PyTorch's own (to nearest,
-ties to even), and the cache that does it is `transformers`'.
+On the processor the engine keeps keys and values in half precision and all else in single precision; the references are to
+round where it rounds, and nowhere else, so that what is left of a difference is arithmetic. The rounding is PyTorch's own
+(to nearest, ties to even), and the cache that does it is `transformers`'. Devices that are simulated on the processor have
+caches of single precision: what is made within `single_cache` is theirs.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -15,9 +19,23 @@ AGREEMENT = 5e-4
 """How far two references may part: a value in the middle between two halves may go either way."""
 
 
+_rounds = True
+
+
+@contextmanager
+def single_cache() -> Iterator[None]:
+    """Caches are of single precision."""
+    global _rounds
+    _rounds = False
+    try:
+        yield
+    finally:
+        _rounds = True
+
+
 def halved(values: Tensor) -> Tensor:
     """Single precision that half precision holds."""
-    return values.to(torch.float16).to(values.dtype)
+    return values.to(torch.float16).to(values.dtype) if _rounds else values
 
 
 class HalfCache(DynamicCache):

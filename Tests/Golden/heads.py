@@ -18,7 +18,8 @@ epsilon): g = fc(taps), the taps side by side in the order of the layers; before
 (`norm_before_fc`) or `fc_norm.i` over each (`fc_norm`). Queries, keys and values come from [input_layernorm(embedding),
 hidden_norm(g)]; the residual is g, or hidden_norm(g) with `norm_before_residual`. In a chain the next g is the layer's
 output, before `norm`, or after it with `norm_output`; neither `fc` nor the norms before it see it again. Keys and values,
-the target's and the head's, are rounded as the cache of the engine rounds them (`halves.py`), in both implementations.
+the target's and the head's, are rounded as the cache of the engine rounds them (`halves.py`), in both implementations;
+`single.json` is what `expected.json` would be without that.
 
 `expected.json`:
 
@@ -48,7 +49,7 @@ import torch
 import torch.nn.functional as F
 import transformers
 from gguf_files import finish, paired
-from halves import AGREEMENT, HalfCache, halved
+from halves import AGREEMENT, HalfCache, halved, single_cache
 from loguru import logger
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -87,6 +88,7 @@ class Head:
     intermediate_size: int = 28
     draft_vocabulary: int = 48
     own_embedding: bool = False
+    own_output: bool = True
     rope_theta: float = 10_000.0
     norm_before_residual: bool = False
     norm_before_fc: bool = False
@@ -106,10 +108,16 @@ HEADS = {
     "specforge-narrow": Head(
         "target-qwen3", (1, 3, 5), "specforge", ids="nested", hidden_size=24, own_embedding=True, heads=3,
         key_value_heads=1, extra={"target_hidden_size": 32}),
+    "specforge-shared-output": Head(
+        "target-llama", (1, 2, 5), "specforge", ids="nested", draft_vocabulary=VOCABULARY, own_output=False, heads=2,
+        key_value_heads=1),
     "speculators-llama": Head(
         "target-qwen3", (1, 3, 5), "speculators", ids="top", own_embedding=True, norm_before_residual=True),
     "speculators-qwen3": Head(
         "target-qwen3", (2, 3, 4), "speculators", layer="qwen3", norm_before_residual=True, rope_theta=1_000_000.0),
+    "speculators-qwen3-fc-norm-output": Head(
+        "target-qwen3", (1, 2, 6), "speculators", ids="top", layer="qwen3", fc_norm=True, norm_output=True, heads=2,
+        key_value_heads=2),
     "speculators-no-norm-before-residual": Head(
         "target-llama", (1, 2, 4), "speculators", ids="top", heads=2, key_value_heads=2),
     "speculators-norm-before-fc": Head(
@@ -150,8 +158,9 @@ def write_head(place: Path, head: Head) -> None:
         prefix + "mlp.gate_proj": (head.intermediate_size, hidden),
         prefix + "mlp.up_proj": (head.intermediate_size, hidden),
         prefix + "mlp.down_proj": (hidden, head.intermediate_size),
-        "lm_head": (head.draft_vocabulary, hidden),
     }
+    if head.own_output:
+        matrices["lm_head"] = (head.draft_vocabulary, hidden)
     if head.own_embedding:
         matrices["embed_tokens"] = (VOCABULARY, hidden)
     norms = {"norm": hidden} | {
@@ -218,6 +227,7 @@ class Streams:
         self.model = AutoModelForCausalLM.from_pretrained(
             directory, dtype=torch.float32, attn_implementation="eager").eval()
         self.embedding = self.model.get_input_embeddings().weight.detach()
+        self.output = self.model.get_output_embeddings().weight.detach()
 
     @torch.no_grad()
     def taps(self, tokens: list[int], layers: tuple[int, ...]) -> Tensor:
@@ -253,13 +263,14 @@ def rotated(x: Tensor, positions: Tensor, theta: float) -> Tensor:
 class Reference:
     """A head's forward pass, from its tensors; `layer.` stands for the format's prefix."""
 
-    def __init__(self, place: Path, head: Head, embedding: Tensor) -> None:
+    def __init__(self, place: Path, head: Head, streams: Streams) -> None:
         prefix = "midlayer." if head.format == "specforge" else "layers.0."
         self.head = head
         self.weights = {
             name.replace(prefix, "layer.").removesuffix(".weight"): value
             for name, value in load_file(place / "model.safetensors").items()}
-        self.embedding = self.weights.get("embed_tokens", embedding)
+        self.embedding = self.weights.get("embed_tokens", streams.embedding)
+        self.output = self.weights.get("lm_head", streams.output)
         offsets = self.weights.get("d2t")
         self.targets = None if offsets is None else (offsets + torch.arange(len(offsets))).tolist()
 
@@ -306,7 +317,7 @@ class Reference:
         for _ in range(STEPS):
             out = self.layer(filled, g)
             normed = self.norm("norm", out)
-            logits = normed @ self.weights["lm_head"].T
+            logits = normed @ self.output.T
             best = int(logits.argmax())
             result.logits.append(logits)
             result.tokens.append(best if self.targets is None else self.targets[best])
@@ -320,13 +331,15 @@ class Reference:
 class Published:
     """The same from the package `speculators`: its training pass, whose k-th step is the chain's k-th step."""
 
-    def __init__(self, place: Path, head: Head, target: Path, embedding: Tensor) -> None:
+    def __init__(self, place: Path, head: Head, target: Path, streams: Streams) -> None:
         from speculators.models.eagle3 import Eagle3DraftModel, Eagle3SpeculatorConfig
 
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder)
             # Where the file has no embedding, the package would recognise NaN, but `transformers` 5 leaves anything there.
-            tensors = {"embed_tokens.weight": embedding} | load_file(place / "model.safetensors")
+            tensors = {"embed_tokens.weight": streams.embedding} | load_file(place / "model.safetensors")
+            if not head.own_output:
+                tensors["lm_head.weight"] = streams.output.clone()
             save_file(
                 {name.replace("midlayer.", "layers.0."): value.contiguous() for name, value in tensors.items()},
                 copy / "model.safetensors", metadata={"format": "pt"})
@@ -393,9 +406,9 @@ def numbers(values: Tensor) -> list[float]:
 
 
 def expectations(place: Path, head: Head, streams: Streams) -> dict[str, object]:
-    reference = Reference(place, head, streams.embedding)
+    reference = Reference(place, head, streams)
     published = None if head.hidden_size != BASE["hidden_size"] else Published(
-        place, head, place.parent / head.target, streams.embedding)
+        place, head, place.parent / head.target, streams)
     worst = 0.0
 
     def chain(tokens: list[int]) -> dict[str, object]:
@@ -430,6 +443,10 @@ def expectations(place: Path, head: Head, streams: Streams) -> dict[str, object]
         "features": {"slots": [0, len(prompt) - 2], "values": [numbers(features[0]), numbers(features[-1])]},
         "chains": chains, "rejections": rejections,
     }
+
+
+def write(path: Path, expected: dict[str, object]) -> None:
+    path.write_text(json.dumps(expected, separators=(",", ":")) + "\n")
 
 
 def write_gguf(place: Path, path: Path, head: Head) -> None:
@@ -491,8 +508,9 @@ def generate(output: Path) -> None:
     for name, head in HEADS.items():
         place = folder / name
         write_head(place, head)
-        expected = expectations(place, head, streams[head.target])
-        (place / "expected.json").write_text(json.dumps(expected, separators=(",", ":")) + "\n")
+        write(place / "expected.json", expectations(place, head, streams[head.target]))
+        with single_cache():
+            write(place / "single.json", expectations(place, head, streams[head.target]))
     # The same values as those of the directory: llama.cpp's keys name the streams as they are.
     write_gguf(folder / "specforge-plain", folder / "specforge-plain/head.gguf", HEADS["specforge-plain"])
 

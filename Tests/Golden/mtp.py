@@ -19,7 +19,7 @@ In a chain the next hidden state is norm(out), but for DeepSeek's and GLM's name
 | DeepSeek, GLM | `model.layers.N.{enorm,hnorm,eh_proj,*,shared_head.norm}`, perhaps `shared_head.head`, `embed_tokens` | embedding, hidden | out |
 | MiMo | `model.mtp_layers.0.{token_layernorm,hidden_layernorm,input_proj,*,final_layernorm}` | hidden, embedding | norm(out) |
 
-`expected.json` has what `heads.py` describes; the target is the folder itself.
+`expected.json` and `single.json` have what `heads.py` describes; the target is the folder itself.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ import torch
 import torch.nn.functional as F
 import transformers
 from gguf_files import INNER, OUTER, finish, paired
-from halves import AGREEMENT, HalfCache
-from heads import BASE, LENGTHS, STEPS, VOCABULARY, Drafted, Streams, difference, numbers, single
+from halves import AGREEMENT, HalfCache, single_cache
+from heads import BASE, LENGTHS, STEPS, VOCABULARY, Drafted, Streams, difference, numbers, single, write
 from loguru import logger
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -295,8 +295,10 @@ def generate(output: Path) -> None:
         place = output / "heads" / name
         shutil.rmtree(place, ignore_errors=True)
         write_model(place)
-        expected = expectations(place, Streams(place))
-        (place / "expected.json").write_text(json.dumps(expected, separators=(",", ":")) + "\n")
+        streams = Streams(place)
+        write(place / "expected.json", expectations(place, streams))
+        with single_cache():
+            write(place / "single.json", expectations(place, streams))
     write_gguf(output / "heads/mtp-nextn", output / "heads/mtp-nextn/model.gguf")
 
 

@@ -40,19 +40,22 @@ public struct HeadCase: Decodable, Sendable, CustomStringConvertible {
   public static let tolerance: Float = 1e-3
 
   /// Every published form.
-  public static let all: [HeadCase] = {
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-    let files =
-      names.sorted().map { ($0, "expected.json") }
-      + ["mtp", "moe", "next"].map { ("../recurrent/\($0)", "drafted.json") }
-    return files.compactMap { name, file in
+  public static let all = cases(
+    names.map { ($0, "expected.json") } + ["mtp", "moe", "next"].map { ("../recurrent/\($0)", "drafted.json") })
+  /// Those on targets without recurrent layers, for runners that keep keys and values in single precision.
+  public static let inSinglePrecision = cases(names.map { ($0, "single.json") })
+
+  private static let names = ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).sorted()
+
+  private static func cases(_ files: [(name: String, file: String)]) -> [HeadCase] {
+    files.compactMap { name, file in
       guard let data = FileManager.default.contents(atPath: folder + "/\(name)/\(file)"),
         var found = try? JSONDecoder().decode(HeadCase.self, from: data)
       else { return nil }
       found.name = name
       return found
     }
-  }()
+  }
 }
 
 /// A target and its head, side by side.
