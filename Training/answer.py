@@ -1,4 +1,4 @@
-"""Has a target answer instructions through Foretoken, part by part, and keeps its streams for `eagle3.py`.
+"""Has a target answer instructions through Foretoken, part by part, and keeps its streams for `eagle3.py` and `dflash.py`.
 
     python answer.py -m MODEL.gguf build/instructions.jsonl --out build/smollm2 --tap-layers 2 12 21 27 30
 

@@ -2,7 +2,8 @@
 
     python curves.py runs/2026-11-21.jsonl --svg runs/2026-11-21.svg
 
-The pair's runs have a loss for each kind of text, the head's an agreement for each step of its chains.
+The pair's runs have a loss for each kind of text, the heads' an agreement for each step of their chains or token of their
+blocks.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import json
 from pathlib import Path
 
 KINDS = ["structured", "open-ended", "code", "prose"]
-COLOURS = ["#1f77b4", "#ff7f0e", "#2ca02c", "#9467bd", "#8c564b"]
+COLOURS = ["#1f77b4", "#ff7f0e", "#2ca02c", "#9467bd", "#8c564b", "#d62728", "#e377c2", "#17becf"]
 WIDTH, HEIGHT, MARGIN = 640, 360, 50
 Point = tuple[float, float]
 
@@ -61,7 +62,7 @@ def svg(log: list[dict]) -> str:
     validations = [entry for entry in log if "validation" in entry]
     curves: dict[str, list[Point]]
     if is_head(log):
-        label, tick_size = "agreement with the target, per step of a chain", 0.2
+        label, tick_size = "agreement with the target, per step of a chain or block", 0.2
         curves = {
             f"step {step + 1}": [(entry["tokens"], entry["validation"]["agreement"][step]) for entry in validations]
             for step in range(len(validations[-1]["validation"]["agreement"]))}
@@ -88,7 +89,7 @@ def svg(log: list[dict]) -> str:
         name: (curve, colour) for (name, curve), colour in zip(curves.items(), COLOURS)}
     for index, (name, (curve, colour)) in enumerate(named.items()):
         parts.append(f'<polyline fill="none" stroke="{colour}" stroke-width="2" points="{" ".join(map(place, curve))}"/>')
-        below = HEIGHT - MARGIN - 100 if is_head(log) else MARGIN
+        below = HEIGHT - MARGIN - 16 * len(named) - 4 if is_head(log) else MARGIN
         parts.append(f'<text x="{WIDTH - MARGIN - 110}" y="{below + 16 * index}" fill="{colour}">{name}</text>')
     parts.append(f'<text x="{MARGIN}" y="{HEIGHT - 15}">tokens, 0 to {right / 1e6:.2f} M; {label}</text></svg>')
     return "\n".join(parts) + "\n"

@@ -2,7 +2,8 @@
 
     python eagle3_gguf.py smollm2-eagle3 --out smollm2-eagle3.Q8_0.gguf
 
-As llama.cpp's converter writes such heads: rows of queries and keys in pairs, `d2t` as the target's tokens themselves.
+As llama.cpp's converter writes such heads: rows of queries and keys in pairs, `d2t` as the target's tokens themselves. But
+for the tokenizer: it is the target's, which llama.cpp takes the text from, and of the head's needs to know the size alone.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ def main() -> None:
     writer.add_rope_freq_base(shape.rope_theta)
     writer.add_layer_norm_rms_eps(shape.rms_norm_eps)
     writer.add_vocab_size(shape.vocab_size)
+    writer.add_tokenizer_model("none")
     writer.add_array("eagle3.target_layers", list(head.shape.taps))
     writer.add_uint32("eagle3.target_hidden_size", head.shape.target_hidden_size)
     writer.add_bool("eagle3.norm_before_residual", False)

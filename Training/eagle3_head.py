@@ -11,26 +11,14 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from draft_head import DraftHead, HeadShape, chosen, load_tensors, save_files
 from model import MLP, ModelShape, RMSNorm, rotate
-
-
-@dataclass(frozen=True)
-class HeadShape:
-    """The numbers that fix a head; `layer` has the layer's sizes, and the target's vocabulary."""
-
-    layer: ModelShape
-    taps: tuple[int, ...]
-    """The streams to read, by the layer of the target that they enter."""
-    target_hidden_size: int
-    draft_vocab_size: int
 
 
 class HeadAttention(nn.Module):
@@ -68,40 +56,15 @@ class HeadLayer(nn.Module):
         return x + self.mlp(self.post_attention_layernorm(x))
 
 
-class Eagle3Head(nn.Module):
-    """The head's own parameters; the embedding `[vocab, hidden]` is the target's and is passed in."""
-
+class Eagle3Head(DraftHead):
     def __init__(self, shape: HeadShape) -> None:
-        super().__init__()
-        self.shape = shape
+        super().__init__(shape)
         hidden = shape.layer.hidden_size
         self.fc = nn.Linear(len(shape.taps) * shape.target_hidden_size, hidden, bias=False)
         self.midlayer = HeadLayer(shape.layer)
         self.norm = RMSNorm(hidden, shape.layer.rms_norm_eps)
         self.lm_head = nn.Linear(hidden, shape.draft_vocab_size, bias=False)
-        self.register_buffer("d2t", torch.zeros(shape.draft_vocab_size, dtype=torch.long))
-        self.register_buffer("t2d", torch.zeros(shape.layer.vocab_size, dtype=torch.bool))
-        for name, parameter in self.named_parameters():
-            if parameter.ndim == 2:
-                residual = name.endswith(("o_proj.weight", "down_proj.weight"))
-                nn.init.normal_(parameter, std=parameter.shape[1] ** -0.5 * (0.3 if residual else 1.0))
-
-    @property
-    def draft_ids(self) -> Tensor:
-        """The target's token of every logit, ascending."""
-        return self.d2t + torch.arange(len(self.d2t))
-
-    def set_draft_ids(self, ids: Tensor) -> None:
-        self.d2t.copy_(ids - torch.arange(len(ids)))
-        self.t2d.zero_()[ids] = True
-
-    def angles(self, positions: Tensor) -> tuple[Tensor, Tensor]:
-        """Cosines and sines `[…, 1, head_dim]`."""
-        half = self.shape.layer.head_dim // 2
-        inverse = self.shape.layer.rope_theta ** (-torch.arange(half, dtype=torch.float32) / half)
-        angle = positions[..., None].float() * inverse
-        angle = torch.cat([angle, angle], dim=-1)[..., None, :]
-        return angle.cos(), angle.sin()
+        self.randomise()
 
 
 class Unrolled:
@@ -159,11 +122,6 @@ class Unrolled:
         self.normed = self.head.norm(self.output)
 
 
-def chosen(rows: Tensor, columns: Tensor) -> Tensor:
-    """`rows [batch, length, width]` at `columns [batch, n]`."""
-    return rows.gather(1, columns[..., None].expand(-1, -1, rows.shape[-1]))
-
-
 def save_head(head: Eagle3Head, place: Path, dtype: torch.dtype) -> None:
     """Writes `config.json` and `model.safetensors` into a directory that exists.
 
@@ -185,12 +143,7 @@ def save_head(head: Eagle3Head, place: Path, dtype: torch.dtype) -> None:
         "rope_scaling": None, "rope_theta": layer.rope_theta, "target_hidden_size": head.shape.target_hidden_size,
         "tie_word_embeddings": False, "torch_dtype": str(dtype).removeprefix("torch."), "vocab_size": layer.vocab_size,
     }
-    (place / "config.json").write_text(json.dumps(config, indent=2) + "\n")
-    tensors = {
-        name: (tensor.to(dtype) if tensor.is_floating_point() else tensor).contiguous()
-        for name, tensor in head.state_dict().items()}
-    save_file(tensors, place / "model.safetensors", metadata={"format": "pt"})
-    (place / "model.safetensors").chmod(0o644)
+    save_files(head, config, place, dtype)
 
 
 def load_head(place: Path) -> Eagle3Head:
@@ -199,7 +152,5 @@ def load_head(place: Path) -> Eagle3Head:
     layer = ModelShape(**{name: config[name] for name in ModelShape.__dataclass_fields__})
     head = Eagle3Head(HeadShape(
         layer, tuple(config["eagle_aux_hidden_state_layer_ids"]), config["target_hidden_size"], config["draft_vocab_size"]))
-    head.load_state_dict({
-        name: tensor.float() if tensor.is_floating_point() else tensor
-        for name, tensor in load_file(place / "model.safetensors").items()})
+    load_tensors(head, place)
     return head

@@ -1,4 +1,4 @@
-"""Writes what a head shares with a target that is a GGUF file, in single precision, as a folder that `eagle3.py` reads.
+"""Writes what a head shares with a target that is a GGUF file, in single precision, as a folder that `eagle3.py` and `dflash.py` read.
 
     python target_tensors.py MODEL.gguf --out build/target
     python target_tensors.py MODEL.gguf --out build/target --taps build/taps     # and compares with what Foretoken wrote
@@ -51,7 +51,7 @@ def export(model: Path, out: Path) -> None:
 
 def compare(out: Path, taps: Path, most: int = 4096) -> None:
     """How often the likeliest token of the last stream is the one that the answer went on with."""
-    from eagle3 import Target
+    from streams import Target
 
     target = Target(out)
     last = f"taps.{target.shape.num_hidden_layers}"

@@ -77,11 +77,17 @@ public struct EngineConfiguration: Sendable {
       )
     }
     if case .pjrt(let options) = backend, options.fusesSpeculation {
-      guard speculation?.method == .draftModel, speculation?.verification == .coupled else {
+      guard let speculation, [.draftModel, .eagle3, .mtp].contains(speculation.method),
+        speculation.verification == .coupled
+      else {
         throw EngineConfigurationError(
           description:
-            "--pjrt-fused-speculation is for a draft with a fixed window (--draft-model with --num-speculative-tokens) and coupled verification"
+            "--pjrt-fused-speculation is for a draft model, an EAGLE-3 head or an MTP layer with a fixed window (--draft-model with --num-speculative-tokens, or the method eagle3 or mtp) and coupled verification"
         )
+      }
+      guard recording == nil else {
+        throw EngineConfigurationError(
+          description: "--taps keeps streams that --pjrt-fused-speculation leaves on the devices; expected one of them")
       }
     }
     guard (0...1).contains(auditShare) else {

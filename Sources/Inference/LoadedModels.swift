@@ -1,5 +1,6 @@
 package import Decoding
 internal import ModelFiles
+internal import PJRTTransformer
 package import Speculation
 internal import Tensor
 package import Transformer
@@ -58,11 +59,12 @@ package struct LoadedModels {
       areWeighed ? try configuration.costs(of: runner, rows: rows) : PassCosts()
     }
     prepareThread = backend.prepareThread
-    let runner = try backend.load(sources.target, limits: fitting.target) { progress("target", $0) }
+    let targetRunner = try backend.load(sources.target, limits: fitting.target) { progress("target", $0) }
     target = Loaded(
-      source: sources.target, runner: runner,
-      costs: try costs(runner, rows: fitting.decodingRows, areWeighed: speculation != nil))
-    var draftRunners: [Device.Runner] = []
+      source: sources.target, runner: targetRunner,
+      costs: try costs(targetRunner, rows: fitting.decodingRows, areWeighed: speculation != nil))
+    // What the first draft makes of a proposer over it.
+    var join: ((any DraftSource) throws -> FusedDraftModel?)?
     var heads: [Int: any HeadRunner] = [:]
     drafts = try sources.drafts.enumerated().map { index, draft in
       var limits = try sizes(draft).draft ?? fitting.target
@@ -76,12 +78,24 @@ package struct LoadedModels {
       switch draft {
       case .draftModel(let model):
         let loaded = try backend.load(model, limits: limits) { progress("draft", $0) }
-        draftRunners.append(loaded)
+        join =
+          join ?? { proposer in
+            guard let proposer = proposer as? DraftModelProposer else { return nil }
+            return try backend.joined(target: targetRunner, draft: loaded, proposer: proposer, window: window)
+          }
         runner = loaded
       case .head(let head):
-        let loaded = try backend.load(head, on: sources.target, limits: limits) { progress("head", $0) }
-        heads[index] = loaded
-        runner = loaded
+        let loaded = try backend.load(head, on: (sources.target, targetRunner), limits: limits) {
+          progress("head", $0)
+        }
+        join =
+          join ?? { proposer in
+            guard let proposer = proposer as? HeadProposer else { return nil }
+            return try backend.joined(target: targetRunner, head: loaded, proposer: proposer, window: window)
+          }
+        let headRunner = backend.runner(of: loaded)
+        heads[index] = headRunner
+        runner = headRunner
       }
       if case .head(let head) = draft, let most = head.configuration.block?.most, window > most,
         speculation?.method != .automatic
@@ -94,10 +108,7 @@ package struct LoadedModels {
         costs: try costs(runner, rows: rows, areWeighed: speculation?.method == .automatic))
     }
     self.heads = heads
-    join = { [draftRunners] proposer in
-      guard let draft = draftRunners.first, let proposer = proposer as? DraftModelProposer else { return nil }
-      return try backend.joined(target: runner, draft: draft, proposer: proposer, window: window)
-    }
+    self.join = join ?? { _ in nil }
     blocks = fitting.blocks
     (quantization, kernels) = (backend.formatName, backend.kernelsName)
   }
@@ -154,7 +165,11 @@ extension EngineConfiguration {
       throw EngineConfigurationError(
         description: "'\(other.path)' is \(what); the method \(other.method.rawValue) proposes with it")
     }
-    if case .pjrt = backend, case .head(let head)? = drafts.first { throw PJRTBackend.refusal(of: head) }
+    if case .pjrt = backend {
+      for case .head(let head) in drafts {
+        if let reason = HeadPlan.refusal(of: head) { throw EngineConfigurationError(description: reason) }
+      }
+    }
     return (target, drafts)
   }
 

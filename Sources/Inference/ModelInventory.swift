@@ -130,12 +130,12 @@ package struct ModelInventory: Sendable, Encodable {
       entry.bytes = Self.bytes(at: entry.path)
       do {
         let container = try openContainer(at: entry.path)
-        let checkpoint = try container.checkpoint()
+        head = try container.head()
+        let checkpoint = try head?.checkpoint ?? container.checkpoint()
         entry.bytes = checkpoint.files.reduce(0) { $0 + Self.size(of: $1) }
         let type = checkpoint.bytesByType.max { ($0.value, $0.key) < ($1.value, $1.key) }?.key
         entry.format = (GGUFName.isModel(entry.path) ? "GGUF" : "safetensors") + (type.map { " \($0)" } ?? "")
-        if let head = try container.head() {
-          self.head = head
+        if let head {
           entry.kind = head.configuration.kind.rawValue
           for quantization in Quantization.allCases {
             entry.memory_bytes[quantization.rawValue] = head.packedByteCount(quantization)

@@ -77,7 +77,8 @@ public struct SpeculativeConfiguration: Sendable, Equatable {
 
   /// Reads the JSON object.
   ///
-  /// Keys: `method` (`auto`, `draft_model`, `eagle3`, `dflash`, `mtp`, `ngram` or `suffix`; `auto` when absent), `model`,
+  /// Keys: `method` (`auto`, `draft_model`, `eagle3`, `dflash`, `mtp`, `ngram` or `suffix`; `auto` when absent; `dspark`, as
+  /// vLLM calls DFlash heads that correct their proposals, is `dflash`), `model`,
   /// `num_speculative_tokens`, `prompt_lookup_min`, `prompt_lookup_max`, `suffix_decoding_max_tree_depth`,
   /// `suffix_decoding_max_cached_requests`, `suffix_decoding_max_spec_factor`, `suffix_decoding_min_token_prob`,
   /// `rejection_sample_method` (`coupled`, `standard` or `synthetic`), `synthetic_acceptance_rate`.
@@ -87,7 +88,9 @@ public struct SpeculativeConfiguration: Sendable, Equatable {
     let keys = try ConfigurationKeys(json: json)
     let name = try keys.string("method") ?? SpeculationMethod.automatic.rawValue
     let model = try keys.string("model")
-    guard let method = SpeculationMethod(rawValue: name) else { throw .unsupported(method: name) }
+    guard let method = SpeculationMethod(rawValue: name == "dspark" ? "dflash" : name) else {
+      throw .unsupported(method: name)
+    }
     let hasSuffix = method == .suffix || method == .automatic
     if method != .ngram { try keys.refuse(["prompt_lookup_min", "prompt_lookup_max"], unless: "ngram") }
     if !hasSuffix { try keys.refuse(ConfigurationKeys.suffix, unless: "suffix") }

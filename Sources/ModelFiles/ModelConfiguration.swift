@@ -259,8 +259,8 @@ struct ConfigurationFile: Decodable {
   let linear_num_key_heads, linear_num_value_heads, full_attention_interval: Int?
   let attn_output_gate: Bool?
   var tie_word_embeddings: Bool?
-  let attention_bias, mlp_bias, is_causal, use_bidirectional_attention: Bool?
-  var use_sliding_window: Bool?
+  let attention_bias, mlp_bias, use_bidirectional_attention: Bool?
+  var is_causal, use_sliding_window: Bool?
   var layer_types: [String]?
   let rope_scaling: RotaryFile?
   /// Where newer writers put both the base and the scaling.

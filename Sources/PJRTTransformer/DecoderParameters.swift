@@ -9,6 +9,8 @@ struct DecoderParameters {
       case tensor(DecoderTensor)
       /// Cosines or sines of every position's angles.
       case cosines(RotaryConfiguration), sines(RotaryConfiguration)
+      /// Whole numbers.
+      case integers([Int32])
     }
 
     /// Its name in programs.
@@ -32,6 +34,22 @@ struct DecoderParameters {
     var isMatrix: Bool {
       if case .tensor(let tensor) = source { tensor.isMatrix } else { false }
     }
+
+    /// - Parameter element: the format of matrices.
+    func type(_ element: ScalarType) -> TensorType {
+      if case .integers = source { return TensorType(shape, .int32) }
+      return TensorType(shape, isMatrix ? element : .float32)
+    }
+
+    /// Adds it to a program's arguments.
+    func argument(of element: ScalarType, prefix: String, _ builder: inout ProgramBuilder) -> Value {
+      builder.argument(prefix + name, type(element), split: split)
+    }
+
+    /// Memory on the devices, in bytes.
+    ///
+    /// - Parameter matrixBytes: bytes of a matrix's element.
+    func byteCount(_ matrixBytes: Int) -> Int { shape.reduce(isMatrix ? matrixBytes : 4, *) }
   }
 
   /// What the model is made of.
@@ -52,19 +70,25 @@ struct DecoderParameters {
   /// What a model needs for sequences of up to `positions`.
   init(_ configuration: ModelConfiguration, positions: Int) {
     tensors = DecoderTensors(configuration)
-    let angles = [positions, configuration.headSize / 2]
-    let rotary = configuration.rotary
-    var first = [
-      Parameter(tensors.embedding), Parameter(Self.cosines, angles, .cosines(rotary)),
-      Parameter(Self.sines, angles, .sines(rotary)),
-    ]
-    if let rotary = configuration.windowRotary {
-      first.append(Parameter(Self.windowCosines, angles, .cosines(rotary)))
-      first.append(Parameter(Self.windowSines, angles, .sines(rotary)))
-    }
+    let first = [Parameter(tensors.embedding)] + Self.angles(configuration, positions: positions)
     let body = first + tensors.layers.flatMap(\.all).map { Parameter($0) }
     all = body + ([tensors.finalNorm] + (tensors.output.map { [$0] } ?? [])).map { Parameter($0) }
     self.body = Array(body.indices)
     head = [body.count, tensors.output == nil ? 0 : body.count + 1]
   }
+
+  /// Cosines and sines of up to `positions`.
+  static func angles(_ configuration: ModelConfiguration, positions: Int) -> [Parameter] {
+    let shape = [positions, configuration.headSize / 2]
+    func both(_ cosines: String, _ sines: String, _ rotary: RotaryConfiguration) -> [Parameter] {
+      [Parameter(cosines, shape, .cosines(rotary)), Parameter(sines, shape, .sines(rotary))]
+    }
+    return both(Self.cosines, Self.sines, configuration.rotary)
+      + (configuration.windowRotary.map { both(windowCosines, windowSines, $0) } ?? [])
+  }
+
+  /// Places of what heads share with the model.
+  var embedding: Int { 0 }
+  var finalNorm: Int { head[0] }
+  var output: Int { head[1] }
 }

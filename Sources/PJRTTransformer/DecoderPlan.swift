@@ -46,9 +46,17 @@ package struct DecoderPlan {
   }
 
   /// All programs that passes can need, those of the shortest context length first.
-  package var programs: [Entry] {
+  package var programs: [Entry] { programs(tapping: []) }
+
+  /// The same where all passes tap the streams that enter `layers`.
+  func programs(tapping layers: [Int]) -> [Entry] {
     let sizes = planner.sizes
-    let bodies = sizes.map { Entry(program: program.body($0), rows: $0.rows, context: $0.context) }
+    // Those without taps as well: a runner begins with them.
+    let bodies = sizes.flatMap { size in
+      (layers.isEmpty ? [[]] : [[], layers]).map {
+        Entry(program: program.body(size, taps: $0), rows: size.rows, context: size.context)
+      }
+    }
     let heads = Set(sizes.map(\.rows)).sorted().map {
       Entry(program: program.head(rows: $0), rows: $0, context: nil)
     }

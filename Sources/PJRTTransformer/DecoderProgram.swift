@@ -35,10 +35,6 @@ struct DecoderProgram {
   /// The dimension of `cacheType` that devices share.
   static let cacheSplit = 2
 
-  func type(of parameter: DecoderParameters.Parameter) -> TensorType {
-    TensorType(parameter.shape, parameter.isMatrix ? element : .float32)
-  }
-
   /// Takes the body's weights, keys and values of every layer, then tokens `[rows]`, positions `[rows]`, slots `[rows]`
   /// (where in the cache each row's keys and values go: block · block size + place) and tables
   /// `[lanes, context / block size]` (the blocks of each lane). Gives the caches, the residual stream and those that enter
@@ -48,7 +44,7 @@ struct DecoderProgram {
     let graph = DecoderGraph(self, weights: parameters.body, &builder)
     var caches = graph.caches(&builder)
     let rowType = TensorType([size.rows], .int32)
-    let rows = DecoderGraph.Rows(
+    let rows = LayerGraph.Rows(
       size: size, tokens: builder.argument("tokens", rowType), positions: builder.argument("positions", rowType),
       slots: builder.argument("slots", rowType),
       tables: builder.argument("tables", TensorType([size.lanes, size.context / blockSize], .int32)))
@@ -93,10 +89,15 @@ struct DecoderProgram {
   }
 
   /// Gives keys or values of one layer, all zeros.
-  var emptyCache: Program {
-    var builder = ProgramBuilder("cache", partitionCount: partitionCount)
-    let zero = builder.splat(Float(0), TensorType([], element))
-    let zeros = builder.broadcast(zero, cacheType.shape, dimensions: [])
-    return builder.program(returning: [(zeros, Self.cacheSplit)])
+  var emptyCache: Program { .zeros("cache", cacheType, split: Self.cacheSplit, partitionCount: partitionCount) }
+}
+
+extension Program {
+  /// Gives zeros of a type.
+  static func zeros(_ name: String, _ type: TensorType, split: Int?, partitionCount: Int) -> Program {
+    var builder = ProgramBuilder(name, partitionCount: partitionCount)
+    let zero = builder.splat(Float(0), TensorType([], type.element))
+    let zeros = builder.broadcast(zero, type.shape, dimensions: [])
+    return builder.program(returning: [(zeros, split)])
   }
 }

@@ -32,8 +32,7 @@ package final class PJRTModelRunner: ModelRunner {
   private let logits: Activations
   /// Residual streams by tapped layer; made when they are first wanted.
   private var tapped: [Activations] = []
-  /// What came from the devices last.
-  private var hostRows: [Float] = []
+  private var hostRows = HostRows()
 
   /// Copies the checkpoint's weights to the devices and reserves the K/V memory there.
   ///
@@ -58,32 +57,17 @@ package final class PJRTModelRunner: ModelRunner {
     let upload = WeightUpload(
       client: session.client, checkpoint: checkpoint, configuration: configuration, element: session.element,
       partitionCount: program.partitionCount)
-    weights = try upload.buffers(of: parameters, progress: progress)
-    caches = try Self.emptyCaches(program, session)
+    weights = try upload.buffers(of: parameters.all, progress: progress)
+    caches = try session.buffers(of: program.emptyCache, count: 2 * configuration.layerCount)
     logits = try Activations(rowCapacity: limits.logitRows, columns: configuration.vocabularySize)
-    let matrices = parameters.all.reduce(0) { total, parameter in
-      total + parameter.shape.reduce(parameter.isMatrix ? session.element.byteCount : 4, *)
-    }
     memory = RunnerMemory(
-      packedWeights: matrices,
+      packedWeights: parameters.all.reduce(0) { $0 + $1.byteCount(session.element.byteCount) },
       keyValueCache: program.cacheType.count * session.element.byteCount * 2 * configuration.layerCount)
     // What every request needs first; longer context lengths are compiled when a sequence gets there.
     for size in planner.sizes.prefix(session.options.rowBuckets.count) {
       _ = try body(BodySize(program: size, taps: []))
       _ = try head(size.rows)
     }
-  }
-
-  /// K/V memory of zeros, made on the devices: the host may have no room for it.
-  private static func emptyCaches(
-    _ program: DecoderProgram, _ session: PJRTSession
-  ) throws(PJRTError) -> PJRTBuffers {
-    let zeros = try session.load(program.emptyCache)
-    var caches = PJRTBuffers(session.client)
-    for _ in 0..<2 * program.configuration.layerCount {
-      caches.append(try zeros.executable.run(PJRTBuffers(session.client)))
-    }
-    return caches
   }
 
   /// Which tokens can be chosen on the devices.
@@ -100,9 +84,7 @@ package final class PJRTModelRunner: ModelRunner {
       for piece in planner.passes(for: pass.batch, tapped: pass.taps.rows) {
         var streams = try residuals(piece, taps: pass.taps.layers)
         for place in pass.taps.layers.indices {
-          try read(
-            streams, 1 + place, columns: configuration.hiddenSize, of: piece.tapped, rows: piece.size.rows,
-            into: tapped[place])
+          try hostRows.read(streams, 1 + place, of: piece.tapped, rows: piece.size.rows, into: tapped[place])
         }
         guard !piece.wanted.isEmpty else { continue }
         let residual = streams.removeFirst(1)
@@ -176,17 +158,7 @@ package final class PJRTModelRunner: ModelRunner {
   private func readLogits(of pass: StaticPass, _ residual: consuming PJRTBuffers) throws(PJRTError) {
     let head = try head(pass.size.rows)
     let found = try head.executable.run(weights, at: program.parameters.head, residual)
-    try read(found, 0, columns: vocabularySize, of: pass.wanted, rows: pass.size.rows, into: logits)
-  }
-
-  /// Copies rows of a result `[rows, columns]` from the devices to where they are wanted.
-  private func read(
-    _ results: borrowing PJRTBuffers, _ index: Int, columns: Int, of wanted: [StaticPass.Wanted], rows: Int,
-    into destination: Activations
-  ) throws(PJRTError) {
-    if hostRows.count != rows * columns { hostRows = [Float](repeating: 0, count: rows * columns) }
-    try results.read(index, into: &hostRows)
-    for row in wanted { destination.setRow(row.place, to: hostRows[row.row * columns..<(row.row + 1) * columns]) }
+    try hostRows.read(found, 0, of: pass.wanted, rows: pass.size.rows, into: logits)
   }
 
   /// Hands the K/V memory to a program; whoever runs it puts it back.

@@ -38,6 +38,14 @@ package final class PJRTSession {
     }
     return compiled
   }
+
+  /// What `count` runs of a program give that takes nothing, made on the devices: the host may have no room for it.
+  func buffers(of program: Program, count: Int) throws(PJRTError) -> PJRTBuffers {
+    let loaded = try load(program)
+    var buffers = PJRTBuffers(client)
+    for _ in 0..<count { buffers.append(try loaded.executable.run(PJRTBuffers(client))) }
+    return buffers
+  }
 }
 
 /// A program on the devices, to be kept among others.

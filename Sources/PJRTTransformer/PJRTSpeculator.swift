@@ -5,14 +5,36 @@ package import Transformer
 
 /// Drafts, verifies and chooses in one program: the host sends what it knows and gets tokens.
 ///
-/// It works on the weights and the K/V memory of two runners, which go on to serve what it cannot do.
+/// It works on the weights and the memory of two runners, which go on to serve what it cannot do. The target's streams that a
+/// head reads stay on the devices.
 package final class PJRTSpeculator {
+  /// What drafts.
+  package enum Draft {
+    case model(PJRTModelRunner)
+    case head(PJRTHeadRunner)
+
+    var planner: PassPlanner {
+      switch self {
+      case .model(let runner): runner.planner
+      case .head(let runner): runner.planner
+      }
+    }
+
+    var program: DraftProgram {
+      switch self {
+      case .model(let runner): .model(runner.program)
+      case .head(let runner): .head(runner.program)
+      }
+    }
+  }
+
   /// Tokens that are drafted.
   package let window: Int
   /// Whether it can draw tokens at a temperature: noise takes double precision, which not every device has.
   package let samples: Bool
 
-  private let target, draft: PJRTModelRunner
+  private let target: PJRTModelRunner
+  private let draft: Draft
   private let planner: SpeculationPlanner
   private let writer: SpeculationProgram
   private var programs: [SpeculationSize: LoadedProgram] = [:]
@@ -29,7 +51,7 @@ package final class PJRTSpeculator {
   ///
   /// - Throws: `RunnerError` when the target's passes have too few rows for such windows; `PJRTError` when the compiler
   ///   fails.
-  package init(target: PJRTModelRunner, draft: PJRTModelRunner, window: Int) throws {
+  package init(target: PJRTModelRunner, draft: Draft, window: Int) throws {
     (self.target, self.draft, self.window) = (target, draft, window)
     planner = try Self.planner(target: target.planner, draft: draft.planner, window: window)
     writer = SpeculationProgram(target: target.program, draft: draft.program)
@@ -80,13 +102,24 @@ package final class PJRTSpeculator {
     let loaded = try program(pass.size)
     let inputs = try upload(pass)
     var arguments = try target.takeCaches()
-    arguments.append(try draft.takeCaches())
-    arguments.append(inputs)
-    var results = try loaded.executable.run(
-      target.weights, at: Array(target.program.parameters.all.indices), and: draft.weights,
-      at: Array(draft.program.parameters.all.indices), arguments)
-    target.caches = results.removeFirst(2 * target.configuration.layerCount)
-    draft.caches = results.removeFirst(2 * draft.configuration.layerCount)
+    let places = Array(target.program.parameters.all.indices)
+    var results: PJRTBuffers
+    switch draft {
+    case .model(let draft):
+      arguments.append(try draft.takeCaches())
+      arguments.append(inputs)
+      results = try loaded.executable.run(
+        target.weights, at: places, and: draft.weights, at: Array(draft.program.parameters.all.indices), arguments)
+      target.caches = results.removeFirst(2 * target.configuration.layerCount)
+      draft.caches = results.removeFirst(2 * draft.configuration.layerCount)
+    case .head(let head):
+      arguments.append(try head.takeState())
+      arguments.append(inputs)
+      results = try loaded.executable.run(
+        target.weights, at: places, and: head.weights, at: head.program.parameters.own, arguments)
+      target.caches = results.removeFirst(2 * target.configuration.layerCount)
+      head.takeBack(&results)
+    }
     var tokens = [Int32](repeating: 0, count: pass.size.lanes * 2 * pass.size.rounds)
     try results.read(0, into: &tokens)
     return tokens
@@ -102,6 +135,15 @@ package final class PJRTSpeculator {
     inputs.append(try client.upload(pass.draftPositions, shape: [rounds, lanes]))
     inputs.append(try client.upload(pass.draftSlots, shape: [rounds, lanes]))
     inputs.append(try client.upload(pass.draftTables, shape: [lanes, pass.draftTables.count / lanes]))
+    if case .head = draft {
+      let (reading, known) = (pass.reading, [lanes * rounds])
+      inputs.append(try client.upload(reading.tokens, shape: known))
+      inputs.append(try client.upload(reading.positions, shape: known))
+      inputs.append(try client.upload(reading.slots, shape: known))
+      inputs.append(try client.upload(reading.before, shape: known))
+      inputs.append(try client.upload(reading.last, shape: [lanes]))
+      inputs.append(try client.upload(reading.streams, shape: [rows]))
+    }
     guard pass.size.samples else { return inputs }
     inputs.append(try client.upload(pass.temperatures, shape: [lanes]))
     inputs.append(try client.upload(pass.lowSeeds, shape: [lanes]))

@@ -127,9 +127,20 @@ package struct PassPlanner {
     return pass
   }
 
+  /// Where what is kept of the positions before a pass's rows lies, `[rows]`; before the first position itself.
+  func slotsBefore(_ pass: StaticPass) -> [Int32] {
+    let width = pass.size.context / blockSize
+    return pass.positions.indices.map { row in
+      let lane = row / pass.size.rowsPerLane
+      return slot(
+        of: max(0, Int(pass.positions[row]) - 1), in: pass.tables[lane * width..<(lane + 1) * width])
+    }
+  }
+
   /// Where the keys and values of a position go.
-  func slot(of position: Int, in blocks: [Int32]) -> Int32 {
-    blocks[position / blockSize] * Int32(blockSize) + Int32(position % blockSize)
+  func slot(of position: Int, in blocks: some RandomAccessCollection<Int32>) -> Int32 {
+    let (index, offset) = position.quotientAndRemainder(dividingBy: blockSize)
+    return blocks[blocks.index(blocks.startIndex, offsetBy: index)] * Int32(blockSize) + Int32(offset)
   }
 
   /// Where those of a row go that is not there.

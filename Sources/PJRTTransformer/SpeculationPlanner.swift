@@ -15,6 +15,9 @@ package struct SpeculationLane: Sendable, Equatable {
   package var seed: UInt64
   /// Output position of the first token to be chosen.
   package var outputPosition: Int
+  /// Known tokens before the last that a head has yet to read, at most as many as the window has; a draft model has read
+  /// all of them.
+  package var unread: [Int32] = []
 
   package init(
     token: Int32, position: Int, window: Int, targetBlocks: [Int32], draftBlocks: [Int32]?, temperature: Double,
@@ -35,6 +38,19 @@ package struct SpeculationPass {
   package var tokens, targetPositions, targetSlots, targetTables, draftPositions, draftSlots, draftTables: [Int32]
   package var temperatures: [Double]
   package var lowSeeds, highSeeds, outputPositions: [UInt32]
+  /// What a head reads before it drafts.
+  package var reading: Reading
+
+  /// Rows of known tokens, `[lanes · rounds]`, of each lane the last known one and those before it that are unread.
+  package struct Reading: Equatable {
+    package var tokens, positions, slots: [Int32]
+    /// Where the streams of the positions before lie.
+    package var before: [Int32]
+    /// By lane: the row of the last known token.
+    package var last: [Int32]
+    /// Where the head keeps the streams of the target's rows, `[target's rows]`.
+    package var streams: [Int32]
+  }
 
   /// A pass without lanes.
   init(_ size: SpeculationSize, target: PassPlanner, draft: PassPlanner) {
@@ -51,6 +67,10 @@ package struct SpeculationPass {
     temperatures = Array(repeating: 0, count: size.lanes)
     (lowSeeds, highSeeds) = (Array(repeating: 0, count: size.lanes), Array(repeating: 0, count: size.lanes))
     outputPositions = Array(repeating: 0, count: rounds)
+    reading = Reading(
+      tokens: draftPositions, positions: draftPositions, slots: draftSlots, before: draftSlots,
+      last: (0..<size.lanes).map { Int32($0 * size.rounds) },
+      streams: (0..<size.target.rows).map(draft.spareSlot))
   }
 }
 
@@ -113,6 +133,11 @@ package struct SpeculationPlanner {
         pass.draftSlots[row] = draft.slot(of: lane.position + step, in: blocks)
       }
       draft.fill(&pass.draftTables, lane: place, context: size.draftContext, blocks)
+      read(lane, blocks: blocks, place: place, in: &pass)
+    }
+    for step in 0...window {
+      pass.reading.streams[place * size.target.rowsPerLane + step] = draft.slot(
+        of: lane.position + step, in: lane.targetBlocks)
     }
     pass.temperatures[place] = lane.temperature
     (pass.lowSeeds[place], pass.highSeeds[place]) = (
@@ -121,5 +146,18 @@ package struct SpeculationPlanner {
     for step in 0..<size.rounds {
       pass.outputPositions[step * size.lanes + place] = UInt32(lane.outputPosition + step)
     }
+  }
+
+  /// Adds the known tokens of a lane that a head reads.
+  private func read(_ lane: SpeculationLane, blocks: [Int32], place: Int, in pass: inout SpeculationPass) {
+    let first = lane.position - lane.unread.count
+    let start = place * pass.size.rounds
+    for (offset, token) in (lane.unread + [lane.token]).enumerated() {
+      pass.reading.tokens[start + offset] = token
+      pass.reading.positions[start + offset] = Int32(first + offset)
+      pass.reading.slots[start + offset] = draft.slot(of: first + offset, in: blocks)
+      pass.reading.before[start + offset] = draft.slot(of: max(0, first + offset - 1), in: blocks)
+    }
+    pass.reading.last[place] = Int32(start + lane.unread.count)
   }
 }

@@ -7,6 +7,7 @@ internal import Tensor
 struct WeightUpload {
   let client: PJRTClient
   let checkpoint: Checkpoint
+  /// Shape of the layers.
   let configuration: ModelConfiguration
   let element: PJRTOptions.Element
   /// Devices that share the weights.
@@ -16,11 +17,13 @@ struct WeightUpload {
   ///
   /// - Parameter progress: called with the share that is done, 0 to 1.
   /// - Throws: `ModelFileError` for tensors that are missing or have another shape, `PJRTError` when memory runs out.
-  func buffers(of parameters: DecoderParameters, progress: (Double) -> Void) throws -> PJRTBuffers {
+  func buffers(
+    of parameters: [DecoderParameters.Parameter], progress: (Double) -> Void
+  ) throws -> PJRTBuffers {
     var buffers = PJRTBuffers(client)
-    for (index, parameter) in parameters.all.enumerated() {
+    for (index, parameter) in parameters.enumerated() {
       buffers.append(try buffer(of: parameter))
-      progress(Double(index + 1) / Double(parameters.all.count))
+      progress(Double(index + 1) / Double(parameters.count))
     }
     try checkpoint.checkUnchanged()
     return buffers
@@ -31,6 +34,7 @@ struct WeightUpload {
     switch parameter.source {
     case .cosines(let rotary): return try client.upload(angles(rotary, parameter.shape, cosf), shape: parameter.shape)
     case .sines(let rotary): return try client.upload(angles(rotary, parameter.shape, sinf), shape: parameter.shape)
+    case .integers(let numbers): return try client.upload(numbers, shape: parameter.shape)
     case .tensor(let tensor):
       let view = try checkpoint.tensor(tensor)
       guard tensor.isMatrix, element == .bfloat16 else {

@@ -22,6 +22,8 @@ package enum AttentionSight: Sendable, Equatable {
   case causal(skipping: Int = 0, window: Int? = nil)
   /// Of those before the slice the last `window`, or all; and all of the slice, or of it those up to the row's own.
   case block(window: Int? = nil, isCausal: Bool = false)
+  /// Of those before the slice and of all of it the ones that are less than `window` positions before or after the row's own.
+  case near(window: Int)
 
   func positions(of row: Int, in slice: AttentionSlice) -> Range<Int> {
     let own = slice.firstPosition + row
@@ -32,6 +34,17 @@ package enum AttentionSight: Sendable, Equatable {
     case .block(let window, let isCausal):
       let first = window.map { max(0, slice.firstPosition - $0) } ?? 0
       return first..<(isCausal ? own + 1 : slice.firstPosition + slice.rowCount)
+    case .near(let window):
+      let end = slice.firstPosition + slice.rowCount
+      return max(0, own + 1 - window)..<(end - own < window ? end : own + window)
+    }
+  }
+
+  /// How many positions are seen at most, in each direction; `nil` for all.
+  package var window: Int? {
+    switch self {
+    case .causal(_, let window), .block(let window, _): window
+    case .near(let window): window
     }
   }
 }

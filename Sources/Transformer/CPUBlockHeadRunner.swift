@@ -1,7 +1,7 @@
 package import ModelFiles
 package import Tensor
 
-/// A DFlash head on the CPU: it proposes a block of tokens in one pass.
+/// A DFlash or a DSpark head on the CPU: it proposes a block of tokens in one pass.
 ///
 /// What the target's streams of a position are joined to gives each layer the keys and values of that position, which
 /// depend on nothing else and lie in the blocks there. A pass brings the last known token and masks after it; their rows
@@ -13,11 +13,14 @@ package final class CPUBlockHeadRunner: HeadRunner {
   package let capacity: RunnerCapacity
   package let tappedLayers: [Int]
   package let slots: ProposalSlots?
+  package var correctsProposals: Bool { correction != nil }
 
   private let weights: HeadWeights
   private let steps: LayerSteps
   private let fusion: StreamFusion
   private let output: HeadOutput
+  /// `nil` for heads whose proposals do not depend on one another.
+  private let correction: ProposalCorrection?
 
   /// Packs the head's weights and reserves its memory.
   ///
@@ -43,15 +46,15 @@ package final class CPUBlockHeadRunner: HeadRunner {
       blockSize: KVStorage.blockSize, positions: limits.positions)
     steps = try LayerSteps(
       configuration.layers, limits: limits, pool: pool, instructionSet: instructionSet, cacheFormat: cacheFormat,
-      widestInput: StreamFusion.width(of: configuration), sights: Self.sights(configuration), hasContext: true)
+      widestInput: max(StreamFusion.width(of: configuration), configuration.block?.correction?.rank ?? 0),
+      sights: configuration.block?.sights ?? [],
+      hasContext: true)
     fusion = try StreamFusion(configuration, weights.fusion, rows: limits.rows)
     output = try HeadOutput(
       head, weights.output, vocabularySize: target.configuration.vocabularySize, rows: limits.logitRows)
-  }
-
-  private static func sights(_ configuration: HeadConfiguration) -> [AttentionSight] {
-    guard let block = configuration.block else { return [] }
-    return block.windows.map { .block(window: $0, isCausal: $0 != nil && block.isCausalInWindows) }
+    correction = try weights.correction.map {
+      try ProposalCorrection($0, of: configuration, rows: limits.logitRows)
+    }
   }
 
   package var memory: RunnerMemory {
@@ -98,6 +101,11 @@ package final class CPUBlockHeadRunner: HeadRunner {
     do { try weights.embedding.gather(batch.tokens, with: operations, into: steps.residual) } catch {
       throw RunnerError(description: "\(error)")
     }
+    if let mask = weights.maskEmbedding, let slots {
+      for (row, token) in batch.tokens.enumerated() where token == slots.maskToken {
+        steps.residual.setRow(row, to: mask)
+      }
+    }
     steps.begin(batch)
     for (index, layer) in weights.layers.enumerated() {
       steps.normalise(by: layer.mixer.norm)
@@ -106,6 +114,12 @@ package final class CPUBlockHeadRunner: HeadRunner {
       steps.feedForward(
         layer.feedForward, next: isLast ? weights.output.matrix : weights.layers[index + 1].mixer.inputs[0])
     }
-    return PassResult(logits: output.logits(of: batch.logitRows, in: steps.residual, with: operations))
+    let logits = output.logits(of: batch.logitRows, in: steps.residual, with: operations)
+    correction?.begin(output.selected, rowCount: batch.logitRows.count, with: operations)
+    return PassResult(logits: logits)
+  }
+
+  package func correct(_ proposals: [UncorrectedProposal]) throws(RunnerError) -> [Double?] {
+    try correction?.correct(proposals, in: output, with: steps.operations) ?? proposals.map { _ in nil }
   }
 }

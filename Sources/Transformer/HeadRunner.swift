@@ -22,6 +22,24 @@ public protocol HeadRunner: ModelRunner {
   ///   - shares: the rows to take, and where their positions lie.
   /// - Throws: `RunnerError` for a block that does not exist.
   func take(_ streams: [Activations], _ shares: [StreamShare]) throws(RunnerError)
+  /// Whether a proposal depends on the token that is chosen before it (`correct`).
+  var correctsProposals: Bool { get }
+  /// Corrects the logits that the last pass gave of proposals by the tokens before them: those of one sequence in order,
+  /// each once.
+  ///
+  /// - Returns: how likely each is to be accepted if those before it are, where the head says so.
+  /// - Throws: `RunnerError` when the head's file was changed meanwhile.
+  func correct(_ proposals: [UncorrectedProposal]) throws(RunnerError) -> [Double?]
+}
+
+extension HeadRunner {
+  /// Heads correct nothing, unless they say otherwise.
+  public var correctsProposals: Bool { false }
+
+  /// Does nothing.
+  public func correct(_ proposals: [UncorrectedProposal]) throws(RunnerError) -> [Double?] {
+    proposals.map { _ in nil }
+  }
 }
 
 /// The rows of a pass that proposes several tokens: known tokens, and masks in the places of the next ones.
@@ -59,7 +77,7 @@ public struct StreamShare: Sendable, Equatable {
 
 extension StreamShare {
   /// Checks that the blocks of all positions are among `count`.
-  func check(blockCount count: Int, blockSize: Int) throws(RunnerError) {
+  package func check(blockCount count: Int, blockSize: Int) throws(RunnerError) {
     guard !rows.isEmpty else { return }
     let needed = (firstPosition + rows.count + blockSize - 1) / blockSize
     guard firstPosition >= 0, needed <= blocks.count,

@@ -92,4 +92,19 @@ final class HeadOutput {
     }
     return logits
   }
+
+  /// Adds row `i` of `addends`, by the head's own tokens, to the logits of `rows[i]`.
+  func add(_ addends: Activations, to rows: [Int]) {
+    for (index, row) in rows.enumerated() {
+      var sums = logits.row(row)
+      addends.withRow(index) { addends in
+        if let targetTokens {
+          for (own, token) in targetTokens.enumerated() { sums[Int(token)] += addends[own] }
+        } else {
+          for column in sums.indices { sums[column] += addends[column] }
+        }
+      }
+      logits.setRow(row, to: sums)
+    }
+  }
 }

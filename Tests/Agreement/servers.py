@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http.client import HTTPResponse
 from pathlib import Path
 
 # Log-probabilities beside each token, the most that Foretoken gives.
@@ -28,6 +29,19 @@ class Step:
 
     token: int
     likeliest: dict[int, float]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A greedy answer as it came."""
+
+    text: str
+    tokens: int
+    """The one that ended it included."""
+    seconds: float
+    """From the first token to the end, by the client's clock."""
+    proposed: int
+    accepted: int
 
 
 class Server:
@@ -53,12 +67,44 @@ class Server:
             raise Failure(f"{self.name} gave {len(tokens)} tokens and log-probabilities of {len(steps)}, not {count}.")
         return steps
 
+    def prompt_tokens(self, message: str) -> list[int]:
+        """The prompt that the model's chat template makes of a user's message."""
+        text = self.asked("/apply-template", {"messages": [{"role": "user", "content": message}]})["prompt"]
+        return self.asked("/tokenize", {"content": text, "add_special": False, "parse_special": True})["tokens"]
+
+    def streamed(self, prompt: list[int], most: int) -> Answer:
+        """The likeliest continuation of a prompt of ids, of `most` tokens at most."""
+        request = {"prompt": prompt, "n_predict": most, "temperature": 0, "stream": True, "cache_prompt": False}
+        text, first = [], None
+        with self.opened("/completion", request) as answer:
+            for line in answer:
+                if not line.startswith(b"data: {"):
+                    continue
+                event = json.loads(line[6:])
+                text.append(event["content"])
+                if event["tokens"] and first is None:
+                    first = time.perf_counter()
+                if not event["stop"]:
+                    continue
+                ended, timings = time.perf_counter(), event["timings"]
+                if event["tokens_evaluated"] != len(prompt):
+                    raise Failure(f"{self.name} read {event['tokens_evaluated']} of {len(prompt)} tokens of a prompt.")
+                return Answer(
+                    "".join(text), event["tokens_predicted"], ended - (first or ended), timings.get("draft_n", 0),
+                    timings.get("draft_n_accepted", 0))
+        raise Failure(f"{self.name} broke off an answer.")
+
     def asked(self, path: str, body: dict[str, object] | None = None) -> dict:
+        with self.opened(path, body) as answer:
+            return json.load(answer)
+
+    @contextlib.contextmanager
+    def opened(self, path: str, body: dict[str, object] | None = None) -> Iterator[HTTPResponse]:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.address + path, data, {"Content-Type": "application/json"})
         try:
             with urllib.request.urlopen(request, timeout=300) as answer:
-                return json.load(answer)
+                yield answer
         except urllib.error.HTTPError as error:
             said = error.read().decode(errors="replace")[:300]
             raise Failure(f"{self.name} answered {path} with {error.code}: {said}") from None

@@ -25,6 +25,7 @@ import transformers
 from forward import expectations, write
 from gguf import quants
 from gguf_files import INNER, OUTER, finish
+from halves import HalfCache
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, Qwen3_5Config, Qwen3_5TextConfig
@@ -153,12 +154,14 @@ class Layer:
         mask = torch.full((len(tokens), len(tokens)), torch.finfo(torch.float32).min).triu(1)[None, None]
         positions = torch.arange(len(tokens))[None]
         out = self.layer(
-            x, attention_mask=mask, position_ids=positions, position_embeddings=self.rotary(x, positions))
+            x, attention_mask=mask, position_ids=positions, position_embeddings=self.rotary(x, positions),
+            past_key_values=HalfCache(config=self.config))
         return self.norm("norm", (out[0] if isinstance(out, tuple) else out)[0])
 
     @torch.no_grad()
     def chain(self, tokens: list[int]) -> dict[str, object]:
-        hidden = self.model.model(torch.tensor([tokens])).last_hidden_state[0]
+        hidden = self.model.model(
+            torch.tensor([tokens]), past_key_values=HalfCache(config=self.config)).last_hidden_state[0]
         filled, g, logits, drafted = tokens[1:], hidden[:-1], [], []
         for _ in range(STEPS):
             out = self.run(filled, g)[-1]

@@ -143,7 +143,7 @@ struct DeviceFaultTests {
       let fusedDraft =
         fused
         ? FusedDraftModel(
-          try PJRTSpeculator(target: target, draft: draft, window: 3), target: target, proposer: proposer) : nil
+          try PJRTSpeculator(target: target, draft: .model(draft), window: 3), target: target, proposer: proposer) : nil
       let decoder: any ModelRunner = if let fusedDraft { fusedDraft } else { target }
       let guesser: any Proposer = if let fusedDraft { fusedDraft } else { proposer }
       let loop = DecodingLoop(

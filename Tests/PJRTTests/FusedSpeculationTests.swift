@@ -58,7 +58,7 @@ import Transformer
       let fused =
         guessing == .fused
         ? FusedDraftModel(
-          try PJRTSpeculator(target: runner.target, draft: runner.draft, window: window), target: runner.target,
+          try PJRTSpeculator(target: runner.target, draft: .model(runner.draft), window: window), target: runner.target,
           proposer: proposer) : nil
       let target: any ModelRunner = if let fused { fused } else { runner.target }
       let guesser: any Proposer = if let fused { fused } else { proposer }

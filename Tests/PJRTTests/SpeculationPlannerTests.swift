@@ -50,4 +50,18 @@ import Testing
     // A lane without a draft leaves the draft's memory alone.
     #expect(passes[3].draftSlots.allSatisfy { $0 >= 50 * 16 })
   }
+
+  @Test("a head reads what it has not read of a lane and its last token, each after the position before")
+  func reading() throws {
+    var (first, second) = (lane(30, window: 2), lane(16))
+    (first.unread, second.draftBlocks) = ([28, 29], nil)
+    let pass = try #require(planner()?.passes(for: [first, second]).first)
+    #expect(pass.reading.tokens == [28, 29, 30, 0, 0, 0, 0, 0])
+    #expect(pass.reading.positions == [28, 29, 30, 0, 0, 0, 0, 0])
+    #expect(pass.reading.slots == [44, 45, 46, 803, 804, 805, 806, 807])
+    #expect(pass.reading.before == [43, 44, 45, 803, 804, 805, 806, 807])
+    #expect(pass.reading.last == [2, 4])
+    // Streams of the target's rows are kept whether or not the head drafts.
+    #expect(pass.reading.streams.prefix(4) == [30, 31, 32, 803] && pass.reading.streams[8] == 16)
+  }
 }

@@ -20,6 +20,8 @@ import Tokenization
     private(set) var seconds = 0.0
     /// Tokens of every text that it has not read.
     var unread = 0
+    /// Tokens of every text that it reads each time.
+    var again = 0
 
     init(secondsPerToken: Double, seed: UInt64, isInformative: Bool, acceptance: @escaping (Int) -> Double) {
       costs = PassCosts(samples: [(rows: 1, seconds: secondsPerToken), (rows: 64, seconds: secondsPerToken * 3)])
@@ -36,6 +38,7 @@ import Tokenization
 
     func isRight(_ position: Int) -> Bool { uniform(position, 1) < acceptance(position) }
     func lag(of context: ProposalContext) -> Int { unread }
+    func repeated(of context: ProposalContext) -> Int { again }
     func forget(_ request: RequestID) {}
 
     func propose(
@@ -297,6 +300,19 @@ import Tokenization
     #expect(try proposes(remaining: 100, expectedSequences: 1) == true)
     #expect(try proposes(remaining: 1, expectedSequences: 1) == false)
     #expect(try proposes(remaining: 100, expectedSequences: 16) == false)
+  }
+
+  @Test("what the draft reads each time has to pay each time, however long the answer goes on")
+  func repetition() throws {
+    func proposes(again: Int) throws -> Bool {
+      let draft = SimulatedDraft(secondsPerToken: 0.1, seed: 1, isInformative: true) { _ in 0.9 }
+      draft.again = again
+      let proposer = AdaptiveProposer(free: [], draft: draft)
+      let pass = PassOutline(rows: 1, costs: Self.costs(slope: 0.02))
+      return try !proposer.propose(for: [Self.context(1, position: 40)], in: pass)[0].tokens.isEmpty
+    }
+    #expect(try proposes(again: 5))
+    #expect(try !proposes(again: 50))
   }
 
   @Test("answers that ended tell how long one is to be expected to go on")

@@ -12,8 +12,8 @@ extension LosslessTests {
   /// A target and a draft that can be put together in any way.
   struct Pair {
     let target, draft: (checkpoint: Checkpoint, configuration: ModelConfiguration)
-    /// Heads on the target, the second of which nobody trained.
-    let head, blockHead: Head
+    /// Heads on the target, of which nobody trained the second, DFlash's, and the third, DSpark's.
+    let head, blockHead, correctingHead: Head
     /// The head that the target carries, where it does.
     var carriedHead: Head?
     let tokenizer: Tokenizer
@@ -22,29 +22,33 @@ extension LosslessTests {
 
     static func reference() throws -> Pair {
       let configuration = try ModelConfiguration(directory: Places.target)
-      let directory = try TemporaryDirectory()
+      let (directory, correcting) = (try TemporaryDirectory(), try TemporaryDirectory())
       var model = RandomModel(seed: 3)
       (model.hiddenSize, model.vocabularySize) = (configuration.hiddenSize, configuration.vocabularySize)
       model.layerCount = configuration.layerCount
       try model.writeBlockHead(to: directory, taps: [1, 3, 5])
+      try model.writeBlockHead(to: correcting, taps: [1, 3, 5], rank: 32)
       return Pair(
         target: (try Checkpoint(directory: Places.target), try ModelConfiguration(directory: Places.target)),
         draft: (try Checkpoint(directory: Places.draft), try ModelConfiguration(directory: Places.draft)),
         head: try #require(try openContainer(at: Places.head).head()),
         blockHead: try #require(try openContainer(at: directory.path).head()),
-        tokenizer: try Tokenizer(directory: Places.target), directories: [directory])
+        correctingHead: try #require(try openContainer(at: correcting.path).head()),
+        tokenizer: try Tokenizer(directory: Places.target), directories: [directory, correcting])
     }
 
     /// - Parameter experts: of the target's layers.
     static func random(experts: Int = 0) throws -> Pair {
       let directories = [try TemporaryDirectory(), try TemporaryDirectory()]
       let (headDirectory, blockDirectory) = (try TemporaryDirectory(), try TemporaryDirectory())
+      let correcting = try TemporaryDirectory()
       var model = RandomModel(seed: 1)
       model.carriesMTP = true
       if experts > 0 { (model.architecture, model.expertCount) = ("Qwen3MoeForCausalLM", experts) }
       try model.write(to: directories[0])
       try RandomModel(seed: 1).writeHead(to: headDirectory)
       try RandomModel(seed: 1).writeBlockHead(to: blockDirectory)
+      try RandomModel(seed: 1).writeBlockHead(to: correcting, rank: 32)
       var draft = RandomModel(seed: 2)
       // A padded vocabulary: its highest ids are none of the target's.
       draft.vocabularySize = 208
@@ -57,9 +61,10 @@ extension LosslessTests {
         target: models[0], draft: models[1],
         head: try #require(try openContainer(at: headDirectory.path).head()),
         blockHead: try #require(try openContainer(at: blockDirectory.path).head()),
+        correctingHead: try #require(try openContainer(at: correcting.path).head()),
         carriedHead: try openContainer(at: directories[0].path).carriedHead(),
         tokenizer: try Tokenizer(directory: Places.target),
-        directories: directories + [headDirectory, blockDirectory])
+        directories: directories + [headDirectory, blockDirectory, correcting])
     }
 
     func loop(
@@ -100,10 +105,11 @@ extension LosslessTests {
               #require(carriedHead), target: (self.target.configuration, self.target.checkpoint),
               quantization: quantization, limits: limits, pool: pool, instructionSet: instructionSet,
               cacheFormat: cacheFormat), as: .mtp, isAutomatic: false, sampling)
-        case .block, .automaticBlock:
+        case .block, .automaticBlock, .correctingBlock, .automaticCorrectingBlock:
           try Self.proposer(
             over: CPUBlockHeadRunner(
-              blockHead, target: (self.target.configuration, self.target.checkpoint), quantization: quantization,
+              kind.corrects ? correctingHead : blockHead, target: (self.target.configuration, self.target.checkpoint),
+              quantization: quantization,
               limits: limits, pool: pool, instructionSet: instructionSet, cacheFormat: cacheFormat),
             as: .dflash, isAutomatic: kind.isAutomatic, sampling)
         }
@@ -145,19 +151,28 @@ extension LosslessTests {
     case automaticHead(window: Int)
     case block(window: Int)
     case automaticBlock(window: Int)
+    case correctingBlock(window: Int)
+    case automaticCorrectingBlock(window: Int)
     case mtp(window: Int)
 
     var window: Int {
       switch self {
       case .none: 0
       case .ngram(let window), .suffix(let window), .draft(let window), .automatic(let window), .head(let window),
-        .automaticHead(let window), .block(let window), .automaticBlock(let window), .mtp(let window):
+        .automaticHead(let window), .block(let window), .automaticBlock(let window), .correctingBlock(let window),
+        .automaticCorrectingBlock(let window), .mtp(let window):
         window
       }
     }
     var isAutomatic: Bool {
       switch self {
-      case .automatic, .automaticHead, .automaticBlock: true
+      case .automatic, .automaticHead, .automaticBlock, .automaticCorrectingBlock: true
+      default: false
+      }
+    }
+    var corrects: Bool {
+      switch self {
+      case .correctingBlock, .automaticCorrectingBlock: true
       default: false
       }
     }
@@ -172,6 +187,8 @@ extension LosslessTests {
       case .automaticHead(let window): "automatic with a head \(window)"
       case .block(let window): "block head \(window)"
       case .automaticBlock(let window): "automatic with a block head \(window)"
+      case .correctingBlock(let window): "correcting block head \(window)"
+      case .automaticCorrectingBlock(let window): "automatic with a correcting block head \(window)"
       case .mtp(let window): "MTP \(window)"
       }
     }

@@ -54,6 +54,7 @@ import Transformer
     [.ngram(window: 1), .ngram(window: 4), .ngram(window: 8), .suffix(window: 6), .automatic(window: 8)]
     + (1...8).map { .draft(window: $0) } + [1, 3, 5, 8].map { .head(window: $0) } + [.automaticHead(window: 8)]
     + [1, 4, 8, 12].map { .block(window: $0) } + [.automaticBlock(window: 8)]
+    + [1, 4, 9, 12].map { .correctingBlock(window: $0) } + [.automaticCorrectingBlock(window: 8)]
 
   @Test(
     "the reference pair writes the same tokens with any proposer and window",
@@ -105,7 +106,7 @@ import Transformer
     var figures: [String: (queries: Int, hits: Int)] = [:]
     let kinds: [ProposerKind] = [
       .none, .ngram(window: 4), .suffix(window: 6), .draft(window: 5), .automatic(window: 8), .head(window: 5),
-      .automaticHead(window: 8), .block(window: 5),
+      .automaticHead(window: 8), .block(window: 5), .correctingBlock(window: 5),
     ]
     for kind in kinds {
       let loop = try pair.loop(.none, proposer: kind, sequences: 2, sharesPrefixes: true)
@@ -150,7 +151,8 @@ import Transformer
     let plain = try requests.map { try pair.loop(quantization, proposer: .none, threads: 1).outcome(of: $0) }
     let kinds: [ProposerKind] = [
       .none, .ngram(window: 3), .draft(window: 4), .automatic(window: 6), .head(window: 4), .automaticHead(window: 6),
-      .block(window: 4), .automaticBlock(window: 6), .mtp(window: 3),
+      .block(window: 4), .automaticBlock(window: 6), .correctingBlock(window: 4),
+      .automaticCorrectingBlock(window: 6), .mtp(window: 3),
     ]
     for kind in kinds {
       for (threads, rows, sequences, stagger) in [(1, 7, 1, 0), (2, 64, 3, 0), (3, 13, 6, 2), (2, 30, 6, 5)] {
@@ -171,7 +173,8 @@ import Transformer
     let requests = Self.requests(vocabularySize: 193, tokens: 200)
     let plain = try requests.map { try pair.loop(.none, proposer: .none).outcome(of: $0) }
     for kind in [
-      ProposerKind.none, .draft(window: 3), .automatic(window: 6), .head(window: 3), .block(window: 3), .mtp(window: 3),
+      ProposerKind.none, .draft(window: 3), .automatic(window: 6), .head(window: 3), .block(window: 3),
+      .correctingBlock(window: 3), .mtp(window: 3),
     ] {
       // Six sequences of up to 290 positions in memory for two of 320.
       let loop = try pair.loop(.none, proposer: kind, rows: 40, sequences: 6, blocksFor: 2)
@@ -250,7 +253,7 @@ import Transformer
     var hits: Set<Int> = []
     for kind in [
       ProposerKind.none, .draft(window: 3), .automatic(window: 6), .ngram(window: 4), .block(window: 4),
-      .mtp(window: 3),
+      .head(window: 4), .correctingBlock(window: 4), .mtp(window: 3),
     ] {
       let loop = try pair.loop(.none, proposer: kind, rows: 32, sequences: 2, sharesPrefixes: true)
       #expect(try conversations(loop) == plain, "\(kind)")

@@ -18,8 +18,9 @@ import Transformer
   func shipped() throws {
     let home = try TemporaryDirectory()
     let found = inventory([Places.root.appendingPathComponent("Models").path], home: home)
-    #expect(found.models.map(\.path) == [Places.draft, Places.head, Places.experts, Places.target])
+    #expect(found.models.map(\.path) == [Places.draft, Places.head, Places.experts, Places.target, Places.smolHead])
     #expect(found.models.allSatisfy { $0.runs })
+    #expect(found.models.last?.kind == "eagle3")
     #expect(Set(found.fits.map(\.target)) == [Places.target, Places.experts])
     let fit = try #require(found.fits.first { $0.target == Places.target })
     #expect(fit.draft_models == [Places.draft] && fit.heads == [Places.head] && !fit.carries_mtp)

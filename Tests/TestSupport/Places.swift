@@ -11,6 +11,10 @@ public enum Places {
   public static let draft = root.appendingPathComponent("Models/foretoken-reference-draft").path
   /// The shipped EAGLE-3 head on the target.
   public static let head = root.appendingPathComponent("Models/foretoken-reference-eagle3").path
+  /// The shipped EAGLE-3 head on SmolLM2-135M-Instruct.
+  public static let smolHead = root.appendingPathComponent(
+    "Models/foretoken-smollm2-eagle3/foretoken-smollm2-eagle3.Q8_0.gguf"
+  ).path
   /// The shipped mixture of experts.
   public static let experts = root.appendingPathComponent(
     "Models/foretoken-reference-experts/foretoken-reference-experts.Q8_0.gguf"

@@ -84,15 +84,26 @@ public struct RandomModel: Sendable {
   }
 
   /// Writes a DFlash head on the model, in z-lab's format, that reads the streams entering `taps` and proposes up to
-  /// `block - 1` tokens.
-  public func writeBlockHead(to directory: TemporaryDirectory, taps: [Int] = [0, 1], block: Int = 9) throws {
+  /// `block - 1` tokens; its first layer sees a few positions, and it has a vector for masks.
+  ///
+  /// - Parameter rank: of a DSpark head, what the token before a proposal is known by; such a head proposes up to `block`
+  ///   tokens, and says how likely they are.
+  public func writeBlockHead(
+    to directory: TemporaryDirectory, taps: [Int] = [0, 1], block: Int = 9, rank: Int? = nil
+  ) throws {
     var config = configuration
-    config["architectures"] = ["DFlashDraftModel"]
+    config["architectures"] = [rank == nil ? "DFlashDraftModel" : "DSparkDraftModel"]
     config["model_type"] = "qwen3"
     config["num_hidden_layers"] = 2
     config["num_target_layers"] = layerCount
     config["block_size"] = block
-    config["dflash_config"] = ["mask_token_id": vocabularySize - 1, "target_layer_ids": taps.map { $0 - 1 }]
+    config["dflash_config"] = [
+      "mask_token_id": vocabularySize - 1, "target_layer_ids": taps.map { $0 - 1 }, "markov_rank": rank ?? 0,
+      "confidence_head_with_markov": true,
+    ]
+    config["layer_types"] = ["sliding_attention", "full_attention"]
+    config["use_sliding_window"] = true
+    config["sliding_window"] = 11
     try directory.write(JSONSerialization.data(withJSONObject: config), to: "config.json")
     var generator = SeededGenerator(seed: seed + 2000)
     var tensors: [(name: String, shape: [Int], values: [Float])] = []
@@ -108,6 +119,13 @@ public struct RandomModel: Sendable {
     add("hidden_norm.weight", [hiddenSize], spread: 0.1, mean: 1)
     add("fc.weight", [hiddenSize, taps.count * hiddenSize], spread: 0.2, mean: 0)
     add("norm.weight", [hiddenSize], spread: 0.1, mean: 1)
+    add("mask_embedding", [hiddenSize], spread: 1, mean: 0)
+    if let rank {
+      add("markov_head.markov_w1.weight", [vocabularySize, rank], spread: 1, mean: 0)
+      add("markov_head.markov_w2.weight", [vocabularySize, rank], spread: 0.3, mean: 0)
+      add("confidence_head.proj.weight", [1, hiddenSize + rank], spread: 0.1, mean: 0)
+      add("confidence_head.proj.bias", [1], spread: 0.5, mean: 0)
+    }
     try directory.write(Self.safetensors(tensors), to: "model.safetensors")
   }
 

@@ -9,6 +9,8 @@ package import Transformer
 /// What models run on: the processor, or the devices of a plugin. A new one is a type in this folder.
 protocol Backend {
   associatedtype Runner: ModelRunner
+  /// A head on such a runner; `runner(of:)` makes passes of it.
+  associatedtype LoadedHead
 
   /// Whether weights and K/V memory are in the process's own memory, whose limits then bound them.
   var usesOwnMemory: Bool { get }
@@ -32,11 +34,16 @@ protocol Backend {
   ) throws -> Runner
   /// Loads a head on `target`.
   func load(
-    _ head: Head, on target: ModelSource, limits: RunnerLimits, progress: (Double) -> Void
-  ) throws -> any HeadRunner
+    _ head: Head, on target: (files: ModelSource, runner: Runner), limits: RunnerLimits, progress: (Double) -> Void
+  ) throws -> LoadedHead
+  func runner(of head: LoadedHead) -> any HeadRunner
   /// The target and a draft as one, where it can run both in one go; it is the target's runner and the proposer then.
   func joined(
     target: Runner, draft: Runner, proposer: DraftModelProposer, window: Int
+  ) throws -> FusedDraftModel?
+  /// The same with a head.
+  func joined(
+    target: Runner, head: LoadedHead, proposer: HeadProposer, window: Int
   ) throws -> FusedDraftModel?
 }
 
@@ -47,6 +54,7 @@ extension Backend {
   func check(window: Int, sequences: Int) {}
   var prepareThread: @Sendable () -> Void { {} }
   func joined(target: Runner, draft: Runner, proposer: DraftModelProposer, window: Int) -> FusedDraftModel? { nil }
+  func joined(target: Runner, head: LoadedHead, proposer: HeadProposer, window: Int) -> FusedDraftModel? { nil }
 }
 
 extension EngineConfiguration {
@@ -98,10 +106,13 @@ package struct CPUBackend: Backend {
       instructionSet: configuration.instructionSet, cacheFormat: configuration.cacheFormat, progress: progress)
   }
 
-  package func load(
-    _ head: Head, on target: ModelSource, limits: RunnerLimits, progress: (Double) -> Void
+  func runner(of head: any HeadRunner) -> any HeadRunner { head }
+
+  func load(
+    _ head: Head, on target: (files: ModelSource, runner: CPUModelRunner), limits: RunnerLimits,
+    progress: (Double) -> Void
   ) throws -> any HeadRunner {
-    let files = (target.configuration, target.checkpoint)
+    let files = (target.files.configuration, target.files.checkpoint)
     if head.configuration.block != nil {
       return try CPUBlockHeadRunner(
         head, target: files, quantization: configuration.quantization, limits: limits, pool: pool,
@@ -148,24 +159,28 @@ package struct PJRTBackend: Backend {
       session: session, checkpoint: checkpoint, configuration: model, limits: limits, progress: progress)
   }
 
-  package func load(
-    _ head: Head, on target: ModelSource, limits: RunnerLimits, progress: (Double) -> Void
-  ) throws -> any HeadRunner {
-    throw Self.refusal(of: head)
+  func load(
+    _ head: Head, on target: (files: ModelSource, runner: PJRTModelRunner), limits: RunnerLimits,
+    progress: (Double) -> Void
+  ) throws -> PJRTHeadRunner {
+    try PJRTHeadRunner(head, on: target.runner, limits: limits, progress: progress)
   }
 
-  static func refusal(of head: Head) -> EngineConfigurationError {
-    EngineConfigurationError(
-      description:
-        "'\(head.path)' is \(head.configuration.kind.description); heads run with --backend cpu, and not on a PJRT plugin yet"
-    )
-  }
+  func runner(of head: PJRTHeadRunner) -> any HeadRunner { head }
 
   func joined(
     target: PJRTModelRunner, draft: PJRTModelRunner, proposer: DraftModelProposer, window: Int
   ) throws -> FusedDraftModel? {
     guard session.options.fusesSpeculation else { return nil }
     return FusedDraftModel(
-      try PJRTSpeculator(target: target, draft: draft, window: window), target: target, proposer: proposer)
+      try PJRTSpeculator(target: target, draft: .model(draft), window: window), target: target, proposer: proposer)
+  }
+
+  func joined(
+    target: PJRTModelRunner, head: PJRTHeadRunner, proposer: HeadProposer, window: Int
+  ) throws -> FusedDraftModel? {
+    guard session.options.fusesSpeculation else { return nil }
+    return try FusedDraftModel(
+      PJRTSpeculator(target: target, draft: .head(head), window: window), target: target, head: proposer)
   }
 }

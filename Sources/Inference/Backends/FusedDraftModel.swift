@@ -4,16 +4,23 @@ package import Speculation
 internal import Tokenization
 package import Transformer
 
-/// A draft model and the target as one program of a device.
+/// A draft model, or a head that drafts token by token, and the target as one program of a device.
 ///
 /// Both a proposer and the target's runner: where all that a pass would compute is requests that go on by one token, and
 /// the devices can choose their tokens, proposing runs the program, which verifies as well; the pass that follows has been
 /// computed then. Everything else goes to the draft and to the target by themselves, whose K/V memory the program keeps in
 /// order.
+///
+/// A head has read what the target computed when a program ends; the streams of other passes it takes over as ever.
 package final class FusedDraftModel: Proposer, ModelRunner {
   private let speculator: PJRTSpeculator
   private let target: PJRTModelRunner
-  private let proposer: DraftModelProposer
+  /// What drafts by itself.
+  private let proposer: any DraftSource
+  /// What keeps account of the draft's keys and values: the same, or what a head drafts by.
+  private let drafting: DraftModelProposer
+  /// Whether the last pass was one that a program had computed, and so had its streams taken over.
+  private var isTakenOver = false
   /// Seconds that programs have taken so far.
   private var programSeconds = 0.0
   /// Passes that a program had computed.
@@ -34,7 +41,17 @@ package final class FusedDraftModel: Proposer, ModelRunner {
   ///   - target: the target that the program has.
   ///   - proposer: a proposer around the draft that the program has.
   package init(_ speculator: PJRTSpeculator, target: PJRTModelRunner, proposer: DraftModelProposer) {
-    (self.speculator, self.target, self.proposer) = (speculator, target, proposer)
+    (self.speculator, self.target, self.proposer, drafting) = (speculator, target, proposer, proposer)
+  }
+
+  /// - Parameter head: a proposer around the head that the program has.
+  /// - Throws: `RunnerError` for a head that proposes a block at once.
+  package init(_ speculator: PJRTSpeculator, target: PJRTModelRunner, head: HeadProposer) throws(RunnerError) {
+    guard let drafting = head.stepwise else {
+      throw RunnerError(
+        description: "a head that proposes blocks has no fused program; expected one that goes token by token")
+    }
+    (self.speculator, self.target, proposer, self.drafting) = (speculator, target, head, drafting)
   }
 
   // MARK: - Proposer
@@ -55,20 +72,42 @@ package final class FusedDraftModel: Proposer, ModelRunner {
           token: token, position: context.tokens.count - 1, window: window, targetBlocks: context.blocks,
           draftBlocks: nil, temperature: choice.temperature, seed: choice.seed, outputPosition: choice.outputPosition))
     }
-    // What the draft has yet to read it reads in passes of its own.
-    for index in contexts.indices where try proposer.readAllButLast(contexts[index]) {
-      lanes[index].draftBlocks = contexts[index].blocks
+    // What the draft has yet to read it reads in passes of its own, but for what the program reads first.
+    var firstRead = [Int?](repeating: nil, count: all.count)
+    for (index, context) in contexts.enumerated() where isComputed(context) {
+      guard let first = try drafting.read(context, leaving: 1 + rowsBefore) else { continue }
+      lanes[index].draftBlocks = context.blocks
+      lanes[index].unread = Array(context.tokens[first...].dropLast())
+      firstRead[index] = first
     }
     let started = ContinuousClock.now
     let outcomes = try speculator.run(lanes)
     programSeconds += (ContinuousClock.now - started) / .seconds(1)
-    for (context, outcome) in zip(all, outcomes) {
+    for (index, outcome) in outcomes.enumerated() {
+      let context = all[index]
       guard let block = context.blocks.last, let token = context.tokens.last else { continue }
-      if !outcome.drafted.isEmpty { proposer.note(outcome.drafted, computedFor: context) }
+      if let first = firstRead[index] { drafting.note(outcome.drafted, computedFor: context, from: first) }
       decided[block] = Decision(
         position: context.tokens.count - 1, tokens: [token] + outcome.drafted, chosen: outcome.chosen)
     }
-    return outcomes.prefix(contexts.count).map { Proposal(tokens: $0.drafted, origin: .draftModel) }
+    return outcomes.prefix(contexts.count).map { Proposal(tokens: $0.drafted, origin: proposer.origin) }
+  }
+
+  /// Known tokens before the last that a program reads: of a head, whose accepted drafts are read again.
+  private var rowsBefore: Int { taps.isEmpty ? 0 : speculator.window }
+
+  /// Whether what the draft goes on from is there.
+  private func isComputed(_ context: ProposalContext) -> Bool {
+    taps.isEmpty || context.computedCount >= context.tokens.count - 1
+  }
+
+  /// Layers of the target whose streams the draft reads.
+  package var taps: [Int] { proposer.taps }
+
+  /// What a program has not taken over yet.
+  package func process(_ pass: TargetPass) throws {
+    guard !isTakenOver else { return }
+    try proposer.process(pass)
   }
 
   /// The draft forgets the request.
@@ -93,14 +132,17 @@ package final class FusedDraftModel: Proposer, ModelRunner {
   /// What the program has decided already, or a pass of the target.
   package func run(_ pass: Pass) throws(RunnerError) -> PassResult {
     defer { decided = [:] }
+    isTakenOver = false
     guard let tokens = tokens(after: pass) else { return try target.run(pass) }
     fusedPasses += 1
+    isTakenOver = true
     return PassResult(tokens: tokens)
   }
 
   /// The tokens after the rows of a pass that was computed; `nil` where it was not.
   private func tokens(after pass: Pass) -> [TokenID]? {
-    guard !pass.choices.isEmpty, pass.taps.layers.isEmpty else { return nil }
+    // Streams that somebody else wants are on the devices.
+    guard !pass.choices.isEmpty, pass.taps.layers == taps else { return nil }
     var tokens: [TokenID] = []
     for slice in pass.batch.slices {
       let rows = slice.firstRow..<slice.firstRow + slice.rowCount

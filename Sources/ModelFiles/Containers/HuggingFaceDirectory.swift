@@ -17,13 +17,17 @@ struct HuggingFaceDirectory: ModelContainer {
     guard let configuration = try HeadConfiguration(try description(HeadFile.self), path: descriptionPath) else {
       return nil
     }
+    if isExpansion { return try HeadExpansion(describedIn: path, shape: configuration).head(in: path) }
+    let head = try Head(path: path, configuration: configuration, checkpoint: try checkpoint().namedAsInModels())
     // Pickled: nothing here reads such files.
     let mask = path + "/mask_embedding.pt"
-    guard !JSONFile.exists(mask) else {
-      throw ModelFileError(mask, "unsupported: an embedding of the mask token that is none of the target's")
+    guard head.hasMaskEmbedding || !JSONFile.exists(mask) else {
+      throw ModelFileError(
+        mask,
+        "unsupported: a pickled embedding of the mask token; put it into model.safetensors as the tensor 'mask_embedding' of shape [\(configuration.layers.hiddenSize)] (docs/heads.md says how)"
+      )
     }
-    if isExpansion { return try HeadExpansion(describedIn: path, shape: configuration).head(in: path) }
-    return try Head(path: path, configuration: configuration, checkpoint: try checkpoint().namedAsInModels())
+    return head
   }
 
   func purpose() throws(ModelFileError) -> ModelPurpose {

@@ -78,7 +78,11 @@ public struct Head: Sendable {
   package var hasEmbedding: Bool { has(HeadTensors(configuration).embedding) }
   /// Whether the head has an output matrix of its own.
   package var hasOutput: Bool { has(HeadTensors(configuration).output) }
-  private func has(_ tensor: DecoderTensor) -> Bool { checkpoint.shape(of: tensor.name.huggingFace) != nil }
+  /// Whether the head says how likely its proposals are to be accepted.
+  package var hasConfidence: Bool { HeadTensors(configuration).confidence.map { has($0.weight) } ?? false }
+  /// Whether masks are read as a vector that the head has for them.
+  package var hasMaskEmbedding: Bool { HeadTensors(configuration).maskEmbedding.map(has) ?? false }
+  package func has(_ tensor: DecoderTensor) -> Bool { checkpoint.shape(of: tensor.name.huggingFace) != nil }
 
   /// Memory of the packed matrices, in bytes; an output matrix that is the target's is packed once more.
   package func packedByteCount(_ quantization: Quantization) -> Int {
@@ -89,7 +93,8 @@ public struct Head: Sendable {
         isHead ? quantization.format(of: type, isHead: true) : quantization.format(of: type, for: matrix.name.role)
       return format.packedByteCount(rows: matrix.shape[0], columns: matrix.shape[1])
     }
-    let ends = byteCount(tensors.fusion, isHead: true) + byteCount(tensors.output, isHead: true)
+    let ends = ([tensors.fusion, tensors.output] + [tensors.markov?.output].compactMap(\.self))
+      .reduce(0) { $0 + byteCount($1, isHead: true) }
     return tensors.layers.flatMap(\.all).filter(\.isMatrix).reduce(ends) { $0 + byteCount($1) }
   }
 

@@ -1,10 +1,12 @@
+package import Tensor
+
 /// What a head is made of, from its `config.json` or that of the model that carries it.
 ///
 /// A head is one layer, or a few, that was trained on one target: it goes on from residual streams of the target instead of
 /// reading tokens by itself.
 ///
-/// Sources: Li et al., "EAGLE-3" (2025); Chen et al., "DFlash" (2026); the formats that SpecForge and z-lab (flat) and
-/// `speculators` 0.9 (nested) write.
+/// Sources: Li et al., "EAGLE-3" (2025); Chen et al., "DFlash" (2026); the formats that SpecForge, z-lab and DeepSpec (flat)
+/// and `speculators` 0.9 (nested) write.
 public struct HeadConfiguration: Sendable, Equatable {
   /// How a head drafts. Names are those of the methods.
   public enum Kind: String, Sendable, Equatable, CaseIterable {
@@ -59,6 +61,9 @@ public struct HeadConfiguration: Sendable, Equatable {
   /// Layers that the target is to have, if the file says it.
   public var targetLayerCount: Int?
 
+  /// What it is, as people write it: DSpark heads propose as DFlash heads do, and correct what they propose.
+  public var title: String { block?.correction == nil ? kind.title : "DSpark" }
+
   /// Number of streams.
   package var streamCount: Int { tappedLayers?.count ?? 3 }
 
@@ -75,11 +80,22 @@ public struct HeadBlock: Sendable, Equatable {
   /// Whether a row proposes the token after its own, and so the known token's row one too (`sample_from_anchor`); else
   /// masks propose what they stand for.
   public let predictsNext: Bool
-  /// By layer: of the positions before the block the number that is seen, counted from its end; `nil` for all of them.
-  public let windows: [Int?]
-  /// Whether a row of a layer that has a window sees of the block what stands before it alone.
-  public let isCausalInWindows: Bool
+  /// By layer: the positions that its rows see.
+  package let sights: [AttentionSight]
+  /// What makes its proposals depend on one another; `nil` for DFlash heads, where they do not.
+  public var correction: HeadCorrection?
 
+  /// By layer: how far its rows see; `nil` for all positions.
+  public var windows: [Int?] { sights.map(\.window) }
   /// Most tokens to propose at once.
   public var most: Int { predictsNext ? size : size - 1 }
+}
+
+/// What a DSpark head has beside a DFlash head: the token before a proposal adds to its logits, and the head says how likely
+/// a proposal is to be accepted, if those before it are.
+public struct HeadCorrection: Sendable, Equatable {
+  /// Inputs of the matrix that gives what is added (`markov_rank`); 0 where nothing is.
+  public let rank: Int
+  /// Whether that likelihood depends on the token before the proposal too (`confidence_head_with_markov`).
+  public let confidenceReadsToken: Bool
 }

@@ -15,6 +15,12 @@ package struct HeadTensors: Sendable {
   package let finalNorm: DecoderTensor
   /// `[vocabulary, hidden]`, where the head has its own.
   package let output: DecoderTensor
+  /// `[hidden]`, of heads that propose blocks, where masks are read as another vector than the mask token's.
+  package let maskEmbedding: DecoderTensor?
+  /// `[target vocabulary, rank]` and `[vocabulary, rank]`: of the token before a proposal, and what it adds to the logits.
+  package let markov: (embedding: DecoderTensor, output: DecoderTensor)?
+  /// `[1, hidden]` or `[1, hidden + rank]`, and `[1]`, where the head says how likely proposals are to be accepted.
+  package let confidence: (weight: DecoderTensor, bias: DecoderTensor)?
 
   package init(_ head: HeadConfiguration) {
     let hidden = head.layers.hiddenSize
@@ -42,12 +48,31 @@ package struct HeadTensors: Sendable {
     }
     finalNorm = DecoderTensor(norm: .finalNorm, [hidden], of: head.layers)
     output = DecoderTensor(TensorName(.output), [head.vocabularySize, hidden])
+    maskEmbedding = head.block.map { _ in DecoderTensor(TensorName(.maskEmbedding), [hidden]) }
+    let correction = head.block?.correction
+    let rank = correction?.rank ?? 0
+    markov =
+      rank == 0
+      ? nil
+      : (
+        DecoderTensor(TensorName(.markovEmbedding), [head.layers.vocabularySize, rank]),
+        DecoderTensor(TensorName(.markovOutput), [head.vocabularySize, rank])
+      )
+    confidence = correction.map {
+      (
+        DecoderTensor(TensorName(.confidence), [1, hidden + ($0.confidenceReadsToken ? rank : 0)]),
+        DecoderTensor(TensorName(.confidence, isBias: true), [1])
+      )
+    }
   }
 
   /// Those that every head has.
   package var required: [DecoderTensor] {
     streamNorms + joinedNorms + [fusion] + [contextNorm].compactMap(\.self) + layers.flatMap(\.all) + [finalNorm]
+      + (markov.map { [$0.embedding, $0.output] } ?? [])
   }
-  /// Those that are the target's where they are absent.
-  package var optional: [DecoderTensor] { [embedding, output] }
+  /// Those that are the target's where they are absent, or that nothing is done without.
+  package var optional: [DecoderTensor] {
+    [embedding, output] + [maskEmbedding].compactMap(\.self) + (confidence.map { [$0.weight, $0.bias] } ?? [])
+  }
 }

@@ -19,6 +19,9 @@ package enum TensorRole: Sendable, CaseIterable {
   case hiddenNorm, contextNorm
   /// Of heads: the norms of an embedding and of a hidden state that are joined to one vector.
   case joinedEmbeddingNorm, joinedHiddenNorm
+  /// Of heads that propose blocks: what a mask is read as; then what the token before a proposal adds to its logits, in two
+  /// matrices, and what says how likely a proposal is to be accepted.
+  case maskEmbedding, markovEmbedding, markovOutput, confidence
 
   /// What Hugging Face's checkpoints and GGUF files call it; of a layer's tensors the part after the layer's number.
   ///
@@ -65,13 +68,19 @@ package enum TensorRole: Sendable, CaseIterable {
     case .contextNorm: ("hidden_norm", "hidden_norm")
     case .joinedEmbeddingNorm: ("pre_fc_norm_embedding", "pre_fc_norm_embedding")
     case .joinedHiddenNorm: ("pre_fc_norm_hidden", "pre_fc_norm_hidden")
+    case .maskEmbedding: ("mask_embedding", "mask_embedding")
+    case .markovEmbedding: ("markov_head.markov_w1", "markov_head.markov_w1")
+    case .markovOutput: ("markov_head.markov_w2", "markov_head.markov_w2")
+    case .confidence: ("confidence_head.proj", "confidence_head.proj")
     }
   }
 
   /// Whether only heads have such tensors.
   var isHeads: Bool {
     switch self {
-    case .fusion, .fusionNorm, .streamNorm, .hiddenNorm, .contextNorm, .joinedEmbeddingNorm, .joinedHiddenNorm: true
+    case .fusion, .fusionNorm, .streamNorm, .hiddenNorm, .contextNorm, .joinedEmbeddingNorm, .joinedHiddenNorm,
+      .maskEmbedding, .markovEmbedding, .markovOutput, .confidence:
+      true
     default: false
     }
   }
@@ -97,7 +106,7 @@ package enum TensorRole: Sendable, CaseIterable {
   /// Whether names end with it, and not with `weight` or `bias` besides.
   fileprivate var isWholeName: Bool {
     switch self {
-    case .decayRate, .decayBias, .sinks: true
+    case .decayRate, .decayBias, .sinks, .maskEmbedding: true
     default: false
     }
   }
@@ -105,7 +114,7 @@ package enum TensorRole: Sendable, CaseIterable {
   fileprivate var isInLayers: Bool {
     switch self {
     case .embedding, .finalNorm, .output, .fusion, .fusionNorm, .streamNorm, .contextNorm, .joinedEmbeddingNorm,
-      .joinedHiddenNorm:
+      .joinedHiddenNorm, .maskEmbedding, .markovEmbedding, .markovOutput, .confidence:
       false
     default: true
     }

@@ -226,7 +226,7 @@ public final class AdaptiveProposer: Proposer {
     return WindowPlanner.Options(
       free: survivals(of: offer, for: context.request),
       draft: isWorthReading(context, acceptance: acceptance, planner) ? acceptance : nil,
-      window: context.window)
+      window: context.window, preparing: Double(draft?.repeated(of: context) ?? 0) * planner.draft.seconds(rows: 1))
   }
 
   /// Whether the draft should read what it has not read of the sequence: an investment in the proposals to come, that

@@ -13,12 +13,15 @@ package struct WindowPlanner {
     package var draft: Double?
     /// Most tokens to propose.
     package var window: Int
+    /// Seconds that the draft takes before its first token, each time that it is asked.
+    package var preparing: Double
 
     /// Options for one sequence.
-    package init(free: [Double], draft: Double?, window: Int) {
+    package init(free: [Double], draft: Double?, window: Int, preparing: Double = 0) {
       self.free = free
       self.draft = draft
       self.window = window
+      self.preparing = preparing
     }
   }
 
@@ -128,7 +131,7 @@ package struct WindowPlanner {
       for (count, index) in order.enumerated() {
         let slot = slots[index]
         tokens += slot.survival
-        if slot.isDraft { drafting.add(position: slot.position) }
+        if slot.isDraft { drafting.add(position: slot.position, preparing: options[slot.sequence].preparing) }
         let seconds = drafting.seconds + seconds(with: count + 1)
         let found = worth(tokens, seconds)
         if found > best.worth { best = (found, tokens / seconds, order.prefix(count + 1)) }
@@ -155,7 +158,7 @@ package struct WindowPlanner {
       let freeValues = free.map { $0 - price * row }
       // Without what a sequence's first token costs besides: then values fall from each to the next.
       let draftValues = drafted.map { $0 - price * (row + step) }
-      let usesDraft = Self.bestSum(draftValues) - price * opening > Self.bestSum(freeValues)
+      let usesDraft = Self.bestSum(draftValues) - price * (opening + option.preparing) > Self.bestSum(freeValues)
       return zip(usesDraft ? drafted : free, usesDraft ? draftValues : freeValues).enumerated().map { position, slot in
         Slot(sequence: sequence, position: position, survival: slot.0, value: slot.1, isDraft: usesDraft)
       }
@@ -170,7 +173,7 @@ package struct WindowPlanner {
 
   private func isWorthStarting(_ option: Options, rate: Double) -> Bool {
     (option.free.first ?? 0) > rate * row
-      || Self.bestSum(survivals(of: option).map { $0 - rate * (row + step) }) > rate * opening
+      || Self.bestSum(survivals(of: option).map { $0 - rate * (row + step) }) > rate * (opening + option.preparing)
   }
 
   /// Seconds a token that speculation saves where `sequences` sequences go on alike, with windows of at most `window`: what there
@@ -272,7 +275,10 @@ private struct DraftingCosts {
   init(_ costs: PassCosts, _ passes: DraftPasses) { (self.costs, self.passes) = (costs, passes) }
 
   /// A sequence gets a token at `position` of its window; those before it are there.
-  mutating func add(position: Int) {
+  ///
+  /// - Parameter preparing: seconds before the sequence's first one.
+  mutating func add(position: Int, preparing: Double) {
+    if position == 0 { seconds += preparing }
     let isBlock = passes != .eachToken
     let place = isBlock ? 0 : position
     while place >= rows.count { rows.append(0) }

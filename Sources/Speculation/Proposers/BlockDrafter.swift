@@ -9,6 +9,7 @@ internal import Transformer
 /// that a constraint foresees take the places of masks.
 final class BlockDrafter: DraftSource {
   let origin: TokenOrigin
+  private let head: any HeadRunner
   private let runner: any ModelRunner
   private let slots: ProposalSlots
   private let vocabularySize: Int
@@ -18,13 +19,14 @@ final class BlockDrafter: DraftSource {
   private(set) var passSeconds = 0.0
 
   /// - Parameters:
+  ///   - head: whose proposals these are.
   ///   - runner: the head, or what sees its passes.
   ///   - origin: as whose its proposals count.
   init(
-    runner: any ModelRunner, slots: ProposalSlots, vocabularySize: Int, sampling: DraftModelProposer.Sampling,
-    costs: PassCosts, origin: TokenOrigin
+    _ head: any HeadRunner, runner: any ModelRunner, slots: ProposalSlots, vocabularySize: Int,
+    sampling: DraftModelProposer.Sampling, costs: PassCosts, origin: TokenOrigin
   ) {
-    (self.runner, self.slots, self.vocabularySize) = (runner, slots, vocabularySize)
+    (self.head, self.runner, self.slots, self.vocabularySize) = (head, runner, slots, vocabularySize)
     (self.sampling, self.costs, self.origin) = (sampling, costs, origin)
   }
 
@@ -89,19 +91,40 @@ final class BlockDrafter: DraftSource {
     return Place(tokens: Array(tokens), position: position, logitCount: count)
   }
 
-  /// Runs a pass and chooses the tokens of each of its drafts, one after the other.
+  /// Runs a pass and chooses the tokens of its drafts, one of each after the other, as a token may correct what comes after.
   private func write(
     _ drafts: [(draft: Draft, rows: Range<Int>)], _ batch: Batch, pace: Double
   ) throws -> [Draft] {
     let timer = PassTimer()
     let logits = try runner.logits(of: batch)
-    passSeconds += timer.seconds
-    costs.observe(rows: batch.rowCount, seconds: timer.seconds / pace, wasHeldUp: timer.wasHeldUp)
+    var seconds = timer.seconds
+    let wasHeldUp = timer.wasHeldUp
     let choice = Draft.Choice(sampling: sampling, vocabularySize: vocabularySize, isConfident: costs.isKnown)
-    return drafts.map { draft, rows in
-      var draft = draft
-      for row in rows where !draft.isComplete { draft.choose(logits, row: row, choice) }
-      return draft
+    var written = drafts.map(\.draft)
+    for step in 0..<(drafts.map(\.rows.count).max() ?? 0) {
+      let open = drafts.indices.filter { step < drafts[$0].rows.count && !written[$0].isComplete }
+      let proposals = open.compactMap { index in
+        (written[index].proposal.tokens.last ?? written[index].context.tokens.last).map {
+          UncorrectedProposal(row: drafts[index].rows.lowerBound + step, previous: $0)
+        }
+      }
+      let confidences = try correct(proposals, &seconds)
+      for (index, (proposal, confidence)) in zip(open, zip(proposals, confidences)) {
+        written[index].choose(logits, row: proposal.row, choice, confidence: confidence)
+      }
     }
+    passSeconds += seconds
+    costs.observe(rows: batch.rowCount, seconds: seconds / pace, wasHeldUp: wasHeldUp)
+    return written
+  }
+
+  /// Lets the tokens before proposals count, where they do.
+  ///
+  /// - Returns: how likely each is to be accepted, where the head says so.
+  private func correct(_ proposals: [UncorrectedProposal], _ seconds: inout Double) throws -> [Double?] {
+    guard head.correctsProposals else { return proposals.map { _ in nil } }
+    let timer = PassTimer()
+    defer { seconds += timer.seconds }
+    return try head.correct(proposals)
   }
 }

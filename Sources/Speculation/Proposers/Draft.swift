@@ -29,7 +29,9 @@ struct Draft {
   }
 
   /// Adds the next token, or completes the draft where there is none to add.
-  mutating func choose(_ logits: Activations, row: Int, _ choice: Choice) {
+  ///
+  /// - Parameter confidence: how likely it is to be accepted, where that is known otherwise than by its probability.
+  mutating func choose(_ logits: Activations, row: Int, _ choice: Choice, confidence: Double? = nil) {
     let position = context.outputPosition + proposal.tokens.count
     let sampler = context.sampler
     let next = constraint?.nextSoon() ?? .any
@@ -56,7 +58,7 @@ struct Draft {
     if choice.isConfident {
       let temperature = Float(max(sampler.parameters.temperature, 1))
       proposal.confidences.append(
-        Double(logits.probability(of: Int(token), row: row, temperature: temperature)))
+        confidence ?? Double(logits.probability(of: Int(token), row: row, temperature: temperature)))
     }
     counts.append(token)
     constraint?.advance(by: token)

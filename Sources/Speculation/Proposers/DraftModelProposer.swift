@@ -117,14 +117,14 @@ public final class DraftModelProposer: DraftSource {
     max(0, context.tokens.count - 1 - computed(of: context))
   }
 
-  /// Reads all known tokens but the last.
+  /// Reads known tokens until at most `rows` are left, the last one among them.
   ///
-  /// - Returns: whether the draft can go on from there.
-  package func readAllButLast(_ context: ProposalContext) throws -> Bool { try prepare(context, rows: 1) != nil }
+  /// - Returns: how many are read; `nil` where the draft cannot go on from there.
+  package func read(_ context: ProposalContext, leaving rows: Int) throws -> Int? { try prepare(context, rows: rows) }
 
-  /// Notes that keys and values of the last known token and of `drafted` after it were computed elsewhere.
-  package func note(_ drafted: [TokenID], computedFor context: ProposalContext) {
-    blocks.note(context.tokens.suffix(1) + drafted, at: context.tokens.count - 1, in: context.blocks)
+  /// Notes that keys and values of the known tokens from `first` on, and of `drafted` after them, were computed elsewhere.
+  package func note(_ drafted: [TokenID], computedFor context: ProposalContext, from first: Int) {
+    blocks.note(context.tokens[first...] + (keepsDrafted ? drafted : []), at: first, in: context.blocks)
   }
 
   /// Blocks of which more than one of `contexts` needs the keys and values.

@@ -12,6 +12,8 @@ package protocol DraftSource: Proposer {
   var passes: DraftPasses { get }
   /// Known tokens of a request that it has yet to read, the last one not counted.
   func lag(of context: ProposalContext) -> Int
+  /// Foreseen tokens of a request that it reads again each time it is asked, in a pass of their own each.
+  func repeated(of context: ProposalContext) -> Int
   /// A draft for each context, ended where `continues`, given the context's index and its draft so far, says so; a draft
   /// that is written in one pass fills its window.
   func propose(
@@ -26,6 +28,9 @@ extension DraftSource {
 
   /// A token at a time, unless it says otherwise.
   package var passes: DraftPasses { .eachToken }
+
+  /// None, unless it says otherwise.
+  package func repeated(of context: ProposalContext) -> Int { 0 }
 
   /// Does nothing: a draft need not keep anything.
   package func reset() {}

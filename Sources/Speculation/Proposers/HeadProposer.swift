@@ -9,6 +9,8 @@ package final class HeadProposer: DraftSource {
   package let origin: TokenOrigin
   private let head: any HeadRunner
   private let drafting: any DraftSource
+  /// What it drafts by where the head goes token by token.
+  package let stepwise: DraftModelProposer?
   /// Seconds that taking over streams has taken.
   private var takingSeconds = 0.0
 
@@ -24,12 +26,14 @@ package final class HeadProposer: DraftSource {
     (self.head, self.origin) = (head, origin)
     if let slots = head.slots {
       drafting = BlockDrafter(
-        runner: runner, slots: slots, vocabularySize: head.vocabularySize, sampling: sampling, costs: costs,
+        head, runner: runner, slots: slots, vocabularySize: head.vocabularySize, sampling: sampling, costs: costs,
         origin: origin)
+      stepwise = nil
     } else {
-      drafting = DraftModelProposer(
+      let stepwise = DraftModelProposer(
         runner: runner, vocabularySize: head.vocabularySize, sampling: sampling, costs: costs, origin: origin,
         keepsDrafted: false)
+      (drafting, self.stepwise) = (stepwise, stepwise)
     }
   }
 
@@ -55,7 +59,11 @@ package final class HeadProposer: DraftSource {
 
   package func reset() { drafting.reset() }
 
-  package func lag(of context: ProposalContext) -> Int { drafting.lag(of: context) }
+  /// None: it has made what it needs of the target's streams, and what is foreseen it reads each time.
+  package func lag(of context: ProposalContext) -> Int { max(0, drafting.lag(of: context) - repeated(of: context)) }
+
+  /// What is foreseen has no stream yet: a head that drafts token by token goes through it on its own outputs.
+  package func repeated(of context: ProposalContext) -> Int { head.slots == nil ? context.foreseenCount : 0 }
 
   /// What the head would write; nothing where the target has yet to compute what it would go on from.
   package func propose(

@@ -17,12 +17,17 @@ struct HeadWeights {
   let output: OutputWeights
   /// The last norm as outputs that are recycled have it; `nil` where they are recycled as they are.
   let recyclingNorm: [Float]?
+  /// What masks are read as, `[hidden]`; `nil` where they are read as their token.
+  let maskEmbedding: [Float]?
+  /// What corrects proposals by the tokens before them; `nil` where nothing does.
+  let correction: CorrectionWeights?
   /// The weights' name in the cache they were loaded through.
   private(set) var cacheKey: String?
 
   /// Memory of the packed matrices.
   var packedByteCount: Int {
-    layers.flatMap(\.matrices).reduce(fusion.matrix.byteCount + output.matrix.byteCount) { $0 + $1.byteCount }
+    (layers.flatMap(\.matrices) + [correction?.markov?.output].compactMap(\.self))
+      .reduce(fusion.matrix.byteCount + output.matrix.byteCount) { $0 + $1.byteCount }
   }
 
   /// Packs a head's weights, or takes them from `cache`.
@@ -65,6 +70,8 @@ struct HeadWeights {
       : try OutputWeights(
         norm: tensors.finalNorm, matrix: DecoderTensors(target.configuration).head, packing, of: target.checkpoint)
     recyclingNorm = configuration.recyclesNormalised ? try packing.floats(tensors.finalNorm) : nil
+    maskEmbedding = head.hasMaskEmbedding ? try packing.floats(ifPresent: tensors.maskEmbedding) : nil
+    correction = configuration.block?.correction == nil ? nil : try CorrectionWeights(head, tensors, packing)
     progress(1)
   }
 }
@@ -82,5 +89,33 @@ struct FusionWeights {
     let joining = try packing.view(tensors.fusion)
     matrix = try packing.packer.stack(
       [joining], format: packing.quantization.format(of: joining.elementType, isHead: true))
+  }
+}
+
+/// What corrects the proposals of a DSpark head.
+struct CorrectionWeights {
+  /// Vectors of the tokens before proposals, `[target's vocabulary, rank]`, and what makes addends to logits of them,
+  /// `[vocabulary, rank]`; `nil` where the head has none.
+  let markov: (embedding: EmbeddingTable, output: PackedMatrix)?
+  /// What says how likely proposals are to be accepted: of a row, or of a row and a token's vector; `nil` where nothing does.
+  let confidence: (weight: [Float], bias: Float)?
+  /// The last norm as the model has it, `[hidden]`.
+  let norm: [Float]
+
+  init(_ head: Head, _ tensors: HeadTensors, _ packing: WeightPacking) throws {
+    markov = try tensors.markov.map {
+      let output = try packing.view($0.output)
+      return (
+        .checkpoint(try packing.checkpoint.rowReader(of: $0.embedding)),
+        try packing.packer.stack(
+          [output], format: packing.quantization.format(of: output.elementType, isHead: true))
+      )
+    }
+    confidence =
+      head.hasConfidence
+      ? try tensors.confidence.map {
+        (try packing.floats($0.weight), head.has($0.bias) ? try packing.floats($0.bias)[0] : 0)
+      } : nil
+    norm = try packing.floats(tensors.finalNorm)
   }
 }

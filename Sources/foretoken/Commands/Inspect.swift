@@ -239,7 +239,7 @@ extension Head {
     let (head, layers) = (configuration, configuration.layers)
     var facts = layers.facts
     for key in ["architecture", "tie_word_embeddings"] { facts[key] = nil }
-    facts["head"] = "\(head.kind.title), layers as \(layers.architecture.rawValue) has them"
+    facts["head"] = "\(head.title), layers as \(layers.architecture.rawValue) has them"
     facts["made for"] = head.targetName
     facts["draft_vocab_size"] = "\(head.vocabularySize)"
     facts["target_hidden_size"] = "\(head.targetHiddenSize)"
@@ -248,7 +248,11 @@ extension Head {
       + (head.tappedLayers.map { $0.map { "\($0)" }.joined(separator: ", ") } ?? "2, n/2 and n - 3 of n")
     if let block = head.block {
       facts["block"] = "\(block.size) tokens, of which it proposes at most \(block.most)"
-      facts["mask_token_id"] = "\(block.maskToken)"
+      facts["mask_token_id"] = "\(block.maskToken)" + (hasMaskEmbedding ? ", with a vector of its own" : "")
+      facts["corrects proposals"] = block.correction.map { correction in
+        let rank = correction.rank > 0 ? "by the token before them, rank \(correction.rank)" : "no"
+        return rank + (hasConfidence ? "; says how likely they are" : "")
+      }
       let windows = block.windows.enumerated().compactMap { index, size in size.map { "\(index): \($0)" } }
       if !windows.isEmpty { facts["windows of attention by layer"] = windows.joined(separator: ", ") }
     } else {

@@ -29,8 +29,8 @@ struct PluginOptions: ParsableArguments {
 
   @Flag(
     help: """
-      Run draft and target as one program on a PJRT plugin; for --draft-model with --num-speculative-tokens. Requests \
-      with options that it does not know are served as without it.
+      Run draft and target as one program on a PJRT plugin; for --draft-model with --num-speculative-tokens, and the \
+      methods eagle3 and mtp. Requests with options that it does not know are served as without it.
       """)
   var pjrtFusedSpeculation = false
 
