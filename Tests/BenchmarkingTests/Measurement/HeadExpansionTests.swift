@@ -5,6 +5,7 @@ import ModelFiles
 import Tensor
 import TestSupport
 import Testing
+import Tokenization
 import Transformer
 
 /// A random head on the random Qwen3 target of `Tests/Golden/heads`, in one of the published forms.
