@@ -296,7 +296,8 @@ class Reference:
             (both @ weights[f"layer.self_attn.{name}_proj"].T).view(slots, -1, head.head_dim) for name in "qkv")
         if head.layer == "qwen3":
             q, k = self.norm("layer.self_attn.q_norm", q), self.norm("layer.self_attn.k_norm", k)
-        positions = torch.arange(slots, dtype=torch.float32)
+        # A slot is where its token is, as in `speculators`: what keys are rounded to depends on it.
+        positions = 1 + torch.arange(slots, dtype=torch.float32)
         q, k, v = rotated(q, positions, head.rope_theta), halved(rotated(k, positions, head.rope_theta)), halved(v)
         mixed = []
         for index in range(head.heads):
@@ -383,7 +384,7 @@ class Published:
             with mock.patch("speculators.models.eagle3.core.DynamicCache", HalfCache):
                 self.model(
                     hidden_states=hidden, input_ids=torch.tensor([row]),
-                    document_ids=torch.zeros(1, len(row), dtype=torch.long), position_ids=torch.arange(len(row))[None],
+                    document_ids=torch.zeros(1, len(row), dtype=torch.long), position_ids=1 + torch.arange(len(row))[None],
                     ttt_steps=STEPS)
             best = int(seen["lm_head"][step].argmax())
             drafted.append(best if self.targets is None else self.targets[best])

@@ -184,7 +184,7 @@ def run(layer: torch.nn.Module, rotary: torch.nn.Module, x: Tensor, **more: Tens
     """A causal pass of one layer over `x [slots, hidden]`."""
     slots = len(x)
     mask = torch.full((slots, slots), torch.finfo(torch.float32).min).triu(1)[None, None]
-    positions = torch.arange(slots)[None]
+    positions = 1 + torch.arange(slots)[None]
     out = layer(
         x[None], attention_mask=mask, position_ids=positions, position_embeddings=rotary(x[None], positions),
         past_key_values=HalfCache(), **more)

@@ -152,7 +152,7 @@ class Layer:
         x = torch.cat([self.norm("pre_fc_norm_embedding", embedded), self.norm("pre_fc_norm_hidden", hidden)], dim=-1)
         x = (x @ self.weights["mtp.fc.weight"].T)[None]
         mask = torch.full((len(tokens), len(tokens)), torch.finfo(torch.float32).min).triu(1)[None, None]
-        positions = torch.arange(len(tokens))[None]
+        positions = 1 + torch.arange(len(tokens))[None]
         out = self.layer(
             x, attention_mask=mask, position_ids=positions, position_embeddings=self.rotary(x, positions),
             past_key_values=HalfCache(config=self.config))

@@ -35,8 +35,9 @@ public struct HeadCase: Decodable, Sendable, CustomStringConvertible {
 
   /// Where they are.
   public static let folder = Places.golden.appendingPathComponent("heads").path
-  /// How far logits may be from the reference's. Both have keys and values in half precision (`Tests/Golden/halves.py`); a
-  /// value in the middle between two halves may go either way, which alone parts two references by up to 4e-4.
+  /// How far logits may be from the reference's, as a share of the largest where that is above 1. Both have keys and values
+  /// in half precision (`Tests/Golden/halves.py`); a value in the middle between two halves may go either way, which alone
+  /// parts two references by up to 4e-4.
   public static let tolerance: Float = 1e-3
 
   /// Every published form.
