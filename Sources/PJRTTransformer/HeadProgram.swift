@@ -42,7 +42,8 @@ struct HeadProgram {
     }
     let slots = builder.argument("slots", TensorType([rows], .int32))
     let joined = graph.joined(taps, &builder)
-    return builder.program(returning: [(builder.scatter(streams, slots, joined), nil)])
+    let kept = builder.scatter(streams, slots, joined)
+    return builder.program(returning: [(kept, nil)])
   }
 
   /// Takes the body's weights, keys and values of every layer, all streams, then tokens, positions, slots and the slots of
@@ -73,8 +74,10 @@ struct HeadProgram {
     let residual = builder.argument(
       "residual", TensorType([rows, configuration.layers.hiddenSize], .float32))
     let slots = builder.argument("slots", TensorType([rows], .int32))
-    let kept = builder.scatter(streams, slots, graph.recycled(residual, &builder))
-    return builder.program(returning: [(kept, nil), (graph.logits(residual, &builder), nil)])
+    let recycled = graph.recycled(residual, &builder)
+    let kept = builder.scatter(streams, slots, recycled)
+    let logits = graph.logits(residual, &builder)
+    return builder.program(returning: [(kept, nil), (logits, nil)])
   }
 
   /// Gives keys or values of one layer, all zeros.

@@ -99,7 +99,8 @@ public final class HeadPair {
       let logits = try head.logits(of: batch)
       rows.append(logits.row(0))
       position += next.count
-      next = [drafted?[step] ?? Int32(logits.argmax(row: 0))]
+      let given = drafted.flatMap { step < $0.count ? $0[step] : nil }
+      next = [given ?? Int32(logits.argmax(row: 0))]
     }
     return rows
   }
