@@ -272,6 +272,16 @@ def retrieval(rng: random.Random, m: Material) -> str:
         f"Use only the following text to answer. If the answer is not there, say so.\n\n{text}\n\n{question}", f"{text}\n\nQuestion: {question}\nAnswer:"])
 
 
+def long_text(rng: random.Random, m: Material) -> str:
+    """Several pages: sentences to copy, at positions that short inputs never reach."""
+    text = "\n\n".join(m.passage(rng) for _ in range(rng.randint(3, 6)))
+    return rng.choice([
+        f"Summarize the following text.\n\n{text}", f"Summarize the following report in five sentences.\n\n{text}", f"{text}\n\nWhat are the most important facts?",
+        f"Write a short summary of each part.\n\n{text}", f"Read the notes and write minutes of a meeting about them.\n\n{text}",
+        f"List every person, company and number in this text.\n\n{text}", f"{text}\n\nQuestion: {rng.choice(['What is the second part about?', 'Who is mentioned, and why?', 'What should be done next?', 'Which numbers are given?'])}",
+        f"Rewrite the text as a list of bullet points.\n\n{text}", f"Shorten this text to half of its length.\n\n{text}"])
+
+
 def formats(rng: random.Random, m: Material) -> str:
     return rng.choice([
         f"List {w.ONES[rng.randint(3, 10)]} {rng.choice(THINGS_TO_LIST)}.", f"Give me a numbered list of {rng.choice(THINGS_TO_LIST)}, with one sentence each.",
@@ -297,7 +307,7 @@ def chat(rng: random.Random, m: Material) -> str:
 
 MAKERS: dict[str, tuple[float, Callable[[random.Random, Material], str]]] = {
     "writing": (1.2, writing), "roleplay": (0.9, roleplay), "reasoning": (1.2, reasoning), "maths": (1.0, maths), "coding": (1.2, coding),
-    "extraction": (0.9, extraction), "translation": (0.7, translation), "summary": (0.9, summary), "retrieval": (0.9, retrieval),
+    "extraction": (0.9, extraction), "translation": (0.7, translation), "summary": (0.9, summary), "retrieval": (0.9, retrieval), "long": (0.6, long_text),
     "formats": (1.2, formats), "chat": (1.1, chat)}
 
 
@@ -307,14 +317,15 @@ def main() -> None:
     parser.add_argument("--wordnet", type=Path, required=True, help="folder with data.noun and cntlist.rev")
     parser.add_argument("--count", type=int, default=8000)
     parser.add_argument("--seed", type=int, default=135)
+    parser.add_argument("--categories", nargs="+", choices=list(MAKERS), default=list(MAKERS), help="(default: all)")
     parser.add_argument("--out", type=Path, default=HERE / "build/instructions.jsonl")
     arguments = parser.parse_args()
     rng = random.Random(arguments.seed)
     material = Material(arguments.prose, arguments.wordnet, rng)
     evaluation = {json.loads(line)["prompt"] for line in (HERE / "evaluation_prompts.jsonl").read_text().splitlines()}
-    shares, seen, lines, counts = [share for share, _ in MAKERS.values()], set(evaluation), [], Counter()
+    shares, seen, lines, counts = [MAKERS[category][0] for category in arguments.categories], set(evaluation), [], Counter()
     while len(lines) < arguments.count:
-        category = rng.choices(list(MAKERS), shares)[0]
+        category = rng.choices(arguments.categories, shares)[0]
         prompt = MAKERS[category][1](rng, material)
         if prompt in seen:
             continue

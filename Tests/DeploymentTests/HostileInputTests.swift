@@ -128,6 +128,8 @@ struct HostileInputTests {
         continue
       }
       accepted += 1
+      // Every text is written out in a third of the fields, every field with a third of the texts.
+      guard (accepted + index) % 3 == 0 else { continue }
       let manifests = try ManifestBuilder(plan).manifests()
       let read = try ManifestReader.documents(text: try Bundle.stream(manifests), shown: "stream").map(\.value)
       #expect(read.map(\.text) == (try values(manifests)).map(\.text), "\(text)")
