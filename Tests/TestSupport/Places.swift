@@ -13,7 +13,7 @@ public enum Places {
   public static let head = root.appendingPathComponent("Models/foretoken-reference-eagle3").path
   /// The shipped EAGLE-3 head on SmolLM2-135M-Instruct.
   public static let smolHead = root.appendingPathComponent(
-    "Models/foretoken-smollm2-eagle3/foretoken-smollm2-eagle3.Q8_0.gguf"
+    "Models/foretoken-smollm2-eagle3/foretoken-smollm2-eagle3.Q5_1.gguf"
   ).path
   /// The shipped mixture of experts.
   public static let experts = root.appendingPathComponent(

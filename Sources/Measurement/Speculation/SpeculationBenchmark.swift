@@ -80,20 +80,27 @@ package struct SpeculationBenchmark {
   /// Runs that `compare` makes.
   package var runsPerComparison: Int { ways.count * repetitions }
 
-  /// Serves the prompts with every method, in an order that rotates from round to round.
+  /// Serves the prompts with every method, in turns and an order that rotates: prompt by prompt where one is served at a
+  /// time, so that a host whose pace changes slows all methods alike, else all prompts at once.
   ///
   /// - Parameters:
   ///   - temperature: of all requests; their seeds are their places.
-  ///   - progress: called after each run with the method's name.
+  ///   - progress: called after each turn with the method's name and how much of a run the turn was.
   package mutating func compare(
-    _ prompts: [[TokenID]], workload: String, concurrency: Int, temperature: Double = 0, progress: (String) -> Void
+    _ prompts: [[TokenID]], workload: String, concurrency: Int, temperature: Double = 0,
+    progress: (String, Double) -> Void
   ) async throws -> Comparison {
+    let all = prompts.indices
+    let turns = concurrency == 1 && !all.isEmpty ? all.map { $0..<$0 + 1 } : [all]
     var runs: [[EngineRun]] = ways.map { _ in [] }
     for round in 0..<repetitions {
-      for place in ways.indices {
-        let index = (place + round) % ways.count
-        runs[index].append(try await run(prompts, ways[index], concurrency, temperature: temperature))
-        progress(ways[index].name)
+      for (number, turn) in turns.enumerated() {
+        for place in ways.indices {
+          let index = (place + number + round) % ways.count
+          let run = try await run(prompts, turn: turn, ways[index], concurrency, temperature: temperature)
+          if number == 0 { runs[index].append(run) } else { runs[index][round].append(run) }
+          progress(ways[index].name, Double(turn.count) / Double(max(all.count, 1)))
+        }
       }
     }
     isLossless = isLossless && runs.joined().allSatisfy { $0.outputs == runs[0][0].outputs }
@@ -101,12 +108,12 @@ package struct SpeculationBenchmark {
       workload: workload, concurrency: concurrency, temperature: temperature, methods: ways.map(\.name), runs: runs)
   }
 
-  /// Answers the prompts, `concurrency` at a time.
+  /// Answers the prompts, or those of a turn, `concurrency` at a time.
   func run(
-    _ prompts: [[TokenID]], _ way: Way, _ concurrency: Int, temperature: Double = 0
+    _ prompts: [[TokenID]], turn: Range<Int>? = nil, _ way: Way, _ concurrency: Int, temperature: Double = 0
   ) async throws -> EngineRun {
-    let requests = prompts.enumerated().map { place, prompt in
-      var request = GenerationRequest(prompt: prompt)
+    let requests = (turn ?? prompts.indices).map { place in
+      var request = GenerationRequest(prompt: prompts[place])
       (request.sampling.temperature, request.sampling.seed) = (temperature, UInt64(place))
       request.stopping.maximumTokens = maximumTokens
       request.stopping.endOfTextTokens = engine.target.endOfTextTokens

@@ -15,7 +15,8 @@ struct BenchSpeculation: AsyncParsableCommand {
     commandName: "speculation",
     abstract: "Compare proposers and windows with plain decoding, by workload and concurrency.",
     discussion: """
-      Each round runs the workload once with every method, in an order that rotates, on one engine. Figures are \
+      Each round runs the workload once with every method, in turns and an order that rotates, on one engine: prompt \
+      by prompt where one request runs at a time. Figures are \
       medians over the rounds of the ratio to the same round's plain decoding; the spread is half the distance \
       between the quartiles. Levelled speedups count every pass at the median time of passes of its size, so that a \
       host that slows one run down and not another is left out. Exits with 1 if any token differs from plain decoding's.
@@ -150,8 +151,8 @@ struct BenchSpeculation: AsyncParsableCommand {
           comparisons.append(
             try await benchmark.compare(
               tokens, workload: workload.name, concurrency: count, temperature: temperature
-            ) { method in
-              done += 1
+            ) { method, share in
+              done += share
               bar.update("\(workload.name), \(count) at a time, \(method)", fraction: done / total)
             })
         }

@@ -21,7 +21,7 @@ import Tokenization
     for (name, prompt) in prompts {
       let tokens = benchmark.target.tokenizer.encode("<|im_start|>user\n\(prompt)<|im_end|>\n<|im_start|>assistant\n")
       parts.append(
-        try await benchmark.compare([tokens], workload: name, concurrency: 1, temperature: 0.7) { _ in })
+        try await benchmark.compare([tokens], workload: name, concurrency: 1, temperature: 0.7) { _, _ in })
     }
     #expect(benchmark.isLossless)
     let methods = ["plain", "auto", "ngram 5", "suffix 10", "eagle3 2"]
@@ -47,5 +47,28 @@ import Tokenization
     #expect(table.head.map(\.text) == ["Workload"] + methods.dropFirst())
     #expect(table.rows.map { $0.cells[0].text } == ["lists", "records", "all"])
     #expect(section.heading == "By workload, 1 at a time, temperature 0.7")
+  }
+
+  @Test(arguments: [1, 2])
+  func `methods take turns prompt by prompt where one runs at a time`(atATime: Int) async throws {
+    var configuration = EngineConfiguration(model: Places.target)
+    configuration.speculation = try SpeculativeConfiguration(method: .automatic, model: Places.head, window: 10)
+    (configuration.sharesPrefixes, configuration.sequences) = (false, 2)
+    var benchmark = try SpeculationBenchmark(windows: [], maximumTokens: 6, repetitions: 2) { wrap in
+      try SpeculativeEngine(configuration, wrapping: wrap)
+    }
+    let prompts = ["One", "Two", "Three"].map { benchmark.target.tokenizer.encode($0) }
+    var (served, order): ([String: Double], [String]) = ([:], [])
+    let results = try await benchmark.compare(prompts, workload: "numbers", concurrency: atATime, temperature: 1) {
+      served[$0, default: 0] += $1
+      order.append($0)
+    }.results
+    #expect(benchmark.isLossless)
+    let methods = ["plain", "auto", "ngram 5", "suffix 10"]
+    #expect(results.map(\.method) == methods && results[0].speedup == 1)
+    for method in methods { #expect(abs((served[method] ?? 0) - 2) < 1e-9) }
+    #expect(order.count == methods.count * 2 * (atATime == 1 ? 3 : 1))
+    // Each begins a turn in its turn.
+    #expect(Set(stride(from: 0, to: order.count, by: methods.count).map { order[$0] }).count == (atATime == 1 ? 4 : 2))
   }
 }
