@@ -94,12 +94,12 @@ package struct SpeculationBenchmark {
     let turns = concurrency == 1 && !all.isEmpty ? all.map { $0..<$0 + 1 } : [all]
     var runs: [[EngineRun]] = ways.map { _ in [] }
     for round in 0..<repetitions {
-      for (number, turn) in turns.enumerated() {
+      for (number, places) in turns.enumerated() {
         for place in ways.indices {
           let index = (place + number + round) % ways.count
-          let run = try await run(prompts, turn: turn, ways[index], concurrency, temperature: temperature)
+          let run = try await run(prompts, at: places, ways[index], concurrency, temperature: temperature)
           if number == 0 { runs[index].append(run) } else { runs[index][round].append(run) }
-          progress(ways[index].name, Double(turn.count) / Double(max(all.count, 1)))
+          progress(ways[index].name, Double(places.count) / Double(max(all.count, 1)))
         }
       }
     }
@@ -108,11 +108,11 @@ package struct SpeculationBenchmark {
       workload: workload, concurrency: concurrency, temperature: temperature, methods: ways.map(\.name), runs: runs)
   }
 
-  /// Answers the prompts, or those of a turn, `concurrency` at a time.
+  /// Answers the prompts, or those at some places, `concurrency` at a time.
   func run(
-    _ prompts: [[TokenID]], turn: Range<Int>? = nil, _ way: Way, _ concurrency: Int, temperature: Double = 0
+    _ prompts: [[TokenID]], at places: Range<Int>? = nil, _ way: Way, _ concurrency: Int, temperature: Double = 0
   ) async throws -> EngineRun {
-    let requests = (turn ?? prompts.indices).map { place in
+    let requests = (places ?? prompts.indices).map { place in
       var request = GenerationRequest(prompt: prompts[place])
       (request.sampling.temperature, request.sampling.seed) = (temperature, UInt64(place))
       request.stopping.maximumTokens = maximumTokens
