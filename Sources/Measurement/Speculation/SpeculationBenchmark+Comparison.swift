@@ -36,6 +36,11 @@ extension SpeculationBenchmark {
       func levelledRate(_ runs: [EngineRun]) -> Double {
         runs.reduce(0) { $0 + Double($1.tokens) } / runs.reduce(0) { $0 + levels.seconds(of: $1.steps) }
       }
+      func meanSeconds(_ runs: [EngineRun]) -> Double? {
+        let times = runs.flatMap(\.perTokenSeconds)
+        return times.isEmpty ? nil : times.reduce(0, +) / Double(times.count)
+      }
+      let plain = meanSeconds(runs[0])
       return zip(methods, runs).map { method, rounds in
         let rates = rounds.map(\.tokensPerSecond)
         let ratios = Spread(zip(rates, runs[0]).map { $0 / $1.tokensPerSecond })
@@ -48,6 +53,7 @@ extension SpeculationBenchmark {
           tokensPerSecond: Spread(rates).median, speedup: ratios.median,
           speedupSpread: (ratios.upperQuartile - ratios.lowerQuartile) / 2,
           levelledSpeedup: levelledRate(rounds) / levelledRate(runs[0]),
+          perTokenSpeedup: meanSeconds(rounds).flatMap { own in own > 0 ? plain.map { $0 / own } : nil },
           acceptanceRate: counts.acceptanceRate, meanAcceptanceLength: counts.meanAcceptanceLength,
           tokensPerPass: decisions > 0 ? tokens / decisions : nil)
       }

@@ -29,6 +29,9 @@ package struct SpeculationBenchmark {
     package let speedupSpread: Double
     /// The speedup with every pass of every run at the median time of passes of its size (`PassLevels`).
     package let levelledSpeedup: Double
+    /// Plain decoding's mean time per output token after the first over the method's, over all requests that have several:
+    /// what reading the prompt takes is not in it.
+    package let perTokenSpeedup: Double?
     /// Of the passes with proposals.
     package let acceptanceRate, meanAcceptanceLength: Double?
     /// Tokens that a sequence grows by in a pass that decides on any, with proposals or without.
@@ -41,6 +44,7 @@ package struct SpeculationBenchmark {
       case tokensPerSecond = "tokens_per_second"
       case speedupSpread = "speedup_spread"
       case levelledSpeedup = "levelled_speedup"
+      case perTokenSpeedup = "tpot_speedup"
       case acceptanceRate = "acceptance_rate"
       case meanAcceptanceLength = "mean_acceptance_length"
       case tokensPerPass = "tokens_per_pass"

@@ -37,6 +37,7 @@ import Tokenization
       #expect(row.isPlain == (index == 0))
     }
     #expect(all[0].speedup == 1 && all[0].levelledSpeedup == 1 && all[0].acceptanceRate == nil)
+    #expect(all[0].perTokenSpeedup == 1 && all.allSatisfy { $0.perTokenSpeedup ?? 0 > 0 })
     #expect(all[0].tokensPerPass ?? 2 <= 1)
     let head = try #require(all.last)
     #expect(head.tokensPerPass ?? 0 > 1 && head.tokensPerPass ?? 4 <= 3 && head.acceptanceRate ?? 0 > 0)
