@@ -52,7 +52,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("-m", "--model", type=Path, required=True)
     parser.add_argument("--count", type=int, default=3000)
-    parser.add_argument("--seed", type=int, default=135)
+    parser.add_argument("--seed", type=int, default=0, help="of the first request; others give other instructions")
     parser.add_argument("--temperature", type=float, default=0.7)
     parser.add_argument("--longest", type=int, default=160, help="tokens of an instruction")
     parser.add_argument("--at-a-time", type=int, default=96, help="instructions of one request")
@@ -76,7 +76,7 @@ def main() -> None:
         with urllib.request.urlopen(f"{base}/v1/models") as response:
             model = json.load(response)["data"][0]["id"]
         with ThreadPoolExecutor(2) as pool, arguments.out.open("w") as output:
-            for seed in itertools.count(step=2):
+            for seed in itertools.count(arguments.seed, 2):
                 seeds = (seed, seed + 1)
                 for texts in pool.map(lambda seed: ask(base, model, SYSTEMS[seed % len(SYSTEMS)], seed, arguments), seeds):
                     for text in filter(sensible, texts):

@@ -48,8 +48,8 @@ package struct ForwardBenchmark: Sendable {
     /// What a runner needs room for.
     var limits: RunnerLimits {
       let most = (rows + headRows).max() ?? 1
-      // A head guesses twice after what it reads.
-      let guesses = headRows.isEmpty ? 0 : 2
+      // A head guesses after what it reads, twice or a block.
+      let guesses = headRows.isEmpty ? 0 : HeadSteps.rows.max() ?? 0
       return RunnerLimits(
         rows: max(most, prefills.isEmpty ? 1 : chunk), logitRows: most,
         positions: (contexts.max() ?? 0) + max(most + guesses, prefills.max() ?? 1))
@@ -68,14 +68,14 @@ package struct ForwardBenchmark: Sendable {
   /// - Parameters:
   ///   - layers: of the shape, if not all of them.
   ///   - text: tokens by which a model with experts is measured too.
-  ///   - head: a head on the model, whose steps are measured too.
+  ///   - head: a head on the model, or a kind of head for the shape, whose steps are measured too.
   package init(
     _ configuration: EngineConfiguration, shape: ModelShape? = nil, layers: Int? = nil, plan: Plan,
     text: [Int32]? = nil, head: String? = nil
   ) {
     (self.configuration, self.shape, self.layers, self.plan) = (configuration, shape, layers, plan)
     (self.text, self.head) = (text, head)
-    if head != nil { self.plan.headRows = HeadSteps.rows }
+    if head != nil { self.plan.headRows = HeadSteps.rows + [HeadSteps.mostOfBlock] }
   }
 
   /// Loads the weights and measures.
@@ -87,8 +87,9 @@ package struct ForwardBenchmark: Sendable {
     backend.prepareThread()
     let ceilings = try MachineCeilings(pool: backend.pool, instructionSet: configuration.instructionSet)
     // Refuse a head that does not fit before minutes go into packing the model.
-    let model = try head.map { _ in try HubCache().locate(configuration.model) } ?? ""
-    let opened = try head.map { (name: $0, files: try HeadSteps.open($0, on: model)) }
+    let opened = try head.map { name in
+      try shape.map { try HeadSteps.random(name, for: $0) } ?? HeadSteps.open(name, on: configuration.model)
+    }
     let began = ContinuousClock.now
     let (runner, name) = try backend.load(shape, layers: layers, limits: plan.limits) { progress("Loading", $0) }
     let loadSeconds = (ContinuousClock.now - began).inSeconds
@@ -97,8 +98,8 @@ package struct ForwardBenchmark: Sendable {
     runner.fillKeyValueCacheRandomly()
     var headSteps = try opened.map { head in
       try HeadSteps(
-        head.files, named: head.name, on: model, runner, contexts: plan.contexts, configuration: configuration,
-        limits: plan.limits, pool: backend.pool)
+        head, on: runner, contexts: plan.contexts, configuration: configuration, limits: plan.limits,
+        pool: backend.pool)
     }
 
     let plain = plan.passes

@@ -73,12 +73,14 @@ package struct ForwardReport: Sendable, Codable {
       case first
       /// After a guess.
       case next
+      /// Several guesses at once after a pass of the model, with taking over the streams of four rows.
+      case block
     }
 
     package let kind: Kind
     /// Positions before it.
     package let context: Int
-    /// Rows that it reads.
+    /// Rows that it reads; of a block, the tokens that it guesses.
     package let rows: Int
     package let seconds: Spread
     /// Over the model's pass of a single row, of the same round.

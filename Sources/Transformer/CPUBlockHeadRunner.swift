@@ -7,7 +7,7 @@ package import Tensor
 /// depend on nothing else and lie in the blocks there. A pass brings the last known token and masks after it; their rows
 /// see all positions before the block, and one another. What they leave in the blocks is written over when the target has
 /// computed these positions, or by the next pass.
-package final class CPUBlockHeadRunner: HeadRunner {
+package final class CPUBlockHeadRunner: CPUHead {
   /// Number of the target's logits: those of tokens that the head does not have are minus infinity.
   package var vocabularySize: Int { output.vocabularySize }
   package let capacity: RunnerCapacity
@@ -28,19 +28,39 @@ package final class CPUBlockHeadRunner: HeadRunner {
   ///   - target: the configuration and the checkpoint of the target, which has what the head shares.
   ///   - limits: sizes of one pass and of the K/V memory, with as many blocks as the target has.
   /// - Throws: `ModelFileError` when the head does not fit the target.
-  package init(
+  package convenience init(
     _ head: Head, target: (configuration: ModelConfiguration, checkpoint: Checkpoint), quantization: Quantization,
     limits: RunnerLimits, pool: WorkerPool, instructionSet: InstructionSet? = nil,
     cacheFormat: KVCacheFormat = .float16, cache: WeightCache? = nil, progress: (Double) -> Void = { _ in }
   ) throws {
     try head.check(fits: target.configuration)
-    let configuration = head.configuration
+    let weights = try HeadWeights(
+      head, target: target, quantization: quantization, pool: pool, cache: cache, progress: progress)
+    try self.init(
+      weights, head.configuration, targetTokens: head.targetTokens, target: target.configuration, limits: limits,
+      pool: pool, instructionSet: instructionSet, cacheFormat: cacheFormat)
+  }
+
+  /// A DFlash head of the given shape with random weights, to measure what it costs.
+  package convenience init(
+    randomWeightsFor configuration: HeadConfiguration, target: ModelConfiguration, quantization: Quantization,
+    limits: RunnerLimits, pool: WorkerPool, instructionSet: InstructionSet? = nil, cacheFormat: KVCacheFormat = .float16
+  ) throws {
+    let weights = try HeadWeights(randomFor: configuration, quantization: quantization, pool: pool)
+    try self.init(
+      weights, configuration, targetTokens: nil, target: target, limits: limits, pool: pool,
+      instructionSet: instructionSet, cacheFormat: cacheFormat)
+  }
+
+  private init(
+    _ weights: HeadWeights, _ configuration: HeadConfiguration, targetTokens: [Int32]?, target: ModelConfiguration,
+    limits: RunnerLimits, pool: WorkerPool, instructionSet: InstructionSet?, cacheFormat: KVCacheFormat
+  ) throws {
+    self.weights = weights
     slots = configuration.block.map {
       ProposalSlots(maskToken: $0.maskToken, most: $0.most, predictsNext: $0.predictsNext)
     }
-    tappedLayers = configuration.taps(layerCount: target.configuration.layerCount)
-    weights = try HeadWeights(
-      head, target: target, quantization: quantization, pool: pool, cache: cache, progress: progress)
+    tappedLayers = configuration.taps(layerCount: target.layerCount)
     capacity = RunnerCapacity(
       rows: limits.rows, logitRows: limits.logitRows, blockCount: limits.blockCount(ofSize: KVStorage.blockSize),
       blockSize: KVStorage.blockSize, positions: limits.positions)
@@ -51,7 +71,8 @@ package final class CPUBlockHeadRunner: HeadRunner {
       hasContext: true)
     fusion = try StreamFusion(configuration, weights.fusion, rows: limits.rows)
     output = try HeadOutput(
-      head, weights.output, vocabularySize: target.configuration.vocabularySize, rows: limits.logitRows)
+      configuration, targetTokens: targetTokens, weights.output, vocabularySize: target.vocabularySize,
+      rows: limits.logitRows)
     correction = try weights.correction.map {
       try ProposalCorrection($0, of: configuration, rows: limits.logitRows)
     }
@@ -64,6 +85,8 @@ package final class CPUBlockHeadRunner: HeadRunner {
   }
 
   package var cacheKey: String? { weights.cacheKey }
+
+  package func fillKeyValueCacheRandomly() { steps.fillKeyValueCacheRandomly() }
 
   package func take(_ taken: [Activations], _ shares: [StreamShare]) throws(RunnerError) {
     for share in shares { try share.check(blockCount: capacity.blockCount, blockSize: capacity.blockSize) }

@@ -1,6 +1,12 @@
 package import ModelFiles
 package import Tensor
 
+/// A head on the CPU, whose steps can be timed without sequences to read.
+package protocol CPUHead: HeadRunner {
+  /// Fills the K/V memory as if sequences had been read.
+  func fillKeyValueCacheRandomly()
+}
+
 /// An EAGLE-3 head, or the MTP layer of a model, on the CPU.
 ///
 /// An EAGLE-3 head joins streams of the target when it takes them over, and its first layer has an embedding and a stream
@@ -10,7 +16,7 @@ package import Tensor
 /// The row of position `p` has the token of `p` and the stream of `p − 1`; its keys and values lie in the blocks at `p`, so
 /// that they depend on nothing that comes later, and sequences that share a block of the target share the head's. Position
 /// 0 has no stream before it: attention leaves it out.
-package final class CPUHeadRunner: HeadRunner {
+package final class CPUHeadRunner: CPUHead {
   /// Number of the target's logits: those of tokens that the head does not have are minus infinity.
   package var vocabularySize: Int { output.vocabularySize }
   package let capacity: RunnerCapacity
@@ -38,16 +44,37 @@ package final class CPUHeadRunner: HeadRunner {
   ///   - target: the configuration and the checkpoint of the target, which has what the head shares.
   ///   - limits: sizes of one pass and of the K/V memory, with as many blocks as the target has.
   /// - Throws: `ModelFileError` when the head does not fit the target.
-  package init(
+  package convenience init(
     _ head: Head, target: (configuration: ModelConfiguration, checkpoint: Checkpoint), quantization: Quantization,
     limits: RunnerLimits, pool: WorkerPool, instructionSet: InstructionSet? = nil,
     cacheFormat: KVCacheFormat = .float16, cache: WeightCache? = nil, progress: (Double) -> Void = { _ in }
   ) throws {
     try head.check(fits: target.configuration)
-    configuration = head.configuration
-    tappedLayers = configuration.taps(layerCount: target.configuration.layerCount)
-    weights = try HeadWeights(
+    let weights = try HeadWeights(
       head, target: target, quantization: quantization, pool: pool, cache: cache, progress: progress)
+    try self.init(
+      weights, head.configuration, targetTokens: head.targetTokens, target: target.configuration, limits: limits,
+      pool: pool, instructionSet: instructionSet, cacheFormat: cacheFormat)
+  }
+
+  /// A head of the given shape with random weights, to measure what it costs.
+  package convenience init(
+    randomWeightsFor configuration: HeadConfiguration, target: ModelConfiguration, quantization: Quantization,
+    limits: RunnerLimits, pool: WorkerPool, instructionSet: InstructionSet? = nil, cacheFormat: KVCacheFormat = .float16
+  ) throws {
+    let weights = try HeadWeights(randomFor: configuration, quantization: quantization, pool: pool)
+    let hasOwnTokens = configuration.vocabularySize < target.vocabularySize
+    try self.init(
+      weights, configuration, targetTokens: hasOwnTokens ? (0..<Int32(configuration.vocabularySize)).map { $0 } : nil,
+      target: target, limits: limits, pool: pool, instructionSet: instructionSet, cacheFormat: cacheFormat)
+  }
+
+  private init(
+    _ weights: HeadWeights, _ configuration: HeadConfiguration, targetTokens: [Int32]?, target: ModelConfiguration,
+    limits: RunnerLimits, pool: WorkerPool, instructionSet: InstructionSet?, cacheFormat: KVCacheFormat
+  ) throws {
+    (self.configuration, self.weights) = (configuration, weights)
+    tappedLayers = configuration.taps(layerCount: target.layerCount)
     let (layers, hidden) = (configuration.layers, configuration.layers.hiddenSize)
     let blockCount = limits.blockCount(ofSize: KVStorage.blockSize)
     capacity = RunnerCapacity(
@@ -55,14 +82,15 @@ package final class CPUHeadRunner: HeadRunner {
       positions: limits.positions)
     steps = try LayerSteps(
       layers, limits: limits, pool: pool, instructionSet: instructionSet, cacheFormat: cacheFormat,
-      widestInput: max(StreamFusion.width(of: configuration), 2 * hidden, target.configuration.hiddenSize),
+      widestInput: max(StreamFusion.width(of: configuration), 2 * hidden, target.hiddenSize),
       sights: Array(repeating: .causal(skipping: 1), count: layers.layerCount))
     streams = try Activations(rowCapacity: blockCount * KVStorage.blockSize, columns: hidden)
     fusion =
       weights.targetNorm == nil ? try StreamFusion(configuration, weights.fusion, rows: limits.rows) : nil
-    targetEpsilon = target.configuration.rmsNormEpsilon
+    targetEpsilon = target.rmsNormEpsilon
     output = try HeadOutput(
-      head, weights.output, vocabularySize: target.configuration.vocabularySize, rows: limits.logitRows)
+      configuration, targetTokens: targetTokens, weights.output, vocabularySize: target.vocabularySize,
+      rows: limits.logitRows)
     embedded = try Activations(rowCapacity: limits.rows, columns: hidden)
     paired = try Activations(rowCapacity: limits.rows, columns: 2 * hidden)
   }
@@ -75,7 +103,6 @@ package final class CPUHeadRunner: HeadRunner {
 
   package var cacheKey: String? { weights.cacheKey }
 
-  /// Fills the K/V memory as if sequences had been read.
   package func fillKeyValueCacheRandomly() { steps.fillKeyValueCacheRandomly() }
 
   private var epsilon: Float { configuration.layers.rmsNormEpsilon }

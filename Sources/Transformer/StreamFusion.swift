@@ -65,10 +65,14 @@ final class HeadOutput {
   /// `[logitRows, head's vocabulary]`, and the same by the target's tokens.
   private let ownLogits, logits: Activations
 
-  /// - Parameter rows: most rows that logits are wanted of.
-  init(_ head: Head, _ weights: OutputWeights, vocabularySize: Int, rows: Int) throws {
-    (self.weights, self.vocabularySize, targetTokens) = (weights, vocabularySize, head.targetTokens)
-    let layers = head.configuration.layers
+  /// - Parameters:
+  ///   - targetTokens: the target's token of each of the head's, where it has its own.
+  ///   - rows: most rows that logits are wanted of.
+  init(
+    _ configuration: HeadConfiguration, targetTokens: [Int32]?, _ weights: OutputWeights, vocabularySize: Int, rows: Int
+  ) throws {
+    (self.weights, self.vocabularySize, self.targetTokens) = (weights, vocabularySize, targetTokens)
+    let layers = configuration.layers
     epsilon = layers.rmsNormEpsilon
     selected = try Activations(rowCapacity: rows, columns: layers.hiddenSize)
     normalised = try Activations(rowCapacity: rows, columns: layers.hiddenSize)
@@ -76,7 +80,7 @@ final class HeadOutput {
     if targetTokens == nil {
       ownLogits = logits
     } else {
-      ownLogits = try Activations(rowCapacity: rows, columns: head.configuration.vocabularySize)
+      ownLogits = try Activations(rowCapacity: rows, columns: configuration.vocabularySize)
       let none = [Float](repeating: -.infinity, count: vocabularySize)
       for row in 0..<rows { logits.setRow(row, to: none) }
     }

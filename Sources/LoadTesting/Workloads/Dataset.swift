@@ -12,6 +12,15 @@ package enum Dataset: String, Sendable, CaseIterable {
   /// `{"prompt": "…"}` or `{"messages": […]}` a line, with `category` and `output_tokens` if wished.
   case custom
 
+  /// What a file of this kind is, for people.
+  private var form: String {
+    switch self {
+    case .sharegpt: "a JSON array of conversations, as ShareGPT's"
+    case .specBench: "Spec-Bench's question.jsonl"
+    case .custom: "JSON lines with prompt or messages"
+    }
+  }
+
   /// The file's requests, in its order.
   ///
   /// - Parameter tokenizer: measures the second turns of ShareGPT's conversations; without it, the command line's length
@@ -24,7 +33,7 @@ package enum Dataset: String, Sendable, CaseIterable {
     } catch {
       throw DatasetError(
         file: path, line: nil, found: "no file that can be read (\(error.localizedDescription))",
-        expected: "the dataset \(rawValue)")
+        expected: form)
     }
     return try requests(Array(data), file: path, tokenizer: tokenizer)
   }

@@ -61,6 +61,11 @@ public struct HeadConfiguration: Sendable, Equatable {
   /// Layers that the target is to have, if the file says it.
   public var targetLayerCount: Int?
 
+  init(kind: Kind, layers: ModelConfiguration, targetHiddenSize: Int, vocabularySize: Int, tappedLayers: [Int]?) {
+    (self.kind, self.layers, self.tappedLayers) = (kind, layers, tappedLayers)
+    (self.targetHiddenSize, self.vocabularySize) = (targetHiddenSize, vocabularySize)
+  }
+
   /// What it is, as people write it: DSpark heads propose as DFlash heads do, and correct what they propose.
   public var title: String { block?.correction == nil ? kind.title : "DSpark" }
 

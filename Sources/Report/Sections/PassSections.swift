@@ -56,9 +56,14 @@ extension ReportPage.Section {
 
   /// What a head takes to guess, beside T(1).
   private static func steps(of head: ForwardReport.Head) -> ReportPage.Table {
+    let writesBlocks = head.steps.contains { $0.kind == .block }
+    let what =
+      writesBlocks
+      ? "a block of guesses after a pass of the model, with taking over the streams of four rows that stand."
+      : "the first after a pass of the model, with taking over its streams and reading the rows that stand; then one for each further guess."
     var table = ReportPage.Table(
-      "Steps of the head \(head.name), \(FigureText.bytes(head.packedWeightBytes)): the first after a pass of the model, with taking over its streams and reading the rows that stand; then one for each further guess.",
-      ["Step"], numbers: ["Context", "Rows", "ms", "Spread", "Of T(1)", "Spread of that"])
+      "Steps of the head \(head.name), \(FigureText.bytes(head.packedWeightBytes)): \(what)",
+      ["Step"], numbers: ["Context", writesBlocks ? "Guesses" : "Rows", "ms", "Spread", "Of T(1)", "Spread of that"])
     for step in head.steps {
       table.add([
         step.kind.rawValue, "\(step.context)", "\(step.rows)", FigureText.decimal(step.seconds.median * 1000, 2),

@@ -98,10 +98,13 @@ struct AttentionWeights {
 
   init(_ tensors: AttentionTensors, random: RandomWeights) throws {
     norm = random.ones(tensors.norm) + (tensors.streamNorm.map(random.ones) ?? [])
-    queryKeyValue = [try random.matrix(tensors.inputs.map(\.weight), place: 0)]
+    let inputs = tensors.inputs.map(\.weight)
+    // As above: keys and values that are made of something else too have a matrix of their own.
+    keyValue = tensors.contextNorm == nil ? [] : [try random.matrix(Array(inputs.dropFirst()), place: 2)]
+    queryKeyValue = [try random.matrix(keyValue.isEmpty ? inputs : Array(inputs.prefix(1)), place: 0)] + keyValue
     queryKeyValueBias = tensors.query.bias.map { _ in random.zeros(tensors.inputs.compactMap(\.bias)) }
     (queryNorm, keyNorm) = (tensors.queryNorm.map(random.ones), tensors.keyNorm.map(random.ones))
-    (keyValue, contextNorm, sinks) = ([], nil, tensors.sinks.map { random.zeros([$0]) })
+    (contextNorm, sinks) = (tensors.contextNorm.map(random.ones), tensors.sinks.map { random.zeros([$0]) })
     output = try random.matrix([tensors.output.weight], place: 1)
     outputBias = tensors.output.bias.map { random.zeros([$0]) }
     postNorm = tensors.postNorm.map(random.ones)

@@ -74,6 +74,30 @@ struct HeadWeights {
     correction = configuration.block?.correction == nil ? nil : try CorrectionWeights(head, tensors, packing)
     progress(1)
   }
+
+  /// Random weights of an EAGLE-3 or a DFlash head, made in the packed layout; norms are ones.
+  init(randomFor configuration: HeadConfiguration, quantization: Quantization, pool: WorkerPool) throws {
+    let (tensors, arena) = (HeadTensors(configuration), MemoryArena())
+    func random(_ seed: UInt64) -> RandomWeights {
+      RandomWeights(quantization: quantization, pool: pool, arena: arena, seed: seed << 32)
+    }
+    func matrix(_ tensor: DecoderTensor, seed: UInt64) throws -> PackedMatrix {
+      try PackedMatrix(
+        randomRows: tensor.shape[0], columns: tensor.shape[1],
+        format: quantization.format(of: .bfloat16, isHead: true), seed: seed, pool: pool, arena: arena)
+    }
+    let hidden = configuration.layers.hiddenSize
+    embedding = try .random(columns: hidden)
+    fusion = FusionWeights(norms: [], matrix: try matrix(tensors.fusion, seed: 8))
+    layers = try tensors.layers.enumerated().map {
+      try DecoderLayerWeights($1, random: random(UInt64(1 << 16 + $0)))
+    }
+    let norms = layers.first?.mixer.norm ?? []
+    (embeddingNorm, streamNorm) = (Array(norms.prefix(hidden)), Array(norms.dropFirst(hidden)))
+    (targetNorm, residualNorm, recyclingNorm, maskEmbedding, correction) = (nil, nil, nil, nil, nil)
+    output = OutputWeights(
+      norm: [Float](repeating: 1, count: hidden), matrix: try matrix(tensors.output, seed: 9))
+  }
 }
 
 /// What joins a target's streams, or an embedding and a stream, to one vector for each position.
@@ -82,6 +106,8 @@ struct FusionWeights {
   let norms: [[Float]]
   /// `[hidden, streams · target hidden]`.
   let matrix: PackedMatrix
+
+  init(norms: [[Float]], matrix: PackedMatrix) { (self.norms, self.matrix) = (norms, matrix) }
 
   init(_ tensors: HeadTensors, _ packing: WeightPacking) throws {
     norms = try tensors.streamNorms.map { try packing.floats($0) }

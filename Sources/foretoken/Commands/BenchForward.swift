@@ -40,7 +40,10 @@ struct BenchForward: ParsableCommand {
   var text: String?
 
   @Option(
-    help: "A head on the model that writes token by token: what its steps take, beside a pass over one row.",
+    help: """
+      A head on the model: what its steps take, beside a pass over one row. With --shape, eagle3 or dflash: a head of random \
+      weights in the shape that is published for Qwen3-8B.
+      """,
     completion: .model)
   var draftModel: String?
 
@@ -77,8 +80,11 @@ struct BenchForward: ParsableCommand {
     guard text == nil || measured.model != nil else {
       throw ValidationError("--text is for --model: shapes have no tokenizer.")
     }
-    guard draftModel == nil || (measured.model != nil && accelerator.backend == .cpu) else {
-      throw ValidationError("--draft-model is for a --model, and for --backend cpu.")
+    guard draftModel == nil || accelerator.backend == .cpu else {
+      throw ValidationError("--draft-model is for --backend cpu.")
+    }
+    guard draftModel == nil || measured.layers == nil else {
+      throw ValidationError("--draft-model is for a whole model; leave --layers out.")
     }
     guard !context.isEmpty else { throw ValidationError("--context takes at least one number.") }
     guard (1...1000).contains(repetitions) else {

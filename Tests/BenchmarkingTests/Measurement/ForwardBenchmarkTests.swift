@@ -62,7 +62,7 @@ import Testing
     #expect(head.steps.map(\.kind) == [.first, .first, .first, .next, .first, .first, .first, .next])
     #expect(head.steps.allSatisfy { $0.seconds.median > 0 && $0.shareOfSingle.median > 0 })
     for (other, message) in [
-      (Places.draft, "is no head"), (Places.golden.appendingPathComponent("blocks/flat-plain").path, "writes blocks"),
+      (Places.draft, "is no head"), (Places.golden.appendingPathComponent("blocks/flat-plain").path, "does not fit"),
       (Places.golden.appendingPathComponent("heads/specforge-plain").path, "does not fit this target"),
     ] {
       let error = #expect(throws: ModelFileError.self) {
@@ -70,5 +70,18 @@ import Testing
       }
       #expect(error?.description.contains(message) == true)
     }
+  }
+
+  @Test("blocks of a head are timed by how much they guess", arguments: ["flat-plain", "flat-dspark"])
+  func blocks(name: String) throws {
+    var configuration = EngineConfiguration(model: Places.golden.appendingPathComponent("heads/target-qwen3").path)
+    configuration.threads = 2
+    let plan = ForwardBenchmark.Plan(rows: [1], prefills: [], contexts: [0, 20], repetitions: 2, chunk: 16)
+    let path = Places.golden.appendingPathComponent("blocks/\(name)").path
+    let head = try #require(try ForwardBenchmark(configuration, plan: plan, head: path).run { _, _ in }.head)
+    #expect(head.steps.map(\.kind) == Array(repeating: .block, count: head.steps.count))
+    #expect(head.steps.map(\.rows) == [1, 3, 5, 1, 3, 5])
+    #expect(head.steps.map(\.context) == [0, 0, 0, 20, 20, 20])
+    #expect(head.steps.allSatisfy { $0.seconds.median > 0 && $0.shareOfSingle.median > 0 })
   }
 }
