@@ -265,3 +265,19 @@ def test_streams_are_kept_for_training(tmp_path):
     assert again.returncode != 0 and "taps-00000.safetensors" in again.stderr
     wrong = run("batch", "-m", TARGET, str(prompts), "--taps", str(tmp_path / "more"), "--tap-layers", "7")
     assert wrong.returncode != 0 and "expected numbers from 0 to 6" in wrong.stderr
+
+
+def test_what_a_head_costs_is_measured_without_files():
+    """Random weights in a known shape; what is no such head is refused before anything is made."""
+    def measure(kind):
+        return run(
+            "bench", "forward", "--shape", "qwen3-0.6b", "--quantization", "int4", "--rows", "1", "--prefill", "0", "--context", "0",
+            "--repetitions", "1", "--draft-model", kind, "--json")
+    for kind, steps in [("eagle3", ["first", "first", "first", "next"]), ("dflash", ["block"] * 5)]:
+        found = json.loads(measure(kind).stdout)
+        head = found["head"]
+        assert [step["kind"] for step in head["steps"]] == steps
+        assert all(step["seconds"]["median"] > 0 for step in head["steps"])
+        assert 0 < head["packedWeightBytes"] < found["packedWeightBytes"]
+    refused = measure("medusa")
+    assert refused.returncode != 0 and "medusa" in refused.stderr and "eagle3 or dflash" in refused.stderr
