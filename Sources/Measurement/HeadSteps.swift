@@ -91,6 +91,9 @@ struct HeadSteps {
       throw ModelFileError(name, "is no head whose shape is known; expected eagle3 or dflash")
     }
     let layers = try shape.configuration(layers: count)
+    guard layers.experts == nil && layers.windows.isEmpty else {
+      throw ModelFileError(name, "is no head whose shape is known for \(shape.rawValue); expected one of a dense Qwen3")
+    }
     return Source(
       name: "\(kind.title), random weights",
       weights: .random(HeadConfiguration(kind, for: try shape.configuration(), layers: layers)))

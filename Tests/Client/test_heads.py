@@ -271,9 +271,9 @@ def test_streams_are_kept_for_training(tmp_path):
 
 def test_what_a_head_costs_is_measured_without_files():
     """Random weights in a known shape; what is no such head is refused before anything is made."""
-    def measure(kind):
+    def measure(kind, shape="qwen3-0.6b"):
         return run(
-            "bench", "forward", "--shape", "qwen3-0.6b", "--quantization", "int4", "--rows", "1", "--prefill", "0", "--context", "0",
+            "bench", "forward", "--shape", shape, "--quantization", "int4", "--rows", "1", "--prefill", "0", "--context", "0",
             "--repetitions", "1", "--draft-model", kind, "--json")
     for kind, steps in [("eagle3", ["first", "first", "first", "next"]), ("dflash", ["block"] * 5)]:
         found = json.loads(measure(kind).stdout)
@@ -283,3 +283,5 @@ def test_what_a_head_costs_is_measured_without_files():
         assert 0 < head["packedWeightBytes"] < found["packedWeightBytes"]
     refused = measure("medusa")
     assert refused.returncode != 0 and "medusa" in refused.stderr and "eagle3 or dflash" in refused.stderr
+    mixture = measure("dflash", shape="qwen3-30b-a3b")
+    assert mixture.returncode != 0 and "dense" in mixture.stderr
